@@ -1,0 +1,137 @@
+"""Every error the package raises on purpose, one tree.
+
+    RELLMError
+    |-- PatternError (ValueError)       a pattern cannot be made
+    |   |-- RegexSyntaxError            regex text outside the dialect: the place, with a caret
+    |   |-- EmptyPattern                a pattern that no text matches
+    |   `-- PatternTooLarge             a named bound was passed: both numbers
+    |-- SchemaError (ValueError)        a JSON Schema cannot be compiled: its JSON pointer
+    |   |-- InvalidSchema               not a JSON Schema at all
+    |   |-- UnsupportedSchema           a keyword that cannot be enforced exactly
+    |   `-- UnsatisfiableSchema         no instance is valid
+    |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
+    |-- DecodingError
+    |   |-- VocabularyError (ValueError)  a tokenizer whose tokens cannot be read, or cannot spell the pattern
+    |   |-- TokenRefused (ValueError)   a token that the mask does not allow
+    |   `-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
+    |-- ModelNotFound (OSError)         no model where one was looked for: what to pass or install
+    `-- MissingExtra (ImportError)      an optional dependency is absent: what to install
+
+>>> issubclass(RegexSyntaxError, ValueError)
+True
+"""
+
+from __future__ import annotations
+
+
+class RELLMError(Exception):
+    """Base of all errors of this package."""
+
+
+class PatternError(RELLMError, ValueError):
+    """A pattern cannot be made."""
+
+
+class RegexSyntaxError(PatternError):
+    """Regex text outside the dialect.
+
+    Attributes:
+        text: the whole regex text.
+        position: index of the offending character in ``text``, in code points.
+        reason: what is wrong there, and what to write instead.
+
+    >>> print(RegexSyntaxError("a(b", 1, "this group is never closed"))
+    this group is never closed, at position 1:
+      a(b
+       ^
+    """
+
+    def __init__(self, text: str, position: int, reason: str) -> None:
+        self.text, self.position, self.reason = text, position, reason
+        super().__init__(f"{reason}, at position {position}:\n{_caret(text, position)}")
+
+
+class EmptyPattern(PatternError):
+    """A pattern that no text matches."""
+
+
+class PatternTooLarge(PatternError):
+    """A pattern, or an automaton made from one, that passes a named bound."""
+
+
+class SchemaError(RELLMError, ValueError):
+    """A JSON Schema cannot be compiled.
+
+    Attributes:
+        pointer: JSON pointer (as a URI fragment) to the place in the schema.
+
+    >>> print(SchemaError("#/properties/a", "is not a schema"))
+    #/properties/a: is not a schema
+    """
+
+    def __init__(self, pointer: str, reason: str) -> None:
+        self.pointer, self.reason = pointer, reason
+        super().__init__(f"{pointer}: {reason}")
+
+
+class InvalidSchema(SchemaError):
+    """Not a JSON Schema: a keyword has a value that the specification does not allow."""
+
+
+class UnsupportedSchema(SchemaError):
+    """A keyword, or a combination of keywords, that cannot be enforced exactly."""
+
+
+class UnsatisfiableSchema(SchemaError):
+    """A schema that no instance satisfies."""
+
+
+class FormatError(RELLMError, ValueError):
+    """An action format that cannot be built, or a step that it cannot write or read."""
+
+
+class DecodingError(RELLMError):
+    """Something is wrong between a pattern and a tokenizer or a model."""
+
+
+class VocabularyError(DecodingError, ValueError):
+    """A tokenizer whose tokens cannot be read, or that cannot spell what a pattern requires."""
+
+
+class TokenRefused(DecodingError, ValueError):
+    """A token that the mask of the state does not allow."""
+
+
+class BudgetTooSmall(DecodingError, ValueError):
+    """Fewer tokens than the shortest text of the pattern needs.
+
+    >>> print(BudgetTooSmall(needed=27, budget=20))
+    the pattern needs at least 27 tokens (end of text included), the budget is 20
+    """
+
+    def __init__(self, needed: int, budget: int) -> None:
+        self.needed, self.budget = needed, budget
+        super().__init__(f"the pattern needs at least {needed} tokens (end of text included), the budget is {budget}")
+
+
+class ModelNotFound(RELLMError, OSError):
+    """No model or tokenizer where one was looked for."""
+
+
+class MissingExtra(RELLMError, ImportError):
+    """An optional dependency is absent.
+
+    >>> print(MissingExtra("langchain_classic", extra="executor", purpose="AgentExecutor"))
+    AgentExecutor needs the module 'langchain_classic', which is not installed: pip install 'rellm-agents[executor]'
+    """
+
+    def __init__(self, module: str, *, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the module {module!r}, which is not installed: pip install 'rellm-agents[{extra}]'")
+
+
+def _caret(text: str, position: int, width: int = 72) -> str:
+    """The line around ``position`` with a caret below it; at most ``width`` characters of it."""
+    start = max(0, position - width // 2)
+    shown = text[start : start + width]
+    printable = [c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown]
+    return "  " + "".join(printable) + "\n  " + " " * (position - start) + "^"

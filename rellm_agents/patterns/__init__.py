@@ -1,0 +1,64 @@
+"""What a text may look like: regex text or constructors in, a :class:`Pattern` out.
+
+Knows nothing of JSON, tokens, torch or LangChain. In reading order:
+
+    charset         sets of characters
+    nodes           the representation: interned nodes, made by smart constructors only
+    derivative      what may come first, and what must follow
+    automaton       a node without rules as a lazy automaton over bytes
+    machine         any node as a state machine over bytes; recursion by continuations
+    measure         the cost of a cheapest text
+    regex_reader    regex text -> node
+    elimination     a node without intersections and complements
+    regex_writer    node -> regex text
+    sampler         random and shortest texts
+    pattern         the value users hold
+
+>>> compile_regex("(ha)+!").fullmatch("haha!")
+True
+"""
+
+from rellm_agents.patterns.charset import CharSet
+from rellm_agents.patterns.nodes import (
+    EMPTY,
+    NOTHING,
+    TEXT,
+    Node,
+    characters,
+    choice,
+    complement,
+    difference,
+    intersection,
+    lexeme,
+    literal,
+    not_containing,
+    optional,
+    repeat,
+    rule,
+    sequence,
+)
+from rellm_agents.patterns.pattern import Pattern, compile_regex
+from rellm_agents.patterns.regex_reader import read_regex
+
+__all__ = [
+    "EMPTY",
+    "NOTHING",
+    "TEXT",
+    "CharSet",
+    "Node",
+    "Pattern",
+    "characters",
+    "choice",
+    "compile_regex",
+    "complement",
+    "difference",
+    "intersection",
+    "lexeme",
+    "literal",
+    "not_containing",
+    "optional",
+    "read_regex",
+    "repeat",
+    "rule",
+    "sequence",
+]

@@ -1,0 +1,158 @@
+"""A node without rules in, its automaton over bytes out: states are made when first stepped into.
+
+A state that cannot reach the end is never entered: it is ``DEAD``. Automata are shared by all patterns that hold
+the node. Knows nothing of tokens.
+
+>>> from rellm_agents.patterns.nodes import literal, repeat
+>>> automaton = Automaton.of(repeat(literal("ab"), 1))
+>>> automaton.matches(b"abab"), automaton.matches(b"aba")
+(True, False)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rellm_agents.errors import PatternTooLarge
+from rellm_agents.patterns.derivative import BYTES, members, transitions
+from rellm_agents.patterns.nodes import NOTHING, Lexeme, Node
+
+DEAD = 0
+START = 1
+MAX_STATES = 50_000  # of one automaton
+MAX_SHARED_AUTOMATA = 4_096  # kept at a time, least recently used dropped
+
+
+class Automaton:
+    """A deterministic automaton over bytes, made lazily from derivatives.
+
+    States are numbers: ``DEAD`` (0), ``START`` (1), then in order of discovery. Use :meth:`of`, which shares automata.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._lock = threading.RLock()
+        self._nodes: list[Node] = [NOTHING]
+        self._numbers: dict[Node, int] = {NOTHING: DEAD}
+        self._alive: dict[Node, bool] = {NOTHING: False}
+        self._rows: list[list[int] | None] = [[DEAD] * 256]
+        self._table = np.zeros((8, 256), dtype=np.int32)
+        self.accepting: list[bool] = [False]
+        if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
+            self._nodes.append(NOTHING)
+            self._rows.append([DEAD] * 256)
+            self.accepting.append(False)
+
+    @staticmethod
+    def of(node: Node) -> Automaton:
+        """The automaton of ``node``, shared with whoever else asks for it.
+
+        Args:
+            node: a node without rules.
+        """
+        return _shared(node.inner if isinstance(node, Lexeme) else node)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing matches."""
+        return self._nodes[START] is NOTHING
+
+    def step(self, state: int, byte: int) -> int:
+        """The state after one more byte; ``DEAD`` if no text goes on with it."""
+        row = self._rows[state]
+        return (row if row is not None else self._make_row(state))[byte]
+
+    def row(self, state: int) -> list[int]:
+        """The next state for each of the 256 bytes; shared, not to be changed."""
+        row = self._rows[state]
+        return row if row is not None else self._make_row(state)
+
+    def table(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The transition table, int32[>= largest state + 1, 256], with at least the rows of ``states`` filled."""
+        for state in np.flatnonzero(np.bincount(states)):
+            if self._rows[state] is None:
+                self._make_row(int(state))
+        return self._table
+
+    def is_final(self, state: int) -> bool:
+        """Accepting, and nothing may follow."""
+        return self.accepting[state] and not any(self.row(state))
+
+    def matches(self, data: bytes) -> bool:
+        """Whether ``data`` is one of the texts."""
+        state = START
+        for byte in data:
+            state = self.step(state, byte)
+            if state == DEAD:
+                return False
+        return self.accepting[state]
+
+    def _make_row(self, state: int) -> list[int]:
+        with self._lock:
+            made = self._rows[state]
+            if made is not None:
+                return made
+            row = [DEAD] * 256
+            for mask, target in transitions(self._nodes[state], BYTES):
+                number = self._number(target)
+                if number != DEAD:
+                    for byte in members(mask):
+                        row[byte] = number
+            if len(self._nodes) > len(self._table):
+                grown = np.zeros((max(2 * len(self._table), len(self._nodes)), 256), dtype=np.int32)
+                grown[: len(self._table)] = self._table
+                self._table = grown
+            self._table[state] = row
+            self._rows[state] = row
+            return row
+
+    def _number(self, node: Node) -> int:
+        number = self._numbers.get(node)
+        if number is not None:
+            return number
+        if node.has_boolean and not self._is_alive(node):
+            self._numbers[node] = DEAD
+            return DEAD
+        number = len(self._nodes)
+        if number > MAX_STATES:
+            raise PatternTooLarge(f"an automaton of this pattern has more than {MAX_STATES} states: bound its repeats, or use fewer of them")
+        self._nodes.append(node)
+        self._rows.append(None)
+        self.accepting.append(node.nullable)
+        self._numbers[node] = number
+        return number
+
+    def _is_alive(self, node: Node) -> bool:
+        """Whether some text leads from ``node`` to the end: a breadth-first search, remembered along the path found."""
+        came_from: dict[Node, Node | None] = {node: None}
+        queue = deque([node])
+        while queue:
+            here = queue.popleft()
+            known = self._alive.get(here)
+            if known is False:
+                continue
+            if known or here.nullable or not here.has_boolean:
+                on_path: Node | None = here
+                while on_path is not None:
+                    self._alive[on_path] = True
+                    on_path = came_from[on_path]
+                return True
+            if len(came_from) > MAX_STATES:
+                raise PatternTooLarge(f"no text was found among the first {MAX_STATES} states of an intersection or complement")
+            for _, target in transitions(here, BYTES):
+                if target not in came_from:
+                    came_from[target] = here
+                    queue.append(target)
+        self._alive.update(dict.fromkeys(came_from, False))
+        return False
+
+
+@lru_cache(maxsize=MAX_SHARED_AUTOMATA)
+def _shared(node: Node) -> Automaton:
+    return Automaton(node)

@@ -1,0 +1,117 @@
+r"""A node in, the value users hold out: what a text may look like, with everything that can be asked of it.
+
+>>> pattern = compile_regex(r'\{"answer": "[^"]*"\}')
+>>> pattern.fullmatch('{"answer": "42"}'), pattern.fullmatch('{"answer": 42}')
+(True, False)
+>>> pattern.shortest()
+'{"answer": ""}'
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import cached_property
+
+import regex
+
+from rellm_agents.errors import EmptyPattern, RegexSyntaxError
+from rellm_agents.patterns import machine
+from rellm_agents.patterns.measure import byte_length
+from rellm_agents.patterns.nodes import Node
+from rellm_agents.patterns.regex_reader import read_regex
+from rellm_agents.patterns.regex_writer import write_regex
+from rellm_agents.patterns.sampler import sample_text, shortest_text
+
+_FLAGS = {regex.IGNORECASE: "i", regex.DOTALL: "s"}
+_HARMLESS = regex.UNICODE | regex.VERSION0 | regex.DEBUG
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A set of texts, immutable; equal sets made in the same way are equal.
+
+    Args:
+        node: what the texts look like, made by the constructors of :mod:`rellm_agents.patterns.nodes`.
+
+    Raises:
+        EmptyPattern: no text matches.
+    """
+
+    node: Node
+
+    def __post_init__(self) -> None:
+        if byte_length(self.node) is None:
+            raise EmptyPattern("no text at all matches this pattern: its parts contradict each other")
+
+    @cached_property
+    def regex(self) -> str:
+        """Regex text in the ``regex`` module's dialect; ``regex.fullmatch`` accepts the same texts.
+
+        Raises:
+            PatternTooLarge: an intersection or complement is too large to be written out.
+
+        >>> compile_regex("a(?:b|c)?").regex
+        'a(?:b|c)?'
+        """
+        return write_regex(self.node)
+
+    def fullmatch(self, text: str) -> bool:
+        """Whether ``text`` as a whole is one of the texts.
+
+        >>> compile_regex("[ab]+").fullmatch("abba")
+        True
+        """
+        try:
+            data = text.encode("utf-8")
+        except UnicodeEncodeError:  # a lone surrogate: not a character
+            return False
+        return machine.run(machine.start(self.node), data).accepting
+
+    def sample(self, seed: int = 0) -> str:
+        """A random text of the pattern; the same for the same seed.
+
+        >>> compile_regex("[ab]{3}").sample(seed=1) == compile_regex("[ab]{3}").sample(seed=1)
+        True
+        """
+        return sample_text(self.node, random.Random(seed))
+
+    def shortest(self) -> str:
+        """A text of the pattern with the fewest bytes in UTF-8.
+
+        >>> compile_regex("x{3,}|yyyy").shortest()
+        'xxx'
+        """
+        return shortest_text(self.node)
+
+
+def compile_regex(text: str | regex.Pattern[str]) -> Pattern:
+    """The pattern of the texts that a regex matches as a whole.
+
+    Args:
+        text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_reader` for what is
+            read), or a compiled ``regex`` pattern over ``str``.
+
+    Raises:
+        RegexSyntaxError: a construct that is not read or not regular; names the place.
+        EmptyPattern: no text matches.
+
+    >>> compile_regex("(?i)yes|no").fullmatch("YES")
+    True
+    """
+    if not isinstance(text, str):
+        text = _with_inline_flags(text)
+    return Pattern(read_regex(text))
+
+
+def _with_inline_flags(compiled: regex.Pattern[str]) -> str:
+    if not isinstance(compiled.pattern, str):
+        raise RegexSyntaxError(repr(compiled.pattern), 0, "a regex over bytes: a pattern describes text, compile it from str")
+    inline = regex.match(r"\(\?[a-zA-Z0-9]+\)", compiled.pattern)
+    unread = compiled.flags & ~_HARMLESS
+    letters = "".join(letter for flag, letter in _FLAGS.items() if compiled.flags & flag)
+    for flag in _FLAGS:
+        unread &= ~flag
+    if unread and inline is None:
+        raise RegexSyntaxError(compiled.pattern, 0, f"compiled with the flags {regex.RegexFlag(unread)!r}, of which only IGNORECASE and DOTALL are read")
+    return f"(?{letters}){compiled.pattern}" if letters else compiled.pattern

@@ -1,0 +1,116 @@
+"""A node and a source of chance in, a random text of it out; also a shortest one.
+
+Meant for tests and for showing a pattern to people: where texts are kept from containing something, the walk prefers
+the places where they nearly do. Not meant to be uniform.
+
+>>> from rellm_agents.patterns.regex_reader import read_regex
+>>> shortest_text(read_regex("(ab|c)+d{2}"))
+'cdd'
+>>> import random
+>>> sample_text(read_regex("(ab|c)d{2}"), random.Random(1)) in {"abdd", "cdd"}
+True
+"""
+
+from __future__ import annotations
+
+import random
+from typing import cast
+
+from rellm_agents.patterns.charset import CharSet
+from rellm_agents.patterns.elimination import character_automaton
+from rellm_agents.patterns.measure import byte_length, shortest_bytes
+from rellm_agents.patterns.nodes import AnyNode, Characters, Choice, Complement, Intersection, Lexeme, Literal, Node, Repeat, Rule, Sequence, Tail
+
+MAX_DEPTH = 12  # rules inside rules; beyond it the shortest way out is taken
+_STOP = 0.15  # chance that a text or a repeat ends where it may
+_ASCII = 0.8  # chance of a printable ASCII character where the set holds one
+
+
+def sample_text(node: Node, chance: random.Random) -> str:
+    """A random text of ``node``, which must match something."""
+    out: list[str] = []
+    _Sampler(chance, out).add(node, 0)
+    return "".join(out)
+
+
+def shortest_text(node: Node) -> str:
+    """A text of ``node``, which must match something, with the fewest bytes in UTF-8."""
+    out = bytearray()
+    stack = [node]
+    while stack:
+        match cast(AnyNode, stack.pop()):
+            case Sequence(parts):
+                stack.extend(reversed(parts))
+            case Choice(options):
+                stack.append(_cheapest(options))
+            case Repeat(inner, minimum, _):
+                stack.extend([inner] * minimum)
+            case Rule() as one:
+                stack.append(one.body)
+            case Literal() | Characters() | Tail() | Intersection() | Complement() | Lexeme() as terminal:
+                out += shortest_bytes(terminal) or b""
+    return out.decode("utf-8")
+
+
+def _cheapest(options: tuple[Node, ...]) -> Node:
+    return min(options, key=lambda o: (_length(o), o.has_rules))
+
+
+def _length(node: Node) -> float:
+    length = byte_length(node)
+    return float("inf") if length is None else length
+
+
+class _Sampler:
+    def __init__(self, chance: random.Random, out: list[str]) -> None:
+        self.chance, self.out = chance, out
+
+    def add(self, node: Node, depth: int) -> None:
+        match cast(AnyNode, node):
+            case Literal():
+                self.out.append(node.text)
+            case Characters(charset):
+                self.out.append(self.character(charset))
+            case Sequence(parts):
+                for part in parts:
+                    self.add(part, depth)
+            case Choice(options):
+                alive = [o for o in options if byte_length(o) is not None]
+                self.add(_cheapest(options) if depth > MAX_DEPTH else self.chance.choice(alive), depth)
+            case Repeat(inner, minimum, maximum):
+                for _ in range(self.times(minimum, maximum, depth)):
+                    self.add(inner, depth)
+            case Lexeme(inner):
+                self.add(inner, depth)
+            case Rule():
+                self.add(node.body, depth + 1)
+            case Intersection() | Complement():
+                self.walk(node)
+            case Tail():
+                raise AssertionError("a part of a character is made by derivatives only, and never sampled")
+
+    def times(self, minimum: int, maximum: int | None, depth: int) -> int:
+        times = minimum
+        while depth <= MAX_DEPTH and (maximum is None or times < maximum) and self.chance.random() > _STOP:
+            times += 1
+        return times
+
+    def character(self, charset: CharSet) -> str:
+        if charset.printable_ascii and self.chance.random() < _ASCII:
+            return self.chance.choice(charset.printable_ascii)
+        if self.chance.random() < 0.5:
+            charset = CharSet([self.chance.choice(charset.ranges)])
+        return charset.nth(self.chance.randrange(len(charset)))
+
+    def walk(self, node: Node) -> None:
+        automaton = character_automaton(node)
+        state, ending = 0, False
+        while True:
+            ending |= self.chance.random() < _STOP / 3
+            moves = automaton.moves[state]
+            if automaton.to_end[state] == 0 and (ending or not moves):
+                return
+            if ending:
+                moves = tuple(m for m in moves if automaton.to_end[m[1]] < automaton.to_end[state])
+            charset, state = self.chance.choice(moves)  # by target, so that near misses are not rare
+            self.out.append(self.character(charset))
