@@ -1,7 +1,7 @@
 """The name of a data file in, its path on this disk out.
 
-The data (action formats, example tools, example answers) lies in the folder ``schemas/`` at the root of the repository; a wheel carries that
-folder inside the package. This module knows where the folder is and nothing of what is in it.
+The data (action formats, example tools, example answers) lies in the folder ``schemas/`` at the root of the repository; a wheel carries
+that folder inside the package. This module knows where the folder is and nothing of what is in it.
 
 >>> data_path("formats").is_dir()
 True

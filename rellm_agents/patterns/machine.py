@@ -22,10 +22,11 @@ from itertools import count
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
-from rellm_agents.errors import PatternError, PatternTooLarge
+from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.nodes import (
+    EMPTY,
     AnyNode,
     Characters,
     Choice,
@@ -41,7 +42,7 @@ from rellm_agents.patterns.nodes import (
     repeat,
 )
 
-MAX_EXPANSION = 500  # nodes entered one inside the other before a byte is read
+MAX_EXPANSION = 100_000  # nodes entered before a byte is read
 MAX_CELLS = 10_000  # alternatives alive at the same place
 
 
@@ -124,7 +125,7 @@ def step(state: State, byte: int) -> State:
     """The state after one more byte; ``DEAD_STATE`` if no text goes on with it.
 
     Raises:
-        PatternTooLarge: a bound of this module or of an automaton is passed.
+        PatternTooLarge: a bound of this module or of an automaton is passed, as by a rule that begins with itself.
     """
     gathered = _Gathered()
     for cell in state.cells:
@@ -138,9 +139,7 @@ def step(state: State, byte: int) -> State:
 
 def expand(node: Node, then: Continuation | None) -> State:
     """The state before ``node`` followed by ``then``."""
-    gathered = _Gathered()
-    gathered.enter(node, then)
-    return gathered.state()
+    return resume(_continuation(node, then))
 
 
 def resume(then: Continuation | None) -> State:
@@ -165,10 +164,11 @@ class _Gathered:
     def __init__(self) -> None:
         self.cells: set[Cell] = set()
         self.accepting = False
-        self._seen: set[tuple[Node, Continuation | None]] = set()
-        self._depth = 0
+        self._waiting: list[Continuation] = []
+        self._seen: set[Continuation] = set()
 
     def state(self) -> State:
+        self.enter_waiting()
         if not self.cells and not self.accepting:
             return DEAD_STATE
         if len(self.cells) > MAX_CELLS:
@@ -194,33 +194,43 @@ class _Gathered:
         if then is None:
             self.accepting = True
         else:
-            self.enter(then.node, then.then)
+            self._waiting.append(then)
 
-    def enter(self, node: Node, then: Continuation | None) -> None:
-        if (node, then) in self._seen:
-            return
-        self._seen.add((node, then))
-        self._depth += 1
-        if self._depth > MAX_EXPANSION:
-            raise PatternError(f"more than {MAX_EXPANSION} parts are entered before a byte is read: a rule begins with itself (left recursion)")
+    def enter_waiting(self) -> None:
+        while self._waiting:
+            place = self._waiting.pop()
+            if place in self._seen:
+                continue
+            self._seen.add(place)
+            if len(self._seen) > MAX_EXPANSION:
+                raise PatternTooLarge(
+                    f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
+                )
+            self._enter(place.node, place.then)
+
+    def _enter(self, node: Node, then: Continuation | None) -> None:
+        if node.has_rules and byte_length(node) is None:
+            return  # no text: the end could not be reached from inside
         match cast(AnyNode, node):
             case Literal(data):
                 self.literal(data, 0, then)
             case Sequence(parts):
-                for part in reversed(parts[1:]):
-                    then = _intern(Continuation, part, then)
-                self.enter(parts[0], then)
+                for part in reversed(parts):
+                    then = _continuation(part, then)
+                self.go_on(then)
             case Choice(options):
                 for option in options:
-                    self.enter(option, then)
+                    self.go_on(_continuation(option, then))
             case Rule():
-                if byte_length(node) is not None:
-                    self.enter(node.body, then)
+                self.go_on(_continuation(node.body, then))
             case Repeat(inner, minimum, maximum) if not node.is_plain:
                 rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
-                self.enter(inner, _intern(Continuation, rest, then))
+                self.go_on(_continuation(inner, _continuation(rest, then)))
                 if minimum == 0:
                     self.go_on(then)
             case Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
                 self.lexeme(Automaton.of(node), START, then)
-        self._depth -= 1
+
+
+def _continuation(node: Node, then: Continuation | None) -> Continuation | None:
+    return then if node is EMPTY else cast(Continuation, _intern(Continuation, node, then))

@@ -33,12 +33,14 @@ class Pattern:
 
     Args:
         node: what the texts look like, made by the constructors of :mod:`rellm_agents.patterns.nodes`.
+        narrowed: where the pattern has fewer texts than what it was compiled from allows, each place with the reason.
 
     Raises:
         EmptyPattern: no text matches.
     """
 
     node: Node
+    narrowed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if byte_length(self.node) is None:

@@ -21,7 +21,8 @@ from rellm_agents.patterns.elimination import character_automaton
 from rellm_agents.patterns.measure import byte_length, shortest_bytes
 from rellm_agents.patterns.nodes import AnyNode, Characters, Choice, Complement, Intersection, Lexeme, Literal, Node, Repeat, Rule, Sequence, Tail
 
-MAX_DEPTH = 12  # rules inside rules; beyond it the shortest way out is taken
+MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
+MAX_PIECES = 300  # characters and literals of one text
 _STOP = 0.15  # chance that a text or a repeat ends where it may
 _ASCII = 0.8  # chance of a printable ASCII character where the set holds one
 
@@ -65,6 +66,9 @@ class _Sampler:
     def __init__(self, chance: random.Random, out: list[str]) -> None:
         self.chance, self.out = chance, out
 
+    def is_long(self, depth: int) -> bool:
+        return depth > MAX_DEPTH or len(self.out) > MAX_PIECES
+
     def add(self, node: Node, depth: int) -> None:
         match cast(AnyNode, node):
             case Literal():
@@ -76,10 +80,11 @@ class _Sampler:
                     self.add(part, depth)
             case Choice(options):
                 alive = [o for o in options if byte_length(o) is not None]
-                self.add(_cheapest(options) if depth > MAX_DEPTH else self.chance.choice(alive), depth)
+                self.add(_cheapest(options) if self.is_long(depth) else self.chance.choice(alive), depth)
             case Repeat(inner, minimum, maximum):
-                for _ in range(self.times(minimum, maximum, depth)):
-                    self.add(inner, depth)
+                for i in range(self.times(minimum, maximum)):
+                    if i < minimum or not self.is_long(depth):
+                        self.add(inner, depth)
             case Lexeme(inner):
                 self.add(inner, depth)
             case Rule():
@@ -89,9 +94,9 @@ class _Sampler:
             case Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never sampled")
 
-    def times(self, minimum: int, maximum: int | None, depth: int) -> int:
+    def times(self, minimum: int, maximum: int | None) -> int:
         times = minimum
-        while depth <= MAX_DEPTH and (maximum is None or times < maximum) and self.chance.random() > _STOP:
+        while (maximum is None or times < maximum) and self.chance.random() > _STOP:
             times += 1
         return times
 
@@ -106,7 +111,7 @@ class _Sampler:
         automaton = character_automaton(node)
         state, ending = 0, False
         while True:
-            ending |= self.chance.random() < _STOP / 3
+            ending |= self.is_long(0) or self.chance.random() < _STOP / 3
             moves = automaton.moves[state]
             if automaton.to_end[state] == 0 and (ending or not moves):
                 return

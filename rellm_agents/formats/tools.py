@@ -1,0 +1,98 @@
+"""Tools as users have them in, their names, descriptions and argument schemas out.
+
+Known are LangChain tools (anything with ``name``, ``description`` and ``tool_call_schema``), pydantic models, and
+mappings of names to argument schemas; LangChain is not imported for it.
+
+>>> [tool.name for tool in tools_of({"search": {"type": "object", "properties": {"query": {"type": "string"}}}})]
+['search']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rellm_agents.errors import FormatError, SchemaError
+from rellm_agents.json_schema import SchemaCompiler, SchemaLike, Whitespace, schema_of
+from rellm_agents.patterns import Node
+
+ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What a format needs to know of a tool.
+
+    Attributes:
+        name: its name, as the executor knows it.
+        description: one or more sentences for the prompt.
+        parameters: JSON Schema of its arguments, of type object.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The schema of each argument."""
+        found: dict[str, Any] = self.parameters.get("properties", {})
+        return found
+
+    def compiled(self, schema: SchemaLike, whitespace: Whitespace) -> Node:
+        """The JSON text of ``schema``, a part of the tool's arguments.
+
+        Raises:
+            FormatError: the schema cannot be compiled; names the tool and the place.
+        """
+        try:
+            return SchemaCompiler(schema, whitespace=whitespace).node()
+        except SchemaError as error:
+            raise FormatError(f"tool {self.name!r}, arguments: {error}") from error
+
+
+def tools_of(tools: ToolsLike) -> tuple[Tool, ...]:
+    """The tools, in the order given.
+
+    Args:
+        tools: LangChain tools, pydantic models (the class name is the tool's name), or a mapping of names to argument
+            schemas (whatever :func:`rellm_agents.compile_schema` takes).
+
+    Raises:
+        FormatError: there is none, one is of an unknown kind, has a schema that is not of an object, or two have the
+            same name.
+    """
+    found = tuple(_from_mapping(tools) if isinstance(tools, Mapping) else map(_tool, tools))
+    if not found:
+        raise FormatError("an agent without tools: pass at least one")
+    names = [tool.name for tool in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise FormatError(f"two tools are named {name!r}: an agent tells them apart by their names")
+    return found
+
+
+def _from_mapping(tools: Mapping[str, SchemaLike]) -> Iterable[Tool]:
+    for name, schema in tools.items():
+        yield _made(name, None, schema)
+
+
+def _tool(source: Any) -> Tool:
+    if isinstance(source, Tool):
+        return source
+    if isinstance(source, type) and hasattr(source, "model_json_schema"):
+        return _made(source.__name__, source.__doc__, source)
+    if hasattr(source, "name") and hasattr(source, "tool_call_schema"):
+        return _made(source.name, source.description, source.tool_call_schema)
+    raise FormatError(f"{source!r} is no tool that is known: pass LangChain tools, pydantic models, or a mapping of names to argument schemas")
+
+
+def _made(name: str, description: str | None, schema: SchemaLike) -> Tool:
+    try:
+        parameters = schema_of(schema)
+    except SchemaError as error:
+        raise FormatError(f"tool {name!r}, arguments: {error}") from error
+    if not isinstance(parameters, dict) or parameters.get("type") != "object":
+        raise FormatError(f'tool {name!r}: its arguments are described by a schema of "type": "object", not by {parameters!r}')
+    return Tool(name, (description or parameters.get("description") or "").strip(), parameters)

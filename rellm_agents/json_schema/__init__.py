@@ -1,0 +1,11 @@
+"""JSON Schema in, patterns of the JSON text of its instances out.
+
+Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order: ``keywords`` (what is supported),
+``inputs`` (what users pass), ``json_text`` (how values are spelled), ``compiler``.
+"""
+
+from rellm_agents.json_schema.compiler import SchemaCompiler, compile_schema
+from rellm_agents.json_schema.inputs import SchemaLike, schema_of
+from rellm_agents.json_schema.json_text import Whitespace
+
+__all__ = ["SchemaCompiler", "SchemaLike", "Whitespace", "compile_schema", "schema_of"]

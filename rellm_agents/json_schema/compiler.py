@@ -1,0 +1,201 @@
+"""A JSON Schema in, the pattern of its valid instances as JSON text out.
+
+Compiled are the keywords in :data:`rellm_agents.json_schema.keywords.COMPILED`; annotations are passed over; any other
+keyword is an error that names its JSON pointer. Objects are written with their declared properties, in the order of the
+schema, and no others: where the schema would allow more, ``Pattern.narrowed`` says so.
+Knows nothing of tokens or of agents.
+
+>>> pattern = compile_schema({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]})
+>>> pattern.fullmatch('{"n": 42}'), pattern.fullmatch('{"n": "42"}'), pattern.fullmatch("{}")
+(True, False, False)
+>>> compile_schema({"type": "string", "minLength": 3})
+Traceback (most recent call last):
+  ...
+rellm_agents.errors.UnsupportedSchema: #/minLength: the keyword "minLength" is not supported yet: leave it out, or check it after parsing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jsonschema
+from jsonschema.validators import validator_for
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012, Schema, SchemaResource
+
+from rellm_agents.errors import InvalidSchema, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.json_schema.inputs import SchemaLike, schema_of
+from rellm_agents.json_schema.json_text import INTEGER, NUMBER, STRING, Layout, Whitespace
+from rellm_agents.json_schema.keywords import ANNOTATIONS, COMPILED
+from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, rule
+from rellm_agents.patterns.measure import byte_length
+
+_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+
+
+def compile_schema(schema: SchemaLike, *, whitespace: Whitespace = "spaced") -> Pattern:
+    """The pattern of the instances of a schema, written as JSON.
+
+    Args:
+        schema: a JSON Schema (draft 6 to 2020-12) as a dict, a bool or JSON text, or a type that pydantic can describe.
+        whitespace: ``"spaced"`` as ``json.dumps`` writes it, ``"compact"`` for none, ``"flexible"`` for any, in
+            bounded runs.
+
+    Raises:
+        InvalidSchema: not a JSON Schema.
+        UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly.
+        UnsatisfiableSchema: no instance is valid.
+
+    >>> compile_schema({"enum": ["red", 1]}).regex
+    '"red"|1'
+    """
+    return SchemaCompiler(schema, whitespace=whitespace).pattern()
+
+
+class SchemaCompiler:
+    """One schema on its way to a pattern. Use :func:`compile_schema`, or :meth:`node` to build it into something larger."""
+
+    def __init__(self, schema: SchemaLike, *, whitespace: Whitespace = "spaced") -> None:
+        self.schema = schema_of(schema)
+        self.layout = Layout.of(whitespace)
+        self.narrowed: list[str] = []
+        self._validator = _checked(self.schema)
+        resource: SchemaResource = Resource.from_contents(self.schema, default_specification=DRAFT202012)
+        self._resolver = Registry().with_resource("", resource).resolver()
+        self._rules: dict[int, Node] = {}  # by identity of the schema referred to, which self.schema keeps alive
+        self._bodies: dict[int, Node] = {}
+
+    def pattern(self) -> Pattern:
+        """The pattern of the whole schema.
+
+        Raises:
+            SchemaError: as :func:`compile_schema`.
+        """
+        return Pattern(self.node(), narrowed=tuple(dict.fromkeys(self.narrowed)))
+
+    def node(self) -> Node:
+        """The node of the whole schema.
+
+        Raises:
+            SchemaError: as :func:`compile_schema`.
+        """
+        node = self._node(self.schema, "#", self._resolver)
+        if byte_length(node) is None:
+            raise UnsatisfiableSchema("#", "no instance is valid: a required part allows nothing, or contains itself without end")
+        return node
+
+    def _node(self, schema: Any, at: str, resolver: Any) -> Node:
+        if schema is False:
+            return NOTHING
+        if schema is True:
+            raise UnsupportedSchema(at, "any value at all is not supported yet: give a type")
+        for keyword in schema:
+            if keyword not in COMPILED and keyword not in ANNOTATIONS:
+                raise UnsupportedSchema(_below(at, keyword), f'the keyword "{keyword}" is not supported yet: leave it out, or check it after parsing')
+        if "$ref" in schema:
+            self._alone(schema, "$ref", at)
+            return self._reference(schema["$ref"], _below(at, "$ref"), resolver)
+        if "const" in schema:
+            return self._values([schema["const"]], schema, _below(at, "const"))
+        if "enum" in schema:
+            return self._values(schema["enum"], schema, _below(at, "enum"))
+        if "anyOf" in schema:
+            self._alone(schema, "anyOf", at)
+            return choice(*(self._node(s, _below(at, "anyOf", str(i)), resolver) for i, s in enumerate(schema["anyOf"])))
+        return self._typed(schema, at, resolver)
+
+    def _alone(self, schema: dict[str, Any], keyword: str, at: str) -> None:
+        others = sorted(COMPILED.intersection(schema) - {keyword})
+        if others:
+            raise UnsupportedSchema(_below(at, keyword), f'"{keyword}" beside "{others[0]}" is not supported yet: put all of them into the schema it names')
+
+    def _values(self, values: list[Any], schema: dict[str, Any], at: str) -> Node:
+        """The listed values that the rest of the schema allows too."""
+        whole = self._validator.evolve(schema=schema)
+        valid = [value for value in values if whole.is_valid(value)]
+        if not valid:
+            raise UnsatisfiableSchema(at, "none of the values is valid against the rest of the schema")
+        return choice(*(self.layout.value(value) for value in valid))
+
+    def _reference(self, ref: str, at: str, resolver: Any) -> Node:
+        try:
+            found = resolver.lookup(ref)
+        except Unresolvable as error:
+            raise UnsupportedSchema(at, f"{ref!r} points to nothing in this schema, and nothing is fetched: write what it means into $defs") from error
+        key = id(found.contents)
+        if key not in self._rules:
+            self._rules[key] = rule((self, key), partial(self._bodies.__getitem__, key))
+            where = ref if ref.startswith("#") else at
+            self._bodies[key] = self._node(found.contents, where, found.resolver)
+        return self._rules[key]
+
+    def _typed(self, schema: dict[str, Any], at: str, resolver: Any) -> Node:
+        declared = schema.get("type")
+        if declared is None:
+            raise UnsupportedSchema(at, f"any type at all is not supported yet: say which with \"type\" ({', '.join(_TYPES)})")
+        types = [declared] if isinstance(declared, str) else declared
+        if "number" in types:
+            types = [t for t in types if t != "integer"]
+        return choice(*(self._of_type(t, schema, at, resolver) for t in types))
+
+    def _of_type(self, type_: str, schema: dict[str, Any], at: str, resolver: Any) -> Node:
+        match type_:
+            case "null":
+                return literal("null")
+            case "boolean":
+                return choice(literal("true"), literal("false"))
+            case "integer":
+                return INTEGER
+            case "number":
+                return NUMBER
+            case "string":
+                return STRING
+            case "array":
+                if "items" not in schema:
+                    raise UnsupportedSchema(at, 'an array of anything is not supported yet: say what it holds with "items"')
+                if isinstance(schema["items"], list):
+                    raise UnsupportedSchema(_below(at, "items"), "an item schema for each position is not supported yet")
+                item = self._node(schema["items"], _below(at, "items"), resolver)
+                return self.layout.list_of(item, "[", "]")
+            case "object":
+                return self._object(schema, at, resolver)
+            case _:
+                raise InvalidSchema(_below(at, "type"), f"there is no type {type_!r}")
+
+    def _object(self, schema: dict[str, Any], at: str, resolver: Any) -> Node:
+        additional = schema.get("additionalProperties", True)
+        if "properties" not in schema and additional is not False:
+            raise UnsupportedSchema(at, 'an object of unknown properties is not supported yet: declare them with "properties"')
+        if additional is not False:
+            if additional is not True:  # not enforced, since none is written; but what it says must be a schema that could be
+                self._node(additional, _below(at, "additionalProperties"), resolver)
+            self.narrowed.append(f"{at}: properties that are not declared are not written")
+        properties, required = schema.get("properties", {}), schema.get("required", [])
+        for name in required:
+            if name not in properties:
+                raise UnsupportedSchema(_below(at, "required"), f"{name!r} is required but not declared: declare it in \"properties\"")
+        return self.layout.members(
+            [(name, self._node(s, _below(at, "properties", name), resolver), name in required) for name, s in properties.items()]
+        )
+
+
+def _checked(schema: Schema) -> Any:
+    """A validator for the schema, which is one."""
+    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise InvalidSchema(_below("#", *map(str, error.absolute_path)), error.message) from error
+    return kind(schema)
+
+
+def _below(pointer: str, *names: str) -> str:
+    return "/".join((pointer, *_escaped(names)))
+
+
+def _escaped(names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        yield name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,55 @@
+"""What users have in, a JSON Schema as plain data out: dict, bool, JSON text, pydantic models, typed classes.
+
+>>> schema_of('{"type": "null"}')
+{'type': 'null'}
+>>> schema_of(int)
+{'type': 'integer'}
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rellm_agents.errors import InvalidSchema
+
+SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
+
+
+def schema_of(source: SchemaLike) -> dict[str, Any] | bool:
+    """The JSON Schema that ``source`` is or describes.
+
+    Args:
+        source: a schema as a dict, a bool or JSON text; or a type: a pydantic (v2) model, a dataclass, a TypedDict,
+            an ``Annotated`` or ``Literal`` type, a builtin type.
+
+    Raises:
+        InvalidSchema: the text is not JSON or no schema, or the type has no JSON Schema.
+    """
+    match source:
+        case bool() | dict():
+            return source
+        case str():
+            return _from_text(source)
+        case _:
+            return _from_type(source)
+
+
+def _from_text(text: str) -> dict[str, Any] | bool:
+    try:
+        schema = json.loads(text)
+    except ValueError as error:
+        raise InvalidSchema("#", f"not JSON text: {error}") from error
+    if not isinstance(schema, (dict, bool)):
+        raise InvalidSchema("#", f"a schema is an object or a boolean, not {text[:40]!r}")
+    return schema
+
+
+def _from_type(source: Any) -> dict[str, Any]:
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
+
+    try:
+        return TypeAdapter(source).json_schema()
+    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
+        raise InvalidSchema("#", f"{source!r} is neither a schema nor a type that has one: {error}") from error

@@ -1,0 +1,134 @@
+"""A whitespace style in, pattern nodes for the parts of JSON text out: strings, numbers, separators, given values.
+
+The one spelling of every value is that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control
+characters as ``\\u00xx``; numbers without an exponent. Knows nothing of schemas.
+
+>>> from rellm_agents.patterns import Pattern
+>>> Pattern(STRING).fullmatch(r'"caf\u00e9 \\"x\\" \\n"'), Pattern(STRING).fullmatch('"a\\nb"')
+(True, False)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Literal, get_args
+
+from rellm_agents.patterns import EMPTY, Node, characters, choice, lexeme, literal, optional, read_regex, repeat, sequence
+from rellm_agents.patterns.charset import CharSet
+
+MAX_DIGITS = 20  # before the point, and after it: a model cannot loop in digits
+MAX_WHITESPACE = 20  # in one run, where whitespace is flexible: a model cannot loop in spaces
+
+Whitespace = Literal["spaced", "compact", "flexible"]
+
+STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
+STRING = sequence(literal('"'), STRING_REST)
+INTEGER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}"))
+NUMBER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}|-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})\.[0-9]{{1,{MAX_DIGITS}}}"))
+
+
+def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
+    """JSON text as ``json.dumps(value, ensure_ascii=False)`` writes it, but for floats, which get no exponent.
+
+    Args:
+        value: what JSON can say; keys of objects are strings.
+        separators: after an item, and after a key.
+
+    Raises:
+        ValueError: an infinite float or not-a-number, for which JSON has no text.
+
+    >>> dumps({"small": 1e-7, "large": 2e16})
+    '{"small": 0.0000001, "large": 20000000000000000.0}'
+    """
+    comma, colon = separators
+    match value:
+        case dict():
+            return "{" + comma.join(dumps(k) + colon + dumps(v, separators) for k, v in value.items()) + "}"
+        case list() | tuple():
+            return "[" + comma.join(dumps(v, separators) for v in value) + "]"
+        case float() if isfinite(value):
+            text = format(Decimal(repr(value)), "f")
+            return text if "." in text else text + ".0"
+        case _:
+            return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What stands between the parts of JSON text.
+
+    Attributes:
+        comma, colon: the separators, with the whitespace around them.
+        opened, closing: whitespace after ``{`` or ``[`` and before ``}`` or ``]``.
+        separators: for :func:`dumps`, to write the same style.
+    """
+
+    comma: Node
+    colon: Node
+    opened: Node
+    closing: Node
+    separators: tuple[str, str]
+
+    @classmethod
+    def of(cls, whitespace: Whitespace) -> Layout:
+        """The layout of a whitespace style.
+
+        Raises:
+            ValueError: there is no such style.
+        """
+        match whitespace:
+            case "spaced":
+                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "))
+            case "compact":
+                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"))
+            case "flexible":
+                some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
+                return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "))
+        raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
+
+    def list_of(self, item: Node, opening: str, closing: str) -> Node:
+        """``item`` any number of times, separated, between ``opening`` and ``closing``."""
+        items = sequence(item, repeat(sequence(self.comma, item)))
+        return choice(self.empty(opening, closing), sequence(literal(opening), self.opened, items, self.closing, literal(closing)))
+
+    def empty(self, opening: str, closing: str) -> Node:
+        """Nothing between ``opening`` and ``closing``."""
+        return sequence(literal(opening), self.opened, literal(closing))
+
+    def value(self, value: Any) -> Node:
+        """Exactly this value.
+
+        >>> from rellm_agents.patterns import Pattern
+        >>> Pattern(Layout.of("compact").value({"a": [1, None]})).shortest()
+        '{"a":[1,null]}'
+        """
+        match value:
+            case dict() if value:
+                members = [sequence(self.value(k), self.colon, self.value(v)) for k, v in value.items()]
+                return sequence(literal("{"), self.opened, *self._separated(members), self.closing, literal("}"))
+            case list() if value:
+                return sequence(literal("["), self.opened, *self._separated([self.value(v) for v in value]), self.closing, literal("]"))
+            case dict():
+                return self.empty("{", "}")
+            case list():
+                return self.empty("[", "]")
+            case _:
+                return literal(dumps(value, self.separators))
+
+    def members(self, properties: list[tuple[str, Node, bool]]) -> Node:
+        """An object with these properties in this order: name, value, and whether it has to be there."""
+        after: list[Node] = []  # what may follow once something was written
+        first = EMPTY  # what may follow before anything was
+        written = [(sequence(self.value(name), self.colon, value), required) for name, value, required in properties]
+        for one, required in reversed(written):
+            beginning = sequence(one, *after)
+            first = beginning if required else choice(beginning, first)
+            more = sequence(self.comma, one)
+            after.insert(0, more if required else optional(more))
+        return sequence(literal("{"), self.opened, first, self.closing, literal("}"))
+
+    def _separated(self, parts: list[Node]) -> list[Node]:
+        return [piece for i, part in enumerate(parts) for piece in ((self.comma, part) if i else (part,))]
