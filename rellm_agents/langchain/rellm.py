@@ -1,0 +1,164 @@
+"""A transformers pipeline and a pattern in, a LangChain language model out, whose every text matches.
+
+The successor of ``langchain_experimental.llms.RELLM``: the same constructor, but the regex is enforced, ``stop`` is
+honoured, the prompt is not repeated, and one forward pass is spent on a token instead of a whole prompt.
+
+    llm = RELLM(pipeline=pipeline("text-generation", model=...), regex=r"(yes|no)", max_new_tokens=5)
+    llm.invoke("Is water wet? ")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Self
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models.llms import BaseLLM
+from langchain_core.outputs import Generation, GenerationChunk, LLMResult
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
+
+from rellm_agents.decoding import Completion, ConstrainedDecoder
+from rellm_agents.decoding.decoder import DecodingOptions
+from rellm_agents.formats import ActionFormat
+from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
+
+_CONSTRAINTS = ("regex", "pattern", "format")
+_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
+
+
+class RELLM(BaseLLM):
+    """A local model held to a regex, a pattern or an action format.
+
+    Exactly one of ``regex``, ``pattern`` and ``format`` is given. Every field but ``pipeline`` can be replaced for a call,
+    e.g. with ``llm.bind(regex=...)``.
+
+    Args:
+        pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
+        regex: regex text in the dialect of the ``regex`` module; the whole completion matches it.
+        pattern: a compiled pattern.
+        format: an action format; completions are read by its LangChain parser.
+        max_new_tokens: the budget in tokens, end of text included. The text is always finished within it.
+        temperature: 0: greedy; else tokens are drawn.
+        top_k, top_p: draw from the likeliest tokens only.
+        seed: makes drawing repeatable.
+        stop: a completion ends before the first of these strings. With a format, a stop string only counts where the
+            step is complete, so that no step is cut.
+
+    Raises:
+        ValueError: none or several of ``regex``, ``pattern`` and ``format``; or a pipeline without model and tokenizer.
+        RegexSyntaxError: the regex is not in the dialect.
+        VocabularyError: the pipeline's tokenizer cannot be read.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    pipeline: Any = Field(exclude=True, repr=False)
+    regex: str | None = None
+    pattern: Pattern | None = None
+    format: ActionFormat | None = Field(default=None, exclude=True)
+    max_new_tokens: int = 200
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: list[str] | None = None
+
+    _decoder: ConstrainedDecoder = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _prepare(self) -> Self:
+        inner = getattr(self.pipeline, "pipeline", self.pipeline)  # HuggingFacePipeline holds a pipeline
+        model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None)
+        if model is None or tokenizer is None:
+            raise ValueError(f"pipeline={self.pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline")
+        self._constraint({})
+        self._decoder = ConstrainedDecoder(model, tokenizer)
+        return self
+
+    @property
+    def _llm_type(self) -> str:
+        return "rellm"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """What the text depends on, for caches and traces."""
+        pattern, _ = self._constraint({})
+        return {
+            "model_name": self._model_name,
+            "pattern": self.regex or (f"format:{self.format.name}:{','.join(t.name for t in self.format.tools)}" if self.format else repr(pattern.node)),
+            **{name: getattr(self, name) for name in _SAMPLING},
+        }
+
+    @property
+    def _model_name(self) -> str:
+        return str(getattr(self._decoder.model.config, "name_or_path", "") or type(self._decoder.model).__name__)
+
+    def _generate(
+        self, prompts: list[str], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+    ) -> LLMResult:
+        pattern, options = self._request(stop, kwargs)
+        completions = self._decoder.generate(prompts, pattern, **options)
+        return LLMResult(
+            generations=[[Generation(text=c.text, generation_info=_info(c))] for c in completions],
+            llm_output={
+                "model_name": self._model_name,
+                "token_usage": {"completion_tokens": sum(len(c.token_ids) for c in completions)},
+            },
+        )
+
+    def _stream(
+        self, prompt: str, stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+    ) -> Iterator[GenerationChunk]:
+        pattern, options = self._request(stop, kwargs)
+        pieces = self._decoder.stream(prompt, pattern, **options)
+        while True:
+            try:
+                chunk = GenerationChunk(text=next(pieces))
+            except StopIteration as end:
+                yield GenerationChunk(text="", generation_info=_info(end.value))
+                return
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    def _constraint(self, changed: dict[str, Any]) -> tuple[Pattern, ActionFormat | None]:
+        """The one constraint that holds: of this call, else of this model."""
+        fields = changed if any(changed.get(name) is not None for name in _CONSTRAINTS) else {n: getattr(self, n) for n in _CONSTRAINTS}
+        given = {name: fields[name] for name in _CONSTRAINTS if fields.get(name) is not None}
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(_CONSTRAINTS)}, not {', '.join(given) or 'none'}")
+        match given:
+            case {"regex": str() as text}:
+                return compile_regex(text), None
+            case {"pattern": Pattern() as pattern}:
+                return pattern, None
+            case {"format": ActionFormat() as format_}:
+                return format_.pattern, format_
+        ((name, value),) = given.items()
+        raise ValueError(f"{name}={value!r} is of the wrong type")
+
+    def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, DecodingOptions]:
+        unknown = sorted(set(changed) - {*_CONSTRAINTS, *_SAMPLING})
+        if unknown:
+            raise ValueError(f"RELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_CONSTRAINTS, *_SAMPLING, 'stop'))}")
+        pattern, format_ = self._constraint(changed)
+        strings = tuple(stop if stop is not None else self.stop or ())
+        options: DecodingOptions = {name: changed.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment,misc]  # the names are those of the options
+        if format_ is None:
+            options["stop"] = strings
+        elif format_.ends_open:
+            strings = tuple(dict.fromkeys((*format_.stop, *strings)))
+            pattern = _that_may_stop(pattern, strings)
+            options["stop"], options["stop_behind"] = strings, format_.pattern
+        return pattern, options
+
+
+@lru_cache(maxsize=64)
+def _that_may_stop(pattern: Pattern, stop: Sequence[str]) -> Pattern:
+    """Texts of ``pattern``, a stop string behind them or not: where free text ends, a model says so with what it would write next."""
+    return Pattern(sequence(pattern.node, optional(choice(*map(literal, stop)))))
+
+
+def _info(completion: Completion) -> dict[str, Any]:
+    return {"finish": completion.finish, "tokens": len(completion.token_ids), "forward_passes": completion.forward_passes}
