@@ -123,7 +123,9 @@ class ConstrainedDecoder:
         return TokenMasks(pattern, self.vocabulary)
 
     @overload
-    def generate(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> Completion: ...
+    def generate(  # type: ignore[overload-overlap]  # a str is a sequence of str too: the first signature is taken
+        self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]
+    ) -> Completion: ...
 
     @overload
     def generate(
@@ -184,7 +186,9 @@ class ConstrainedDecoder:
         seed = request.seed
         seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
         if not len(prompts) == len(patterns) == len(seeds):
-            raise ValueError(f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each")
+            raise ValueError(
+                f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
+            )
         stops = _Stops(tuple(request.stop), request.stop_behind)
         rows = [_Row(self.masks(p), request.max_new_tokens, s, stops) for p, s in zip(patterns, seeds, strict=True)]
         for row in rows:

@@ -79,10 +79,7 @@ def choose(
     else:
         ids = None
         scores = allowed.apply_(logits.float().cpu().clone())
-    if temperature <= 0:
-        at = int(scores.argmax())
-    else:
-        at = _drawn(scores / temperature, top_k, top_p, generator)
+    at = int(scores.argmax()) if temperature <= 0 else _drawn(scores / temperature, top_k, top_p, generator)
     return at if ids is None else int(ids[at])
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from rellm_agents.decoding.trie import Ids
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.patterns.automaton import START, Automaton
-from rellm_agents.patterns.machine import Cell, Continuation, LiteralCell, State
+from rellm_agents.patterns.machine import Cell, Continuation, LexemeCell, LiteralCell, State
 from rellm_agents.patterns.measure import Measure
 from rellm_agents.patterns.nodes import Literal, Node
 
@@ -47,10 +47,11 @@ class TokenCosts:
 
     def of_cell(self, cell: Cell) -> int:
         """Tokens that suffice from a cell to the end of the text."""
-        if isinstance(cell, LiteralCell):
-            own = self.of_literal(cell.data)[cell.offset]
-        else:
-            own = self.of_lexeme(cell.automaton, cell.state)
+        match cell:
+            case LiteralCell():
+                own = self.of_literal(cell.data)[cell.offset]
+            case LexemeCell():
+                own = self.of_lexeme(cell.automaton, cell.state)
         return min(own + self.of_continuation(cell.then), IMPOSSIBLE)
 
     def of_continuation(self, then: Continuation | None) -> int:

@@ -11,6 +11,7 @@ Knows nothing of patterns but automata's tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ class TokenTrie:
         """The children of ``nodes`` by ``byte``, where there are any."""
         keys = nodes.astype(np.int64) * 256 + byte
         at = np.minimum(np.searchsorted(self._keys, keys), self.size - 1)
-        return at[self._keys[at] == keys].astype(np.int32)
+        return cast(Ids, at[self._keys[at] == keys].astype(np.int32))
 
     def inner(self, nodes: Ids) -> Ids:
         """Those of ``nodes`` that have children."""

@@ -64,7 +64,8 @@ class Vocabulary:
         read = _reader(json.loads(backend.to_str()).get("decoder"))
         if read is None:
             raise VocabularyError(
-                f"the tokens of {type(tokenizer).__name__} cannot be read: supported are byte-level BPE and SentencePiece-like tokenizers with byte fallback"
+                f"the tokens of {type(tokenizer).__name__} cannot be read: read are "
+                "byte-level BPE and SentencePiece-like tokenizers with byte fallback"
             )
         token_bytes: list[bytes | None] = [None] * len(tokenizer)
         added = tokenizer.added_tokens_decoder
@@ -80,7 +81,7 @@ class Vocabulary:
     @cached_property
     def spells_every_text(self) -> bool:
         """Every byte that UTF-8 uses is a token of its own, so that any text can be written from any place."""
-        return _BYTES_OF_UTF8 <= {data[0] for data in self.token_bytes if data is not None and len(data) == 1}
+        return _BYTES_OF_UTF8.issubset(data[0] for data in self.token_bytes if data is not None and len(data) == 1)
 
     def _check_against(self, tokenizer: PreTrainedTokenizerBase) -> None:
         for probe in _PROBES:

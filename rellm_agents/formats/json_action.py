@@ -40,7 +40,10 @@ def json_action(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> Actio
 class _JSONAction(ActionFormat):
     name = "json_action"
     ends_open = False
-    _limits = "arguments have to be valid against the tool's schema, without undeclared ones; numbers of at most 20 digits before and after the point, strings without lone surrogates"
+    _limits = (
+        "arguments have to be valid against the tool's schema, without undeclared ones; numbers have at most 20 digits "
+        "before and after the point, strings no lone surrogates"
+    )
 
     def __init__(self, tools: ToolsLike, *, whitespace: Whitespace) -> None:
         self._whitespace: Whitespace = whitespace

@@ -56,14 +56,17 @@ class _ReAct(ActionFormat):
     name = "react"
     ends_open = True
     _limits = (
-        "the parser strips spaces and quotes at the ends and looks for its own words inside: an input holds no 'Final Answer:', no line that begins "
-        "'Observation', no double quote at either end; json_action can write any string"
+        "the parser strips spaces and quotes at the ends and looks for its own words inside: an input holds no 'Final Answer:', "
+        "no line that begins 'Observation', no double quote at either end; json_action can write any string"
     )
 
     def _node(self) -> Node:
         slots = {name: lexeme(_slot(rules)) for name, rules in self._data["slots"].items()}
         actions = [
-            _filled(self._data["action"], {"thought": slots["thought"], "tool": self._tool_name(tool, slots["tool"]), "input": self._input(tool)})
+            _filled(
+                self._data["action"],
+                {"thought": slots["thought"], "tool": self._tool_name(tool, slots["tool"]), "input": self._input(tool)},
+            )
             for tool in self.tools
         ]
         return choice(*actions, _filled(self._data["finish"], slots))
@@ -71,7 +74,8 @@ class _ReAct(ActionFormat):
     def _tool_name(self, tool: Tool, writable: Node) -> Node:
         if not Pattern(writable).fullmatch(tool.name):
             raise FormatError(
-                f"a tool cannot be named {tool.name!r} in this format: its parser reads the name up to 'Action Input:' and strips spaces; use json_action"
+                f"a tool cannot be named {tool.name!r} in this format: its parser reads the name up to "
+                "'Action Input:' and strips spaces; use json_action"
             )
         return literal(tool.name)
 
@@ -103,7 +107,9 @@ class _ReAct(ActionFormat):
                 if not isinstance(tool_input, str):
                     raise FormatError(f"react: the input of an action is text, not {tool_input!r}")
                 bare = Pattern(_slot(self._data["slots"]["input"], quoted=False)).fullmatch(tool_input)
-                return _replaced(self._data["action"], {"thought": thought, "tool": name, "input": tool_input if bare else f'"{tool_input}"'})
+                return _replaced(
+                    self._data["action"], {"thought": thought, "tool": name, "input": tool_input if bare else f'"{tool_input}"'}
+                )
             case Finish(output, thought):
                 return _replaced(self._data["finish"], {"thought": thought, "answer": output})
 

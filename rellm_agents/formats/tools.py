@@ -85,7 +85,9 @@ def _tool(source: Any) -> Tool:
         return _made(source.__name__, source.__doc__, source)
     if hasattr(source, "name") and hasattr(source, "tool_call_schema"):
         return _made(source.name, source.description, source.tool_call_schema)
-    raise FormatError(f"{source!r} is no tool that is known: pass LangChain tools, pydantic models, or a mapping of names to argument schemas")
+    raise FormatError(
+        f"{source!r} is no tool that is known: pass LangChain tools, pydantic models, or a mapping of names to argument schemas"
+    )
 
 
 def _made(name: str, description: str | None, schema: SchemaLike) -> Tool:

@@ -94,7 +94,9 @@ class SchemaCompiler:
             raise UnsupportedSchema(at, "any value at all is not supported yet: give a type")
         for keyword in schema:
             if keyword not in COMPILED and keyword not in ANNOTATIONS:
-                raise UnsupportedSchema(_below(at, keyword), f'the keyword "{keyword}" is not supported yet: leave it out, or check it after parsing')
+                raise UnsupportedSchema(
+                    _below(at, keyword), f'the keyword "{keyword}" is not supported yet: leave it out, or check it after parsing'
+                )
         if "$ref" in schema:
             self._alone(schema, "$ref", at)
             return self._reference(schema["$ref"], _below(at, "$ref"), resolver)
@@ -110,7 +112,9 @@ class SchemaCompiler:
     def _alone(self, schema: dict[str, Any], keyword: str, at: str) -> None:
         others = sorted(COMPILED.intersection(schema) - {keyword})
         if others:
-            raise UnsupportedSchema(_below(at, keyword), f'"{keyword}" beside "{others[0]}" is not supported yet: put all of them into the schema it names')
+            raise UnsupportedSchema(
+                _below(at, keyword), f'"{keyword}" beside "{others[0]}" is not supported yet: put all of them into the schema it names'
+            )
 
     def _values(self, values: list[Any], schema: dict[str, Any], at: str) -> Node:
         """The listed values that the rest of the schema allows too."""
@@ -124,7 +128,9 @@ class SchemaCompiler:
         try:
             found = resolver.lookup(ref)
         except Unresolvable as error:
-            raise UnsupportedSchema(at, f"{ref!r} points to nothing in this schema, and nothing is fetched: write what it means into $defs") from error
+            raise UnsupportedSchema(
+                at, f"{ref!r} points to nothing in this schema, and nothing is fetched: write what it means into $defs"
+            ) from error
         key = id(found.contents)
         if key not in self._rules:
             self._rules[key] = rule((self, key), partial(self._bodies.__getitem__, key))
@@ -135,7 +141,7 @@ class SchemaCompiler:
     def _typed(self, schema: dict[str, Any], at: str, resolver: Any) -> Node:
         declared = schema.get("type")
         if declared is None:
-            raise UnsupportedSchema(at, f"any type at all is not supported yet: say which with \"type\" ({', '.join(_TYPES)})")
+            raise UnsupportedSchema(at, f'any type at all is not supported yet: say which with "type" ({", ".join(_TYPES)})')
         types = [declared] if isinstance(declared, str) else declared
         if "number" in types:
             types = [t for t in types if t != "integer"]
@@ -176,7 +182,7 @@ class SchemaCompiler:
         properties, required = schema.get("properties", {}), schema.get("required", [])
         for name in required:
             if name not in properties:
-                raise UnsupportedSchema(_below(at, "required"), f"{name!r} is required but not declared: declare it in \"properties\"")
+                raise UnsupportedSchema(_below(at, "required"), f'{name!r} is required but not declared: declare it in "properties"')
         return self.layout.members(
             [(name, self._node(s, _below(at, "properties", name), resolver), name in required) for name, s in properties.items()]
         )
@@ -184,7 +190,7 @@ class SchemaCompiler:
 
 def _checked(schema: Schema) -> Any:
     """A validator for the schema, which is one."""
-    kind = validator_for(schema, default=jsonschema.Draft202012Validator)
+    kind: Any = validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:

@@ -11,6 +11,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
+
 from rellm_agents.errors import InvalidSchema
 
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
@@ -46,9 +49,6 @@ def _from_text(text: str) -> dict[str, Any] | bool:
 
 
 def _from_type(source: Any) -> dict[str, Any]:
-    from pydantic import TypeAdapter
-    from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
-
     try:
         return TypeAdapter(source).json_schema()
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:

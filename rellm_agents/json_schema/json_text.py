@@ -1,11 +1,11 @@
-"""A whitespace style in, pattern nodes for the parts of JSON text out: strings, numbers, separators, given values.
+r"""A whitespace style in, pattern nodes for the parts of JSON text out: strings, numbers, separators, given values.
 
 The one spelling of every value is that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control
-characters as ``\\u00xx``; numbers without an exponent. Knows nothing of schemas.
+characters as ``\u00xx``; numbers without an exponent. Knows nothing of schemas.
 
 >>> from rellm_agents.patterns import Pattern
->>> Pattern(STRING).fullmatch(r'"caf\u00e9 \\"x\\" \\n"'), Pattern(STRING).fullmatch('"a\\nb"')
-(True, False)
+>>> Pattern(STRING).fullmatch('"café"'), Pattern(STRING).fullmatch('"two\nlines"'), Pattern(STRING).fullmatch(r'"two\nlines"')
+(True, False, True)
 """
 
 from __future__ import annotations

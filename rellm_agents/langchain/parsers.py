@@ -19,8 +19,8 @@ _PARSERS = {"json_action": "JSONAgentOutputParser", "react": "ReActSingleInputOu
 _FORMATS: dict[str, Callable[[ToolsLike], ActionFormat]] = {"JSONAgentOutputParser": json_action, "ReActSingleInputOutputParser": react}
 
 
-def parser_for(format: ActionFormat) -> Any:
-    """The LangChain parser paired with a format: it reads every text of ``format.pattern`` without loss.
+def parser_for(action_format: ActionFormat, /) -> Any:
+    """The LangChain parser paired with a format: it reads every text of its pattern without loss.
 
     Returns:
         An agent output parser, to stand behind the model in an agent or to be passed to its constructor.
@@ -29,9 +29,9 @@ def parser_for(format: ActionFormat) -> Any:
         FormatError: no parser is paired with this format.
         MissingExtra: ``langchain-classic`` is not installed.
     """
-    if format.name not in _PARSERS:
-        raise FormatError(f"no LangChain parser is paired with the format {format.name!r}, only with {', '.join(_PARSERS)}")
-    return getattr(_output_parsers(), _PARSERS[format.name])()
+    if action_format.name not in _PARSERS:
+        raise FormatError(f"no LangChain parser is paired with the format {action_format.name!r}, only with {', '.join(_PARSERS)}")
+    return getattr(_output_parsers(), _PARSERS[action_format.name])()
 
 
 def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:
@@ -44,7 +44,8 @@ def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:
     Raises:
         FormatError: no format is paired with this parser, or the format cannot carry the tools.
 
-    >>> format_for(parser_for(react({"ask": {"type": "object", "properties": {"q": {"type": "string"}}}})), {"ask": {"type": "object", "properties": {"q": {"type": "string"}}}}).name
+    >>> tools = {"ask": {"type": "object", "properties": {"q": {"type": "string"}}}}
+    >>> format_for(parser_for(react(tools)), tools).name
     'react'
     """
     for kind in type(parser).__mro__:
@@ -55,7 +56,7 @@ def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:
 
 def _output_parsers() -> Any:
     try:
-        from langchain_classic.agents import output_parsers
+        from langchain_classic.agents import output_parsers  # noqa: PLC0415  # an extra: only for those who ask
     except ModuleNotFoundError as error:
         raise MissingExtra("langchain_classic", extra="executor", purpose="a LangChain agent parser") from error
     return output_parsers

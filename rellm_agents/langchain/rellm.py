@@ -86,7 +86,8 @@ class RELLM(BaseLLM):
         pattern, _ = self._constraint({})
         return {
             "model_name": self._model_name,
-            "pattern": self.regex or (f"format:{self.format.name}:{','.join(t.name for t in self.format.tools)}" if self.format else repr(pattern.node)),
+            "pattern": self.regex
+            or (f"format:{self.format.name}:{','.join(t.name for t in self.format.tools)}" if self.format else repr(pattern.node)),
             **{name: getattr(self, name) for name in _SAMPLING},
         }
 
@@ -95,7 +96,11 @@ class RELLM(BaseLLM):
         return str(getattr(self._decoder.model.config, "name_or_path", "") or type(self._decoder.model).__name__)
 
     def _generate(
-        self, prompts: list[str], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _stream
+        **kwargs: Any,
     ) -> LLMResult:
         pattern, options = self._request(stop, kwargs)
         completions = self._decoder.generate(prompts, pattern, **options)
@@ -144,7 +149,7 @@ class RELLM(BaseLLM):
             raise ValueError(f"RELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_CONSTRAINTS, *_SAMPLING, 'stop'))}")
         pattern, format_ = self._constraint(changed)
         strings = tuple(stop if stop is not None else self.stop or ())
-        options: DecodingOptions = {name: changed.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment,misc]  # the names are those of the options
+        options: DecodingOptions = {name: changed.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
         if format_ is None:
             options["stop"] = strings
         elif format_.ends_open:

@@ -121,7 +121,9 @@ class Automaton:
             return DEAD
         number = len(self._nodes)
         if number > MAX_STATES:
-            raise PatternTooLarge(f"an automaton of this pattern has more than {MAX_STATES} states: bound its repeats, or use fewer of them")
+            raise PatternTooLarge(
+                f"an automaton of this pattern has more than {MAX_STATES} states: bound its repeats, or use fewer of them"
+            )
         self._nodes.append(node)
         self._rows.append(None)
         self.accepting.append(node.nullable)

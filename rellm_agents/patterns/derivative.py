@@ -88,25 +88,19 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
         case Lexeme(inner):
             return transitions(inner, alphabet)
         case Choice(options):
-            return _union((transitions(option, alphabet) for option in options), alphabet)
+            return _union(transitions(option, alphabet) for option in options)
         case Sequence(parts):
-            return _union(_of_sequence(parts, alphabet), alphabet)
+            return _union(_of_sequence(parts, alphabet))
         case Repeat(inner, minimum, maximum):
             rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
             return _followed_by(transitions(inner, alphabet), rest)
         case Intersection(parts):
             found = transitions(parts[0], alphabet)
             for part in parts[1:]:
-                found = _collect(
-                    (both, intersection(a, b)) for s, a in found for t, b in transitions(part, alphabet) if (both := s & t)
-                )
+                found = _collect((both, intersection(a, b)) for s, a in found for t, b in transitions(part, alphabet) if (both := s & t))
             return found
         case Complement(inner):
-            inside = transitions(inner, alphabet)
-            outside = alphabet.everything
-            for symbols, _ in inside:
-                outside = outside & ~symbols
-            return _collect([*((s, complement(rest)) for s, rest in inside), *([(outside, ANYTHING)] if outside else [])])
+            return _of_complement(inner, alphabet)
         case Rule():
             raise AssertionError("a rule has no derivative: it is expanded before")
 
@@ -118,17 +112,25 @@ def _of_sequence(parts: tuple[Node, ...], alphabet: Alphabet[Symbols]) -> Iterat
             return
 
 
+def _of_complement(inner: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]:
+    outside = alphabet.everything
+    found: Transitions[Symbols] = []
+    for symbols, rest in transitions(inner, alphabet):
+        outside = outside & ~symbols
+        found.append((symbols, complement(rest)))
+    if outside:
+        found.append((outside, ANYTHING))
+    return _collect(found)
+
+
 def _followed_by(found: Transitions[Symbols], rest: Node) -> Transitions[Symbols]:
     return [(symbols, sequence(target, rest)) for symbols, target in found]
 
 
-def _union(lists: Iterable[Transitions[Symbols]], alphabet: Alphabet[Symbols]) -> Transitions[Symbols]:
+def _union(lists: Iterable[Transitions[Symbols]]) -> Transitions[Symbols]:
     """Overlapping sets are split; where they overlap, either rest may follow."""
     result: Transitions[Symbols] = []
     for added in lists:
-        if not result:
-            result = added
-            continue
         split: Transitions[Symbols] = []
         for symbols, target in added:
             left = symbols
@@ -138,13 +140,13 @@ def _union(lists: Iterable[Transitions[Symbols]], alphabet: Alphabet[Symbols]) -
                 if both:
                     split.append((both, choice(rest, target)))
                     left = left & ~both
-                    other = other & ~both
-                if other:
-                    kept.append((other, rest))
+                if outside := other & ~both:
+                    kept.append((outside, rest))
             result = kept
             if left:
                 split.append((left, target))
-        result = _collect([*result, *split])
+        split.extend(result)
+        result = _collect(split)
     return result
 
 

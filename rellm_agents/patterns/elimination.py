@@ -52,7 +52,9 @@ def character_automaton(node: Node) -> CharacterAutomaton:
                 numbers[target] = len(nodes)
                 nodes.append(target)
                 if len(nodes) > MAX_STATES:
-                    raise PatternTooLarge(f"an intersection or complement has more than {MAX_STATES} states: it cannot be written as a regex")
+                    raise PatternTooLarge(
+                        f"an intersection or complement has more than {MAX_STATES} states: it cannot be written as a regex"
+                    )
             found.append((charset, numbers[target]))
         moves.append(found)
 

@@ -17,7 +17,7 @@ True
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -88,7 +88,7 @@ class State:
 
     __slots__ = ("__weakref__", "accepting", "cells")
 
-    def __init__(self, cells: tuple[Cell, ...], accepting: bool) -> None:
+    def __init__(self, cells: tuple[Cell, ...], *, accepting: bool) -> None:
         self.cells, self.accepting = cells, accepting
 
     @property
@@ -102,7 +102,7 @@ _interned: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _lock = threading.RLock()
 
 
-def _intern(kind: type[Any], *fields: Any) -> Any:
+def _intern(kind: Callable[..., Any], *fields: Any) -> Any:
     key = (kind, *fields)
     found = _interned.get(key)
     if found is None:
@@ -111,6 +111,10 @@ def _intern(kind: type[Any], *fields: Any) -> Any:
             if found is None:
                 found = _interned[key] = kind(*fields)
     return found
+
+
+def _state(cells: tuple[Cell, ...], accepting: bool) -> State:  # noqa: FBT001  # fields of an interned value
+    return State(cells, accepting=accepting)
 
 
 DEAD_STATE = State((), accepting=False)
@@ -174,7 +178,7 @@ class _Gathered:
         if len(self.cells) > MAX_CELLS:
             raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
         ordered = tuple(sorted(self.cells, key=lambda cell: cell.serial))
-        return cast(State, _intern(State, ordered, self.accepting))
+        return cast(State, _intern(_state, ordered, self.accepting))
 
     def literal(self, data: bytes, offset: int, then: Continuation | None) -> None:
         if offset < len(data):
@@ -221,8 +225,8 @@ class _Gathered:
             case Choice(options):
                 for option in options:
                     self.go_on(_continuation(option, then))
-            case Rule():
-                self.go_on(_continuation(node.body, then))
+            case Rule() as rule:
+                self.go_on(_continuation(rule.body, then))
             case Repeat(inner, minimum, maximum) if not node.is_plain:
                 rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
                 self.go_on(_continuation(inner, _continuation(rest, then)))

@@ -17,7 +17,20 @@ from typing import cast
 from weakref import WeakKeyDictionary
 
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
-from rellm_agents.patterns.nodes import AnyNode, Characters, Choice, Complement, Intersection, Lexeme, Literal, Node, Repeat, Rule, Sequence, Tail
+from rellm_agents.patterns.nodes import (
+    AnyNode,
+    Characters,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Node,
+    Repeat,
+    Rule,
+    Sequence,
+    Tail,
+)
 
 Cost = int | None
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternError
@@ -64,8 +64,7 @@ class Node:
                     Node._interned[key] = found
         return found  # type: ignore[return-value]  # the class is part of the key
 
-    def _fill(self, *fields: Any) -> None:
-        raise AssertionError("every kind of node fills itself")
+    _fill: Callable[..., None]  # sets the fields; each kind has its own
 
     def _inherit(self, parts: Iterable[Node], *, nullable: bool) -> None:
         self.nullable = nullable
@@ -88,7 +87,7 @@ class Literal(Node):
     __match_args__ = ("data",)
     data: bytes
 
-    def _fill(self, data: bytes) -> None:  # type: ignore[override]
+    def _fill(self, data: bytes) -> None:
         self.data = data
         self._inherit((), nullable=not data)
 
@@ -105,7 +104,7 @@ class Characters(Node):
     __match_args__ = ("charset",)
     charset: CharSet
 
-    def _fill(self, charset: CharSet) -> None:  # type: ignore[override]
+    def _fill(self, charset: CharSet) -> None:
         self.charset = charset
         self._inherit((), nullable=False)
 
@@ -121,7 +120,7 @@ class Tail(Node):
     ranges: tuple[Range, ...]
     count: int
 
-    def _fill(self, ranges: tuple[Range, ...], count: int) -> None:  # type: ignore[override]
+    def _fill(self, ranges: tuple[Range, ...], count: int) -> None:
         self.ranges, self.count = ranges, count
         self._inherit((), nullable=False)
 
@@ -133,7 +132,7 @@ class Sequence(Node):
     __match_args__ = ("parts",)
     parts: tuple[Node, ...]
 
-    def _fill(self, *parts: Node) -> None:  # type: ignore[override]
+    def _fill(self, *parts: Node) -> None:
         self.parts = parts
         self._inherit(parts, nullable=all(p.nullable for p in parts))
 
@@ -145,7 +144,7 @@ class Choice(Node):
     __match_args__ = ("options",)
     options: tuple[Node, ...]
 
-    def _fill(self, *options: Node) -> None:  # type: ignore[override]
+    def _fill(self, *options: Node) -> None:
         self.options = options
         self._inherit(options, nullable=any(p.nullable for p in options))
 
@@ -159,7 +158,7 @@ class Repeat(Node):
     minimum: int
     maximum: int | None
 
-    def _fill(self, inner: Node, minimum: int, maximum: int | None) -> None:  # type: ignore[override]
+    def _fill(self, inner: Node, minimum: int, maximum: int | None) -> None:
         self.inner, self.minimum, self.maximum = inner, minimum, maximum
         self._inherit((inner,), nullable=minimum == 0)
 
@@ -171,7 +170,7 @@ class Intersection(Node):
     __match_args__ = ("parts",)
     parts: tuple[Node, ...]
 
-    def _fill(self, *parts: Node) -> None:  # type: ignore[override]
+    def _fill(self, *parts: Node) -> None:
         self.parts = parts
         self._inherit(parts, nullable=all(p.nullable for p in parts))
         self.has_boolean, self.has_marks = True, False
@@ -184,7 +183,7 @@ class Complement(Node):
     __match_args__ = ("inner",)
     inner: Node
 
-    def _fill(self, inner: Node) -> None:  # type: ignore[override]
+    def _fill(self, inner: Node) -> None:
         self.inner = inner
         self._inherit((inner,), nullable=not inner.nullable)
         self.has_boolean, self.has_marks = True, False
@@ -197,7 +196,7 @@ class Rule(Node):
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node]) -> None:  # type: ignore[override]
+    def _fill(self, key: Hashable, make: Callable[[], Node]) -> None:
         self.key, self._make_body = key, make
         self._body: Node | None = None
         self._inherit((), nullable=False)
@@ -220,14 +219,13 @@ class Lexeme(Node):
     __match_args__ = ("inner",)
     inner: Node
 
-    def _fill(self, inner: Node) -> None:  # type: ignore[override]
+    def _fill(self, inner: Node) -> None:
         self.inner = inner
         self._inherit((inner,), nullable=inner.nullable)
         self.has_marks = True
 
 
 AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Rule | Lexeme
-_Kind = TypeVar("_Kind", bound=Node)
 
 
 def literal(text: str | bytes) -> Node:

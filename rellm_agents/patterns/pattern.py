@@ -115,5 +115,7 @@ def _with_inline_flags(compiled: regex.Pattern[str]) -> str:
     for flag in _FLAGS:
         unread &= ~flag
     if unread and inline is None:
-        raise RegexSyntaxError(compiled.pattern, 0, f"compiled with the flags {regex.RegexFlag(unread)!r}, of which only IGNORECASE and DOTALL are read")
+        raise RegexSyntaxError(
+            compiled.pattern, 0, f"compiled with the flags {regex.RegexFlag(unread)!r}, of which only IGNORECASE and DOTALL are read"
+        )
     return f"(?{letters}){compiled.pattern}" if letters else compiled.pattern

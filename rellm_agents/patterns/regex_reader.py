@@ -127,7 +127,7 @@ class _Reader:
                 flags = inline
             else:
                 item, ended = self.item(flags, at_start=at_start and not parts)
-                quantified = self.quantified(item, begin)
+                quantified = self.quantified(item)
                 if ended and quantified is not item:
                     self.fail("a part that holds an end anchor cannot be repeated", begin)
                 if quantified is not EMPTY:
@@ -158,7 +158,7 @@ class _Reader:
             self.fail("a lone surrogate is no character that a text in UTF-8 can hold", at)
         return found
 
-    def quantified(self, item: Node, begin: int) -> Node:
+    def quantified(self, item: Node) -> Node:
         at = self.at
         bounds = self.quantifier()
         if bounds is None:

@@ -14,7 +14,20 @@ from typing import cast
 
 from rellm_agents.patterns.charset import CharSet, Range
 from rellm_agents.patterns.elimination import without_boolean
-from rellm_agents.patterns.nodes import AnyNode, Characters, Choice, Complement, Intersection, Lexeme, Literal, Node, Repeat, Rule, Sequence, Tail
+from rellm_agents.patterns.nodes import (
+    AnyNode,
+    Characters,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Node,
+    Repeat,
+    Rule,
+    Sequence,
+    Tail,
+)
 
 _SPECIAL = frozenset("\\.^$*+?{}[]|()")
 _SPECIAL_IN_CLASS = frozenset("\\]^-[&|~")
@@ -59,8 +72,8 @@ class _Writer:
 
     def _written(self, node: Node) -> tuple[str, int]:
         match cast(AnyNode, node):
-            case Literal():
-                return "".join(map(_character, node.text)), _ATOM if len(node.text) == 1 else _SEQUENCE
+            case Literal() as one:
+                return "".join(map(_character, one.text)), _ATOM if len(one.text) == 1 else _SEQUENCE
             case Characters(charset):
                 return _class(charset), _ATOM
             case Sequence(parts):
@@ -73,8 +86,8 @@ class _Writer:
                 return self.text(inner, _ATOM) + _count(minimum, maximum), _SEQUENCE
             case Lexeme(inner):
                 return self._written(inner)
-            case Rule():
-                name = self.names.setdefault(node, f"r{len(self.names) + 1}")
+            case Rule() as rule:
+                name = self.names.setdefault(rule, f"r{len(self.names) + 1}")
                 return f"(?&{name})", _ATOM
             case Intersection() | Complement():
                 return self._written(without_boolean(node))

@@ -19,7 +19,20 @@ from typing import cast
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.elimination import character_automaton
 from rellm_agents.patterns.measure import byte_length, shortest_bytes
-from rellm_agents.patterns.nodes import AnyNode, Characters, Choice, Complement, Intersection, Lexeme, Literal, Node, Repeat, Rule, Sequence, Tail
+from rellm_agents.patterns.nodes import (
+    AnyNode,
+    Characters,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Node,
+    Repeat,
+    Rule,
+    Sequence,
+    Tail,
+)
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
@@ -71,8 +84,8 @@ class _Sampler:
 
     def add(self, node: Node, depth: int) -> None:
         match cast(AnyNode, node):
-            case Literal():
-                self.out.append(node.text)
+            case Literal() as one:
+                self.out.append(one.text)
             case Characters(charset):
                 self.out.append(self.character(charset))
             case Sequence(parts):
@@ -87,8 +100,8 @@ class _Sampler:
                         self.add(inner, depth)
             case Lexeme(inner):
                 self.add(inner, depth)
-            case Rule():
-                self.add(node.body, depth + 1)
+            case Rule() as rule:
+                self.add(rule.body, depth + 1)
             case Intersection() | Complement():
                 self.walk(node)
             case Tail():

@@ -1,0 +1,261 @@
+"""Regex text outside the dialect: refused with the place and the reason, and never with another exception."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import regex
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from patterns.regex_texts import ALPHABET, all_texts, law, regex_texts, says
+
+from rellm_agents.errors import EmptyPattern, PatternTooLarge, RegexSyntaxError
+from rellm_agents.patterns import Pattern, compile_regex, read_regex
+from rellm_agents.patterns.regex_reader import MAX_COUNT, MAX_NESTING
+
+REFUSED = [
+    # back-references
+    (r"(a)\1", 3, "back-reference"),
+    (r"(?P<n>a)\g<n>", 8, "back-reference"),
+    (r"(?P<n>a)(?P=n)", 8, "back-reference"),
+    # lookaround, atomic groups, possessive quantifiers
+    ("a(?=b)", 1, "lookaround"),
+    ("(?!b)a", 0, "lookaround"),
+    ("a(?<=a)b", 1, "lookaround"),
+    ("(?<!b)a", 0, "lookaround"),
+    ("x(?>ab)", 1, "atomic"),
+    ("a++", 2, "possessive"),
+    ("a*+b", 2, "possessive"),
+    ("a?+", 2, "possessive"),
+    ("a{2}+", 4, "possessive"),
+    # recursion, conditions, verbs, branch reset
+    ("a(?R)?", 1, "recursion"),
+    ("(a(?1)?)", 2, "recursion"),
+    ("(?&n)", 0, "recursion"),
+    ("(?P>n)", 0, "recursion"),
+    ("(a)?(?(1)b|c)", 4, "conditions"),
+    ("(?(DEFINE)(?<n>a))b", 0, "conditions"),
+    ("(*PRUNE)a", 0, "verbs"),
+    ("(?|a|b)", 0, "branch reset"),
+    # anchors and boundaries
+    ("a^b", 1, "start anchor"),
+    (r"a\Ab", 1, "start anchor"),
+    ("a(^b)", 2, "start anchor"),
+    ("a$b", 2, "end anchor"),
+    (r"a\Zb", 3, "end anchor"),
+    ("(a$)b", 4, "end anchor"),
+    ("(?:a$)*", 0, "end anchor cannot be repeated"),
+    ("(?:^a)*", 0, "start anchor"),
+    ("(?:^a|b){2}", 0, "start anchor"),
+    ("((^a)b)+", 0, "start anchor"),
+    (r"\bword", 0, "word boundary"),
+    (r"a\B", 1, "non-boundary"),
+    (r"\Ga", 0, "search anchor"),
+    (r"a\Kb", 1, r"\K"),
+    (r"\X", 0, "grapheme"),
+    # flags
+    ("(?x)a b", 2, "'x'"),
+    ("(?m)^a", 2, "'m'"),
+    ("(?b:a)", 2, "'b'"),
+    ("(?iV1)a", 3, "'V'"),
+    ("(?a:a)", 2, "'a'"),
+    ("(?i-x:a)", 4, "'x'"),
+    ("a(?i)b", 1, "only read at its start"),
+    ("(?:a(?s)b)", 4, "only read at its start"),
+    # classes
+    ("[a", 0, "never closed"),
+    ("x[]", 1, "never closed"),
+    ("[^", 0, "never closed"),
+    ("[b-a]", 1, "range ends"),
+    (r"[a-\d]", 1, "range ends"),
+    (r"[\d-a]", 1, "range begins"),
+    (r"[\p{Zl}-\uffff]", 1, "range begins"),
+    (r"[a-\p{Zl}]", 1, "range ends"),
+    ("[a[b]]", 2, "set inside a set"),
+    ("[a--b]", 2, "set operations"),
+    ("[a&&b]", 2, "set operations"),
+    ("[a||b]", 2, "set operations"),
+    ("[a~~b]", 2, "set operations"),
+    ("[[:nope:]]", 1, "no such POSIX class"),
+    ("[[:alpha]", 1, "POSIX"),
+    (r"[\s\S--a]", 5, "set operations"),
+    (r"[^\s\S]", 0, "no character"),
+    # escapes
+    ("ab\\", 2, "backslash at the end"),
+    (r"\q", 0, r"\q is no escape"),
+    (r"a\xg0", 1, "2 hexadecimal digits"),
+    (r"\u12", 0, "4 hexadecimal digits"),
+    (r"\U00110000", 0, "no code point"),
+    (r"\N", 0, "name of a character"),
+    (r"\N{NO SUCH NAME}", 0, "no character named"),
+    (r"\N{KEYCAP DIGIT ONE}", 0, "no character named"),  # a sequence of three
+    (r"\p", 0, "property"),
+    (r"a\p{Nope}", 1, "no such property"),
+    (r"\p{", 0, "property"),
+    (r"\L<words>", 0, r"\L is no escape"),
+    # groups and quantifiers
+    ("a(b", 1, "never closed"),
+    ("(", 0, "never closed"),
+    ("(?:a", 0, "never closed"),
+    ("(?#a", 0, "never closed"),
+    ("a)", 1, "closes no group"),
+    ("*a", 0, "nothing to repeat"),
+    ("(+a)", 1, "nothing to repeat"),
+    ("a|?", 2, "nothing to repeat"),
+    ("^*", 1, "nothing to repeat"),
+    ("a**", 2, "quantifier on a quantifier"),
+    ("a{2}{3}", 4, "quantifier on a quantifier"),
+    ("a??*", 3, "quantifier on a quantifier"),
+    ("{", 0, "brace"),
+    ("a{x}", 1, "brace"),
+    ("a{,}", 1, "without numbers"),
+    ("a{3,2}", 1, "from 3 to 2"),
+    (f"a{{{MAX_COUNT + 1}}}", 1, f"limit of {MAX_COUNT}"),
+    ("a{0,99999999999}", 1, f"limit of {MAX_COUNT}"),
+    # fuzzy matching
+    ("(?:a){e<=1}", 5, "brace"),
+    ("(?:foo){e}", 7, "brace"),
+    ("(?e)(?:a){s<2}", 2, "'e'"),
+    # size
+    ("(" * 10_000, MAX_NESTING, f"more than {MAX_NESTING} deep"),
+    ("(?:" * 10_000 + ")" * 10_000, 3 * MAX_NESTING, f"more than {MAX_NESTING} deep"),
+]
+
+
+@pytest.mark.parametrize(("text", "position", "reason"), REFUSED, ids=[text[:20] for text, _, _ in REFUSED])
+def test_a_regex_outside_the_dialect_is_refused_with_the_place_and_the_reason(text: str, position: int, reason: str) -> None:
+    with pytest.raises(RegexSyntaxError) as caught:
+        compile_regex(text)
+    assert reason in caught.value.reason
+    assert caught.value.position == position
+    assert caught.value.text == text
+    assert f"at position {position}" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["(?i-i)a", "(?i-i:a)", "(?-)a", "(?i-)a", "(?s-s:.)", "(?i--s:a)"])
+def test_flags_that_the_regex_module_refuses_are_refused(text: str) -> None:
+    with pytest.raises(regex.error):
+        regex.compile(text)
+    with pytest.raises(RegexSyntaxError):
+        compile_regex(text)
+
+
+@pytest.mark.parametrize("text", ["(?i)a b", "a b", r"(?s)\w"])
+@pytest.mark.parametrize("flag", [regex.VERBOSE, regex.ASCII, regex.MULTILINE, regex.WORD, regex.BESTMATCH, regex.ENHANCEMATCH, regex.FULLCASE, regex.VERSION1, regex.REVERSE])
+def test_a_flag_that_is_not_read_is_refused_whether_or_not_the_text_has_flags_of_its_own(text: str, flag: int) -> None:
+    with pytest.raises(RegexSyntaxError, match="only IGNORECASE and DOTALL"):
+        compile_regex(regex.compile(text, flag))
+
+
+def test_a_regex_over_bytes_is_refused() -> None:
+    with pytest.raises(RegexSyntaxError, match="over bytes"):
+        compile_regex(regex.compile(b"a"))
+
+
+def test_the_error_shows_the_place() -> None:
+    with pytest.raises(RegexSyntaxError) as caught:
+        compile_regex("[a-z]+(?=x)")
+    assert str(caught.value).splitlines()[1:] == ["  [a-z]+(?=x)", "        ^"]
+
+
+def test_the_error_survives_being_sent_to_another_process() -> None:
+    again = pickle.loads(pickle.dumps(RegexSyntaxError("a(b", 1, "this group is never closed")))
+    assert (again.text, again.position, again.reason) == ("a(b", 1, "this group is never closed")
+
+
+# Fuzzing
+
+SYNTAX = list(r"()[]{}|*+?^$\.-:<>=!#,&~") + ["(?", "(?:", "(?P<", "(?i", "(?-", "[^", "[:", ":]", "\\p{", "\\x4", "\\u00", "\\N{", "{1,", "{2}", "a-", "--", "&&", "(?#", "\\d", "0", "9"]
+scraps = st.lists(st.one_of(st.sampled_from(SYNTAX), st.sampled_from("aibsPLux01 \n€\ud800")), max_size=12).map("".join)
+
+
+def reads_or_refuses(text: str) -> Pattern | None:
+    try:
+        return compile_regex(text)
+    except RegexSyntaxError as error:
+        assert 0 <= error.position <= len(text)
+        assert error.text == text
+        assert error.reason
+    except (EmptyPattern, PatternTooLarge):
+        pass
+    return None
+
+
+def means_the_same_to_the_regex_module(text: str, pattern: Pattern) -> None:
+    try:
+        theirs = regex.compile(text)
+    except regex.error as error:
+        raise AssertionError(f"{text!r} is read, but refused by the regex module: {error}") from error
+    letters = dict.fromkeys([*(c for c in text if c.isalnum() or c in "-,:&#=\n€"), "a"])
+    tried = [*all_texts(list(letters)[:5], up_to=2), *ALPHABET, pattern.shortest(), pattern.sample(1)]
+    for one in tried:
+        if len(one) <= 40 and not any("\ud800" <= c <= "\udfff" for c in one):
+            assert says(theirs, one) in {pattern.fullmatch(one), None}, (text, one)
+
+
+@settings(law, max_examples=2_000)
+@given(scraps)
+@example("[a-")
+@example("[\\")
+@example("(?")
+@example("(?P<")
+@example("\\N{")
+@example("a{99999999999999999999}")
+@example("(?#" + "\ud800" + ")a")
+@example("[]")
+@example(r"\N{KEYCAP DIGIT ONE}")
+def test_scraps_of_syntax_are_read_as_the_regex_module_reads_them_or_refused(text: str) -> None:
+    pattern = reads_or_refuses(text)
+    if pattern is not None:
+        means_the_same_to_the_regex_module(text, pattern)
+
+
+@settings(law, max_examples=300)
+@given(st.text(max_size=20))
+def test_any_text_is_read_as_the_regex_module_reads_it_or_refused(text: str) -> None:
+    pattern = reads_or_refuses(text)
+    if pattern is not None:
+        means_the_same_to_the_regex_module(text, pattern)
+
+
+@settings(law, max_examples=600)
+@given(regex_texts(max_leaves=4), st.data())
+def test_a_damaged_regex_is_read_as_the_regex_module_reads_it_or_refused(text: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(text)))
+    gone = data.draw(st.integers(0, 2))
+    damaged = text[:at] + data.draw(st.sampled_from(["", *SYNTAX])) + text[at + gone :]
+    pattern = reads_or_refuses(damaged)
+    if pattern is not None:
+        means_the_same_to_the_regex_module(damaged, pattern)
+
+
+# Long and deep
+
+
+LONG_AND_DEEP = {
+    "5,000 characters": ("ab" * 2_500, "ab" * 2_500),
+    "5,000 characters of classes": ("[ab]c" * 2_500, "bc" * 2_500),
+    "2,000 alternatives": ("|".join(f"x{i}" for i in range(2_000)), "x1999"),
+    "2,000 alternatives repeated": ("(?:" + "|".join(f"x{i}" for i in range(2_000)) + ")*", "x1999x3"),
+    "1,000 optional characters": ("a?" * 1_000, "a" * 1_000),
+    "a repeated row of 300": ("(?:" + "[ab]c" * 300 + ")*", "bc" * 600),
+    "a count of 5,000": ("a{5000}", "a" * 5_000),
+    "nested groups": ("(" * MAX_NESTING + "a" + ")" * MAX_NESTING, "a"),
+    "nested quantified groups": ("(?:" * MAX_NESTING + "a" + "b?)+" * MAX_NESTING, "ab"),
+    "nested quantified rows": ("(?:" * MAX_NESTING + "a" + "b)*" * MAX_NESTING, "ab" + "b" * (MAX_NESTING - 1)),
+    "nested quantified alternatives": ("(?:" * MAX_NESTING + "a" + "b|c)*" * MAX_NESTING, "ccc"),
+}
+
+
+@pytest.mark.parametrize(("text", "match"), LONG_AND_DEEP.values(), ids=list(LONG_AND_DEEP))
+def test_long_and_deep_regexes_are_read_and_run(text: str, match: str) -> None:
+    pattern = compile_regex(text)
+    assert pattern.fullmatch(match)
+    assert not pattern.fullmatch(match + "!")
+    assert pattern.fullmatch(pattern.shortest())
+    assert len(pattern.regex) > 0
+
+
+def test_reading_is_not_limited_by_the_length_of_a_comment() -> None:
+    assert read_regex("(?#" + "x" * 100_000 + ")a") is read_regex("a")
