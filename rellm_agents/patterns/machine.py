@@ -17,7 +17,8 @@ True
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
 from itertools import count
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -44,6 +45,7 @@ from rellm_agents.patterns.nodes import (
 
 MAX_EXPANSION = 100_000  # nodes entered before a byte is read
 MAX_CELLS = 10_000  # alternatives alive at the same place
+MAX_STEPS = 32_768  # remembered, least recently used dropped
 
 
 class Continuation:
@@ -125,6 +127,7 @@ def start(node: Node) -> State:
     return expand(node, None)
 
 
+@lru_cache(maxsize=MAX_STEPS)
 def step(state: State, byte: int) -> State:
     """The state after one more byte; ``DEAD_STATE`` if no text goes on with it.
 
@@ -153,13 +156,36 @@ def resume(then: Continuation | None) -> State:
     return gathered.state()
 
 
-def run(state: State, data: Iterable[int]) -> State:
-    """The state after all bytes of ``data``."""
-    for byte in data:
-        state = step(state, byte)
-        if state is DEAD_STATE:
-            break
+def run(state: State, data: bytes) -> State:
+    """The state after all bytes of ``data``; the same as by :func:`step`, but where one cell is alive in longer strides."""
+    at = 0
+    while at < len(data) and state is not DEAD_STATE:
+        if len(state.cells) == 1:
+            state, at = _stride(state.cells[0], data, at)
+        else:
+            state = step(state, data[at])
+            at += 1
     return state
+
+
+def _stride(cell: Cell, data: bytes, at: int) -> tuple[State, int]:
+    """The state after bytes of ``data`` from ``at`` on that concern ``cell`` alone, and where they end."""
+    gathered = _Gathered()
+    match cell:
+        case LiteralCell():
+            taken = min(len(cell.data) - cell.offset, len(data) - at)
+            if data[at : at + taken] == cell.data[cell.offset : cell.offset + taken]:
+                gathered.literal(cell.data, cell.offset + taken, cell.then)
+            return gathered.state(), at + taken
+        case LexemeCell():
+            automaton, state = cell.automaton, cell.state
+            while at < len(data):
+                state = automaton.step(state, data[at])
+                at += 1
+                if state == DEAD or automaton.accepting[state]:
+                    break
+            gathered.lexeme(automaton, state, cell.then)
+            return gathered.state(), at
 
 
 class _Gathered:
