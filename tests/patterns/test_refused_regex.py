@@ -194,7 +194,7 @@ def means_the_same_to_the_regex_module(text: str, pattern: Pattern) -> None:
             assert says(theirs, one) in {pattern.fullmatch(one), None}, (text, one)
 
 
-@settings(law, max_examples=2_000)
+@settings(law, max_examples=1_000)
 @given(scraps)
 @example("[a-")
 @example("[\\")
@@ -219,7 +219,7 @@ def test_any_text_is_read_as_the_regex_module_reads_it_or_refused(text: str) -> 
         means_the_same_to_the_regex_module(text, pattern)
 
 
-@settings(law, max_examples=600)
+@settings(law, max_examples=300)
 @given(regex_texts(max_leaves=4), st.data())
 def test_a_damaged_regex_is_read_as_the_regex_module_reads_it_or_refused(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text)))
@@ -238,7 +238,7 @@ LONG_AND_DEEP = {
     "5,000 characters of classes": ("[ab]c" * 2_500, "bc" * 2_500),
     "2,000 alternatives": ("|".join(f"x{i}" for i in range(2_000)), "x1999"),
     "2,000 alternatives repeated": ("(?:" + "|".join(f"x{i}" for i in range(2_000)) + ")*", "x1999x3"),
-    "1,000 optional characters": ("a?" * 1_000, "a" * 1_000),
+    "400 optional characters": ("a?" * 400, "a" * 400),
     "a repeated row of 300": ("(?:" + "[ab]c" * 300 + ")*", "bc" * 600),
     "a count of 5,000": ("a{5000}", "a" * 5_000),
     "nested groups": ("(" * MAX_NESTING + "a" + ")" * MAX_NESTING, "a"),

@@ -1,0 +1,280 @@
+"""Compiled schemas: every text is a valid instance, every valid instance is accepted, what is not enforced is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jsonschema
+import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from rellm_agents import compile_schema
+from rellm_agents.errors import InvalidSchema, SchemaError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.json_schema.json_text import Layout, dumps
+
+SHARED_SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "public.jsonl.gz"
+
+names = st.sampled_from(["a", "b", "long name", 'q"uote', "é", "", "\n", "~/"])
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**6), 10**6)
+    | st.text(max_size=4)
+    | st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 5))
+)
+leaves = st.sampled_from([{"type": t} for t in ("null", "boolean", "integer", "number", "string")]) | st.lists(
+    scalars, min_size=1, max_size=3
+).map(lambda values: {"enum": values})
+
+
+def wider(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    @st.composite
+    def objects(draw: st.DrawFn) -> dict[str, Any]:
+        properties = draw(st.dictionaries(names, inner, max_size=4))
+        required = [name for name in properties if draw(st.booleans())]
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            **({"additionalProperties": False} if draw(st.booleans()) else {}),
+        }
+
+    return (
+        objects()
+        | inner.map(lambda s: {"type": "array", "items": s})
+        | st.lists(inner, min_size=1, max_size=3).map(lambda s: {"anyOf": s, "title": "any"})
+        | scalars.map(lambda value: {"const": value})
+    )
+
+
+schemas = st.recursive(leaves, wider, max_leaves=6)
+
+
+def accepts(schema: Any, *values: Any) -> None:
+    pattern = compile_schema(schema)
+    for value in values:
+        assert pattern.fullmatch(dumps(value)), value
+
+
+def rejects(schema: Any, *texts: str) -> None:
+    pattern = compile_schema(schema)
+    for text in texts:
+        assert not pattern.fullmatch(text), text
+
+
+def refuses(schema: Any, kind: type[SchemaError], pointer: str, message: str) -> None:
+    with pytest.raises(kind, match=re.escape(message)) as caught:
+        compile_schema(schema)
+    assert caught.value.pointer == pointer
+    assert type(caught.value) is kind
+
+
+@given(schemas, st.sampled_from(["spaced", "compact", "flexible"]), st.integers(0, 2**32))
+@settings(max_examples=400, deadline=None)
+def test_every_sampled_text_is_json_and_valid(schema: Any, whitespace: Any, seed: int) -> None:
+    pattern = compile_schema(schema, whitespace=whitespace)
+    for text in (pattern.sample(seed), pattern.sample(seed + 1), pattern.shortest()):
+        jsonschema.validate(json.loads(text), schema)
+        assert pattern.fullmatch(text)
+
+
+@given(schemas, schemas, st.integers(0, 2**32))
+@settings(max_examples=400, deadline=None)
+def test_an_instance_is_accepted_exactly_if_it_is_valid(schema: Any, other: Any, seed: int) -> None:
+    """Instances of a schema, judged by another one as jsonschema does; undeclared properties are the one documented difference."""
+    value = json.loads(compile_schema(other).sample(seed))
+    pattern = compile_schema(closed(schema))
+    valid = jsonschema.Draft202012Validator(closed(schema)).is_valid(value)
+    written = {json.dumps(value), dumps(value), *(dumps(v) for v in orders(value))}
+    if not valid:
+        assert not any(map(pattern.fullmatch, written))
+    elif isinstance(value, (str, bool, type(None))):
+        assert pattern.fullmatch(dumps(value))
+
+
+def closed(schema: Any) -> Any:
+    """The schema with all its objects closed to undeclared properties."""
+    if isinstance(schema, list):
+        return [closed(s) for s in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {
+        k: v if k in ("enum", "const", "required") else {n: closed(s) for n, s in v.items()} if k == "properties" else closed(v)
+        for k, v in schema.items()
+    }
+    return {**inner, "additionalProperties": False} if schema.get("type") == "object" else inner
+
+
+def orders(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield dict(sorted(value.items()))
+        yield dict(reversed(value.items()))
+
+
+@given(schemas, st.integers(0, 2**32))
+@settings(max_examples=150, deadline=None)
+def test_the_printed_regex_accepts_the_same(schema: Any, seed: int) -> None:
+    pattern = compile_schema(schema)
+    text = pattern.sample(seed)
+    printed = regex.compile(pattern.regex)
+    for near in (text, text[:-1], text + " ", text.replace(" ", ""), text.replace("1", "x")):
+        assert bool(printed.fullmatch(near, timeout=20)) == pattern.fullmatch(near)
+
+
+@given(st.recursive(scalars, lambda s: st.lists(s, max_size=3) | st.dictionaries(st.text(max_size=3), s, max_size=3), max_leaves=6))
+@settings(max_examples=300, deadline=None)
+def test_a_value_is_written_as_json_that_reads_back(value: Any) -> None:
+    assert json.loads(dumps(value)) == value
+    accepts({"const": value}, value)
+    if not re.search(r"\de", json.dumps(value)):
+        assert dumps(value) == json.dumps(value, ensure_ascii=False)
+        assert dumps(value, (",", ":")) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@given(st.text(), st.integers(-(10**19), 10**19), st.floats(-1e15, 1e15, allow_nan=False))
+@settings(max_examples=300, deadline=None)
+def test_strings_and_numbers_have_one_spelling(text: str, integer: int, number: float) -> None:
+    accepts({"type": "string"}, text)
+    accepts({"type": "integer"}, integer)
+    accepts({"type": "number"}, integer)
+    if abs(number) > 1e-4 or number == 0:
+        accepts({"type": "number"}, number)
+    rejects({"type": "integer"}, f"{integer}.5", f"0{integer}", f"+{abs(integer)}", f"{integer}e1", "-0", "")
+    rejects({"type": "number"}, f"{integer}.", f".{abs(integer)}", "NaN", "Infinity", "1e5", "-")
+    rejects({"type": "string"}, text, '"' + text, '"\n"', '"\x00"', '"\\u00e9"', '"\\ud800"', '"\\/"', '"\\', '"""')
+
+
+def test_an_object_has_its_properties_in_order_and_once() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}, "c": {"type": "integer"}},
+        "required": ["b"],
+    }
+    accepts(schema, {"b": 1}, {"a": 1, "b": 2}, {"b": 1, "c": 2}, {"a": 1, "b": 2, "c": 3})
+    rejects(schema, "{}", '{"a": 1}', '{"b": 1, "a": 1}', '{"b": 1, "b": 1}', '{"b": 1,}', '{"b": 1, "d": 1}', '{, "b": 1}', '{"b":1}')
+    assert compile_schema(schema).narrowed == ("#: properties that are not declared are not written",)
+    assert compile_schema({**schema, "additionalProperties": False}).narrowed == ()
+
+
+def test_whitespace_is_spaced_compact_or_flexible() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}, "required": ["a"]}
+    texts = {"spaced": '{"a": [1, 2]}', "compact": '{"a":[1,2]}', "flexible": '{ "a" :\n[ 1\t,2 ]\r\n}'}
+    for whitespace, text in texts.items():
+        accepted = {name for name, other in texts.items() if compile_schema(schema, whitespace=whitespace).fullmatch(other)}  # type: ignore[arg-type]
+        assert accepted == (set(texts) if whitespace == "flexible" else {whitespace}), text
+    with pytest.raises(ValueError, match="there are 'spaced', 'compact', 'flexible'"):
+        Layout.of("wide")  # type: ignore[arg-type]
+
+
+def test_recursion_has_no_bound() -> None:
+    schema = {
+        "$ref": "#/$defs/tree",
+        "$defs": {"tree": {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}},
+    }
+    text = '{"kids": [' * 500 + "{}" + ", {}]}" * 500
+    assert compile_schema(schema).fullmatch(text)
+    rejects(schema, text[:-1], text + "}")
+
+
+class Colour(TypedDict):
+    name: Literal["red", "blue"]
+
+
+@dataclass
+class Point:
+    x: float
+    y: float = 0.0
+
+
+class Order(BaseModel):
+    """An order."""
+
+    items: list[Point]
+    note: str | None = None
+    amount: Annotated[int, Field(description="how many")]
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (Order, '{"items": [{"x": 1.5, "y": 0}], "note": null, "amount": 2}'),
+        (Point, '{"x": -1}'),
+        (Colour, '{"name": "red"}'),
+        (Literal["a", 1], "1"),
+        (list[bool], "[true, false]"),
+        ('{"type": "null"}', "null"),
+        ({"enum": [1.0, "x"]}, "1.0"),
+    ],
+)
+def test_types_and_text_are_schemas_too(source: Any, text: str) -> None:
+    assert compile_schema(source).fullmatch(text)
+
+
+def test_enum_members_have_to_satisfy_the_rest() -> None:
+    accepts({"enum": [1, "x", None], "type": ["string", "null"]}, "x", None)
+    rejects({"enum": [1, "x", None], "type": ["string", "null"]}, "1")
+    accepts({"enum": ["x", {"b": 1, "a": [2]}]}, {"b": 1, "a": [2]})
+
+
+def named(name: str, schema: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: schema}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "pointer", "message"),
+    [
+        ({"type": "strin"}, InvalidSchema, "#/type", "is not valid"),
+        ({"type": "object", "properties": {"a": {"type": 3}}}, InvalidSchema, "#/properties/a/type", "is not valid"),
+        ("[1]", InvalidSchema, "#", "a schema is an object or a boolean"),
+        ("{", InvalidSchema, "#", "not JSON text"),
+        (re, InvalidSchema, "#", "neither a schema nor a type"),
+        (named("a/b", {"type": "string", "minLength": 1}), UnsupportedSchema, "#/properties/a~1b/minLength", '"minLength" is not'),
+        ({"not": {}}, UnsupportedSchema, "#/not", '"not"'),
+        ({"type": "string", "my-own": 1}, UnsupportedSchema, "#/my-own", '"my-own"'),
+        (True, UnsupportedSchema, "#", "any value at all"),
+        ({}, UnsupportedSchema, "#", "any type at all"),
+        ({"type": "array"}, UnsupportedSchema, "#", "array of anything"),
+        ({"type": "object"}, UnsupportedSchema, "#", "object of unknown properties"),
+        ({"type": "object", "properties": {}, "required": ["a"]}, UnsupportedSchema, "#/required", "required but not declared"),
+        ({**named("a", {"type": "null"}), "additionalProperties": {"not": {}}}, UnsupportedSchema, "#/additionalProperties/not", '"not"'),
+        ({"$ref": "#/$defs/none"}, UnsupportedSchema, "#/$ref", "points to nothing"),
+        ({"$ref": "https://example.com/a.json"}, UnsupportedSchema, "#/$ref", "nothing is fetched"),
+        ({"$ref": "#/$defs/a", "type": "null", "$defs": {"a": {}}}, UnsupportedSchema, "#/$ref", '"$ref" beside "type"'),
+        ({"anyOf": [{"type": "string"}], "type": "string"}, UnsupportedSchema, "#/anyOf", '"anyOf" beside "type"'),
+        (False, UnsatisfiableSchema, "#", "no instance is valid"),
+        ({"enum": [1], "type": "string"}, UnsatisfiableSchema, "#/enum", "none of the values"),
+        ({"type": "object", "properties": {"a": False}, "required": ["a"]}, UnsatisfiableSchema, "#", "no instance is valid"),
+        ({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, UnsatisfiableSchema, "#", "contains itself without end"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_enforced_is_refused_with_its_place(schema: Any, kind: type[SchemaError], pointer: str, message: str) -> None:
+    refuses(schema, kind, pointer, message)
+
+
+def test_real_schemas_are_enforced_or_refused_with_a_place() -> None:
+    if not SHARED_SAMPLE.exists():
+        pytest.skip(f"the sample of real schemas is not beside this checkout: {SHARED_SAMPLE.name}")
+    compiled = 0
+    with gzip.open(SHARED_SAMPLE, "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            try:
+                pattern = compile_schema(row["schema"])
+            except SchemaError as error:
+                assert error.pointer.startswith("#")  # noqa: PT017
+                continue
+            compiled += 1
+            for test in row["tests"]:
+                assert test["valid"] or not pattern.fullmatch(json.dumps(test["data"], ensure_ascii=False)), row["id"]
+            for seed in range(3):
+                jsonschema.validators.validator_for(row["schema"])(row["schema"]).validate(json.loads(pattern.sample(seed)))
+    assert compiled > 50
