@@ -11,6 +11,7 @@ Knows nothing of patterns but automata's tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -20,6 +21,8 @@ from rellm_agents.patterns.automaton import DEAD, Automaton
 
 Ids = NDArray[np.int32]  # token ids, nodes of the trie or states of an automaton
 Bits = NDArray[np.uint32]  # ceil(V / 32) words, bit i % 32 of word i // 32: id i
+
+_MANY_BYTES = 64  # a state that goes on with as many bytes is walked over all nodes
 
 
 class TokenTrie:
@@ -52,6 +55,9 @@ class TokenTrie:
         self.parent: Ids = np.concatenate(parents)
         self.byte: NDArray[np.uint8] = np.concatenate(bytes_)
         self.size = count
+        ends = np.cumsum([len(level) for level in parents]).tolist()
+        self._levels: list[tuple[int, int]] = list(pairwise(ends))  # first node and end of each level below the root
+        self._byte_index: Ids = self.byte.astype(np.int32)
         self._keys: NDArray[np.int64] = self.parent.astype(np.int64) * 256 + self.byte
         self._keys[0] = -1
         self.child_count: Ids = np.bincount(self.parent[1:], minlength=count).astype(np.int32)
@@ -104,6 +110,10 @@ class TokenTrie:
         Returns:
             Nodes strictly below, and the automaton's state at each; none of them ``DEAD``.
         """
+        if len(nodes) == 1 and nodes[0] == self.root and sum(map(bool, automaton.row(int(states[0])))) >= _MANY_BYTES:
+            table = automaton.whole_table()
+            if table is not None:
+                return self._walk_all(table, int(states[0]))
         found_nodes, found_states = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.int32)]
         while len(nodes):
             counts = self.child_count[nodes]
@@ -116,6 +126,20 @@ class TokenTrie:
             found_nodes.append(nodes)
             found_states.append(states)
         return np.concatenate(found_nodes), np.concatenate(found_states)
+
+    def _walk_all(self, table: NDArray[np.int32], state: int) -> tuple[Ids, Ids]:
+        """The same from the root with a whole table, level by level over all nodes: cheaper where most are reached."""
+        flat = table.ravel()
+        states = np.zeros(self.size, dtype=np.int32)
+        states[self.root] = state
+        for first, end in self._levels:
+            index = states.take(self.parent[first:end])
+            index <<= 8
+            index += self._byte_index[first:end]
+            flat.take(index, out=states[first:end], mode="clip")  # clip: no bounds are checked, none can be passed
+        states[self.root] = DEAD
+        nodes = np.flatnonzero(states).astype(np.int32)
+        return nodes, states[nodes]
 
 
 def packed(ids: Ids, size: int) -> Bits:

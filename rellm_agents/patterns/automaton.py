@@ -25,6 +25,7 @@ from rellm_agents.patterns.nodes import NOTHING, Lexeme, Node
 DEAD = 0
 START = 1
 MAX_STATES = 50_000  # of one automaton
+MAX_WHOLE = 256  # states of an automaton that is worth making whole at once
 MAX_SHARED_AUTOMATA = 4_096  # kept at a time, least recently used dropped
 
 
@@ -43,6 +44,7 @@ class Automaton:
         self._alive: dict[Node, bool] = {NOTHING: False}
         self._rows: list[list[int] | None] = [[DEAD] * 256]
         self._table = np.zeros((8, 256), dtype=np.int32)
+        self._is_whole: bool | None = None
         self.accepting: list[bool] = [False]
         if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
             self._nodes.append(NOTHING)
@@ -79,6 +81,16 @@ class Automaton:
             if self._rows[state] is None:
                 self._make_row(int(state))
         return self._table
+
+    def whole_table(self) -> NDArray[np.int32] | None:
+        """The table, int32[states, 256], with all rows filled; ``None`` if there are more than ``MAX_WHOLE`` states."""
+        if self._is_whole is None:
+            state = START
+            while state < len(self._nodes) <= MAX_WHOLE:
+                self.row(state)
+                state += 1
+            self._is_whole = state == len(self._nodes)
+        return self._table if self._is_whole else None
 
     def is_final(self, state: int) -> bool:
         """Accepting, and nothing may follow."""

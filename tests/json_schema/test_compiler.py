@@ -253,8 +253,8 @@ def named(name: str, schema: Any) -> dict[str, Any]:
         ({"anyOf": [{"type": "string"}], "type": "string"}, UnsupportedSchema, "#/anyOf", '"anyOf" beside "type"'),
         (False, UnsatisfiableSchema, "#", "no instance is valid"),
         ({"enum": [1], "type": "string"}, UnsatisfiableSchema, "#/enum", "none of the values"),
-        ({"type": "object", "properties": {"a": False}, "required": ["a"]}, UnsatisfiableSchema, "#", "no instance is valid"),
-        ({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, UnsatisfiableSchema, "#", "contains itself without end"),
+        ({**named("a", False), "required": ["a"]}, UnsatisfiableSchema, "#", "no instance is valid"),
+        ({**named("a", {"$ref": "#"}), "required": ["a"]}, UnsatisfiableSchema, "#", "contains itself without end"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_enforced_is_refused_with_its_place(schema: Any, kind: type[SchemaError], pointer: str, message: str) -> None:
