@@ -25,7 +25,10 @@ from __future__ import annotations
 
 
 class RELLMError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. They survive being sent to another process."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), str(self), self.__dict__)
 
 
 class PatternError(RELLMError, ValueError):
@@ -127,6 +130,12 @@ class MissingExtra(RELLMError, ImportError):
 
     def __init__(self, module: str, *, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs the module {module!r}, which is not installed: pip install 'rellm-agents[{extra}]'")
+
+
+def _restored(kind: type[RELLMError], message: str, attributes: dict[str, object]) -> RELLMError:
+    error = kind.__new__(kind, message)
+    error.__dict__.update(attributes)
+    return error
 
 
 def _caret(text: str, position: int, width: int = 72) -> str:

@@ -33,6 +33,7 @@ from rellm_agents.json_schema.keywords import ANNOTATIONS, COMPILED
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, rule
 from rellm_agents.patterns.measure import byte_length
 
+MAX_DEPTH = 64  # schemas inside schemas
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
@@ -67,6 +68,7 @@ class SchemaCompiler:
         self._resolver = Registry().with_resource("", resource).resolver()
         self._rules: dict[int, Node] = {}  # by identity of the schema referred to, which self.schema keeps alive
         self._bodies: dict[int, Node] = {}
+        self._depth = 0
 
     def pattern(self) -> Pattern:
         """The pattern of the whole schema.
@@ -88,6 +90,14 @@ class SchemaCompiler:
         return node
 
     def _node(self, schema: Any, at: str, resolver: Any) -> Node:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise UnsupportedSchema(at, f"schemas are nested {self._depth} deep, {MAX_DEPTH} at most: put the inner ones into $defs")
+        node = self._compiled(schema, at, resolver)
+        self._depth -= 1
+        return node
+
+    def _compiled(self, schema: Any, at: str, resolver: Any) -> Node:
         if schema is False:
             return NOTHING
         if schema is True:
@@ -195,6 +205,10 @@ def _checked(schema: Schema) -> Any:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise InvalidSchema(_below("#", *map(str, error.absolute_path)), error.message) from error
+    except RecursionError as error:
+        raise UnsupportedSchema(
+            "#", f"schemas are nested too deep to be checked, {MAX_DEPTH} at most: put the inner ones into $defs"
+        ) from error
     return kind(schema)
 
 

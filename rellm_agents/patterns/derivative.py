@@ -34,6 +34,7 @@ from rellm_agents.patterns.nodes import (
     Rule,
     Sequence,
     Tail,
+    byte_literal,
     choice,
     complement,
     intersection,
@@ -171,7 +172,7 @@ def _first_character(node: Node) -> Transitions[CharSet]:
 def _first_byte(node: Node) -> Transitions[ByteMask]:
     match node:
         case Literal(data):
-            return [(1 << data[0], literal(data[1:]))] if data else []
+            return [(1 << data[0], byte_literal(data[1:]))] if data else []
         case Characters(charset):
             return _lead_bytes(charset)
         case Tail(ranges, count):

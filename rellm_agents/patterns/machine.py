@@ -239,7 +239,7 @@ class _Gathered:
             self._enter(place.node, place.then)
 
     def _enter(self, node: Node, then: Continuation | None) -> None:
-        if node.has_rules and byte_length(node) is None:
+        if (node.has_rules or node.has_boolean) and byte_length(node) is None:
             return  # no text: the end could not be reached from inside
         match cast(AnyNode, node):
             case Literal(data):

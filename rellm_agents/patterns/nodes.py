@@ -27,8 +27,10 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
-from rellm_agents.errors import PatternError
+from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.charset import ALL_CHARACTERS, CharSet, Range
+
+MAX_DEPTH = 150  # nodes inside each other, since derivatives are taken recursively
 
 
 class Node:
@@ -38,11 +40,13 @@ class Node:
         nullable: the empty text is a member. Only known for nodes without rules (``False`` for rules).
         has_rules: a rule stands somewhere inside.
         has_marks: a lexeme mark stands somewhere inside.
+        depth: nodes inside each other, up to the next rule.
         has_boolean: an intersection or a complement stands somewhere inside, so that emptiness has to be searched.
     """
 
-    __slots__ = ("__weakref__", "has_boolean", "has_marks", "has_rules", "nullable")
+    __slots__ = ("__weakref__", "depth", "has_boolean", "has_marks", "has_rules", "nullable")
     nullable: bool
+    depth: int
     has_rules: bool
     has_marks: bool
     has_boolean: bool
@@ -69,10 +73,14 @@ class Node:
     def _inherit(self, parts: Iterable[Node], *, nullable: bool) -> None:
         self.nullable = nullable
         self.has_rules = self.has_marks = self.has_boolean = False
+        self.depth = 1
         for part in parts:
+            self.depth = max(self.depth, part.depth + 1)
             self.has_rules |= part.has_rules
             self.has_marks |= part.has_marks
             self.has_boolean |= part.has_boolean
+        if self.depth > MAX_DEPTH:
+            raise PatternTooLarge(f"a pattern is nested {self.depth} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
 
     @property
     def is_plain(self) -> bool:
@@ -232,17 +240,22 @@ def literal(text: str | bytes) -> Node:
     """Exactly ``text``.
 
     Args:
-        text: characters, or UTF-8 bytes.
+        text: characters, or the same in UTF-8.
 
     Raises:
-        PatternError: ``text`` holds a lone surrogate, which UTF-8 cannot write.
+        PatternError: the characters hold a lone surrogate, or the bytes are no UTF-8.
     """
-    if isinstance(text, bytes):
-        return Literal._make(text)
     try:
-        return Literal._make(text.encode("utf-8"))
+        return byte_literal((text if isinstance(text, str) else text.decode("utf-8")).encode("utf-8"))
     except UnicodeEncodeError as error:
-        raise PatternError(f"{text!r} holds a lone surrogate at position {error.start}, which no text in UTF-8 can") from error
+        raise PatternError(f"{text!r} holds a lone surrogate at position {error.start}, which UTF-8 cannot write") from error
+    except UnicodeDecodeError as error:
+        raise PatternError(f"{text!r} is no UTF-8: {error.reason} at position {error.start}") from error
+
+
+def byte_literal(data: bytes) -> Node:
+    """Exactly these bytes, which may begin inside a character; for derivatives only."""
+    return Literal._make(data)
 
 
 def characters(charset: CharSet) -> Node:
@@ -320,7 +333,7 @@ def repeat(inner: Node, minimum: int = 0, maximum: int | None = None) -> Node:
         minimum = 0  # e.g. (a?){2,3} -> (a?){0,3}
     match inner:
         case Repeat(_, 0 | 1, None) if maximum is None:
-            return repeat(inner.inner, min(minimum, inner.minimum))  # e.g. (a*)+ -> a*
+            return repeat(inner.inner, minimum * inner.minimum)  # e.g. (a+){2,} -> a{2,}
     return Repeat._make(inner, minimum, maximum)
 
 

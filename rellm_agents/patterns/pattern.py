@@ -109,12 +109,11 @@ def compile_regex(text: str | regex.Pattern[str]) -> Pattern:
 def _with_inline_flags(compiled: regex.Pattern[str]) -> str:
     if not isinstance(compiled.pattern, str):
         raise RegexSyntaxError(repr(compiled.pattern), 0, "a regex over bytes: a pattern describes text, compile it from str")
-    inline = regex.match(r"\(\?[a-zA-Z0-9]+\)", compiled.pattern)
     unread = compiled.flags & ~_HARMLESS
     letters = "".join(letter for flag, letter in _FLAGS.items() if compiled.flags & flag)
     for flag in _FLAGS:
         unread &= ~flag
-    if unread and inline is None:
+    if unread:
         raise RegexSyntaxError(
             compiled.pattern, 0, f"compiled with the flags {regex.RegexFlag(unread)!r}, of which only IGNORECASE and DOTALL are read"
         )

@@ -22,6 +22,7 @@ rellm_agents.errors.RegexSyntaxError: a back-reference is not regular: write out
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
@@ -32,8 +33,8 @@ from rellm_agents.errors import RegexSyntaxError
 from rellm_agents.patterns.charset import ALL_CHARACTERS, MAX_CODE_POINT, CharSet, Range
 from rellm_agents.patterns.nodes import EMPTY, Node, characters, choice, repeat, sequence
 
-MAX_NESTING = 100  # groups inside groups
-MAX_COUNT = 100_000  # in a counted quantifier
+MAX_NESTING = 40  # groups inside groups
+MAX_COUNT = 20_000  # in a counted quantifier
 
 _NEWLINE = CharSet.of("\n")
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
@@ -73,7 +74,8 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
-        self.depth = 0
+        self.depth = self.anchors = 0
+        self.property_at: int | None = None
 
     def whole(self) -> Node:
         node, _ = self.alternation(_Flags(), at_start=True)
@@ -115,8 +117,10 @@ class _Reader:
             elif self.looking_at("^", r"\A"):
                 if not at_start or parts:
                     self.fail("a start anchor is only read where the text begins, since the whole text is matched")
+                self.anchors += 1
                 self.at += 1 if self.looking_at("^") else 2
             elif self.looking_at("$", r"\Z", r"\z"):
+                self.anchors += 1
                 self.at += 1 if self.looking_at("$") else 2
                 ended = True
             elif ended:
@@ -126,10 +130,12 @@ class _Reader:
                     self.fail("flags for the rest of a pattern are only read at its start: use (?i:...) for a part", begin)
                 flags = inline
             else:
+                anchors = self.anchors
                 item, ended = self.item(flags, at_start=at_start and not parts)
+                after = self.at
                 quantified = self.quantified(item)
-                if ended and quantified is not item:
-                    self.fail("a part that holds an end anchor cannot be repeated", begin)
+                if self.anchors > anchors and self.at > after:
+                    self.fail(f"a part that holds {'an end' if ended else 'a start'} anchor cannot be repeated", begin)
                 if quantified is not EMPTY:
                     parts.append(quantified)
         return sequence(*parts), flags, ended
@@ -143,14 +149,25 @@ class _Reader:
         if c == "{":
             self.fail("a brace that counts nothing: escape it as \\{")
         if c == "[":
-            return characters(self.char_class(flags)), False
+            return self.one_of(self.char_class, flags), False
         if c == ".":
             self.at += 1
             return characters(ALL_CHARACTERS if flags.dot_all else ~_NEWLINE), False
         if c == "\\":
-            return characters(_folded(self.escape(), flags)), False
+            return self.one_of(self.escape, flags), False
+        return self.one_of(self.plain, flags), False
+
+    def one_of(self, read: Callable[[], CharSet], flags: _Flags) -> Node:
+        """The character class that ``read`` reads; without case it is what the ``regex`` module takes its text for."""
+        begin, self.property_at = self.at, None
+        charset = read()
+        if flags.ignore_case and self.property_at is not None:
+            self.fail("without case a property is not what its name says: use (?-i:...) around it", self.property_at)
+        return characters(_members_of(f"(?i:{self.text[begin : self.at]})") if flags.ignore_case else charset)
+
+    def plain(self) -> CharSet:
         self.at += 1
-        return characters(_folded(self.one(c, self.at - 1), flags)), False
+        return self.one(self.text[self.at - 1], self.at - 1)
 
     def one(self, c: str, at: int) -> CharSet:
         found = CharSet.of(c)
@@ -166,8 +183,9 @@ class _Reader:
         if self.looking_at("+"):
             self.fail("a possessive quantifier changes what matches: use the plain one")
         self.take("?")  # lazy: the same texts
-        if self.looking_at("*", "+", "?") or (self.looking_at("{") and self.count() is not None):
-            self.fail("a quantifier on a quantifier: put the first into a group (?:...)")
+        again = self.at
+        if self.quantifier() is not None:
+            self.fail("a quantifier on a quantifier: put the first into a group (?:...)", again)
         minimum, maximum = bounds
         if maximum is not None and maximum < minimum:
             self.fail(f"the repeat is from {minimum} to {maximum} times: the first number must not be the larger", at)
@@ -215,20 +233,26 @@ class _Reader:
         return changed
 
     def flag_letters(self, flags: _Flags) -> _Flags:
-        on = True
+        begin, on, seen = self.at, True, ""
         while self.at < len(self.text) and self.text[self.at] not in ":)":
-            match self.text[self.at]:
-                case "-":
+            letter = self.text[self.at]
+            match letter:
+                case "-" if on:
                     on = False
-                case "i":
+                case "i" if letter not in seen or on:
                     flags = replace(flags, ignore_case=on)
-                case "s":
+                case "s" if letter not in seen or on:
                     flags = replace(flags, dot_all=on)
                 case "u" if on:
                     pass  # Unicode is what is always read
-                case letter:
+                case "-" | "i" | "s":
+                    self.fail("these flags contradict each other", begin)
+                case _:
                     self.fail(f"the flag {letter!r} is not supported: only i (ignore case) and s (dot matches newline) are")
+            seen += letter
             self.at += 1
+        if seen.endswith("-"):
+            self.fail("no flags are named after the minus sign", begin)
         return flags
 
     def group(self, flags: _Flags, *, at_start: bool) -> tuple[Node, bool]:
@@ -317,6 +341,8 @@ class _Reader:
             c = unicodedata.lookup(found.group(1))
         except KeyError:
             self.fail(f"there is no character named {found.group(1)!r}", begin)
+        if len(c) != 1:
+            self.fail(f"there is no character named {found.group(1)!r}, which is a sequence of several: write them out", begin)
         self.at = found.end()
         return self.one(c, begin)
 
@@ -324,13 +350,14 @@ class _Reader:
         found = regex.compile(r"\{\^?[\w\s:=&\-.]+\}|[A-Z]").match(self.text, self.at)
         if found is None:
             self.fail("a property needs its name in braces, e.g. \\p{L}", begin)
+        self.property_at = begin
         self.at = found.end()
         try:
             return _members_of(self.text[begin : self.at])
         except regex.error:
             self.fail("there is no such property", begin)
 
-    def char_class(self, flags: _Flags) -> CharSet:
+    def char_class(self) -> CharSet:
         begin = self.at
         self.at += 1
         negated = self.take("^")
@@ -340,62 +367,54 @@ class _Reader:
             if self.at >= len(self.text):
                 self.fail("this class is never closed: add ], or escape the [", begin)
             at = self.at
-            item = self.class_item(first=first)
+            item, is_one = self.class_item(first=first)
             first = False
             if self.looking_at("-") and not self.looking_at("-]"):
                 if self.looking_at("--"):
                     self.fail("set operations are not supported: escape the signs")
-                if len(item) != 1:
+                if not is_one:
                     self.fail("a range begins with one character: escape the - if it is meant as such", at)
                 self.at += 1
-                last = self.class_item(first=False)
-                if len(last) != 1 or last.ranges[0][0] < item.ranges[0][0]:
+                last, is_one = self.class_item(first=False)
+                if not is_one or last.ranges[0][0] < item.ranges[0][0]:
                     self.fail("a range ends with one character, not lower than its first", at)
                 item = CharSet([(item.ranges[0][0], last.ranges[0][0])])
             found.extend(item.ranges)
         self.at += 1
-        members = _folded(CharSet(found), flags)
+        members = CharSet(found)
         result = ~members if negated else members
         if not result:
             self.fail("no character is in this class", begin)
         return result
 
-    def class_item(self, *, first: bool) -> CharSet:
+    def class_item(self, *, first: bool) -> tuple[CharSet, bool]:
+        """-> the characters, and whether it is written as a single one, which may begin or end a range."""
         if self.at >= len(self.text):
             self.fail("this class is never closed: add ]")
         if self.looking_at("[:"):
-            return self.posix()
+            return self.posix(), False
         if self.looking_at("["):
             self.fail("a set inside a set is not supported: escape it as \\[")
         if self.looking_at("&&", "||", "~~"):
             self.fail("set operations are not supported: escape the signs")
         if self.looking_at("\\"):
-            return self.escape(in_class=True)
+            is_one = not self.looking_at(*(f"\\{c}" for c in _CLASSES + "pP"))
+            return self.escape(in_class=True), is_one
         if self.looking_at("]") and not first:
             self.fail("a range needs a last character")
-        self.at += 1
-        return self.one(self.text[self.at - 1], self.at - 1)
+        return self.plain(), True
 
     def posix(self) -> CharSet:
         found = regex.compile(r"\[:\^?\w+:\]").match(self.text, self.at)
         if found is None:
             self.fail("a POSIX class is written as [:alpha:]")
+        self.property_at = self.at
         try:
             members = _members_of(f"[{found.group()}]")
         except regex.error:
             self.fail("there is no such POSIX class")
         self.at = found.end()
         return members
-
-
-def _folded(charset: CharSet, flags: _Flags) -> CharSet:
-    return _without_case(charset) if flags.ignore_case else charset
-
-
-@lru_cache(maxsize=256)
-def _without_case(charset: CharSet) -> CharSet:
-    ranges = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in charset.ranges)
-    return _members_of(f"(?i:[{ranges}])")
 
 
 @lru_cache(maxsize=256)

@@ -32,7 +32,7 @@ from rellm_agents.patterns.nodes import (
 _SPECIAL = frozenset("\\.^$*+?{}[]|()")
 _SPECIAL_IN_CLASS = frozenset("\\]^-[&|~")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\v": "\\v"}
-_NOTHING = "[^\\s\\S]"
+_NOTHING = "(?!)"
 
 _ALTERNATION, _SEQUENCE, _ATOM = range(3)  # how tightly a text binds
 

@@ -95,7 +95,8 @@ class _Sampler:
                 alive = [o for o in options if byte_length(o) is not None]
                 self.add(_cheapest(options) if self.is_long(depth) else self.chance.choice(alive), depth)
             case Repeat(inner, minimum, maximum):
-                for i in range(self.times(minimum, maximum)):
+                times = 0 if byte_length(inner) is None else self.times(minimum, maximum)
+                for i in range(times):
                     if i < minimum or not self.is_long(depth):
                         self.add(inner, depth)
             case Lexeme(inner):

@@ -176,6 +176,18 @@ def test_whitespace_is_spaced_compact_or_flexible() -> None:
         Layout.of("wide")  # type: ignore[arg-type]
 
 
+def test_nesting_is_bounded_and_the_error_says_so() -> None:
+    schema: dict[str, Any] = {"type": "null"}
+    for _ in range(60):
+        schema = named("a", schema)
+    accepts(schema, {"a": {"a": {}}})
+    for _ in range(400):
+        schema = {"type": "array", "items": schema}
+        if _ in (10, 399):
+            with pytest.raises(UnsupportedSchema, match="64 at most"):
+                compile_schema(schema)
+
+
 def test_recursion_has_no_bound() -> None:
     schema = {
         "$ref": "#/$defs/tree",

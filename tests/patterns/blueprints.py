@@ -12,7 +12,7 @@ True
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -88,7 +88,7 @@ def build(blueprint: Blueprint) -> Node:
 def means(blueprint: Blueprint, text: str) -> bool:
     """Whether ``text`` as a whole is one of the texts of the blueprint."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def ends(part: Blueprint, at: int) -> frozenset[int]:
         """Where a text of ``part`` that begins at ``at`` may end."""
         rest = frozenset(range(at, len(text) + 1))
@@ -148,7 +148,11 @@ def means(blueprint: Blueprint, text: str) -> bool:
 
 def plain_blueprints(*, max_leaves: int = 6) -> st.SearchStrategy[Blueprint]:
     """Blueprints without rules, of every other kind."""
-    return st.recursive(_leaves(), lambda inner: st.one_of(_joined(inner), _counted(inner), _boolean(inner), _tagged("lexeme", inner)), max_leaves=max_leaves)
+    return st.recursive(
+        _leaves(),
+        lambda inner: st.one_of(_joined(inner), _counted(inner), _boolean(inner), _tagged("lexeme", inner)),
+        max_leaves=max_leaves,
+    )
 
 
 def blueprints(*, max_leaves: int = 5) -> st.SearchStrategy[Blueprint]:
@@ -173,7 +177,9 @@ def _tagged(kind: str, *parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Blue
 
 
 def _joined(inner: st.SearchStrategy[Blueprint]) -> st.SearchStrategy[Blueprint]:
-    return st.tuples(st.sampled_from(["sequence", "choice"]), st.lists(inner, min_size=2, max_size=3)).map(lambda drawn: (drawn[0], *drawn[1]))
+    return st.tuples(st.sampled_from(["sequence", "choice"]), st.lists(inner, min_size=2, max_size=3)).map(
+        lambda drawn: (drawn[0], *drawn[1])
+    )
 
 
 def _counted(inner: st.SearchStrategy[Blueprint]) -> st.SearchStrategy[Blueprint]:

@@ -22,13 +22,28 @@ law = settings(deadline=None, derandomize=True, max_examples=150)
 ASCII = "abkKiIsS01 -_.,]^"
 CONTROLS = "\n\t\r\x00\x1b\x7f\x85\u2028"
 BOUNDARIES = "\x80\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"
-LETTERS = "éÉßẞſKİıµΣσςǅ\u0345€😀"
+LETTERS = "éÉßẞſKİıµΣσςǅ\u0345€😀"  # noqa: RUF001
 ALPHABET = ASCII + CONTROLS + BOUNDARIES + LETTERS
 
 CLASSES = [r"\d", r"\D", r"\w", r"\W", r"\s", r"\S"]
 PROPERTIES = [r"\p{L}", r"\pL", r"\P{L}", r"\p{^L}", r"\p{Lu}", r"\P{Ll}", r"\p{Greek}", r"\p{Script=Latin}", r"\p{Zl}", r"\p{ASCII}"]
 POSIX = ["[:alpha:]", "[:^alpha:]", "[:upper:]", "[:digit:]", "[:space:]", "[:punct:]", "[:word:]"]
-ESCAPES = [r"\n", r"\t", r"\0", r"\012", r"\a", r"\x41", r"\xe9", r"\u20ac", r"\U0001F600", r"\N{LATIN SMALL LETTER A}", r"\.", r"\\", r"\-", r"\é"]
+ESCAPES = [
+    r"\n",
+    r"\t",
+    r"\0",
+    r"\012",
+    r"\a",
+    r"\x41",
+    r"\xe9",
+    r"\u20ac",
+    r"\U0001F600",
+    r"\N{LATIN SMALL LETTER A}",
+    r"\.",
+    r"\\",
+    r"\-",
+    r"\é",
+]
 COUNTS = ["*", "+", "?", "{2}", "{,2}", "{2,}", "{1,3}", "{0}", "{1}", "{0,1}"]
 
 
@@ -42,7 +57,15 @@ def regex_texts(*, max_leaves: int = 10) -> st.SearchStrategy[str]:
     flags = st.sampled_from(["", "", "", "(?i)", "(?s)", "(?is)", "(?i)(?s)", "(?-i)", "(?u)"])
     start = st.sampled_from(["", "", "", "^", r"\A"])
     end = st.sampled_from(["", "", "", "$", r"\Z"])
-    return st.tuples(flags, start, body, end).map("".join)
+    return st.tuples(flags, start, body, end).map("".join).filter(lambda text: not has_property_without_case(text))
+
+
+def has_property_without_case(text: str) -> bool:
+    r"""Whether the ``regex`` module might mean two things by it.
+
+    ``(?i)\p{L}`` does not match U+0345, ``(?i)(?:a|\p{L})`` does: single characters of an alternation are merged into a class.
+    """
+    return regex.search(r"\(\?[a-z]*i", text) is not None and regex.search(r"\\[pP]|\[:", text) is not None
 
 
 def _one_character() -> st.SearchStrategy[str]:
@@ -81,7 +104,15 @@ def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 def one_edit_away(text: str, alphabet: str) -> set[str]:
     """``text`` and what one deletion, doubling, swap, insertion, replacement or change of case makes of it; its halves."""
-    found = {text, text.swapcase(), text.upper(), text.lower(), text * 2, *(text[:i] for i in range(len(text))), *(text[i:] for i in range(len(text)))}
+    found = {
+        text,
+        text.swapcase(),
+        text.upper(),
+        text.lower(),
+        text * 2,
+        *(text[:i] for i in range(len(text))),
+        *(text[i:] for i in range(len(text))),
+    }
     for i in range(len(text) + 1):
         before, after = text[:i], text[i:]
         found.update((before + after[1:], before + after[:1] * 2 + after[1:], before + after[1::-1] + after[2:]))
@@ -113,7 +144,7 @@ def letters_in(text: str) -> str:
 def says(pattern: str | regex.Pattern[str], text: str, *, partial: bool = False) -> bool | None:
     """What the ``regex`` module says; ``None`` where it does not come to an end."""
     try:
-        return regex.fullmatch(pattern, text, partial=partial, timeout=2) is not None
+        return regex.fullmatch(pattern, text, partial=partial, timeout=0.3) is not None
     except TimeoutError:
         return None
 

@@ -8,7 +8,7 @@ import pytest
 import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from patterns.regex_texts import ALPHABET, all_texts, law, regex_texts, says
+from patterns.regex_texts import ALPHABET, all_texts, has_property_without_case, law, regex_texts, says
 
 from rellm_agents.errors import EmptyPattern, PatternTooLarge, RegexSyntaxError
 from rellm_agents.patterns import Pattern, compile_regex, read_regex
@@ -142,7 +142,20 @@ def test_flags_that_the_regex_module_refuses_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["(?i)a b", "a b", r"(?s)\w"])
-@pytest.mark.parametrize("flag", [regex.VERBOSE, regex.ASCII, regex.MULTILINE, regex.WORD, regex.BESTMATCH, regex.ENHANCEMATCH, regex.FULLCASE, regex.VERSION1, regex.REVERSE])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        regex.VERBOSE,
+        regex.ASCII,
+        regex.MULTILINE,
+        regex.WORD,
+        regex.BESTMATCH,
+        regex.ENHANCEMATCH,
+        regex.FULLCASE,
+        regex.VERSION1,
+        regex.REVERSE,
+    ],
+)
 def test_a_flag_that_is_not_read_is_refused_whether_or_not_the_text_has_flags_of_its_own(text: str, flag: int) -> None:
     with pytest.raises(RegexSyntaxError, match="only IGNORECASE and DOTALL"):
         compile_regex(regex.compile(text, flag))
@@ -166,19 +179,43 @@ def test_the_error_survives_being_sent_to_another_process() -> None:
 
 # Fuzzing
 
-SYNTAX = list(r"()[]{}|*+?^$\.-:<>=!#,&~") + ["(?", "(?:", "(?P<", "(?i", "(?-", "[^", "[:", ":]", "\\p{", "\\x4", "\\u00", "\\N{", "{1,", "{2}", "a-", "--", "&&", "(?#", "\\d", "0", "9"]
+SYNTAX = [
+    *r"()[]{}|*+?^$\.-:<>=!#,&~",
+    "(?",
+    "(?:",
+    "(?P<",
+    "(?i",
+    "(?-",
+    "[^",
+    "[:",
+    ":]",
+    "\\p{",
+    "\\x4",
+    "\\u00",
+    "\\N{",
+    "{1,",
+    "{2}",
+    "a-",
+    "--",
+    "&&",
+    "(?#",
+    "\\d",
+    "0",
+    "9",
+]
 scraps = st.lists(st.one_of(st.sampled_from(SYNTAX), st.sampled_from("aibsPLux01 \n€\ud800")), max_size=12).map("".join)
 
 
 def reads_or_refuses(text: str) -> Pattern | None:
     try:
         return compile_regex(text)
-    except RegexSyntaxError as error:
-        assert 0 <= error.position <= len(text)
-        assert error.text == text
-        assert error.reason
     except (EmptyPattern, PatternTooLarge):
-        pass
+        return None
+    except RegexSyntaxError as error:
+        refused = error
+    assert 0 <= refused.position <= len(text)
+    assert refused.text == text
+    assert refused.reason
     return None
 
 
@@ -187,6 +224,8 @@ def means_the_same_to_the_regex_module(text: str, pattern: Pattern) -> None:
         theirs = regex.compile(text)
     except regex.error as error:
         raise AssertionError(f"{text!r} is read, but refused by the regex module: {error}") from error
+    if has_property_without_case(text):
+        return
     letters = dict.fromkeys([*(c for c in text if c.isalnum() or c in "-,:&#=\n€"), "a"])
     tried = [*all_texts(list(letters)[:5], up_to=2), *ALPHABET, pattern.shortest(), pattern.sample(1)]
     for one in tried:
@@ -219,8 +258,8 @@ def test_any_text_is_read_as_the_regex_module_reads_it_or_refused(text: str) -> 
         means_the_same_to_the_regex_module(text, pattern)
 
 
-@settings(law, max_examples=300)
-@given(regex_texts(max_leaves=4), st.data())
+@settings(law, max_examples=200)
+@given(regex_texts(max_leaves=3), st.data())
 def test_a_damaged_regex_is_read_as_the_regex_module_reads_it_or_refused(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text)))
     gone = data.draw(st.integers(0, 2))

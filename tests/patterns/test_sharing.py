@@ -9,9 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from rellm_agents.patterns import Node, Pattern, choice, compile_regex, lexeme, literal, machine, not_containing, read_regex, repeat, rule, sequence
+from rellm_agents.patterns import (
+    Node,
+    Pattern,
+    choice,
+    compile_regex,
+    derivative,
+    elimination,
+    lexeme,
+    literal,
+    machine,
+    not_containing,
+    read_regex,
+    regex_reader,
+    repeat,
+    rule,
+    sequence,
+)
 from rellm_agents.patterns import automaton as automata
-from rellm_agents.patterns import derivative, elimination, regex_reader
 
 THREADS = 8
 
@@ -30,7 +45,7 @@ def all_at_once(work: Any, *, times: int = THREADS) -> list[Any]:
 
 def forget_everything() -> None:
     """Drop the memos: what is left is held by somebody."""
-    for module in (automata, derivative, elimination, regex_reader):
+    for module in (automata, derivative, elimination, machine, regex_reader):
         for member in vars(module).values():
             if hasattr(member, "cache_clear"):
                 member.cache_clear()
