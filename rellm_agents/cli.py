@@ -1,0 +1,72 @@
+"""The command ``rellm-agents``: arguments in, a demo on the terminal and an exit status out.
+
+Knows no more than the options: the demo is in :mod:`rellm_agents.demo`. Imports what is optional late, so that an absent
+package is one line that says what to install.
+"""
+
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+from rellm_agents.errors import MissingExtra, RELLMError
+
+if TYPE_CHECKING:
+    import typer
+
+_NEEDED = ("typer", "rich", "langchain_classic")
+
+
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    try:
+        command = application()
+    except MissingExtra as error:
+        sys.exit(_line(error))
+    command()
+
+
+def application() -> "typer.Typer":
+    """The command as a typer application.
+
+    Raises:
+        MissingExtra: a package of the extra ``demo`` is not installed.
+    """
+    for module in _NEEDED:
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra(module, extra="demo", purpose="the command rellm-agents")
+    import typer  # noqa: PLC0415 - an optional dependency
+
+    app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def rellm_agents() -> None:
+        """Constrained decoding for language-model agents."""
+
+    @app.command()
+    def demo(  # noqa: PLR0917 - typer reads the options from it
+        model: Annotated[str | None, typer.Option(help="A folder, a .gguf file or a hub name. [default: SmolLM2-135M-Instruct]")] = None,
+        questions: Annotated[int, typer.Option(min=1, max=20, help="How many questions.")] = 20,
+        max_new_tokens: Annotated[int, typer.Option(min=1, help="The budget of one step in tokens.")] = 48,
+        temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
+        seed: Annotated[int, typer.Option(help="Makes drawing repeatable.")] = 0,
+        examples: Annotated[bool, typer.Option(help="Show worked steps in the prompts of the table, as the agents have them.")] = True,  # noqa: FBT002
+        table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,  # noqa: FBT002 - a pair of flags
+    ) -> None:
+        """Show agents whose every step parses, on this machine's CPU: a few minutes."""
+        from rellm_agents.demo.run import run_demo  # noqa: PLC0415 - imports torch, which --help does not need
+        from rellm_agents.demo.screen import Screen  # noqa: PLC0415
+
+        options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "worked": examples}
+        try:
+            flawless = run_demo(Screen(), model=model, count=questions, with_table=table, **options)
+        except RELLMError as error:
+            typer.echo(_line(error), err=True)
+            raise typer.Exit(1) from error
+        if not flawless:
+            raise typer.Exit(1)
+
+    return app
+
+
+def _line(error: RELLMError) -> str:
+    return f"rellm-agents: {error}"

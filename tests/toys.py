@@ -5,14 +5,15 @@ The tokenizers are spelled out, not trained: a list of tokens beyond the single 
 >>> from rellm_agents.decoding import Vocabulary
 >>> Vocabulary.from_tokenizer(byte_level_tokenizer()).token_bytes[257:259]
 (b' {', b' {"')
->>> Vocabulary.from_tokenizer(byte_fallback_tokenizer()).spells_every_text
-True
+>>> Vocabulary.from_tokenizer(byte_fallback_tokenizer()).token_bytes[3:5]
+(b'\x00', b'\x01')
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import torch
@@ -26,12 +27,84 @@ END = "<|end|>"
 # Tokens that go across the edges of what patterns are made of: words with their space, punctuation of JSON in a row, parts of
 # characters, two characters and the beginning of a third, and the words of the agent formats.
 PIECES: tuple[bytes, ...] = (
-    *(b' {"', b'": "', b'", "', b'"}', b'"}}', b'": ', b'": {"', b'{"', b"[]", b"{}", b"[[", b"]]", b", ", b'""', b'\\"', b"\\\\", b"\\n", b"\\u00"),
-    *(b"  ", b"    ", b"\n\n", b"\r\n", b" the", b" a", b"ab", b"abc", b"ba", b"aab", b"aaaa", b"true", b"false", b"null", b"yes", b"no", b"10", b"00", b"-1"),
-    *("é".encode(), "€".encode(), "€".encode()[:2], "€".encode()[1:], "€a".encode(), "a€".encode()[:2], "😀".encode(), "😀".encode()[:3], "😀".encode()[1:]),
+    *(
+        b' {"',
+        b'": "',
+        b'", "',
+        b'"}',
+        b'"}}',
+        b'": ',
+        b'": {"',
+        b'{"',
+        b"[]",
+        b"{}",
+        b"[[",
+        b"]]",
+        b", ",
+        b'""',
+        b'\\"',
+        b"\\\\",
+        b"\\n",
+        b"\\u00",
+    ),
+    *(
+        b"  ",
+        b"    ",
+        b"\n\n",
+        b"\r\n",
+        b" the",
+        b" a",
+        b"ab",
+        b"abc",
+        b"ba",
+        b"aab",
+        b"aaaa",
+        b"true",
+        b"false",
+        b"null",
+        b"yes",
+        b"no",
+        b"10",
+        b"00",
+        b"-1",
+    ),
+    *(
+        "é".encode(),
+        "€".encode(),
+        "€".encode()[:2],
+        "€".encode()[1:],
+        "€a".encode(),
+        "a€".encode()[:2],
+        "😀".encode(),
+        "😀".encode()[:3],
+        "😀".encode()[1:],
+    ),
     *("é€".encode(), "é€".encode()[:3], "é€".encode()[1:], "你".encode(), "你好".encode()[:5], b"\x80\x80", b"\x82\xac"),
-    *(b"action", b'"action', b'"action_input', b'_input": ', b'{"action": "', b"Final Answer", b'", "action_input": ', b"search", b"query", b'{"query": "'),
-    *(b"\nAction", b": ", b" Input", b"\nAction: ", b"\nAction Input: ", b"Final Answer: ", b"Action Input:", b"\nObservation", b"Observ", b"Human:", b"\nHum"),
+    *(
+        b"action",
+        b'"action',
+        b'"action_input',
+        b'_input": ',
+        b'{"action": "',
+        b"Final Answer",
+        b'", "action_input": ',
+        b"search",
+        b"query",
+        b'{"query": "',
+    ),
+    *(
+        b"\nAction",
+        b": ",
+        b" Input",
+        b"\nAction: ",
+        b"\nAction Input: ",
+        b"Final Answer: ",
+        b"Action Input:",
+        b"\nObservation",
+        b"Observ",
+        b"Human:",
+        b"\nHum",
+    ),
 )
 
 
@@ -45,15 +118,22 @@ def byte_level_tokenizer(pieces: Iterable[bytes] = PIECES) -> PreTrainedTokenize
     return _wrapped(backend, 256)
 
 
-def byte_fallback_tokenizer(pieces: Iterable[bytes] = PIECES) -> PreTrainedTokenizerFast:
-    """BPE as SentencePiece makes it for Llama 2: a mark for the space, whole characters, and bytes in angle brackets for all others."""
+def byte_fallback_tokenizer(pieces: Iterable[bytes] = PIECES, *, prefix_space: bool = False) -> PreTrainedTokenizerFast:
+    """BPE as SentencePiece makes it: a mark for the space, whole characters, and bytes in angle brackets for all others.
+
+    With ``prefix_space`` every text begins with a space that was not in it, as with Llama 2; without, it is more like Gemma.
+    """
     letters = {chr(b) for b in range(0x21, 0x7F)} | set("é€\u2581")
     texts = [text.replace(" ", "\u2581") for text in map(_text_of, pieces) if text is not None]
     tokens, merges = _bpe([text for text in texts if set(text) <= letters], {c: c for c in letters})
     order = ["<unk>", "<s>", END, *(f"<0x{b:02X}>" for b in range(256)), *sorted(letters), *tokens]
-    backend = Tokenizer(models.BPE({token: i for i, token in enumerate(order)}, merges, byte_fallback=True, unk_token="<unk>", fuse_unk=True))
-    backend.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
-    backend.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    backend = Tokenizer(
+        models.BPE({token: i for i, token in enumerate(order)}, merges, byte_fallback=True, unk_token="<unk>", fuse_unk=True)
+    )
+    prefix = [normalizers.Prepend("\u2581")] if prefix_space else []
+    backend.normalizer = normalizers.Sequence([*prefix, normalizers.Replace(" ", "\u2581")])
+    strip = [decoders.Strip(" ", 1, 0)] if prefix_space else []
+    backend.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), *strip])
     return _wrapped(backend, 2, unk_token="<unk>", bos_token="<s>")
 
 
@@ -65,7 +145,7 @@ def word_piece_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def vocabulary_of(pieces: Iterable[bytes], *, single: Iterable[int] = range(256)) -> Vocabulary:
-    """A vocabulary of the pieces, in their order, duplicates and all; then the single bytes; then an id without text, and the end of text."""
+    """The pieces in their order, duplicates and all; then the single bytes; then an id without text, and the end of text."""
     tokens: list[bytes | None] = [*pieces, *(bytes([b]) for b in single), None, None]
     return Vocabulary(tokens, end_ids=[len(tokens) - 1])
 
@@ -77,7 +157,9 @@ def random_pieces(seed: int, *, count: int = 60, alphabet: bytes = b'ab(["]) ,:{
     return [*found, *found[: count // 10]]
 
 
-def random_model(tokenizer: PreTrainedTokenizerFast, *, seed: int = 0, kind: str = "llama", spread: float = 6.0, extra_rows: int = 0) -> PreTrainedModel:
+def random_model(
+    tokenizer: PreTrainedTokenizerFast, *, seed: int = 0, kind: str = "llama", spread: float = 6.0, extra_rows: int = 0
+) -> PreTrainedModel:
     """A model with random weights, the adversary: what it likes has nothing to do with what a pattern wants.
 
     Args:
@@ -102,6 +184,17 @@ def random_model(tokenizer: PreTrainedTokenizerFast, *, seed: int = 0, kind: str
             head = model.get_output_embeddings().weight
             head.copy_(torch.randn(head.shape) * spread / 32**0.5)
     return model.eval()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread; for matrices as small as these, several cost four times as much. Afterwards it is as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class FixedLogits(torch.nn.Module):

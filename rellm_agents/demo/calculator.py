@@ -86,6 +86,6 @@ def _applied(operation: ast.operator, left: Number, right: Number) -> Number:
 
 
 def _bounded(value: Number) -> Number:
-    if isinstance(value, complex) or value != value or abs(value) >= 10**MAX_DIGITS:
+    if isinstance(value, complex) or not abs(value) < 10**MAX_DIGITS:
         raise CalculationError(f"a value is a real number of at most {MAX_DIGITS} digits")
     return value

@@ -1,15 +1,11 @@
 """An action format and tools in, the prompt out that shows the format to a small model.
 
 The worked steps in it come from a data file and are written by the format itself, so that what the model reads is what
-its pattern lets it write. A step stands behind ``Thought:``, because LangChain's scratchpad puts it there.
+its pattern lets it write. Later steps stand behind ``Thought:`` and a space, because LangChain's scratchpad puts both there.
 
 >>> from rellm_agents.demo.tools import TOOLS
 >>> from rellm_agents.formats import react
->>> print(prompt_for(react(TOOLS)).template[-107:])
-Observation: 84
-Thought: I know the answer.
-Final Answer: 84
-<BLANKLINE>
+>>> print(prompt_for(react(TOOLS)).template[-44:])
 Question: {input}
 Thought:{agent_scratchpad}
 """
@@ -28,17 +24,24 @@ from rellm_agents.resources import data_path
 _OPENING = """Answer each question with the help of the tools {tool_names}:
 {tools}
 """
+# Behind a question. No space at its end: a model reads a space and the next word as one token.
+_LEAD = {"json_action": "\n", "react": "\nThought:"}
 
 
-def prompt_for(format: ActionFormat) -> PromptTemplate:
+def prompt_for(action_format: ActionFormat) -> PromptTemplate:
     """The prompt for an agent that writes this format, as LangChain's constructors of agents take it.
 
     Args:
-        format: an action format whose tools are those of the worked steps, of one argument each.
+        action_format: an action format whose tools are those of the worked steps, of one argument each.
     """
-    shots = "\n".join(_shot(format, shot) for shot in _worked_steps())
-    tail = "Question: {input}\nThought:" + _gap(format) + "{agent_scratchpad}"
-    return PromptTemplate.from_template(f"{_OPENING}\n{_escaped(shots)}\n{tail}")
+    shots = "\n".join(_shot(action_format, shot) for shot in _worked_steps())
+    question = "Question: {input}" + _LEAD[action_format.name] + "{agent_scratchpad}"
+    return PromptTemplate.from_template(f"{_OPENING}\n{_escaped(shots)}\n{question}")
+
+
+def bare_prompt(action_format: ActionFormat, question: str) -> str:
+    """A prompt without worked steps: the format's own instructions and the question."""
+    return f"{action_format.instructions}\n\nQuestion: {question}{_LEAD[action_format.name]}"
 
 
 def described(tools: Sequence[BaseTool]) -> str:
@@ -51,20 +54,19 @@ def _worked_steps() -> list[dict[str, str]]:
     return found
 
 
-def _shot(format: ActionFormat, shot: dict[str, str]) -> str:
+def _shot(action_format: ActionFormat, shot: dict[str, str]) -> str:
     """A question, a tool's use and the answer, with what LangChain's scratchpad writes in between."""
-    if format.ends_open:  # free text: thoughts, and an argument without its name
-        action, finish = Action(shot["tool"], shot["argument"], f" {shot['thought']}"), Finish(shot["answer"], "I know the answer.\n")
-    else:
-        (argument,) = next(tool.properties for tool in format.tools if tool.name == shot["tool"])
-        action, finish = Action(shot["tool"], {argument: shot["argument"]}), Finish(shot["answer"])
-    steps = f"Thought:{_gap(format)}{format.write(action)}\nObservation: {shot['observation']}\nThought: {format.write(finish)}"
-    return f"Question: {shot['question']}\n{steps}\n"
+    action, finish = (action_format.write(step) for step in _steps(action_format, shot))
+    lead = _LEAD[action_format.name]
+    return f"Question: {shot['question']}{lead}{action}\nObservation: {shot['observation']}\nThought: {finish}\n"
 
 
-def _gap(format: ActionFormat) -> str:
-    """A thought begins with its own space, which is one token with its first word; JSON has none to begin with."""
-    return "" if format.ends_open else " "
+def _steps(action_format: ActionFormat, shot: dict[str, str]) -> tuple[Action, Finish]:
+    """The same two steps in each format: free text has thoughts, JSON has names of arguments."""
+    if action_format.ends_open:
+        return Action(shot["tool"], shot["argument"], f" {shot['thought']}"), Finish(shot["answer"], " I know the answer.\n")
+    (argument,) = next(tool.properties for tool in action_format.tools if tool.name == shot["tool"])
+    return Action(shot["tool"], {argument: shot["argument"]}), Finish(shot["answer"])
 
 
 def _escaped(text: str) -> str:

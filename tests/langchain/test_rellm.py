@@ -1,0 +1,332 @@
+"""``RELLM`` is a LangChain language model in every way it can be called, and each of its texts matches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import cache
+from types import SimpleNamespace
+
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.output_parsers import JsonOutputParser, StrOutputParser
+from langchain_core.prompts import PromptTemplate
+from toys import byte_level_tokenizer, random_model, word_piece_tokenizer
+from transformers import pipeline as transformers_pipeline
+
+from rellm_agents import compile_regex, json_action, react
+from rellm_agents.decoding import smollm2
+from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.langchain import RELLM
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+WORDS = "[a-z]{3,}"
+DIGITS = "[0-9]{3,}"
+SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
+COUNT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+@cache
+def pipeline():
+    tokenizer = byte_level_tokenizer()
+    return transformers_pipeline("text-generation", model=random_model(tokenizer), tokenizer=tokenizer)
+
+
+def rellm(**fields) -> RELLM:
+    constraint = {} if {"pattern", "format"} & set(fields) else {"regex": WORDS}
+    return RELLM(**{"pipeline": pipeline(), "max_new_tokens": 12, **constraint, **fields})
+
+
+def matches(text: str, regex: str = WORDS) -> bool:
+    return compile_regex(regex).fullmatch(text)
+
+
+# Ways to call it
+
+
+def test_all_ways_to_call_it_write_the_same_texts():
+    llm, prompts = rellm(), ["a", "the yes", "\u20ac"]
+    texts = [llm.invoke(prompt) for prompt in prompts]
+    assert all(map(matches, texts))
+    assert len(set(texts)) == 3
+    assert llm.batch(prompts) == texts
+    assert ["".join(llm.stream(prompt)) for prompt in prompts] == texts
+    assert [g[0].text for g in llm.generate(prompts).generations] == texts
+
+    async def asynchronously():
+        streamed = ["".join([piece async for piece in llm.astream(prompt)]) for prompt in prompts]
+        return [await llm.ainvoke(prompt) for prompt in prompts], await llm.abatch(prompts), streamed
+
+    assert asyncio.run(asynchronously()) == (texts, texts, texts)
+
+
+def test_the_prompt_is_not_repeated():
+    assert matches(rellm().invoke("UPPER CASE"))
+
+
+def test_it_stands_in_a_chain():
+    prompt = PromptTemplate.from_template("What is {what}?")
+    chain = prompt | rellm() | StrOutputParser()
+    assert matches(chain.invoke({"what": "it"}))
+    assert "".join(chain.stream({"what": "it"})) == chain.invoke({"what": "it"})
+    typed = prompt | rellm(regex=r'\{"n": -?[1-9][0-9]{0,4}\}', max_new_tokens=15) | JsonOutputParser()
+    assert isinstance(typed.invoke({"what": "it"})["n"], int)
+
+
+def test_a_pipeline_in_a_wrapper_is_taken():
+    """As LangChain's HuggingFacePipeline, whose pipeline is an attribute."""
+    assert rellm(pipeline=SimpleNamespace(pipeline=pipeline())).invoke("a") == rellm().invoke("a")
+
+
+def test_a_generation_says_how_it_ended():
+    result = rellm(regex="[a-z]{3,5}", max_new_tokens=4).generate(["a", "b"])
+    for (generation,) in result.generations:
+        assert set(generation.generation_info) == {"finish", "tokens", "forward_passes"}
+        assert generation.generation_info["finish"] in {"accepted", "closed"}
+    assert result.llm_output["token_usage"] == {"completion_tokens": sum(g[0].generation_info["tokens"] for g in result.generations)}
+
+
+class Heard(BaseCallbackHandler):
+    def __init__(self):
+        self.tokens, self.ended = [], []
+
+    def on_llm_new_token(self, token, **_):
+        self.tokens.append(token)
+
+    def on_llm_end(self, response, **_):
+        self.ended.append(response.generations[0][0].text)
+
+
+class HeardAsynchronously(AsyncCallbackHandler):
+    def __init__(self):
+        self.tokens, self.ended = [], []
+
+    async def on_llm_new_token(self, token, **_):
+        self.tokens.append(token)
+
+    async def on_llm_end(self, response, **_):
+        self.ended.append(response.generations[0][0].text)
+
+
+def test_callbacks_hear_each_piece_and_the_end():
+    heard = Heard()
+    text = "".join(rellm().stream("a", config={"callbacks": [heard]}))
+    assert len(heard.tokens) > 1
+    assert "".join(heard.tokens) == text
+    assert heard.ended == [text]
+    heard = Heard()
+    text = rellm().invoke("a", config={"callbacks": [heard]})
+    assert (heard.tokens, heard.ended) == ([], [text])
+
+
+@pytest.mark.parametrize("kind", [Heard, HeardAsynchronously])
+def test_callbacks_hear_each_piece_of_an_asynchronous_stream(kind):
+    async def stream(heard):
+        return "".join([piece async for piece in rellm().astream("a", config={"callbacks": [heard]})])
+
+    heard = kind()
+    text = asyncio.run(stream(heard))
+    assert ("".join(heard.tokens), heard.ended) == (text, [text])
+
+
+# Options
+
+
+def test_every_field_can_be_replaced_for_a_call():
+    llm = rellm()
+    assert matches(llm.bind(regex=DIGITS).invoke("a"), DIGITS)
+    assert matches("".join(llm.bind(regex=DIGITS).stream("a")), DIGITS)
+    assert all(matches(text, DIGITS) for text in llm.bind(regex=DIGITS).batch(["a", "b"]))
+    assert llm.bind(pattern=compile_regex("x{4}")).invoke("a") == "xxxx"
+    format_ = json_action({"search": SEARCH})
+    assert format_.read(llm.bind(format=format_, max_new_tokens=60).invoke("a"))
+    assert len(llm.bind(max_new_tokens=5).generate(["a"]).generations[0][0].text) <= len(llm.invoke("a"))
+    assert llm.bind(max_new_tokens=5).invoke("a") == rellm(max_new_tokens=5).invoke("a")
+    assert llm.bind(temperature=2.0, seed=3, top_k=9, top_p=0.9).invoke("a") == rellm(temperature=2.0, seed=3, top_k=9, top_p=0.9).invoke(
+        "a"
+    )
+    assert matches(llm.invoke("a"))
+
+
+def test_the_same_seed_gives_the_same_text():
+    llm = rellm(temperature=1.0, seed=4)
+    text = llm.invoke("a")
+    assert llm.batch(["a", "b"])[0] == text == "".join(llm.stream("a"))
+    assert len({llm.invoke("a", seed=seed) for seed in range(6)}) > 1
+    assert len({rellm(temperature=1.0).invoke("a") for _ in range(6)}) > 1
+
+
+def test_a_text_ends_before_a_stop_string():
+    whole = rellm().invoke("a")
+    last = whole[-1]
+    assert last not in whole[:1]
+    for cut in (
+        rellm().invoke("a", stop=[last]),
+        rellm(stop=[last]).invoke("a"),
+        rellm().bind(stop=[last]).invoke("a"),
+        "".join(rellm(stop=[last]).stream("a")),
+        rellm(stop=["?"]).invoke("a", stop=[last]),
+    ):
+        assert cut == whole[: whole.index(last)]
+    assert rellm(stop=[last]).invoke("a", stop=[]) == whole
+
+
+@pytest.mark.xfail(reason="a string is taken for a list of its characters", strict=True)
+def test_a_stop_string_that_is_no_list_is_refused():
+    with pytest.raises((TypeError, ValueError), match="stop"):
+        rellm().invoke("a", stop="ab")
+
+
+def test_a_stop_string_does_not_cut_a_step():
+    """Agents pass their own; inside of a step it means nothing."""
+    tools = {"search": SEARCH}
+    for format_ in (json_action(tools), react(tools)):
+        for seed in range(2):
+            llm = rellm(format=format_, max_new_tokens=40, temperature=1.0, seed=seed)
+            for stop in (None, ["\nObservation"], ["a", "e", '"', ":"]):
+                assert format_.read(llm.invoke("Thought:", stop=stop))
+                assert format_.read("".join(llm.stream("Thought:", stop=stop)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"regex": None}, "exactly one of regex, pattern, format, not none"),
+        ({"regex": "a", "pattern": compile_regex("a")}, "exactly one of .*, not regex, pattern"),
+        ({"regex": "a", "format": json_action({"search": SEARCH})}, "exactly one of .*, not regex, format"),
+        ({"regex": "a(b"}, "this group is never closed, at position 1"),
+        ({"regex": r"(a)\1"}, "back-reference"),
+        ({"regex": "a", "pipeline": 3}, "has no model and tokenizer: pass a transformers text-generation pipeline"),
+        ({"regex": "a", "model_kwargs": {}}, "Extra inputs are not permitted"),
+        ({"regex": "a", "stop": "ab"}, "valid list"),
+    ],
+)
+def test_what_cannot_work_is_refused_when_it_is_made(fields, message):
+    with pytest.raises(ValueError, match=message):
+        RELLM(**{"pipeline": pipeline(), **fields})
+
+
+def test_a_tokenizer_that_cannot_be_read_is_refused_when_it_is_made():
+    with pytest.raises(ValueError, match="cannot be read"):
+        rellm(pipeline=SimpleNamespace(model=pipeline().model, tokenizer=word_piece_tokenizer()))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"foo": 1}, "takes no foo in a call, only regex, .*stop"),
+        ({"pipeline": None}, "takes no pipeline in a call"),
+        ({"regex": "a", "pattern": compile_regex("a")}, "exactly one"),
+        ({"regex": "a("}, "never closed"),
+        ({"regex": 3}, "regex=3 is of the wrong type"),
+        ({"temperature": -1.0}, "temperature=-1.0"),
+        ({"max_new_tokens": 1}, "at least"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_a_call(changed, message):
+    with pytest.raises(ValueError, match=message):
+        rellm().invoke("a", **changed)
+    with pytest.raises(ValueError, match=message):
+        list(rellm().stream("a", **changed))
+
+
+def test_a_budget_that_is_too_small_names_both_numbers():
+    with pytest.raises(BudgetTooSmall, match=r"at least 4 tokens .* budget is 3$"):
+        rellm(regex="x{3}", max_new_tokens=3).invoke("a")
+
+
+# Caches: a text that was made under one constraint is no answer under another
+
+
+def answers(*llms, prompt="a"):
+    """What they say when they share a cache."""
+    cache_ = InMemoryCache()
+    return [llm(cache_).invoke(prompt) for llm in llms]
+
+
+def test_a_cache_answers_the_same_question():
+    cache_ = InMemoryCache()
+    first, second = (rellm(cache=cache_, temperature=1.0) for _ in range(2))
+    assert first.invoke("a") == second.invoke("a")
+    assert first.invoke("b") != first.invoke("a")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"regex": DIGITS},
+        {"pattern": compile_regex(DIGITS)},
+        {"max_new_tokens": 5},
+        {"temperature": 1.0, "seed": 1},
+        {"format": json_action({"search": SEARCH}), "max_new_tokens": 60},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_models_that_differ_in_a_field_share_no_answer(fields):
+    one, other = answers(lambda c: rellm(cache=c), lambda c: rellm(cache=c, **fields))
+    assert matches(one)
+    assert other == rellm(**fields).invoke("a") != one
+
+
+@pytest.mark.xfail(reason="the key of the cache names a format and its tools, not their arguments", strict=True)
+def test_models_whose_tools_take_other_arguments_share_no_answer():
+    formats = [json_action({"tool": SEARCH}), json_action({"tool": COUNT}), json_action({"tool": SEARCH}, whitespace="compact")]
+    keys = {str(rellm(format=format_).dict()) for format_ in formats}
+    assert len(keys) == 3
+
+
+@pytest.mark.xfail(reason="the model's own stop strings are not part of the key of the cache", strict=True)
+def test_models_of_other_stop_strings_share_no_answer():
+    whole = rellm().invoke("a")
+    assert answers(lambda c: rellm(cache=c), lambda c: rellm(cache=c, stop=[whole[-1]])) == [whole, rellm(stop=[whole[-1]]).invoke("a")]
+
+
+@pytest.mark.xfail(reason="LangChain makes the key of the cache without what is bound to a call", strict=True)
+def test_a_bound_regex_shares_no_answer():
+    one, other = answers(lambda c: rellm(cache=c), lambda c: rellm(cache=c).bind(regex=DIGITS))
+    assert matches(one)
+    assert matches(other, DIGITS)
+
+
+@pytest.mark.xfail(reason="the key of the cache holds the address of the pattern, which another pattern may have later", strict=True)
+def test_the_key_of_a_pattern_is_what_it_says():
+    assert " at 0x" not in str(rellm(pattern=compile_regex(DIGITS)).dict())
+
+
+# The real model
+
+
+@pytest.mark.model
+def test_the_example_of_langchains_documentation_parses():
+    """The three-shot prompt and the regex of the page on RELLM in LangChain's documentation."""
+    model, tokenizer = smollm2(progress=False)
+    llm = RELLM(
+        pipeline=transformers_pipeline("text-generation", model=model, tokenizer=tokenizer),
+        regex=r'\{\s*"action":\s*"Final Answer",\s*"action_input":\s*(\{.*\}|"[^"]*")\s*\}\nHuman:',
+        max_new_tokens=100,
+    )
+    text = llm.invoke(HUMAN_PROMPT, stop=["Human:"])
+    answer = json.loads(text)
+    assert answer["action"] == "Final Answer"
+    assert isinstance(answer["action_input"], (str, dict))
+
+
+HUMAN_PROMPT = """Human: "What's the capital of the United States?"
+AI Assistant:{
+  "action": "Final Answer",
+  "action_input": "The capital of the United States is Washington D.C."
+}
+Human: "What's the capital of Pennsylvania?"
+AI Assistant:{
+  "action": "Final Answer",
+  "action_input": "The capital of Pennsylvania is Harrisburg."
+}
+Human: "What 2 + 5?"
+AI Assistant:{
+  "action": "Final Answer",
+  "action_input": "2 + 5 = 7."
+}
+Human: 'What's the capital of Maryland?'
+AI Assistant:"""
