@@ -47,7 +47,7 @@ class AllowedTokens:
             logits[ids] = kept
         else:
             logits[self.size :] = -torch.inf
-            logits.index_fill_(0, ids, -torch.inf)
+            logits.index_fill_(0, ids[ids < len(logits)], -torch.inf)
         return logits
 
 
@@ -79,12 +79,14 @@ def choose(
     else:
         ids = None
         scores = allowed.apply_(logits.float().cpu().clone())
-    at = int(scores.argmax()) if temperature <= 0 else _drawn(scores / temperature, top_k, top_p, generator)
+    at = (
+        int(scores.argmax()) if temperature <= 0 else _drawn((scores.double() - float(scores.max())) / temperature, top_k, top_p, generator)
+    )
     return at if ids is None else int(ids[at])
 
 
 def _drawn(scores: torch.Tensor, top_k: int | None, top_p: float | None, generator: torch.Generator | None) -> int:
-    probabilities = torch.softmax(scores.double(), dim=0)
+    probabilities = torch.softmax(scores, dim=0)
     if top_k is not None or top_p is not None:
         ordered, order = probabilities.sort(descending=True)
         kept = len(ordered) if top_k is None else min(top_k, len(ordered))

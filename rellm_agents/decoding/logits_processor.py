@@ -16,7 +16,7 @@ from transformers import LogitsProcessor
 from rellm_agents.decoding.logits import AllowedTokens
 from rellm_agents.decoding.token_masks import ENDED, TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
-from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.errors import BudgetTooSmall, TokenRefused
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.machine import State
 
@@ -59,8 +59,6 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         Returns:
             ``scores``.
 
-        Raises:
-            TokenRefused: a row holds a token that was not allowed: something else changed it.
         """
         written = [tuple(row) for row in input_ids[:, self._prompt_length :].tolist()]
         states = {row: self._state(row) for row in written}
@@ -84,4 +82,9 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         return state
 
     def _after(self, state: State, token_id: int) -> State:
-        return ENDED if state is ENDED else self.masks.advance(state, token_id)  # behind the end stands padding
+        if state is ENDED:  # behind the end stands padding
+            return ENDED
+        try:
+            return self.masks.advance(state, token_id)
+        except TokenRefused:  # a beam of no probability, carried along to fill the row: nothing comes of it
+            return ENDED

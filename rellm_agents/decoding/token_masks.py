@@ -12,6 +12,7 @@ budget the same walk leaves out the tokens after which the text could not be fin
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -178,7 +179,7 @@ class TokenMasks:
         nodes: list[Ids] = []
         for cell in state.cells:
             if isinstance(cell, LiteralCell):
-                found = self._reached(cell, _ROOT)
+                found = self._reached((cell, _ROOT))
             else:
                 own = self._shared.of_lexeme(cell.automaton, cell.state)
                 bits |= own.bits
@@ -196,35 +197,51 @@ class TokenMasks:
     def _within(self, state: State, tokens_after: int) -> Bits:
         """The tokens after which ``tokens_after`` more suffice, the end-of-text token included."""
         bits = self._end_bits.copy() if state.accepting else np.zeros_like(self._end_bits)
-        nodes = [at[costs < tokens_after] for cell in state.cells for at, costs in self._reached(cell, _ROOT)]
+        nodes = [at[costs < tokens_after] for cell in state.cells for at, costs in self._reached((cell, _ROOT))]
         if nodes:
             bits |= self._trie.bits_at(np.concatenate(nodes))
         return _frozen(bits)
 
-    def _reached(self, cell: Cell, nodes: Ids) -> Iterator[tuple[Ids, Ids]]:
-        """The ends of tokens below ``nodes`` that ``cell`` and what follows it allow, each with the tokens it then takes to the end."""
-        after = self._costs.of_continuation(cell.then)
-        if isinstance(cell, LiteralCell):
-            costs = self._costs.of_literal(cell.data)
-            for offset in range(cell.offset, len(cell.data)):
-                nodes = self._trie.children(nodes, cell.data[offset])
-                if not len(nodes):
-                    return
-                ends = nodes[self._trie.is_token[nodes]]
-                yield ends, np.full(len(ends), min(costs[offset + 1] + after, IMPOSSIBLE), dtype=np.int64)
-            exits = self._trie.inner(nodes)
-        else:
-            nodes, states = self._trie.walk(cell.automaton, nodes, np.full(len(nodes), cell.state, dtype=np.int32))
-            is_end = self._trie.is_token[nodes]
-            yield nodes[is_end], self._costs.of_states(cell.automaton, states[is_end]) + np.int64(after)
-            exits = self._trie.inner(nodes[_accepting(cell.automaton, states)])
-        yield from self._reached_by(cell.then, exits)
-
     def _reached_by(self, then: Continuation | None, nodes: Ids) -> Iterator[tuple[Ids, Ids]]:
-        """The same for a continuation."""
-        if then is not None and len(nodes):
-            for cell in machine.resume(then).cells:
-                yield from self._reached(cell, nodes)
+        """The same as :meth:`_reached` for a continuation."""
+        return self._reached(*((cell, nodes) for cell in _first_cells(then, nodes)))
+
+    def _reached(self, *places: tuple[Cell, Ids]) -> Iterator[tuple[Ids, Ids]]:
+        """The ends of tokens below ``places`` that their cells and what follows allow, each with the tokens it then takes to the end.
+
+        What follows depends on cell and node alone: however many ways lead to a place, it is walked on from once.
+        """
+        seen: dict[Cell, Ids] = {}
+        waiting = deque(places)
+        while waiting:
+            cell, nodes = waiting.popleft()
+            before = seen.get(cell)
+            if before is not None:
+                nodes = np.setdiff1d(nodes, before)
+            if not len(nodes):
+                continue
+            seen[cell] = nodes if before is None else np.union1d(before, nodes)
+            after = self._costs.of_continuation(cell.then)
+            if isinstance(cell, LiteralCell):
+                costs = self._costs.of_literal(cell.data)
+                for offset in range(cell.offset, len(cell.data)):
+                    nodes = self._trie.children(nodes, cell.data[offset])
+                    if not len(nodes):
+                        break
+                    ends = nodes[self._trie.is_token[nodes]]
+                    yield ends, np.full(len(ends), min(costs[offset + 1] + after, IMPOSSIBLE), dtype=np.int64)
+                exits = self._trie.inner(nodes)
+            else:
+                nodes, states = self._trie.walk(cell.automaton, nodes, np.full(len(nodes), cell.state, dtype=np.int32))
+                is_end = self._trie.is_token[nodes]
+                yield nodes[is_end], self._costs.of_states(cell.automaton, states[is_end]) + np.int64(after)
+                exits = self._trie.inner(nodes[_accepting(cell.automaton, states)])
+            waiting.extend((following, exits) for following in _first_cells(cell.then, exits))
+
+
+def _first_cells(then: Continuation | None, nodes: Ids) -> tuple[Cell, ...]:
+    """The cells of a continuation, if any token goes on at ``nodes``."""
+    return machine.resume(then).cells if then is not None and len(nodes) else ()
 
 
 def _accepting(automaton: Automaton, states: Ids) -> NDArray[np.bool_]:

@@ -67,9 +67,9 @@ class Vocabulary:
                 f"the tokens of {type(tokenizer).__name__} cannot be read: read are "
                 "byte-level BPE and SentencePiece-like tokenizers with byte fallback"
             )
-        token_bytes: list[bytes | None] = [None] * len(tokenizer)
-        added = tokenizer.added_tokens_decoder
-        for text, id_ in tokenizer.get_vocab().items():
+        entries, added = tokenizer.get_vocab(), tokenizer.added_tokens_decoder
+        token_bytes: list[bytes | None] = [None] * (max(entries.values(), default=-1) + 1)
+        for text, id_ in entries.items():
             if id_ not in added:
                 token_bytes[id_] = read(text)
         if end_ids is None:
@@ -81,13 +81,19 @@ class Vocabulary:
     @cached_property
     def spells_every_text(self) -> bool:
         """Every byte that UTF-8 uses is a token of its own, so that any text can be written from any place."""
-        return _BYTES_OF_UTF8.issubset(data[0] for data in self.token_bytes if data is not None and len(data) == 1)
+        spelled = (data for id_, data in enumerate(self.token_bytes) if data is not None and id_ not in self.end_ids)
+        return _BYTES_OF_UTF8.issubset(data[0] for data in spelled if len(data) == 1)
+
+    def _spelling(self, id_: int, tokenizer: PreTrainedTokenizerBase) -> bytes:
+        """As text is encoded, added tokens included: a tokenizer may write runs of spaces with them."""
+        added = tokenizer.added_tokens_decoder.get(id_)
+        return self.token_bytes[id_] or (added.content.encode() if added is not None and not added.special else b"<?>")
 
     def _check_against(self, tokenizer: PreTrainedTokenizerBase) -> None:
         for probe in _PROBES:
             ids: list[int] = tokenizer.encode(probe, add_special_tokens=False)
-            spelled = b"".join(self.token_bytes[i] or b"<?>" for i in ids).decode("utf-8", "replace")
-            if spelled.removeprefix(" ") != probe.removeprefix(" "):
+            spelled = b"".join(self._spelling(i, tokenizer) for i in ids).decode("utf-8", "replace")
+            if spelled not in (probe, " " + probe):
                 raise VocabularyError(f"the tokens of {type(tokenizer).__name__} are misread: {probe!r} is encoded to {spelled!r}")
 
 

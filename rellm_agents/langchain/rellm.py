@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
-from pydantic import ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, ConstrainedDecoder
 from rellm_agents.decoding.decoder import DecodingOptions
@@ -66,15 +66,15 @@ class RELLM(BaseLLM):
 
     _decoder: ConstrainedDecoder = PrivateAttr()
 
-    @model_validator(mode="after")
-    def _prepare(self) -> Self:
+    def model_post_init(self, context: Any, /) -> None:
+        """Check what was given, and read the tokenizer."""
+        super().model_post_init(context)
         inner = getattr(self.pipeline, "pipeline", self.pipeline)  # HuggingFacePipeline holds a pipeline
         model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None)
         if model is None or tokenizer is None:
             raise ValueError(f"pipeline={self.pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline")
         self._constraint({})
         self._decoder = ConstrainedDecoder(model, tokenizer)
-        return self
 
     @property
     def _llm_type(self) -> str:
@@ -86,14 +86,32 @@ class RELLM(BaseLLM):
         pattern, _ = self._constraint({})
         return {
             "model_name": self._model_name,
-            "pattern": self.regex
-            or (f"format:{self.format.name}:{','.join(t.name for t in self.format.tools)}" if self.format else repr(pattern.node)),
+            "pattern": pattern.fingerprint,
+            "default_stop": self.stop,
             **{name: getattr(self, name) for name in _SAMPLING},
         }
 
     @property
     def _model_name(self) -> str:
         return str(getattr(self._decoder.model.config, "name_or_path", "") or type(self._decoder.model).__name__)
+
+    def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
+        """As for any LangChain language model; what a call changes becomes part of what is cached."""
+        model, kwargs = self._changed(kwargs)
+        return BaseLLM.generate(model, prompts, *args, **kwargs)
+
+    async def agenerate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
+        """As :meth:`generate`."""
+        model, kwargs = self._changed(kwargs)
+        return await BaseLLM.agenerate(model, prompts, *args, **kwargs)
+
+    def _changed(self, kwargs: dict[str, Any]) -> tuple[RELLM, dict[str, Any]]:
+        """This model with the fields that a call replaces, and the rest of the call: LangChain's caches only look at fields."""
+        changed = {name: kwargs[name] for name in (*_CONSTRAINTS, *_SAMPLING) if name in kwargs}
+        rest = {name: value for name, value in kwargs.items() if name not in changed}
+        if any(changed.get(name) is not None for name in _CONSTRAINTS):
+            changed = {**dict.fromkeys(_CONSTRAINTS), **changed}
+        return (self.model_copy(update=changed) if changed else self), rest
 
     def _generate(
         self,
@@ -144,6 +162,8 @@ class RELLM(BaseLLM):
         raise ValueError(f"{name}={value!r} is of the wrong type")
 
     def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, DecodingOptions]:
+        if isinstance(stop, str):
+            raise TypeError(f"stop={stop!r}: a list of strings, [{stop!r}]")
         unknown = sorted(set(changed) - {*_CONSTRAINTS, *_SAMPLING})
         if unknown:
             raise ValueError(f"RELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_CONSTRAINTS, *_SAMPLING, 'stop'))}")

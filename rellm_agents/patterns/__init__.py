@@ -12,6 +12,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     elimination     a node without intersections and complements
     regex_writer    node -> regex text
     sampler         random and shortest texts
+    fingerprint     a digest of a node
     pattern         the value users hold
 
 >>> compile_regex("(ha)+!").fullmatch("haha!")

@@ -17,6 +17,7 @@ import regex
 
 from rellm_agents.errors import EmptyPattern, RegexSyntaxError
 from rellm_agents.patterns import machine
+from rellm_agents.patterns.fingerprint import fingerprint
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.nodes import Node
 from rellm_agents.patterns.regex_reader import read_regex
@@ -57,6 +58,15 @@ class Pattern:
         'a(?:b|c)?'
         """
         return write_regex(self.node)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of the pattern, the same in every process; to tell cached answers apart.
+
+        >>> compile_regex("a|b").fingerprint == compile_regex("[ab]").fingerprint  # made in another way
+        False
+        """
+        return fingerprint(self.node)
 
     def fullmatch(self, text: str) -> bool:
         """Whether ``text`` as a whole is one of the texts.

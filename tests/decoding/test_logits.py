@@ -33,7 +33,6 @@ def test_only_allowed_tokens_keep_their_logits(ids, rows, dtype):
     assert (after[[i for i in range(rows) if i not in ids]] == -math.inf).all()
 
 
-@pytest.mark.xfail(reason="an id without a row is denied by name", raises=IndexError)
 def test_a_head_of_fewer_rows_than_tokens_is_taken():
     """As where a padding token was added and the model was not resized: it is denied anyway, and needs no row."""
     after = allowed(MANY[:-1]).apply_(torch.zeros(SIZE - 1))
@@ -113,7 +112,6 @@ def test_a_token_drawn_at_any_temperature_is_allowed(ids, temperature):
     assert (len(drawn) == 1) == (temperature < 1)
 
 
-@pytest.mark.xfail(reason="float32 logits divided by it are infinite, and the softmax of that is not a number")
 @pytest.mark.parametrize("temperature", [1e-39, 5e-324])
 def test_the_coldest_temperature_is_greedy(temperature):
     logits = torch.randn(SIZE, generator=torch.Generator().manual_seed(3)) * 10
