@@ -19,6 +19,11 @@ from rellm_agents.demo.table import sentences_of, table_of
 
 SHOWN_RUNS = 2  # questions that each agent answers step by step
 
+_LEGEND = (
+    "parsed: LangChain's parser raises nothing. known tool: it exists, or the step is an answer. apt tool: the one that the question "
+    "needs; no pattern can promise that. at budget: cut off (unconstrained), or closed in time (constrained). Both sides get the same "
+    "prompts, budget and stop strings."
+)
 _PROMPTS = {
     True: "The prompts hold worked steps, which help the unconstrained side most; --no-examples leaves them out.",
     False: "The prompts hold instructions only, no worked steps.",
@@ -63,11 +68,7 @@ def run_demo(
     screen.heading(f"(d) the first steps of {len(asked)} questions, unconstrained and constrained")
     measured = _measured(agents, asked, worked=worked)
     screen.console.print(table_of(measured))
-    screen.say(
-        "parsed: LangChain's parser raises nothing. known tool: it exists, or the step is an answer. apt tool: the one that the question needs; no pattern can promise that. "
-        "at budget: cut off (unconstrained), or closed in time (constrained). Both sides get the same prompts, budget and stop "
-        f"strings. {_PROMPTS[worked]}"
-    )
+    screen.say(f"{_LEGEND} {_PROMPTS[worked]}")
     for sentence in sentences_of(measured):
         screen.say(sentence, "bold")
     return all(one.flawless for one in measured if one.constrained)
