@@ -46,9 +46,9 @@ class RELLM(BaseLLM):
             step is complete, so that no step is cut.
 
     Raises:
-        ValueError: none or several of ``regex``, ``pattern`` and ``format``; or a pipeline without model and tokenizer.
-        RegexSyntaxError: the regex is not in the dialect.
-        VocabularyError: the pipeline's tokenizer cannot be read.
+        pydantic.ValidationError: a ``ValueError`` that tells the cause: none or several of ``regex``, ``pattern`` and
+            ``format``; a regex outside the dialect, with the place; a pipeline without model and tokenizer, or with a
+            tokenizer that cannot be read.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
