@@ -64,7 +64,7 @@ class DecodingOptions(TypedDict, total=False):
         seed: makes drawing repeatable. Each row draws from a source of its own, so its text does not depend on the rows
             beside it; pass a list with a seed for each row to get different texts for the same prompt.
         stop: a text ends before the first of these strings in it.
-        stop_behind: where given, a stop string only counts behind a text of this pattern.
+        stop_behind: where given, a stop string only counts behind a text of this pattern, with spaces or lines between or not.
     """
 
     max_new_tokens: int
@@ -269,17 +269,21 @@ class _Stops:
     behind: Pattern | None
 
     def find(self, text: str, start: int) -> int | None:
-        """Where the first stop string at or after ``start`` begins."""
+        """Where the text ends because of the first stop string at or after ``start``; behind a pattern, without spaces before it."""
         while True:
             at = min((i for s in self.strings if (i := text.find(s, start)) >= 0), default=None)
-            if at is None or self.behind is None or self.behind.fullmatch(text[:at]):
+            if at is None or self.behind is None:
                 return at
+            for end in (at, len(text[:at].rstrip())):
+                if self.behind.fullmatch(text[:end]):
+                    return end
             start = at + 1
 
     def held_back(self, text: str) -> int:
         """How many characters at the end may turn out to begin a stop string."""
         longest = max(map(len, self.strings), default=0) - 1
-        return next((n for n in range(min(longest, len(text)), 0, -1) if any(s.startswith(text[-n:]) for s in self.strings)), 0)
+        held = next((n for n in range(min(longest, len(text)), 0, -1) if any(s.startswith(text[-n:]) for s in self.strings)), 0)
+        return held if self.behind is None else len(text) - len(text[: len(text) - held].rstrip())
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, ran
 
 from rellm_agents import Pattern, compile_regex, json_action, react
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks, Vocabulary, smollm2
+from rellm_agents.decoding.decoder import _Stops
 from rellm_agents.decoding.trie import unpacked
 from rellm_agents.errors import BudgetTooSmall, VocabularyError
 from rellm_agents.patterns import choice, literal, not_containing, optional, sequence
@@ -419,3 +420,13 @@ def test_text_that_holds_no_stop_string_is_never_stopped():
         completion = decoder_of().generate("a", pattern, max_new_tokens=30, temperature=1.0, seed=seed, stop=["ab", "€"])
         assert completion.finish in {"accepted", "closed"}
         assert pattern.fullmatch(completion.text)
+
+
+def test_spaces_between_a_whole_text_and_a_stop_string_are_cut_and_never_shown():
+    stops = _Stops(("\nQ:",), compile_regex("A( ?[a-z])*"))
+    assert stops.find("A b\n\nQ: c", 0) == len("A b")
+    assert stops.find("A b\nQ: c", 0) == len("A b")
+    assert stops.find("B\nQ: c", 0) is None
+    for end in range(len("A b\n\nQ:")):
+        written = "A b\n\nQ:"[:end]
+        assert len(written) - stops.held_back(written) <= len("A b")
