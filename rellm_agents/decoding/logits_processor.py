@@ -23,6 +23,9 @@ from rellm_agents.patterns.machine import State
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_LOST = State((), accepting=False)
+"""The state of a row that holds a denied token: a beam of no probability, which transformers carries along to fill up."""
+
 
 class ConstrainedLogitsProcessor(LogitsProcessor):
     """Holds every row to a pattern, and to an end within the budget. Make one for each call of ``generate``.
@@ -62,10 +65,15 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         """
         written = [tuple(row) for row in input_ids[:, self._prompt_length :].tolist()]
         states = {row: self._state(row) for row in written}
+        if all(state is _LOST for state in states.values()):
+            raise TokenRefused(
+                f"no row matches the pattern after {self._prompt_length} tokens of prompt: is that its length, padding included?"
+            )
         self._states = states  # of this step; beams go on from any of them
         left = self._budget - (input_ids.shape[1] - self._prompt_length)
         for row, logits in zip(written, scores, strict=True):
-            bits = self.masks.bits(states[row], left)
+            state = states[row]
+            bits = self.masks.bits(ENDED if state is _LOST else state, left)
             AllowedTokens(bits, self.masks.vocabulary.size).apply_(logits)
         return scores
 
@@ -82,9 +90,9 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         return state
 
     def _after(self, state: State, token_id: int) -> State:
-        if state is ENDED:  # behind the end stands padding
-            return ENDED
+        if state in (ENDED, _LOST):  # behind the end stands padding
+            return state
         try:
             return self.masks.advance(state, token_id)
-        except TokenRefused:  # a beam of no probability, carried along to fill the row: nothing comes of it
-            return ENDED
+        except TokenRefused:
+            return _LOST

@@ -8,7 +8,7 @@ from toys import byte_fallback_tokenizer, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex, compile_schema
 from rellm_agents.decoding import ConstrainedDecoder, ConstrainedLogitsProcessor, Vocabulary
-from rellm_agents.errors import BudgetTooSmall, VocabularyError
+from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -117,3 +117,10 @@ def generated(model, tokenizer, pattern, vocabulary, budget, **options):
 def least(pattern, vocabulary):
     masks = ConstrainedLogitsProcessor(pattern, vocabulary, prompt_length=0, max_new_tokens=10_000).masks
     return masks.tokens_needed(masks.start)
+
+
+def test_a_wrong_prompt_length_is_refused_and_not_taken_for_the_end():
+    vocabulary = Vocabulary([b"a", b"b", b"c", None], end_ids=[3])
+    processor = ConstrainedLogitsProcessor(compile_regex("ab+"), vocabulary, prompt_length=1, max_new_tokens=8)
+    with pytest.raises(TokenRefused, match="after 1 tokens of prompt"):
+        processor(torch.tensor([[2, 2, 0], [2, 2, 0]]), torch.zeros(2, 4))
