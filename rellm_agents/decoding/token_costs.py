@@ -21,9 +21,9 @@ import numpy as np
 from rellm_agents.decoding.trie import Ids
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.patterns.automaton import START, Automaton
+from rellm_agents.patterns.kinds import Literal, Node
 from rellm_agents.patterns.machine import Cell, Continuation, LexemeCell, LiteralCell, State
 from rellm_agents.patterns.measure import Measure
-from rellm_agents.patterns.nodes import Literal, Node
 
 IMPOSSIBLE = 1 << 30
 """The cost of what the vocabulary cannot spell; larger than any budget."""

@@ -3,11 +3,13 @@
 Knows nothing of JSON, tokens, torch or LangChain. In reading order:
 
     charset         sets of characters
-    nodes           the representation: interned nodes, made by smart constructors only
+    kinds           the representation: interned nodes
+    nodes           the smart constructors that make them
     derivative      what may come first, and what must follow
     automaton       a node without rules as a lazy automaton over bytes
     machine         any node as a state machine over bytes; recursion by continuations
     measure         the cost of a cheapest text
+    char_classes    what a character class holds
     regex_reader    regex text -> node
     elimination     a node without intersections and complements
     regex_writer    node -> regex text
@@ -20,11 +22,11 @@ True
 """
 
 from rellm_agents.patterns.charset import CharSet
+from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.nodes import (
     EMPTY,
     NOTHING,
     TEXT,
-    Node,
     characters,
     choice,
     complement,

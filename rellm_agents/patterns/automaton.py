@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.derivative import BYTES, members, transitions
-from rellm_agents.patterns.nodes import NOTHING, Lexeme, Node
+from rellm_agents.patterns.kinds import Lexeme, Node
+from rellm_agents.patterns.nodes import NOTHING
 
 DEAD = 0
 START = 1

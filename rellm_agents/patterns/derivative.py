@@ -18,10 +18,7 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from rellm_agents.patterns.charset import ALL_CHARACTERS, MAX_CODE_POINT, CharSet, Range
-from rellm_agents.patterns.nodes import (
-    ANYTHING,
-    EMPTY,
-    NOTHING,
+from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
     Choice,
@@ -34,6 +31,11 @@ from rellm_agents.patterns.nodes import (
     Rule,
     Sequence,
     Tail,
+)
+from rellm_agents.patterns.nodes import (
+    ANYTHING,
+    EMPTY,
+    NOTHING,
     byte_literal,
     choice,
     complement,

@@ -17,7 +17,8 @@ from functools import lru_cache
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.derivative import CHARACTERS, transitions
-from rellm_agents.patterns.nodes import EMPTY, NOTHING, Node, characters, choice, repeat, sequence
+from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.nodes import EMPTY, NOTHING, characters, choice, repeat, sequence
 
 MAX_STATES = 2_000
 

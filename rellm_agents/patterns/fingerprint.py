@@ -10,7 +10,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import cast
 
-from rellm_agents.patterns.nodes import (
+from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
     Choice,

@@ -25,9 +25,7 @@ from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
-from rellm_agents.patterns.measure import byte_length
-from rellm_agents.patterns.nodes import (
-    EMPTY,
+from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
     Choice,
@@ -40,8 +38,9 @@ from rellm_agents.patterns.nodes import (
     Rule,
     Sequence,
     Tail,
-    repeat,
 )
+from rellm_agents.patterns.measure import byte_length
+from rellm_agents.patterns.nodes import EMPTY, repeat
 
 MAX_EXPANSION = 100_000  # nodes entered before a byte is read
 MAX_CELLS = 10_000  # alternatives alive at the same place

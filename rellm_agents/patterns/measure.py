@@ -17,7 +17,7 @@ from typing import cast
 from weakref import WeakKeyDictionary
 
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
-from rellm_agents.patterns.nodes import (
+from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
     Choice,

@@ -18,8 +18,8 @@ import regex
 from rellm_agents.errors import EmptyPattern, RegexSyntaxError
 from rellm_agents.patterns import machine
 from rellm_agents.patterns.fingerprint import fingerprint
+from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.measure import byte_length
-from rellm_agents.patterns.nodes import Node
 from rellm_agents.patterns.regex_reader import read_regex
 from rellm_agents.patterns.regex_writer import write_regex
 from rellm_agents.patterns.sampler import sample_text, shortest_text

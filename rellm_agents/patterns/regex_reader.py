@@ -30,8 +30,10 @@ from typing import NoReturn
 import regex
 
 from rellm_agents.errors import RegexSyntaxError
+from rellm_agents.patterns.char_classes import members_of
 from rellm_agents.patterns.charset import ALL_CHARACTERS, MAX_CODE_POINT, CharSet, Range
-from rellm_agents.patterns.nodes import EMPTY, Node, characters, choice, repeat, sequence
+from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.nodes import EMPTY, characters, choice, repeat, sequence
 
 MAX_NESTING = 40  # groups inside groups
 MAX_COUNT = 20_000  # in a counted quantifier
@@ -163,7 +165,7 @@ class _Reader:
         charset = read()
         if flags.ignore_case and self.property_at is not None:
             self.fail("without case a property is not what its name says: use (?-i:...) around it", self.property_at)
-        return characters(_members_of(f"(?i:{self.text[begin : self.at]})") if flags.ignore_case else charset)
+        return characters(members_of(f"(?i:{self.text[begin : self.at]})") if flags.ignore_case else charset)
 
     def plain(self) -> CharSet:
         self.at += 1
@@ -302,7 +304,7 @@ class _Reader:
         c = self.text[self.at]
         self.at += 1
         if c in _CLASSES:
-            return _members_of("\\" + c)
+            return members_of("\\" + c)
         if c in "pP":
             return self.char_property(begin)
         if c == "N":
@@ -353,7 +355,7 @@ class _Reader:
         self.property_at = begin
         self.at = found.end()
         try:
-            return _members_of(self.text[begin : self.at])
+            return members_of(self.text[begin : self.at])
         except regex.error:
             self.fail("there is no such property", begin)
 
@@ -410,27 +412,8 @@ class _Reader:
             self.fail("a POSIX class is written as [:alpha:]")
         self.property_at = self.at
         try:
-            members = _members_of(f"[{found.group()}]")
+            members = members_of(f"[{found.group()}]")
         except regex.error:
             self.fail("there is no such POSIX class")
         self.at = found.end()
         return members
-
-
-@lru_cache(maxsize=256)
-def _members_of(one_character: str) -> CharSet:
-    """The characters that a regex text for one character matches, by the ``regex`` module's own word."""
-    spans = (found.span() for found in regex.finditer(f"(?:{one_character})+", _alphabet()))
-    return CharSet((_code_point(first), _code_point(end - 1)) for first, end in spans)
-
-
-_SURROGATES_START, _SURROGATES_COUNT = 0xD800, 0x800
-
-
-@lru_cache(maxsize=1)
-def _alphabet() -> str:
-    return "".join(map(chr, range(_SURROGATES_START))) + "".join(map(chr, range(_SURROGATES_START + _SURROGATES_COUNT, MAX_CODE_POINT + 1)))
-
-
-def _code_point(index: int) -> int:
-    return index if index < _SURROGATES_START else index + _SURROGATES_COUNT

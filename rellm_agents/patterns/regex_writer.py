@@ -14,7 +14,7 @@ from typing import cast
 
 from rellm_agents.patterns.charset import CharSet, Range
 from rellm_agents.patterns.elimination import without_boolean
-from rellm_agents.patterns.nodes import (
+from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
     Choice,

@@ -18,8 +18,7 @@ from typing import cast
 
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.elimination import character_automaton
-from rellm_agents.patterns.measure import byte_length, shortest_bytes
-from rellm_agents.patterns.nodes import (
+from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
     Choice,
@@ -33,6 +32,7 @@ from rellm_agents.patterns.nodes import (
     Sequence,
     Tail,
 )
+from rellm_agents.patterns.measure import byte_length, shortest_bytes
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text

@@ -29,7 +29,7 @@ from rellm_agents.patterns import (
 )
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.charset import ALL_CHARACTERS, MAX_CODE_POINT
-from rellm_agents.patterns.nodes import Characters, Literal
+from rellm_agents.patterns.kinds import Characters, Literal
 
 BOUNDARIES = [0x0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFF, 0x1000, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x3FFFF, 0x40000, 0x10FFFF]
 SURROGATES = range(0xD800, 0xE000)

@@ -1,0 +1,222 @@
+"""The kinds of pattern nodes: immutable, interned, so that equal nodes are the same object.
+
+Nothing here is called by front ends: :mod:`rellm_agents.patterns.nodes` has the constructors, which own the invariants.
+
+>>> Literal._make(b"a") is Literal._make(b"a")
+True
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, ClassVar, Self
+from weakref import WeakValueDictionary
+
+from rellm_agents.errors import PatternTooLarge
+from rellm_agents.patterns.charset import CharSet, Range
+
+MAX_DEPTH = 150  # nodes inside each other, since derivatives are taken recursively
+
+
+class Node:
+    """A set of texts. Compared and hashed by identity; equal nodes are the same object.
+
+    Attributes:
+        nullable: the empty text is a member. Only known for nodes without rules (``False`` for rules).
+        has_rules: a rule stands somewhere inside.
+        has_marks: a lexeme mark stands somewhere inside.
+        depth: nodes inside each other, up to the next rule.
+        has_boolean: an intersection or a complement stands somewhere inside, so that emptiness has to be searched.
+    """
+
+    __slots__ = ("__weakref__", "depth", "has_boolean", "has_marks", "has_rules", "nullable")
+    nullable: bool
+    depth: int
+    has_rules: bool
+    has_marks: bool
+    has_boolean: bool
+
+    _interned: ClassVar[WeakValueDictionary[tuple[Any, ...], Node]] = WeakValueDictionary()
+    _lock: ClassVar[threading.RLock] = threading.RLock()
+
+    @classmethod
+    def _make(cls, *fields: Any) -> Self:
+        """The one node of this kind with these fields."""
+        key = (cls, *fields)
+        found = Node._interned.get(key)
+        if found is None:
+            with Node._lock:
+                found = Node._interned.get(key)
+                if found is None:
+                    found = cls.__new__(cls)
+                    found._fill(*fields)
+                    Node._interned[key] = found
+        return found  # type: ignore[return-value]  # the class is part of the key
+
+    _fill: Callable[..., None]  # sets the fields; each kind has its own
+
+    def _inherit(self, parts: Iterable[Node], *, nullable: bool) -> None:
+        self.nullable = nullable
+        self.has_rules = self.has_marks = self.has_boolean = False
+        self.depth = 1
+        for part in parts:
+            self.depth = max(self.depth, part.depth + 1)
+            self.has_rules |= part.has_rules
+            self.has_marks |= part.has_marks
+            self.has_boolean |= part.has_boolean
+        if self.depth > MAX_DEPTH:
+            raise PatternTooLarge(f"a pattern is nested {self.depth} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
+
+    @property
+    def is_plain(self) -> bool:
+        """Neither rules nor lexeme marks inside: one automaton can stand for the whole node."""
+        return not (self.has_rules or self.has_marks)
+
+
+class Literal(Node):
+    """Exactly ``data``, UTF-8 bytes. Only derivatives make literals that begin inside a character."""
+
+    __slots__ = ("data",)
+    __match_args__ = ("data",)
+    data: bytes
+
+    def _fill(self, data: bytes) -> None:
+        self.data = data
+        self._inherit((), nullable=not data)
+
+    @property
+    def text(self) -> str:
+        """The same as text."""
+        return self.data.decode("utf-8")
+
+
+class Characters(Node):
+    """One character of ``charset``."""
+
+    __slots__ = ("charset",)
+    __match_args__ = ("charset",)
+    charset: CharSet
+
+    def _fill(self, charset: CharSet) -> None:
+        self.charset = charset
+        self._inherit((), nullable=False)
+
+
+class Tail(Node):
+    """The last ``count`` bytes (all continuation bytes) of a character; only derivatives make these.
+
+    ``ranges`` are over the ``6 * count`` payload bits of those bytes.
+    """
+
+    __slots__ = ("count", "ranges")
+    __match_args__ = ("ranges", "count")
+    ranges: tuple[Range, ...]
+    count: int
+
+    def _fill(self, ranges: tuple[Range, ...], count: int) -> None:
+        self.ranges, self.count = ranges, count
+        self._inherit((), nullable=False)
+
+
+class Sequence(Node):
+    """The parts one after the other; at least two, none of them a sequence or empty."""
+
+    __slots__ = ("parts",)
+    __match_args__ = ("parts",)
+    parts: tuple[Node, ...]
+
+    def _fill(self, *parts: Node) -> None:
+        self.parts = parts
+        self._inherit(parts, nullable=all(p.nullable for p in parts))
+
+
+class Choice(Node):
+    """Any of the options; none of them a choice, none twice. No options: nothing matches."""
+
+    __slots__ = ("options",)
+    __match_args__ = ("options",)
+    options: tuple[Node, ...]
+
+    def _fill(self, *options: Node) -> None:
+        self.options = options
+        self._inherit(options, nullable=any(p.nullable for p in options))
+
+
+class Repeat(Node):
+    """``inner``, ``minimum`` to ``maximum`` times; ``None``: without end."""
+
+    __slots__ = ("inner", "maximum", "minimum")
+    __match_args__ = ("inner", "minimum", "maximum")
+    inner: Node
+    minimum: int
+    maximum: int | None
+
+    def _fill(self, inner: Node, minimum: int, maximum: int | None) -> None:
+        self.inner, self.minimum, self.maximum = inner, minimum, maximum
+        self._inherit((inner,), nullable=minimum == 0)
+
+
+class Intersection(Node):
+    """Texts that all of ``parts`` match; at least two."""
+
+    __slots__ = ("parts",)
+    __match_args__ = ("parts",)
+    parts: tuple[Node, ...]
+
+    def _fill(self, *parts: Node) -> None:
+        self.parts = parts
+        self._inherit(parts, nullable=all(p.nullable for p in parts))
+        self.has_boolean, self.has_marks = True, False
+
+
+class Complement(Node):
+    """Byte strings that ``inner`` does not match."""
+
+    __slots__ = ("inner",)
+    __match_args__ = ("inner",)
+    inner: Node
+
+    def _fill(self, inner: Node) -> None:
+        self.inner = inner
+        self._inherit((inner,), nullable=not inner.nullable)
+        self.has_boolean, self.has_marks = True, False
+
+
+class Rule(Node):
+    """A named part. ``key`` tells rules apart; the body is made once, when it is first asked for."""
+
+    __slots__ = ("_body", "_make_body", "key")
+    __match_args__ = ("key",)
+    key: Hashable
+
+    def _fill(self, key: Hashable, make: Callable[[], Node]) -> None:
+        self.key, self._make_body = key, make
+        self._body: Node | None = None
+        self._inherit((), nullable=False)
+        self.has_rules = True
+
+    @property
+    def body(self) -> Node:
+        """What the rule stands for."""
+        if self._body is None:
+            with Node._lock:
+                if self._body is None:
+                    self._body = self._make_body()
+        return self._body
+
+
+class Lexeme(Node):
+    """``inner``, with an automaton of its own that all patterns share."""
+
+    __slots__ = ("inner",)
+    __match_args__ = ("inner",)
+    inner: Node
+
+    def _fill(self, inner: Node) -> None:
+        self.inner = inner
+        self._inherit((inner,), nullable=inner.nullable)
+        self.has_marks = True
+
+
+AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Rule | Lexeme
