@@ -43,7 +43,7 @@ def application() -> "typer.Typer":
         """Constrained decoding for language-model agents."""
 
     @app.command()
-    def demo(  # noqa: PLR0917 - typer reads the options from it
+    def demo(
         model: Annotated[str | None, typer.Option(help="A folder, a .gguf file or a hub name. [default: SmolLM2-135M-Instruct]")] = None,
         questions: Annotated[int, typer.Option(min=1, max=20, help="How many questions.")] = 20,
         max_new_tokens: Annotated[int, typer.Option(min=1, help="The budget of one step in tokens.")] = 48,

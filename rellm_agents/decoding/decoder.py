@@ -24,7 +24,7 @@ from rellm_agents.decoding.token_masks import ENDED, TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.patterns import Pattern
-from rellm_agents.patterns.machine import State
+from rellm_agents.patterns.cells import State
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

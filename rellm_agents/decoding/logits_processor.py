@@ -18,12 +18,12 @@ from rellm_agents.decoding.token_masks import ENDED, TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import BudgetTooSmall, TokenRefused
 from rellm_agents.patterns import Pattern
-from rellm_agents.patterns.machine import State
+from rellm_agents.patterns.cells import State
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_LOST = State((), accepting=False)
+_LOST = State(None, (), accepting=False)
 """The state of a row that holds a denied token: a beam of no probability, which transformers carries along to fill up."""
 
 

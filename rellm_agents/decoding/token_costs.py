@@ -1,45 +1,50 @@
 """A vocabulary in, the number of tokens that suffice for whatever is left of a text out.
 
-Literals are spelled with the fewest tokens; lexemes take the fewest tokens to where they may end; what follows is
-added up. No token spans two parts in this count, so the true minimum may be lower, never higher - and from every place
-some allowed token lowers the count by at least one, so that a text which fits its budget can always be finished.
+Literals are spelled with the fewest tokens; lexemes take the fewest tokens to where they may end; counted repeats the
+fewest that hold as many times as are missing; what follows is added up. No token spans two parts in this count, so the
+true minimum may be lower, never higher - and from every place some allowed token lowers the count by at least one, so
+that a text which fits its budget can always be finished.
 
 >>> from rellm_agents.decoding.vocabulary import Vocabulary
 >>> from rellm_agents.patterns import machine, read_regex
->>> costs = TokenCosts(Vocabulary([b"a", b"aa", b"b", None], end_ids=[3]))
+>>> costs = TokenCosts(Walks(Vocabulary([b"a", b"aa", b"b", None], end_ids=[3])))
 >>> costs.of_state(machine.start(read_regex("aaab*b")))
 4
 """
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from rellm_agents.decoding.trie import Ids
-from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.decoding.walks import Walks
 from rellm_agents.patterns.automaton import START, Automaton
-from rellm_agents.patterns.kinds import Literal, Node
-from rellm_agents.patterns.machine import Cell, Continuation, LexemeCell, LiteralCell, State
+from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
+from rellm_agents.patterns.kinds import Literal, Node, Repeat
+from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.measure import Measure
+from rellm_agents.patterns.nodes import repeat
+from rellm_agents.patterns.repeats import Way, way_of
 
 IMPOSSIBLE = 1 << 30
 """The cost of what the vocabulary cannot spell; larger than any budget."""
 
-_LITERALS, _LEXEME_STATES = 4_096, 65_536  # remembered at a time
+_LITERALS, _SETS, _LEXEME_STATES, _COUNTERS = 4_096, 4_096, 65_536, 256  # remembered at a time
 
 
 class TokenCosts:
     """Costs in tokens under one vocabulary, remembered. Safe to share between threads."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._trie = vocabulary.trie
+    def __init__(self, walks: Walks) -> None:
+        self._walks = walks
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
         self._of_node = Measure(self._of_terminal)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
+        self._of_set = lru_cache(maxsize=_SETS)(self._of_members)
         self.of_lexeme = lru_cache(maxsize=_LEXEME_STATES)(self._of_lexeme)
+        self._of_times = lru_cache(maxsize=_COUNTERS)(_no_times_yet)
+        self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_time)
 
     def of_state(self, state: State) -> int:
         """Tokens that suffice from here to the end, the end-of-text token included."""
@@ -50,8 +55,12 @@ class TokenCosts:
         match cell:
             case LiteralCell():
                 own = self.of_literal(cell.data)[cell.offset]
+            case SetCell():
+                own = self._of_set(cell.members, cell.low, cell.high, cell.offset)
             case LexemeCell():
                 own = self.of_lexeme(cell.automaton, cell.state)
+            case CounterCell():
+                own = self.of_counter(cell.automaton, cell.state, cell.minimum - cell.done)
         return min(own + self.of_continuation(cell.then), IMPOSSIBLE)
 
     def of_continuation(self, then: Continuation | None) -> int:
@@ -67,16 +76,18 @@ class TokenCosts:
             self._of_continuation[one] = total
         return total
 
-    def of_states(self, automaton: Automaton, states: Ids) -> Ids:
-        """For each state of a lexeme's automaton, tokens that suffice to where the lexeme may end: int32[n]."""
-        costs = np.zeros(int(states.max(initial=0)) + 1, dtype=np.int32)
-        for state in np.flatnonzero(np.bincount(states)):
-            costs[state] = self.of_lexeme(automaton, int(state))
-        return costs[states]
+    def of_counter(self, automaton: Automaton, state: int, missing: int) -> int:
+        """Tokens that suffice until ``missing`` more times of a repeat are done, the one begun in ``state`` included."""
+        if automaton.accepting[state]:
+            return self._of_missing(automaton, max(missing, 0))
+        begun = self._of_begun(automaton, state)
+        return IMPOSSIBLE if begun >= IMPOSSIBLE else min(begun + self._of_missing(automaton, max(missing - 1, 0)), IMPOSSIBLE)
 
     def _of_terminal(self, node: Node) -> int | None:
         if isinstance(node, Literal):
             cost = self.of_literal(node.data)[0]
+        elif isinstance(node, Repeat) and way_of(node) is Way.COUNTER:
+            cost = self.of_counter(Automaton.of(repeat(node.inner)), START, node.minimum)
         else:
             automaton = Automaton.of(node)
             cost = IMPOSSIBLE if automaton.is_empty else self.of_lexeme(automaton, START)
@@ -86,28 +97,69 @@ class TokenCosts:
         """For each offset, the fewest tokens that spell the rest."""
         costs = [0] * (len(data) + 1)
         for start in range(len(data) - 1, -1, -1):
-            node, best = self._trie.root, IMPOSSIBLE
+            spot, best = self._walks.spots.root, IMPOSSIBLE
             for end in range(start, len(data)):
-                node = self._trie.child(node, data[end])
-                if not node:
+                spot = spot.child(data[end])
+                if spot.token_ids and costs[end + 1] < best:
+                    best = costs[end + 1] + 1
+                if not spot.goes_on:
                     break
-                if self._trie.is_token[node]:
-                    best = min(best, costs[end + 1] + 1)
             costs[start] = best
         return tuple(costs)
 
+    def _of_members(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
+        """The fewest tokens for the rest of any of the members and what follows it."""
+        best = IMPOSSIBLE
+        for text, rest in zip(members.texts[low:high], members.rests[low:high], strict=True):
+            after = self._of_node(rest)
+            if after is not None:
+                best = min(best, self.of_literal(text)[offset] + after)
+        return best
+
     def _of_lexeme(self, automaton: Automaton, state: int) -> int:
         """A breadth-first search, each token one edge."""
-        root = np.zeros(1, dtype=np.int32)
+        root = self._walks.spots.root
         seen, frontier, cost = {state}, [state], 0
         while frontier:
             if any(automaton.accepting[s] for s in frontier):
                 return cost
             cost += 1
-            following: set[int] = set()
-            for one in frontier:
-                nodes, states = self._trie.walk(automaton, root, np.array([one], dtype=np.int32))
-                following.update(np.unique(states[self._trie.is_token[nodes]]).tolist())
+            following = {end for one in frontier for end in self._walks.of(automaton, one, root).ends}
             frontier = sorted(following - seen)
             seen |= following
         return IMPOSSIBLE
+
+    def _to_end_of_time(self, automaton: Automaton, state: int) -> int:
+        """The fewest tokens from ``state`` to the end of one time of a repeat, and not beyond it."""
+        seen, waiting = {state}, deque([(state, 0)])
+        while waiting:
+            here, cost = waiting.popleft()
+            for done, end in self._walks.counted(automaton, here, self._walks.spots.root).ends:
+                if done == 1 and automaton.accepting[end]:
+                    return cost + 1
+                if done == 0 and end not in seen:
+                    seen.add(end)
+                    waiting.append((end, cost + 1))
+        return IMPOSSIBLE
+
+    def _of_missing(self, automaton: Automaton, missing: int) -> int:
+        """The fewest tokens that hold ``missing`` times of a repeat: whole ones, or one time spelled with several tokens."""
+        if missing == 0:
+            return 0
+        one = self._of_begun(automaton, START)
+        if one >= IMPOSSIBLE:
+            return IMPOSSIBLE
+        whole = {
+            done for done, end in self._walks.counted(automaton, START, self._walks.spots.root).ends if done and automaton.accepting[end]
+        }
+        known = self._of_times(automaton)
+        if missing >= len(known):
+            known = known.copy()  # another thread may be reading it
+            for times in range(len(known), missing + 1):
+                known.append(min(known[times - 1] + one, min((known[times - n] + 1 for n in whole if n <= times), default=IMPOSSIBLE)))
+            self._of_times(automaton)[:] = known
+        return known[missing]
+
+
+def _no_times_yet(_automaton: Automaton) -> list[int]:
+    return [0]

@@ -11,8 +11,9 @@ Knows nothing of patterns but automata's tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ Ids = NDArray[np.int32]  # token ids, nodes of the trie or states of an automato
 Bits = NDArray[np.uint32]  # ceil(V / 32) words, bit i % 32 of word i // 32: id i
 
 _MANY_BYTES = 64  # a state that goes on with as many bytes is walked over all nodes
+_MANY_NODES = 1_000  # children of as many nodes are found among all nodes of the byte
 
 
 class TokenTrie:
@@ -57,7 +59,7 @@ class TokenTrie:
         self.size = count
         ends = np.cumsum([len(level) for level in parents]).tolist()
         self._levels: list[tuple[int, int]] = list(pairwise(ends))  # first node and end of each level below the root
-        self._byte_index: Ids = self.byte.astype(np.int32)
+        self._parent_index, self._byte_index = self.parent.astype(np.intp), self.byte.astype(np.intp)  # as ``take`` wants its indices
         self._keys: NDArray[np.int64] = self.parent.astype(np.int64) * 256 + self.byte
         self._keys[0] = -1
         self.child_count: Ids = np.bincount(self.parent[1:], minlength=count).astype(np.int32)
@@ -67,6 +69,8 @@ class TokenTrie:
         self._token_count: Ids = np.bincount(node_of, minlength=count).astype(np.int32)
         self.is_token: NDArray[np.bool_] = self._token_count > 0
         self._first_token: Ids = (np.cumsum(self._token_count) - self._token_count).astype(np.int32)
+        self._node_of_token = np.zeros(self.vocabulary_size, dtype=np.intp)  # the root, for ids that are not in the trie
+        self._node_of_token[self._token_ids] = np.repeat(np.arange(count), self._token_count)
 
     root = 0
 
@@ -78,9 +82,21 @@ class TokenTrie:
 
     def children(self, nodes: Ids, byte: int) -> Ids:
         """The children of ``nodes`` by ``byte``, where there are any."""
+        if len(nodes) > _MANY_NODES:
+            asked = np.zeros(self.size, dtype=bool)
+            asked[nodes] = True
+            candidates = self._nodes_of_byte(byte)
+            return candidates[asked[self.parent[candidates]]]
         keys = nodes.astype(np.int64) * 256 + byte
         at = np.minimum(np.searchsorted(self._keys, keys), self.size - 1)
         return cast(Ids, at[self._keys[at] == keys].astype(np.int32))
+
+    def each_child(self, rows: Ids, nodes: Ids, bytes_: NDArray[np.uint8]) -> tuple[Ids, Ids]:
+        """For each of ``rows``, int[n], the child of its node by its own byte, ``bytes_[row]``: those that have one, and the children."""
+        keys = nodes.astype(np.int64) * 256 + bytes_[rows]
+        at = np.minimum(np.searchsorted(self._keys, keys), self.size - 1)
+        found = self._keys[at] == keys
+        return rows[found], at[found].astype(np.int32)
 
     def inner(self, nodes: Ids) -> Ids:
         """Those of ``nodes`` that have children."""
@@ -110,11 +126,13 @@ class TokenTrie:
         Returns:
             Nodes strictly below, and the automaton's state at each; none of them ``DEAD``.
         """
-        if len(nodes) == 1 and nodes[0] == self.root and sum(map(bool, automaton.row(int(states[0])))) >= _MANY_BYTES:
-            table = automaton.whole_table()
-            if table is not None:
-                return self._walk_all(table, int(states[0]))
-        found_nodes, found_states = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.int32)]
+        nodes, states, _ = self.walk_counting(automaton, nodes, states)
+        return nodes, states
+
+    def walk_counting(self, automaton: Automaton, nodes: Ids, states: Ids) -> tuple[Ids, Ids, Ids]:
+        """The same, and for each place how many times the automaton accepted on the way, there included: int32[n] each."""
+        times = np.zeros(len(nodes), dtype=np.int32)
+        found = [(nodes[:0], states[:0], times[:0])]
         while len(nodes):
             counts = self.child_count[nodes]
             below = _ranges(self.first_child[nodes], counts)
@@ -123,23 +141,78 @@ class TokenTrie:
             reached = automaton.table(states)[np.repeat(states, counts), self.byte[below]]
             alive = reached != DEAD
             nodes, states = below[alive], reached[alive]
-            found_nodes.append(nodes)
-            found_states.append(states)
-        return np.concatenate(found_nodes), np.concatenate(found_states)
+            times = np.repeat(times, counts)[alive] + automaton.accepting_flags(states)
+            found.append((nodes, states, times))
+        nodes, states, times = (np.concatenate(of) for of in zip(*found, strict=True))
+        return nodes, states, times
 
-    def _walk_all(self, table: NDArray[np.int32], state: int) -> tuple[Ids, Ids]:
-        """The same from the root with a whole table, level by level over all nodes: cheaper where most are reached."""
-        flat = table.ravel()
-        states = np.zeros(self.size, dtype=np.int32)
-        states[self.root] = state
+    def walk_all(self, automaton: Automaton, state: int) -> Ids | None:
+        """The same from the root, for all nodes at once: cheaper where most are reached.
+
+        Returns:
+            intp[size], the automaton's state at each node, ``DEAD`` where it does not get to and at the root; ``None`` if
+            few nodes are reached or the automaton is too large to be made whole.
+        """
+        if sum(map(bool, automaton.row(state))) < _MANY_BYTES:
+            return None
+        table = automaton.whole_table()
+        if table is None:
+            return None
+        flat = (table.astype(np.intp) << 8).ravel()  # so that a state is where its row begins
+        states = np.zeros(self.size, dtype=np.intp)
+        states[self.root] = state << 8
         for first, end in self._levels:
-            index = states.take(self.parent[first:end])
-            index <<= 8
+            index = states.take(self._parent_index[first:end])
             index += self._byte_index[first:end]
             flat.take(index, out=states[first:end], mode="clip")  # clip: no bounds are checked, none can be passed
         states[self.root] = DEAD
-        nodes = np.flatnonzero(states).astype(np.int32)
-        return nodes, states[nodes]
+        states >>= 8
+        return cast(Ids, states)
+
+    def at_tokens(self, of_nodes: NDArray[Any]) -> NDArray[Any]:
+        """What ``of_nodes``, [size], says of the node at which each token ends: [V]; the root's for ids that are not in the trie."""
+        return of_nodes.take(self._node_of_token)
+
+    def added_up(self, of_nodes: NDArray[np.bool_]) -> NDArray[np.int16]:
+        """For each node, how many of the nodes from the root to it ``of_nodes``, bool[size], says true of: int16[size]."""
+        counts = of_nodes.astype(np.int16)
+        for first, end in self._levels:
+            counts[first:end] += counts.take(self._parent_index[first:end])
+        return counts
+
+    def _nodes_of_byte(self, byte: int) -> Ids:
+        return self._by_byte[self._byte_starts[byte] : self._byte_starts[byte + 1]]
+
+    @cached_property
+    def _by_byte(self) -> Ids:
+        return np.argsort(self.byte, kind="stable").astype(np.int32)[1:]  # without the root, whose byte is 0
+
+    @cached_property
+    def _byte_starts(self) -> list[int]:
+        counts = np.bincount(self.byte[1:], minlength=256)
+        return [0, *np.cumsum(counts).tolist()]
+
+    @cached_property
+    def first_byte(self) -> NDArray[np.uint8]:
+        """The first byte of the text to each node: uint8[size]; 0 at the root."""
+        found = self.byte.copy()
+        for first, end in self._levels[1:]:
+            found[first:end] = found.take(self._parent_index[first:end])
+        return found
+
+
+class Mask:
+    """A mask that many may hold: told apart by identity, its bits not to be written.
+
+    Attributes:
+        bits: uint32[ceil(V / 32)].
+    """
+
+    __slots__ = ("__weakref__", "bits")
+
+    def __init__(self, bits: Bits) -> None:
+        bits.flags.writeable = False
+        self.bits = bits
 
 
 def packed(ids: Ids, size: int) -> Bits:
@@ -150,7 +223,15 @@ def packed(ids: Ids, size: int) -> Bits:
     """
     flags = np.zeros(-(-size // 32) * 32, dtype=bool)
     flags[ids] = True
-    return np.packbits(flags, bitorder="little").view(np.uint32)
+    return packed_flags(flags)
+
+
+def packed_flags(flags: NDArray[np.bool_]) -> Bits:
+    """bool[V] as a mask: uint32[ceil(V / 32)]."""
+    octets = np.packbits(flags, bitorder="little")
+    if len(octets) % 4:
+        octets = np.concatenate((octets, np.zeros(-len(octets) % 4, dtype=np.uint8)))
+    return octets.view(np.uint32)
 
 
 def unpacked(bits: Bits, size: int) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rellm_agents.decoding.trie import TokenTrie
 from rellm_agents.errors import VocabularyError
+from rellm_agents.patterns.charset import COMMON_BYTES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -81,8 +82,18 @@ class Vocabulary:
     @cached_property
     def spells_every_text(self) -> bool:
         """Every byte that UTF-8 uses is a token of its own, so that any text can be written from any place."""
+        return self.spelled_bytes >= _BYTES_OF_UTF8
+
+    @cached_property
+    def spells_common_bytes(self) -> bool:
+        """Every one of ``COMMON_BYTES`` is a token of its own."""
+        return self.spelled_bytes.issuperset(COMMON_BYTES)
+
+    @cached_property
+    def spelled_bytes(self) -> frozenset[int]:
+        """The bytes that are tokens of their own."""
         spelled = (data for id_, data in enumerate(self.token_bytes) if data is not None and id_ not in self.end_ids)
-        return _BYTES_OF_UTF8.issubset(data[0] for data in spelled if len(data) == 1)
+        return frozenset(data[0] for data in spelled if len(data) == 1)
 
     def _spelling(self, id_: int, tokenizer: PreTrainedTokenizerBase) -> bytes:
         """As text is encoded, added tokens included: a tokenizer may write runs of spaces with them."""

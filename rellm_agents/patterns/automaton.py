@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,11 @@ class Automaton:
         return _shared(node.inner if isinstance(node, Lexeme) else node)
 
     @property
+    def size(self) -> int:
+        """The number of states made so far, ``DEAD`` included."""
+        return len(self._nodes)
+
+    @property
     def is_empty(self) -> bool:
         """Nothing matches."""
         return self._nodes[START] is NOTHING
@@ -82,6 +88,10 @@ class Automaton:
             if self._rows[state] is None:
                 self._make_row(int(state))
         return self._table
+
+    def accepting_flags(self, states: NDArray[Any]) -> NDArray[np.bool_]:
+        """For each of ``states``, int[n], whether a text may end there: bool[n]."""
+        return np.array(self.accepting[: int(states.max(initial=0)) + 1], dtype=bool).take(states)
 
     def whole_table(self) -> NDArray[np.int32] | None:
         """The table, int32[states, 256], with all rows filled; ``None`` if there are more than ``MAX_WHOLE`` states."""

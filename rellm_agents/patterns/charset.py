@@ -20,6 +20,10 @@ _SURROGATES = (0xD800, 0xDFFF)
 
 Range = tuple[int, int]  # first and last code point, both included
 
+COMMON_BYTES = bytes((9, 10, 13, *range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF1)))
+"""Bytes that every vocabulary made from bytes can spell; rare ones, such as control characters, may be missing."""
+_COMMON_RANGES: tuple[Range, ...] = ((0x20, 0x7E), (0x80, 0x3FFFF), (9, 10), (13, 13))  # characters written in such bytes
+
 
 class CharSet:
     """A set of characters as sorted, disjoint, non-adjacent ranges of code points.
@@ -80,6 +84,11 @@ class CharSet:
     def printable_ascii(self) -> str:
         """Its members among the printable ASCII characters, in order."""
         return "".join(chr(i) for first, last in self.ranges for i in range(max(first, 0x20), min(last, 0x7E) + 1))
+
+    @cached_property
+    def is_common(self) -> bool:
+        """Some member is written in ``COMMON_BYTES``."""
+        return any(first <= end and last >= begin for begin, end in _COMMON_RANGES for first, last in self.ranges)
 
     def nth(self, index: int) -> str:
         """Its member at ``index``, ``0 <= index < len(self)``, in code point order.

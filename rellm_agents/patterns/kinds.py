@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.charset import CharSet, Range
+from rellm_agents.patterns.charset import COMMON_BYTES, CharSet, Range
 
 MAX_DEPTH = 150  # nodes inside each other, since derivatives are taken recursively
 
@@ -26,16 +26,22 @@ class Node:
         nullable: the empty text is a member. Only known for nodes without rules (``False`` for rules).
         has_rules: a rule stands somewhere inside.
         has_marks: a lexeme mark stands somewhere inside.
+        has_classes: something else than literals, put together, stands somewhere inside.
         depth: nodes inside each other, up to the next rule.
+        positions: characters and bytes of literals, repeats spelled out: about the states of its automaton.
         has_boolean: an intersection or a complement stands somewhere inside, so that emptiness has to be searched.
+        is_common: known to be finished, from everywhere inside, by ``COMMON_BYTES`` alone.
     """
 
-    __slots__ = ("__weakref__", "depth", "has_boolean", "has_marks", "has_rules", "nullable")
+    __slots__ = ("__weakref__", "depth", "has_boolean", "has_classes", "has_marks", "has_rules", "is_common", "nullable", "positions")
     nullable: bool
     depth: int
+    positions: int
     has_rules: bool
     has_marks: bool
     has_boolean: bool
+    has_classes: bool
+    is_common: bool
 
     _interned: ClassVar[WeakValueDictionary[tuple[Any, ...], Node]] = WeakValueDictionary()
     _lock: ClassVar[threading.RLock] = threading.RLock()
@@ -58,13 +64,16 @@ class Node:
 
     def _inherit(self, parts: Iterable[Node], *, nullable: bool) -> None:
         self.nullable = nullable
-        self.has_rules = self.has_marks = self.has_boolean = False
-        self.depth = 1
+        self.has_rules = self.has_marks = self.has_boolean = self.has_classes = False
+        self.depth, self.positions, self.is_common = 1, 0, True
         for part in parts:
             self.depth = max(self.depth, part.depth + 1)
+            self.positions += part.positions
+            self.is_common &= part.is_common
             self.has_rules |= part.has_rules
             self.has_marks |= part.has_marks
             self.has_boolean |= part.has_boolean
+            self.has_classes |= part.has_classes
         if self.depth > MAX_DEPTH:
             raise PatternTooLarge(f"a pattern is nested {self.depth} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
 
@@ -84,6 +93,8 @@ class Literal(Node):
     def _fill(self, data: bytes) -> None:
         self.data = data
         self._inherit((), nullable=not data)
+        self.positions = len(data)
+        self.is_common = not data.translate(None, COMMON_BYTES)
 
     @property
     def text(self) -> str:
@@ -101,6 +112,7 @@ class Characters(Node):
     def _fill(self, charset: CharSet) -> None:
         self.charset = charset
         self._inherit((), nullable=False)
+        self.positions, self.is_common, self.has_classes = 1, charset.is_common, True
 
 
 class Tail(Node):
@@ -117,6 +129,7 @@ class Tail(Node):
     def _fill(self, ranges: tuple[Range, ...], count: int) -> None:
         self.ranges, self.count = ranges, count
         self._inherit((), nullable=False)
+        self.positions, self.has_classes = 1, True
 
 
 class Sequence(Node):
@@ -155,6 +168,7 @@ class Repeat(Node):
     def _fill(self, inner: Node, minimum: int, maximum: int | None) -> None:
         self.inner, self.minimum, self.maximum = inner, minimum, maximum
         self._inherit((inner,), nullable=minimum == 0)
+        self.positions *= max(minimum, maximum or 1)
 
 
 class Intersection(Node):
@@ -167,7 +181,7 @@ class Intersection(Node):
     def _fill(self, *parts: Node) -> None:
         self.parts = parts
         self._inherit(parts, nullable=all(p.nullable for p in parts))
-        self.has_boolean, self.has_marks = True, False
+        self.has_boolean, self.has_classes, self.has_marks, self.is_common = True, True, False, False
 
 
 class Complement(Node):
@@ -180,7 +194,7 @@ class Complement(Node):
     def _fill(self, inner: Node) -> None:
         self.inner = inner
         self._inherit((inner,), nullable=not inner.nullable)
-        self.has_boolean, self.has_marks = True, False
+        self.has_boolean, self.has_classes, self.has_marks, self.is_common = True, True, False, False
 
 
 class Rule(Node):
@@ -194,7 +208,7 @@ class Rule(Node):
         self.key, self._make_body = key, make
         self._body: Node | None = None
         self._inherit((), nullable=False)
-        self.has_rules = True
+        self.has_rules, self.is_common = True, False
 
     @property
     def body(self) -> Node:

@@ -1,10 +1,9 @@
 """Any node in, a state machine over bytes out: threads of terminals with what must follow each.
 
-A state is a set of *cells*. A cell is the place in a terminal - an offset in a literal, a state in the automaton of
-a lexeme - with its *continuation*, the nodes that follow (Antimirov, "Partial derivatives of regular expressions",
-1996). A continuation grows where a rule is entered, so recursion needs no bound and nothing that was not met is made.
-Cells, continuations and states are interned: equal ones are the same object, and hashing them is cheap.
-Knows nothing of tokens.
+A state is a set of *cells* (see :mod:`rellm_agents.patterns.cells`), each with its *continuation*, the nodes that follow
+(Antimirov, "Partial derivatives of regular expressions", 1996). A continuation grows where a rule is entered, so
+recursion needs no bound and nothing that was not met is made. Continuations, cells and states are interned by their
+machine: equal ones are the same object, and hashing them is cheap. Knows nothing of tokens.
 
 >>> from rellm_agents.patterns.nodes import literal, repeat, sequence
 >>> state = start(sequence(repeat(literal("a")), literal("b")))
@@ -17,14 +16,13 @@ True
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import lru_cache
-from itertools import count
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.automaton import START, Automaton
+from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, Leaves, LexemeCell, LiteralCell, SetCell, State
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -39,227 +37,240 @@ from rellm_agents.patterns.kinds import (
     Sequence,
     Tail,
 )
+from rellm_agents.patterns.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.nodes import EMPTY, repeat
+from rellm_agents.patterns.repeats import Way, way_of
 
 MAX_EXPANSION = 100_000  # nodes entered before a byte is read
 MAX_CELLS = 10_000  # alternatives alive at the same place
-MAX_STEPS = 32_768  # remembered, least recently used dropped
+MAX_REMEMBERED = 50_000  # cells, continuations and states of one machine; then it begins to remember anew
+_STRIDE = 64  # bytes that are read cell by cell before the cells are put together again
 
-
-class Continuation:
-    """``node``, then ``then``; ``None`` in place of a continuation is the end of the text."""
-
-    __slots__ = ("__weakref__", "node", "then")
-
-    def __init__(self, node: Node, then: Continuation | None) -> None:
-        self.node, self.then = node, then
-
-
-class LiteralCell:
-    """Before byte ``offset`` of ``data``; then ``then``."""
-
-    __slots__ = ("__weakref__", "data", "offset", "serial", "then")
-
-    def __init__(self, data: bytes, offset: int, then: Continuation | None) -> None:
-        self.data, self.offset, self.then = data, offset, then
-        self.serial = next(_serial)
-
-
-class LexemeCell:
-    """In ``state`` of ``automaton``, from which a byte can follow; then ``then``."""
-
-    __slots__ = ("__weakref__", "automaton", "serial", "state", "then")
-
-    def __init__(self, automaton: Automaton, state: int, then: Continuation | None) -> None:
-        self.automaton, self.state, self.then = automaton, state, then
-        self.serial = next(_serial)
-
-
-Cell = LiteralCell | LexemeCell
-
-
-class State:
-    """Where the machine stands.
-
-    Attributes:
-        cells: the places it may be in, in the order they were first made.
-        accepting: the text may end here.
-    """
-
-    __slots__ = ("__weakref__", "accepting", "cells")
-
-    def __init__(self, cells: tuple[Cell, ...], *, accepting: bool) -> None:
-        self.cells, self.accepting = cells, accepting
-
-    @property
-    def is_final(self) -> bool:
-        """The text may end here and cannot go on."""
-        return self.accepting and not self.cells
-
-
-_serial = count()
-_interned: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
-_lock = threading.RLock()
-
-
-def _intern(kind: Callable[..., Any], *fields: Any) -> Any:
-    key = (kind, *fields)
-    found = _interned.get(key)
-    if found is None:
-        with _lock:
-            found = _interned.get(key)
-            if found is None:
-                found = _interned[key] = kind(*fields)
-    return found
-
-
-def _state(cells: tuple[Cell, ...], accepting: bool) -> State:  # noqa: FBT001  # fields of an interned value
-    return State(cells, accepting=accepting)
-
-
-DEAD_STATE = State((), accepting=False)
+DEAD_STATE = State(None, (), accepting=False)
+"""The state in which no text goes on."""
 
 
 def start(node: Node) -> State:
     """The state before the first byte of ``node``."""
-    return expand(node, None)
+    return Machine.of(node).start
 
 
-@lru_cache(maxsize=MAX_STEPS)
 def step(state: State, byte: int) -> State:
     """The state after one more byte; ``DEAD_STATE`` if no text goes on with it.
 
     Raises:
         PatternTooLarge: a bound of this module or of an automaton is passed, as by a rule that begins with itself.
     """
-    gathered = _Gathered()
-    for cell in state.cells:
-        if isinstance(cell, LiteralCell):
-            if cell.data[cell.offset] == byte:
-                gathered.literal(cell.data, cell.offset + 1, cell.then)
-        else:
-            gathered.lexeme(cell.automaton, cell.automaton.step(cell.state, byte), cell.then)
-    return gathered.state()
-
-
-def expand(node: Node, then: Continuation | None) -> State:
-    """The state before ``node`` followed by ``then``."""
-    return resume(_continuation(node, then))
-
-
-def resume(then: Continuation | None) -> State:
-    """The state before what ``then`` says."""
-    gathered = _Gathered()
-    gathered.go_on(then)
-    return gathered.state()
+    return run(state, bytes((byte,)))
 
 
 def run(state: State, data: bytes) -> State:
-    """The state after all bytes of ``data``; the same as by :func:`step`, but where one cell is alive in longer strides."""
-    at = 0
-    while at < len(data) and state is not DEAD_STATE:
-        if len(state.cells) == 1:
-            state, at = _stride(state.cells[0], data, at)
-        else:
-            state = step(state, data[at])
-            at += 1
-    return state
+    """The state after all bytes of ``data``.
+
+    Raises:
+        PatternTooLarge: as :func:`step`.
+    """
+    return DEAD_STATE if state.machine is None else state.machine.run(state, data)
 
 
-def _stride(cell: Cell, data: bytes, at: int) -> tuple[State, int]:
-    """The state after bytes of ``data`` from ``at`` on that concern ``cell`` alone, and where they end."""
-    gathered = _Gathered()
-    match cell:
-        case LiteralCell():
-            taken = min(len(cell.data) - cell.offset, len(data) - at)
-            if data[at : at + taken] == cell.data[cell.offset : cell.offset + taken]:
-                gathered.literal(cell.data, cell.offset + taken, cell.then)
-            return gathered.state(), at + taken
-        case LexemeCell():
-            automaton, state = cell.automaton, cell.state
-            while at < len(data):
-                state = automaton.step(state, data[at])
-                at += 1
-                if state == DEAD or automaton.accepting[state]:
-                    break
-            gathered.lexeme(automaton, state, cell.then)
-            return gathered.state(), at
+class Machine:
+    """The machine of a node, with what it has met so far. Safe to use from several threads. Use :meth:`of`, which shares machines.
 
+    Attributes:
+        node: what it reads.
+        start: the state before the first byte.
+    """
 
-class _Gathered:
-    """The cells of one state while it is put together."""
+    _machines: ClassVar[WeakValueDictionary[Node, Machine]] = WeakValueDictionary()
+    _lock = threading.RLock()
 
-    def __init__(self) -> None:
-        self.cells: set[Cell] = set()
-        self.accepting = False
-        self._waiting: list[Continuation] = []
-        self._seen: set[Continuation] = set()
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._remembered: dict[Any, Any] = {}
+        self._end = self._state(set(), accepting=True)
+        self.start = self.enter(self.continuation(node, None))
 
-    def state(self) -> State:
-        self.enter_waiting()
-        if not self.cells and not self.accepting:
-            return DEAD_STATE
-        if len(self.cells) > MAX_CELLS:
-            raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
-        ordered = tuple(sorted(self.cells, key=lambda cell: cell.serial))
-        return cast(State, _intern(_state, ordered, self.accepting))
+    @staticmethod
+    def of(node: Node) -> Machine:
+        """The machine of ``node``, shared with whoever else holds it."""
+        found = Machine._machines.get(node)
+        if found is None:
+            with Machine._lock:
+                found = Machine._machines.get(node)
+                if found is None:
+                    found = Machine._machines[node] = Machine(node)
+        return found
 
-    def literal(self, data: bytes, offset: int, then: Continuation | None) -> None:
-        if offset < len(data):
-            self.cells.add(_intern(LiteralCell, data, offset, then))
-        else:
-            self.go_on(then)
+    def run(self, state: State, data: bytes) -> State:
+        """The state after all bytes of ``data``, ``DEAD_STATE`` if there is none."""
+        for at in range(0, len(data), _STRIDE):
+            if state is DEAD_STATE:
+                break
+            state = self._read(state, data[at : at + _STRIDE])
+        return state
 
-    def lexeme(self, automaton: Automaton, state: int, then: Continuation | None) -> None:
-        if state == DEAD:
-            return
-        if not automaton.is_final(state):
-            self.cells.add(_intern(LexemeCell, automaton, state, then))
-        if automaton.accepting[state]:
-            self.go_on(then)
+    def _read(self, state: State, data: bytes) -> State:
+        """Each cell reads on its own, what follows it goes on from where it is over - from each place once."""
+        size, accepting = len(data), False
+        reached: set[Cell] = set()
+        waiting: list[tuple[Cell, int]] = [(cell, 0) for cell in state.cells]
+        seen: set[Leaves] = set()
+        while waiting:
+            cell, at = waiting.pop()
+            stays, leaves = cell.read(self, data, at)
+            if stays is not None:
+                reached.add(stays)
+            for place in leaves:
+                if place in seen:
+                    continue
+                seen.add(place)
+                then, at = place
+                if at == size:
+                    after = self.enter(then)
+                    accepting = accepting or after.accepting
+                    reached.update(after.cells)
+                elif then is not None:
+                    waiting.extend([(one, at) for one in self.enter(then).cells])
+        return self._state(reached, accepting=accepting)
 
-    def go_on(self, then: Continuation | None) -> None:
+    def enter(self, then: Continuation | None) -> State:
+        """The state before what ``then`` says."""
         if then is None:
-            self.accepting = True
-        else:
-            self._waiting.append(then)
+            return self._end
+        if then.entered is None:
+            then.entered = self._entered(then)
+        return then.entered
 
-    def enter_waiting(self) -> None:
-        while self._waiting:
-            place = self._waiting.pop()
-            if place in self._seen:
+    def _entered(self, first: Continuation) -> State:  # noqa: PLR0915 - one case a kind of node
+        cells: set[Cell] = set()
+        accepting = False
+        waiting, seen = [first], {first}
+
+        def go_on(then: Continuation | None) -> None:
+            nonlocal accepting
+            if then is None:
+                accepting = True
+            elif then not in seen:
+                seen.add(then)
+                waiting.append(then)
+
+        while waiting:
+            place = waiting.pop()
+            if place.entered is not None:
+                cells.update(place.entered.cells)
+                accepting = accepting or place.entered.accepting
                 continue
-            self._seen.add(place)
-            if len(self._seen) > MAX_EXPANSION:
+            if len(seen) > MAX_EXPANSION:
                 raise PatternTooLarge(
                     f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
                 )
-            self._enter(place.node, place.then)
+            node, then = place.node, place.then
+            if (node.has_rules or node.has_boolean) and byte_length(node) is None:
+                continue  # no text: the end could not be reached from inside
+            match cast(AnyNode, node):
+                case Literal(data):
+                    cells.add(self.literal_cell(data, 0, then))
+                case Sequence(parts):
+                    for part in reversed(parts):
+                        then = self.continuation(part, then)
+                    go_on(then)
+                case Choice() as one:
+                    members, others = _options(one)
+                    if members is not None:
+                        cells.add(self.set_cell(members, 0, len(members.texts), 0, then))
+                    for option in others:
+                        go_on(self.continuation(option, then))
+                case Rule() as rule:
+                    go_on(self.continuation(rule.body, then))
+                case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
+                    rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
+                    go_on(self.continuation(inner, self.continuation(rest, then)))
+                    if minimum == 0:
+                        go_on(then)
+                case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.COUNTER:
+                    counter = self.counter_cell(Automaton.of(repeat(inner)), START, 0, minimum, maximum, then)
+                    if counter is not None:
+                        cells.add(counter)
+                    if minimum == 0:
+                        go_on(then)
+                case Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
+                    automaton = Automaton.of(node)
+                    if automaton.is_empty:
+                        continue
+                    if not automaton.is_final(START):
+                        cells.add(self.lexeme_cell(automaton, START, then))
+                    if automaton.accepting[START]:
+                        go_on(then)
+        return self._state(cells, accepting=accepting)
 
-    def _enter(self, node: Node, then: Continuation | None) -> None:
-        if (node.has_rules or node.has_boolean) and byte_length(node) is None:
-            return  # no text: the end could not be reached from inside
-        match cast(AnyNode, node):
-            case Literal(data):
-                self.literal(data, 0, then)
-            case Sequence(parts):
-                for part in reversed(parts):
-                    then = _continuation(part, then)
-                self.go_on(then)
-            case Choice(options):
-                for option in options:
-                    self.go_on(_continuation(option, then))
-            case Rule() as rule:
-                self.go_on(_continuation(rule.body, then))
-            case Repeat(inner, minimum, maximum) if not node.is_plain:
-                rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
-                self.go_on(_continuation(inner, _continuation(rest, then)))
-                if minimum == 0:
-                    self.go_on(then)
-            case Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
-                self.lexeme(Automaton.of(node), START, then)
+    # One object for equal fields. A dictionary's own operations are atomic, so that two threads get the same one.
+
+    def continuation(self, node: Node, then: Continuation | None) -> Continuation | None:
+        """``node``, then ``then``."""
+        if node is EMPTY:
+            return then
+        key = (node, then)
+        found = self._remembered.get(key)
+        return cast(Continuation, found) if found is not None else self._remember(key, Continuation(node, then))
+
+    def literal_cell(self, data: bytes, offset: int, then: Continuation | None) -> LiteralCell:
+        """A place in a literal."""
+        key = (data, offset, then)
+        found = self._remembered.get(key)
+        return cast(LiteralCell, found) if found is not None else self._remember(key, LiteralCell(data, offset, then))
+
+    def set_cell(self, members: LiteralSet, low: int, high: int, offset: int, then: Continuation | None) -> SetCell | LiteralCell:
+        """A place in a set; in its one literal, if only one is left."""
+        if high - low == 1:
+            return self.literal_cell(members.texts[low], offset, self.continuation(members.rests[low], then))
+        key = (members, low, high, offset, then)
+        found = self._remembered.get(key)
+        return cast(SetCell, found) if found is not None else self._remember(key, SetCell(members, low, high, offset, then))
+
+    def lexeme_cell(self, automaton: Automaton, state: int, then: Continuation | None) -> LexemeCell:
+        """A state of an automaton."""
+        key = (automaton, state, then)
+        found = self._remembered.get(key)
+        return cast(LexemeCell, found) if found is not None else self._remember(key, LexemeCell(automaton, state, then))
+
+    def counter_cell(
+        self, automaton: Automaton, state: int, done: int, minimum: int, maximum: int | None, then: Continuation | None
+    ) -> Cell | None:
+        """A place in a counted repeat, if it can go on; where the count no longer matters, in the repeat without bounds."""
+        if maximum is None:
+            if done >= minimum:
+                return self.lexeme_cell(automaton, state, then)
+        elif done == maximum and automaton.accepting[state]:
+            return None
+        key = (automaton, state, done, minimum, maximum, then)
+        found = self._remembered.get(key)
+        return cast(Cell, found) if found is not None else self._remember(key, CounterCell(automaton, state, done, minimum, maximum, then))
+
+    def _state(self, cells: set[Cell], *, accepting: bool) -> State:
+        if not cells and not accepting:
+            return DEAD_STATE
+        if len(cells) > MAX_CELLS:
+            raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
+        ordered = tuple(cells) if len(cells) < 2 else tuple(sorted(cells, key=_serial_of))
+        key = (ordered, accepting)
+        found = self._remembered.get(key)
+        return cast(State, found) if found is not None else self._remember(key, State(self, ordered, accepting=accepting))
+
+    def _remember(self, key: Any, made: Any) -> Any:
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()  # what is in use stays as it is; equal objects made later are other ones: only memos are lost
+        return self._remembered.setdefault(key, made)
 
 
-def _continuation(node: Node, then: Continuation | None) -> Continuation | None:
-    return then if node is EMPTY else cast(Continuation, _intern(Continuation, node, then))
+def _serial_of(cell: Cell) -> int:
+    return cell.serial
+
+
+@lru_cache(maxsize=1_024)
+def _options(node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
+    """The options that begin with a literal as a set, if they are many, and the others."""
+    literals = [option for option in node.options if begins_with_literal(option)]
+    if len(literals) < WORTHWHILE:
+        return None, node.options
+    return LiteralSet.of(literals), tuple(option for option in node.options if not begins_with_literal(option))

@@ -31,6 +31,7 @@ from rellm_agents.patterns.kinds import (
     Sequence,
     Tail,
 )
+from rellm_agents.patterns.repeats import Way, way_of
 
 Cost = int | None
 
@@ -67,7 +68,7 @@ class Measure:
                 return total
             case Choice(options):
                 return min((c for o in options if (c := cost_of(o)) is not None), default=None)
-            case Repeat(inner, minimum, _) if not node.is_plain:
+            case Repeat(inner, minimum, _) as one if way_of(one) is Way.UNROLLED:
                 if minimum == 0:
                     return 0
                 cost = cost_of(inner)
@@ -131,8 +132,12 @@ def _rules_inside(node: Node) -> list[Rule]:
 
 def shortest_bytes(node: Node) -> bytes | None:
     """A shortest text of a node without rules, among equals the one of lowest bytes; ``None`` if there is none."""
-    if isinstance(node, Literal):
-        return node.data
+    match node:
+        case Literal(data):
+            return data
+        case Repeat(inner, minimum, _):
+            once = shortest_bytes(inner) if minimum else b""
+            return None if once is None else once * minimum
     automaton = Automaton.of(node)
     if automaton.is_empty:
         return None

@@ -16,9 +16,9 @@ from functools import cached_property
 import regex
 
 from rellm_agents.errors import EmptyPattern, RegexSyntaxError
-from rellm_agents.patterns import machine
 from rellm_agents.patterns.fingerprint import fingerprint
 from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.machine import Machine
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.regex_reader import read_regex
 from rellm_agents.patterns.regex_writer import write_regex
@@ -78,7 +78,12 @@ class Pattern:
             data = text.encode("utf-8")
         except UnicodeEncodeError:  # a lone surrogate: not a character
             return False
-        return machine.run(machine.start(self.node), data).accepting
+        return self.machine.run(self.machine.start, data).accepting
+
+    @cached_property
+    def machine(self) -> Machine:
+        """The state machine over bytes that reads the texts."""
+        return Machine.of(self.node)
 
     def sample(self, seed: int = 0) -> str:
         """A random text of the pattern; the same for the same seed.

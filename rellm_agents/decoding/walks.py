@@ -1,0 +1,191 @@
+"""An automaton, one of its states and a spot of the token trie in; the tokens it allows, and where it may end inside them, out.
+
+Lexemes know nothing of the pattern they stand in, so this work is done once per vocabulary and shared by all patterns.
+
+>>> from rellm_agents.decoding.vocabulary import Vocabulary
+>>> from rellm_agents.patterns import read_regex
+>>> walks = Walks(Vocabulary([b"a", b"aa", b"ab", None], end_ids=[3]))
+>>> walk = walks.of(Automaton.of(read_regex("a+")), 1, walks.spots.root)
+>>> walk.ids, walk.exits.child(ord("b")).token_ids
+((0, 1), (2,))
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rellm_agents.decoding.spots import Spot, Spots
+from rellm_agents.decoding.trie import Ids, Mask, TokenTrie, packed, packed_flags
+from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.patterns.automaton import DEAD, Automaton
+
+MAX_WALKS = 1_024  # remembered per vocabulary, least recently used dropped; a mask each, 6 kB for 49,152 tokens
+MAX_COUNTED_WALKS = 64  # about 20 bytes per token each
+MAX_REFERENCES = 64
+_FEW = 64  # tokens that are kept as ids rather than as a mask
+_WORTH_A_DELTA = 0.25  # of all nodes: if fewer differ from a walk already done, only they are walked
+
+
+class Walk:
+    """What an automaton allows from one of its states and from one spot on.
+
+    Attributes:
+        ids: the tokens, if they are few.
+        mask: the tokens, if they are many.
+        ends: the states of the automaton in which they end.
+        exits: the places in which the automaton may end with more of a token to come.
+    """
+
+    __slots__ = ("automaton", "ends", "exits", "ids", "mask", "spot", "state")
+
+    def __init__(
+        self, automaton: Automaton, state: int, spot: Spot, tokens: tuple[int, ...] | Mask, ends: tuple[int, ...], exits: Spot
+    ) -> None:
+        self.automaton, self.state, self.spot = automaton, state, spot
+        self.ids, self.mask = tokens if isinstance(tokens, tuple) else (), tokens if isinstance(tokens, Mask) else None
+        self.ends, self.exits = ends, exits
+
+
+class CountedWalk:
+    """The same for the automaton of a repeat without bounds, with the times of the repeat that each token holds.
+
+    Attributes:
+        most: the most times that any token begins.
+        ends: how many times are done and the state of the automaton at the ends of tokens, each pair once.
+    """
+
+    def __init__(self, spots: Spots, automaton: Automaton, state: int, spot: Spot) -> None:
+        self.automaton, self.state, self.spot = automaton, state, spot
+        self._spots, self._trie = spots, spots.trie
+        nodes, states, done = _counted(self._trie, automaton, state, spot, is_root=spot is spots.root)
+        complete = automaton.accepting_flags(states)
+        begun = done + ~complete - (not automaton.accepting[state])  # a time that was begun before the token is not begun by it
+        is_end = self._trie.is_token[nodes]
+        order = np.argsort(begun[is_end], kind="stable")
+        self._nodes, self._begun, self._done, self._states = (of[is_end][order] for of in (nodes, begun, done, states))
+        self.most = int(self._begun.max(initial=0))
+        kinds = int(states.max(initial=0)) + 1
+        self.ends: list[tuple[int, int]] = [divmod(pair, kinds) for pair in _distinct(self._done * kinds + self._states)]
+        is_exit = complete & (self._trie.child_count[nodes] > 0)
+        self._exit_nodes, self._exit_done = nodes[is_exit], done[is_exit]
+        self._masks: dict[int, Mask] = {}
+        self._exits: dict[tuple[int, int], Spot] = {}
+
+    def mask(self, room: int | None) -> Mask:
+        """The tokens that begin at most ``room`` times; ``None``: any number."""
+        room = self.most if room is None else min(room, self.most)
+        found = self._masks.get(room)
+        if found is None:
+            found = self._masks[room] = Mask(self._trie.bits_at(self._nodes[: np.searchsorted(self._begun, room, side="right")]))
+        return found
+
+    def exits(self, missing: int, room: int | None) -> Spot:
+        """The places at which at least ``missing`` and at most ``room`` times are done, with more of a token to come."""
+        most = int(self._exit_done.max(initial=0))
+        key = (min(max(missing, 1), most + 1), most if room is None else min(room, most))
+        found = self._exits.get(key)
+        if found is None:
+            low, high = key
+            nodes = self._exit_nodes[(self._exit_done >= low) & (self._exit_done <= high)]
+            found = self._exits[key] = self._spots.at(nodes, self.spot.depth + 1)
+        return found
+
+    def tokens(self) -> tuple[Ids, Ids, Ids, Ids]:
+        """For each token, by ascending times begun: its node, the times it begins and completes, the automaton's state: int32[n]."""
+        return self._nodes, self._begun, self._done, self._states
+
+
+class Walks:
+    """The walks over one vocabulary. Safe to use from several threads.
+
+    Args:
+        vocabulary: whose tokens they walk over.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.spots = Spots(vocabulary.trie)
+        self.of = lru_cache(maxsize=MAX_WALKS)(self._of)
+        self.counted = lru_cache(maxsize=MAX_COUNTED_WALKS)(partial(CountedWalk, self.spots))
+        self._reference = lru_cache(maxsize=MAX_REFERENCES)(_Reference)
+
+    def _of(self, automaton: Automaton, state: int, spot: Spot) -> Walk:
+        """The walk from ``state`` at ``spot``."""
+        trie = self.vocabulary.trie
+        if spot is self.spots.root:
+            reference = self._reference(automaton)
+            walk = self._by_difference(reference, state)
+            if walk is not None:
+                return walk
+            all_states = trie.walk_all(automaton, state)
+            if all_states is not None:
+                return self._summed_up(reference, state, all_states)
+        nodes, states = trie.walk(automaton, spot.nodes, np.full(len(spot.nodes), state, dtype=np.int32))
+        is_end = trie.is_token[nodes]
+        exits = self.spots.at(trie.inner(nodes[automaton.accepting_flags(states)]), spot.depth + 1)
+        return Walk(automaton, state, spot, self._few_or_packed(trie.tokens_at(nodes[is_end])), _distinct(states[is_end]), exits)
+
+    def _summed_up(self, reference: _Reference, state: int, all_states: Ids) -> Walk:
+        automaton, trie = reference.automaton, self.vocabulary.trie
+        at_tokens = trie.at_tokens(all_states)
+        nodes = np.flatnonzero(automaton.accepting_flags(all_states)).astype(np.int32)
+        bits = packed_flags(at_tokens != DEAD)
+        walk = Walk(automaton, state, self.spots.root, Mask(bits), _distinct(at_tokens), self.spots.at(trie.inner(nodes), 1))
+        reference.known = walk, at_tokens.astype(np.uint16)
+        return walk
+
+    def _by_difference(self, reference: _Reference, state: int) -> Walk | None:
+        """The walk from ``state`` as a change of one from another state: only below bytes after which the two differ."""
+        if reference.known is None:
+            return None
+        known, states_at_tokens = reference.known
+        automaton, trie = known.automaton, self.vocabulary.trie
+        row = automaton.row(state)
+        differ = np.array(row) != np.array(automaton.row(known.state))
+        is_new = differ[trie.first_byte]
+        if np.count_nonzero(is_new) > _WORTH_A_DELTA * trie.size:
+            return None
+        starts = np.array(
+            [n for b in np.flatnonzero(differ).tolist() if row[b] != DEAD and (n := trie.child(trie.root, b))], dtype=np.int32
+        )
+        start_states = np.array([row[b] for b in trie.byte[starts].tolist()], dtype=np.int32)
+        below, below_states = trie.walk(automaton, starts, start_states)
+        nodes, states = np.concatenate((starts, below)), np.concatenate((start_states, below_states))
+        is_end = trie.is_token[nodes]
+        is_new_token = trie.at_tokens(is_new)
+        assert known.mask is not None
+        bits = known.mask.bits & ~packed_flags(is_new_token) | packed(trie.tokens_at(nodes[is_end]), trie.vocabulary_size)
+        ends = {*_distinct(states_at_tokens[~is_new_token]), *_distinct(states[is_end])}
+        kept = known.exits.nodes
+        exits = np.concatenate((kept[~is_new[kept]], trie.inner(nodes[automaton.accepting_flags(states)])))
+        return Walk(automaton, state, known.spot, Mask(bits), tuple(ends), self.spots.at(exits, 1))
+
+    def _few_or_packed(self, ids: Ids) -> tuple[int, ...] | Mask:
+        return tuple(ids.tolist()) if len(ids) <= _FEW else Mask(packed(ids, self.vocabulary.size))
+
+
+class _Reference:
+    """The last wide walk from the root with an automaton, by which others are found."""
+
+    def __init__(self, automaton: Automaton) -> None:
+        self.automaton = automaton
+        self.known: tuple[Walk, NDArray[np.uint16]] | None = None  # with the state in which each token ends
+
+
+def _counted(trie: TokenTrie, automaton: Automaton, state: int, spot: Spot, *, is_root: bool) -> tuple[Ids, Ids, Ids]:
+    """The nodes below a spot, the state at each, and how often the automaton accepted on the way to it: int32[n] each."""
+    all_states = trie.walk_all(automaton, state) if is_root else None
+    if all_states is not None:
+        done = trie.added_up(automaton.accepting_flags(all_states))
+        nodes = np.flatnonzero(all_states)
+        return nodes.astype(np.int32), all_states[nodes].astype(np.int32), done[nodes].astype(np.int32)
+    return trie.walk_counting(automaton, spot.nodes, np.full(len(spot.nodes), state, dtype=np.int32))
+
+
+def _distinct(states: Ids) -> tuple[int, ...]:
+    """The states among ``states``, each once, ``DEAD`` not counted."""
+    found: list[int] = np.flatnonzero(np.bincount(states)).tolist()
+    return tuple(found[1:] if found and found[0] == DEAD else found)

@@ -1,0 +1,186 @@
+"""Places in a pattern: what is being read, how far, and what must follow. Each cell reads bytes by itself.
+
+    LiteralCell   in a literal, before one of its bytes
+    SetCell       in one of many literals that begin alike, each with what follows it
+    LexemeCell    in a state of an automaton
+    CounterCell   in a counted repeat: a state of the automaton of its inner part, and how many are done
+
+Cells are interned by their machine, so equal ones are the same object. Knows nothing of tokens.
+
+>>> from rellm_agents.patterns.machine import Machine
+>>> from rellm_agents.patterns.nodes import literal
+>>> Machine.of(literal("abc")).start.cells[0].rest
+b'abc'
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Protocol
+
+from rellm_agents.patterns.automaton import DEAD, Automaton
+from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.literal_set import LiteralSet
+
+if TYPE_CHECKING:
+    from rellm_agents.patterns.machine import Machine
+
+_serial = count()
+
+
+class Continuation:
+    """``node``, then ``then``; ``None`` in place of a continuation is the end of the text.
+
+    Attributes:
+        entered: the state before it, once it was asked for.
+    """
+
+    __slots__ = ("__weakref__", "entered", "node", "then")
+
+    def __init__(self, node: Node, then: Continuation | None) -> None:
+        self.node, self.then = node, then
+        self.entered: State | None = None
+
+
+Leaves = tuple["Continuation | None", int]  # a cell has been read to its end, before byte ``int``; what follows it
+
+
+class _Reads(Protocol):
+    """What all cells can do."""
+
+    serial: int
+    then: Continuation | None
+
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+        """Read ``data`` from ``at`` on.
+
+        Returns:
+            The cell in which ``data`` ends, if any, and the places in ``data`` at which this one may be over.
+        """
+        ...
+
+
+class LiteralCell(_Reads):
+    """Before byte ``offset`` of ``data``; then ``then``."""
+
+    __slots__ = ("data", "offset", "serial", "then")
+
+    def __init__(self, data: bytes, offset: int, then: Continuation | None) -> None:
+        self.data, self.offset, self.then = data, offset, then
+        self.serial = next(_serial)
+
+    @property
+    def rest(self) -> bytes:
+        """What is still to be read."""
+        return self.data[self.offset :]
+
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+        """See :class:`Cell`."""
+        end = self.offset + len(data) - at
+        if end < len(self.data):
+            return (machine.literal_cell(self.data, end, self.then) if self.data.startswith(data[at:], self.offset) else None), []
+        return None, [(self.then, len(data) - (end - len(self.data)))] if data.startswith(self.rest, at) else []
+
+
+class SetCell(_Reads):
+    """Before byte ``offset`` of members ``low`` to ``high`` of a set, alike up to there; then what follows them, then ``then``."""
+
+    __slots__ = ("high", "low", "members", "offset", "serial", "then")
+
+    def __init__(self, members: LiteralSet, low: int, high: int, offset: int, then: Continuation | None) -> None:
+        self.members, self.low, self.high, self.offset, self.then = members, low, high, offset, then
+        self.serial = next(_serial)
+
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+        """See :class:`Cell`."""
+        members, low, high, offset = self.members, self.low, self.high, self.offset
+        leaves: list[Leaves] = []
+        while at < len(data):
+            low, high = members.narrowed(low, high, offset, data[at])
+            at, offset = at + 1, offset + 1
+            if low < high and len(members.texts[low]) == offset:  # texts ascend: only the first can be over
+                leaves.append((machine.continuation(members.rests[low], self.then), at))
+                low += 1
+            if low == high:
+                return None, leaves
+        return machine.set_cell(members, low, high, offset, self.then), leaves
+
+
+class LexemeCell(_Reads):
+    """In ``state`` of ``automaton``, from which a byte can follow; then ``then``."""
+
+    __slots__ = ("automaton", "serial", "state", "then")
+
+    def __init__(self, automaton: Automaton, state: int, then: Continuation | None) -> None:
+        self.automaton, self.state, self.then = automaton, state, then
+        self.serial = next(_serial)
+
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+        """See :class:`Cell`."""
+        automaton, state = self.automaton, self.state
+        accepting = automaton.accepting
+        leaves: list[Leaves] = []
+        for end in range(at, len(data)):
+            state = automaton.step(state, data[end])
+            if state == DEAD:
+                return None, leaves
+            if accepting[state]:
+                leaves.append((self.then, end + 1))
+        if state == self.state:
+            return self, leaves
+        return (None if automaton.is_final(state) else machine.lexeme_cell(automaton, state, self.then)), leaves
+
+
+class CounterCell(_Reads):
+    """In a repeat of ``minimum`` to ``maximum`` times, of which ``done`` are done; then ``then``.
+
+    ``automaton`` is that of the same repeat without bounds. No text of the repeated part begins with another of its texts,
+    so wherever the automaton accepts one more is done, and the count is known.
+    """
+
+    __slots__ = ("automaton", "done", "maximum", "minimum", "serial", "state", "then")
+
+    def __init__(self, automaton: Automaton, state: int, done: int, minimum: int, maximum: int | None, then: Continuation | None) -> None:
+        self.automaton, self.state, self.done = automaton, state, done
+        self.minimum, self.maximum, self.then = minimum, maximum, then
+        self.serial = next(_serial)
+
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+        """See :class:`Cell`."""
+        automaton, state, done = self.automaton, self.state, self.done
+        accepting = automaton.accepting
+        leaves: list[Leaves] = []
+        for end in range(at, len(data)):
+            if done == self.maximum and accepting[state]:
+                return None, leaves
+            state = automaton.step(state, data[end])
+            if state == DEAD:
+                return None, leaves
+            if accepting[state]:
+                done += 1
+                if done >= self.minimum:
+                    leaves.append((self.then, end + 1))
+        return machine.counter_cell(automaton, state, done, self.minimum, self.maximum, self.then), leaves
+
+
+Cell = LiteralCell | SetCell | LexemeCell | CounterCell
+
+
+class State:
+    """Where a machine stands.
+
+    Attributes:
+        machine: whose state it is.
+        cells: the places it may be in, in the order they were first made.
+        accepting: the text may end here.
+    """
+
+    __slots__ = ("__weakref__", "accepting", "cells", "machine")
+
+    def __init__(self, machine: Machine | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
+        self.machine, self.cells, self.accepting = machine, cells, accepting
+
+    @property
+    def is_final(self) -> bool:
+        """The text may end here and cannot go on."""
+        return self.accepting and not self.cells
