@@ -1,7 +1,7 @@
 """JSON Schema in, patterns of the JSON text of its instances out.
 
 Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order: ``keywords`` (what is supported),
-``inputs`` (what users pass), ``json_text`` (how values are spelled), ``compiler``.
+``inputs`` (what users pass), ``metaschema`` (whether it is a schema), ``json_text`` (how values are spelled), ``compiler``.
 """
 
 from rellm_agents.json_schema.compiler import SchemaCompiler, compile_schema

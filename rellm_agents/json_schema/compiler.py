@@ -16,20 +16,20 @@ rellm_agents.errors.UnsupportedSchema: #/minLength: the keyword "minLength" is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jsonschema
 from jsonschema.validators import validator_for
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012, Schema, SchemaResource
+from referencing.jsonschema import DRAFT202012, SchemaResource
 
 from rellm_agents.errors import InvalidSchema, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.inputs import SchemaLike, schema_of
 from rellm_agents.json_schema.json_text import INTEGER, NUMBER, STRING, Layout, Whitespace
 from rellm_agents.json_schema.keywords import ANNOTATIONS, COMPILED
+from rellm_agents.json_schema.metaschema import below, check_schema
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, rule
 from rellm_agents.patterns.measure import byte_length
 
@@ -63,12 +63,22 @@ class SchemaCompiler:
         self.schema = schema_of(schema)
         self.layout = Layout.of(whitespace)
         self.narrowed: list[str] = []
-        self._validator = _checked(self.schema)
-        resource: SchemaResource = Resource.from_contents(self.schema, default_specification=DRAFT202012)
-        self._resolver = Registry().with_resource("", resource).resolver()
+        check_schema(self.schema)
         self._rules: dict[int, Node] = {}  # by identity of the schema referred to, which self.schema keeps alive
         self._bodies: dict[int, Node] = {}
         self._depth = 0
+
+    @cached_property
+    def _validator(self) -> Any:
+        """Judges values against parts of the schema."""
+        kind: Any = validator_for(self.schema, default=jsonschema.Draft202012Validator)
+        return kind(self.schema)
+
+    @cached_property
+    def _resolver(self) -> Any:
+        """Finds what is referred to from the top of the schema."""
+        resource: SchemaResource = Resource.from_contents(self.schema, default_specification=DRAFT202012)
+        return Registry().with_resource("", resource).resolver()
 
     def pattern(self) -> Pattern:
         """The pattern of the whole schema.
@@ -84,7 +94,7 @@ class SchemaCompiler:
         Raises:
             SchemaError: as :func:`compile_schema`.
         """
-        node = self._node(self.schema, "#", self._resolver)
+        node = self._node(self.schema, "#", None)
         if byte_length(node) is None:
             raise UnsatisfiableSchema("#", "no instance is valid: a required part allows nothing, or contains itself without end")
         return node
@@ -105,38 +115,40 @@ class SchemaCompiler:
         for keyword in schema:
             if keyword not in COMPILED and keyword not in ANNOTATIONS:
                 raise UnsupportedSchema(
-                    _below(at, keyword), f'the keyword "{keyword}" is not supported yet: leave it out, or check it after parsing'
+                    below(at, keyword), f'the keyword "{keyword}" is not supported yet: leave it out, or check it after parsing'
                 )
         if "$ref" in schema:
             self._alone(schema, "$ref", at)
-            return self._reference(schema["$ref"], _below(at, "$ref"), resolver)
+            return self._reference(schema["$ref"], below(at, "$ref"), resolver)
         if "const" in schema:
-            return self._values([schema["const"]], schema, _below(at, "const"))
+            return self._values([schema["const"]], schema, below(at, "const"))
         if "enum" in schema:
-            return self._values(schema["enum"], schema, _below(at, "enum"))
+            return self._values(schema["enum"], schema, below(at, "enum"))
         if "anyOf" in schema:
             self._alone(schema, "anyOf", at)
-            return choice(*(self._node(s, _below(at, "anyOf", str(i)), resolver) for i, s in enumerate(schema["anyOf"])))
+            return choice(*(self._node(s, below(at, "anyOf", str(i)), resolver) for i, s in enumerate(schema["anyOf"])))
         return self._typed(schema, at, resolver)
 
     def _alone(self, schema: dict[str, Any], keyword: str, at: str) -> None:
         others = sorted(COMPILED.intersection(schema) - {keyword})
         if others:
             raise UnsupportedSchema(
-                _below(at, keyword), f'"{keyword}" beside "{others[0]}" is not supported yet: put all of them into the schema it names'
+                below(at, keyword), f'"{keyword}" beside "{others[0]}" is not supported yet: put all of them into the schema it names'
             )
 
     def _values(self, values: list[Any], schema: dict[str, Any], at: str) -> Node:
         """The listed values that the rest of the schema allows too."""
-        whole = self._validator.evolve(schema=schema)
-        valid = [value for value in values if whole.is_valid(value)]
+        valid = values
+        if len(COMPILED.intersection(schema)) > 1:
+            whole = self._validator.evolve(schema=schema)
+            valid = [value for value in values if whole.is_valid(value)]
         if not valid:
             raise UnsatisfiableSchema(at, "none of the values is valid against the rest of the schema")
         return choice(*(self.layout.value(value) for value in valid))
 
     def _reference(self, ref: str, at: str, resolver: Any) -> Node:
         try:
-            found = resolver.lookup(ref)
+            found = (resolver or self._resolver).lookup(ref)
         except Unresolvable as error:
             raise UnsupportedSchema(
                 at, f"{ref!r} points to nothing in this schema, and nothing is fetched: write what it means into $defs"
@@ -173,13 +185,13 @@ class SchemaCompiler:
                 if "items" not in schema:
                     raise UnsupportedSchema(at, 'an array of anything is not supported yet: say what it holds with "items"')
                 if isinstance(schema["items"], list):
-                    raise UnsupportedSchema(_below(at, "items"), "an item schema for each position is not supported yet")
-                item = self._node(schema["items"], _below(at, "items"), resolver)
+                    raise UnsupportedSchema(below(at, "items"), "an item schema for each position is not supported yet")
+                item = self._node(schema["items"], below(at, "items"), resolver)
                 return self.layout.list_of(item, "[", "]")
             case "object":
                 return self._object(schema, at, resolver)
             case _:
-                raise InvalidSchema(_below(at, "type"), f"there is no type {type_!r}")
+                raise InvalidSchema(below(at, "type"), f"there is no type {type_!r}")
 
     def _object(self, schema: dict[str, Any], at: str, resolver: Any) -> Node:
         additional = schema.get("additionalProperties", True)
@@ -187,35 +199,12 @@ class SchemaCompiler:
             raise UnsupportedSchema(at, 'an object of unknown properties is not supported yet: declare them with "properties"')
         if additional is not False:
             if additional is not True:  # not enforced, since none is written; but what it says must be a schema that could be
-                self._node(additional, _below(at, "additionalProperties"), resolver)
+                self._node(additional, below(at, "additionalProperties"), resolver)
             self.narrowed.append(f"{at}: properties that are not declared are not written")
         properties, required = schema.get("properties", {}), schema.get("required", [])
         for name in required:
             if name not in properties:
-                raise UnsupportedSchema(_below(at, "required"), f'{name!r} is required but not declared: declare it in "properties"')
+                raise UnsupportedSchema(below(at, "required"), f'{name!r} is required but not declared: declare it in "properties"')
         return self.layout.members(
-            [(name, self._node(s, _below(at, "properties", name), resolver), name in required) for name, s in properties.items()]
+            [(name, self._node(s, below(at, "properties", name), resolver), name in required) for name, s in properties.items()]
         )
-
-
-def _checked(schema: Schema) -> Any:
-    """A validator for the schema, which is one."""
-    kind: Any = validator_for(schema, default=jsonschema.Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise InvalidSchema(_below("#", *map(str, error.absolute_path)), error.message) from error
-    except RecursionError as error:
-        raise UnsupportedSchema(
-            "#", f"schemas are nested too deep to be checked, {MAX_DEPTH} at most: put the inner ones into $defs"
-        ) from error
-    return kind(schema)
-
-
-def _below(pointer: str, *names: str) -> str:
-    return "/".join((pointer, *_escaped(names)))
-
-
-def _escaped(names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
-        yield name.replace("~", "~0").replace("/", "~1")
