@@ -41,7 +41,8 @@ class TokenCosts:
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
         self._of_node = Measure(self._of_terminal)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
-        self._of_set = lru_cache(maxsize=_SETS)(self._of_members)
+        self.of_set = lru_cache(maxsize=_SETS)(self._of_set)
+        self.most_of_set = lru_cache(maxsize=_SETS)(self._most_of_set)
         self.of_lexeme = lru_cache(maxsize=_LEXEME_STATES)(self._of_lexeme)
         self._of_times = lru_cache(maxsize=_COUNTERS)(_no_times_yet)
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_time)
@@ -56,7 +57,7 @@ class TokenCosts:
             case LiteralCell():
                 own = self.of_literal(cell.data)[cell.offset]
             case SetCell():
-                own = self._of_set(cell.members, cell.low, cell.high, cell.offset)
+                own = self.of_set(cell.members, cell.low, cell.high, cell.offset)
             case LexemeCell():
                 own = self.of_lexeme(cell.automaton, cell.state)
             case CounterCell():
@@ -107,7 +108,7 @@ class TokenCosts:
             costs[start] = best
         return tuple(costs)
 
-    def _of_members(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
+    def _of_set(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
         """The fewest tokens for the rest of any of the members and what follows it."""
         best = IMPOSSIBLE
         for text, rest in zip(members.texts[low:high], members.rests[low:high], strict=True):
@@ -115,6 +116,17 @@ class TokenCosts:
             if after is not None:
                 best = min(best, self.of_literal(text)[offset] + after)
         return best
+
+    def _most_of_set(self, members: LiteralSet) -> int:
+        """As many tokens as suffice for any rest of any of the members and what follows it, or more: one for each byte."""
+        spelled = bytes(self._walks.vocabulary.spelled_bytes)
+        most = 0
+        for text, rest in zip(members.texts, members.rests, strict=True):
+            after = self._of_node(rest)
+            if after is None or text.translate(None, spelled):
+                return IMPOSSIBLE
+            most = max(most, len(text) + after)
+        return most
 
     def _of_lexeme(self, automaton: Automaton, state: int) -> int:
         """A breadth-first search, each token one edge."""

@@ -12,7 +12,6 @@ only what follows is walked. Near the end of a budget the tokens are left out af
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -191,6 +190,6 @@ class TokenMasks:
             ids.extend(landing.within(self._costs, limit))
         return self._shared.put_together((), tuple(ids))
 
-    def _landings_of(self, state: State) -> Iterator[Landing]:
-        for cell in state.cells:
-            yield from self._landings.of_cell(cell, self._shared.walks.spots.root)
+    def _landings_of(self, state: State) -> list[Landing]:
+        root = self._shared.walks.spots.root
+        return [landing for cell in state.cells for landing in self._landings.of_cell(cell, root)]

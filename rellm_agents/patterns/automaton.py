@@ -36,6 +36,10 @@ class Automaton:
 
     States are numbers: ``DEAD`` (0), ``START`` (1), then in order of discovery. Use :meth:`of`, which shares automata.
     Safe to use from several threads.
+
+    Attributes:
+        rows: for each state, the next state by byte; ``None``: not made yet.
+        accepting: for each state, whether a text may end there.
     """
 
     def __init__(self, node: Node) -> None:
@@ -44,13 +48,13 @@ class Automaton:
         self._nodes: list[Node] = [NOTHING]
         self._numbers: dict[Node, int] = {NOTHING: DEAD}
         self._alive: dict[Node, bool] = {NOTHING: False}
-        self._rows: list[list[int] | None] = [[DEAD] * 256]
+        self.rows: list[list[int] | None] = [[DEAD] * 256]
         self._table = np.zeros((8, 256), dtype=np.int32)
         self._is_whole: bool | None = None
         self.accepting: list[bool] = [False]
         if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
             self._nodes.append(NOTHING)
-            self._rows.append([DEAD] * 256)
+            self.rows.append([DEAD] * 256)
             self.accepting.append(False)
 
     @staticmethod
@@ -74,18 +78,18 @@ class Automaton:
 
     def step(self, state: int, byte: int) -> int:
         """The state after one more byte; ``DEAD`` if no text goes on with it."""
-        row = self._rows[state]
+        row = self.rows[state]
         return (row if row is not None else self._make_row(state))[byte]
 
     def row(self, state: int) -> list[int]:
         """The next state for each of the 256 bytes; shared, not to be changed."""
-        row = self._rows[state]
+        row = self.rows[state]
         return row if row is not None else self._make_row(state)
 
     def table(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
         """The transition table, int32[>= largest state + 1, 256], with at least the rows of ``states`` filled."""
         for state in np.flatnonzero(np.bincount(states)):
-            if self._rows[state] is None:
+            if self.rows[state] is None:
                 self._make_row(int(state))
         return self._table
 
@@ -118,7 +122,7 @@ class Automaton:
 
     def _make_row(self, state: int) -> list[int]:
         with self._lock:
-            made = self._rows[state]
+            made = self.rows[state]
             if made is not None:
                 return made
             row = [DEAD] * 256
@@ -132,7 +136,7 @@ class Automaton:
                 grown[: len(self._table)] = self._table
                 self._table = grown
             self._table[state] = row
-            self._rows[state] = row
+            self.rows[state] = row
             return row
 
     def _number(self, node: Node) -> int:
@@ -148,7 +152,7 @@ class Automaton:
                 f"an automaton of this pattern has more than {MAX_STATES} states: bound its repeats, or use fewer of them"
             )
         self._nodes.append(node)
-        self._rows.append(None)
+        self.rows.append(None)
         self.accepting.append(node.nullable)
         self._numbers[node] = number
         return number

@@ -16,7 +16,7 @@ b'abc'
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rellm_agents.patterns.automaton import DEAD, Automaton
 from rellm_agents.patterns.kinds import Node
@@ -45,11 +45,15 @@ class Continuation:
 Leaves = tuple["Continuation | None", int]  # a cell has been read to its end, before byte ``int``; what follows it
 
 
-class _Reads(Protocol):
-    """What all cells can do."""
+class _Place:
+    """What all cells have and can do. No protocol or abstract class: their instance checks are slow."""
 
-    serial: int
-    then: Continuation | None
+    __slots__ = ("alone", "serial", "then")
+
+    def __init__(self, then: Continuation | None) -> None:
+        self.then = then
+        self.serial = next(_serial)
+        self.alone: State | None = None  # the state of this cell only, once it was made
 
     def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
         """Read ``data`` from ``at`` on.
@@ -57,17 +61,17 @@ class _Reads(Protocol):
         Returns:
             The cell in which ``data`` ends, if any, and the places in ``data`` at which this one may be over.
         """
-        ...
+        raise NotImplementedError
 
 
-class LiteralCell(_Reads):
+class LiteralCell(_Place):
     """Before byte ``offset`` of ``data``; then ``then``."""
 
-    __slots__ = ("data", "offset", "serial", "then")
+    __slots__ = ("data", "offset")
 
     def __init__(self, data: bytes, offset: int, then: Continuation | None) -> None:
-        self.data, self.offset, self.then = data, offset, then
-        self.serial = next(_serial)
+        super().__init__(then)
+        self.data, self.offset = data, offset
 
     @property
     def rest(self) -> bytes:
@@ -82,14 +86,14 @@ class LiteralCell(_Reads):
         return None, [(self.then, len(data) - (end - len(self.data)))] if data.startswith(self.rest, at) else []
 
 
-class SetCell(_Reads):
+class SetCell(_Place):
     """Before byte ``offset`` of members ``low`` to ``high`` of a set, alike up to there; then what follows them, then ``then``."""
 
-    __slots__ = ("high", "low", "members", "offset", "serial", "then")
+    __slots__ = ("high", "low", "members", "offset")
 
     def __init__(self, members: LiteralSet, low: int, high: int, offset: int, then: Continuation | None) -> None:
-        self.members, self.low, self.high, self.offset, self.then = members, low, high, offset, then
-        self.serial = next(_serial)
+        super().__init__(then)
+        self.members, self.low, self.high, self.offset = members, low, high, offset
 
     def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
         """See :class:`Cell`."""
@@ -106,22 +110,22 @@ class SetCell(_Reads):
         return machine.set_cell(members, low, high, offset, self.then), leaves
 
 
-class LexemeCell(_Reads):
+class LexemeCell(_Place):
     """In ``state`` of ``automaton``, from which a byte can follow; then ``then``."""
 
-    __slots__ = ("automaton", "serial", "state", "then")
+    __slots__ = ("automaton", "state")
 
     def __init__(self, automaton: Automaton, state: int, then: Continuation | None) -> None:
-        self.automaton, self.state, self.then = automaton, state, then
-        self.serial = next(_serial)
+        super().__init__(then)
+        self.automaton, self.state = automaton, state
 
     def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
         """See :class:`Cell`."""
         automaton, state = self.automaton, self.state
-        accepting = automaton.accepting
+        accepting, rows = automaton.accepting, automaton.rows
         leaves: list[Leaves] = []
         for end in range(at, len(data)):
-            state = automaton.step(state, data[end])
+            state = (rows[state] or automaton.row(state))[data[end]]
             if state == DEAD:
                 return None, leaves
             if accepting[state]:
@@ -131,19 +135,19 @@ class LexemeCell(_Reads):
         return (None if automaton.is_final(state) else machine.lexeme_cell(automaton, state, self.then)), leaves
 
 
-class CounterCell(_Reads):
+class CounterCell(_Place):
     """In a repeat of ``minimum`` to ``maximum`` times, of which ``done`` are done; then ``then``.
 
     ``automaton`` is that of the same repeat without bounds. No text of the repeated part begins with another of its texts,
     so wherever the automaton accepts one more is done, and the count is known.
     """
 
-    __slots__ = ("automaton", "done", "maximum", "minimum", "serial", "state", "then")
+    __slots__ = ("automaton", "done", "maximum", "minimum", "state")
 
     def __init__(self, automaton: Automaton, state: int, done: int, minimum: int, maximum: int | None, then: Continuation | None) -> None:
+        super().__init__(then)
         self.automaton, self.state, self.done = automaton, state, done
-        self.minimum, self.maximum, self.then = minimum, maximum, then
-        self.serial = next(_serial)
+        self.minimum, self.maximum = minimum, maximum
 
     def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
         """See :class:`Cell`."""

@@ -19,29 +19,25 @@ from rellm_agents.patterns.charset import COMMON_BYTES, CharSet, Range
 MAX_DEPTH = 150  # nodes inside each other, since derivatives are taken recursively
 
 
+RULES, MARKS, CLASSES, BOOLEAN, UNCOMMON, DOUBTFUL = (1 << i for i in range(6))
+"""What stands somewhere inside a node; see the properties of :class:`Node`."""
+
+
 class Node:
     """A set of texts. Compared and hashed by identity; equal nodes are the same object.
 
     Attributes:
         nullable: the empty text is a member. Only known for nodes without rules (``False`` for rules).
-        has_rules: a rule stands somewhere inside.
-        has_marks: a lexeme mark stands somewhere inside.
-        has_classes: something else than literals, put together, stands somewhere inside.
         depth: nodes inside each other, up to the next rule.
         positions: characters and bytes of literals, repeats spelled out: about the states of its automaton.
-        has_boolean: an intersection or a complement stands somewhere inside, so that emptiness has to be searched.
-        is_common: known to be finished, from everywhere inside, by ``COMMON_BYTES`` alone.
+        inside: what stands somewhere inside, put together from ``RULES`` and its likes.
     """
 
-    __slots__ = ("__weakref__", "depth", "has_boolean", "has_classes", "has_marks", "has_rules", "is_common", "nullable", "positions")
+    __slots__ = ("__weakref__", "depth", "inside", "nullable", "positions")
     nullable: bool
     depth: int
     positions: int
-    has_rules: bool
-    has_marks: bool
-    has_boolean: bool
-    has_classes: bool
-    is_common: bool
+    inside: int
 
     _interned: ClassVar[WeakValueDictionary[tuple[Any, ...], Node]] = WeakValueDictionary()
     _lock: ClassVar[threading.RLock] = threading.RLock()
@@ -63,24 +59,44 @@ class Node:
     _fill: Callable[..., None]  # sets the fields; each kind has its own
 
     def _inherit(self, parts: Iterable[Node], *, nullable: bool) -> None:
-        self.nullable = nullable
-        self.has_rules = self.has_marks = self.has_boolean = self.has_classes = False
-        self.depth, self.positions, self.is_common = 1, 0, True
+        inside = depth = positions = 0
         for part in parts:
-            self.depth = max(self.depth, part.depth + 1)
-            self.positions += part.positions
-            self.is_common &= part.is_common
-            self.has_rules |= part.has_rules
-            self.has_marks |= part.has_marks
-            self.has_boolean |= part.has_boolean
-            self.has_classes |= part.has_classes
-        if self.depth > MAX_DEPTH:
-            raise PatternTooLarge(f"a pattern is nested {self.depth} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
+            inside |= part.inside
+            positions += part.positions
+            depth = max(depth, part.depth)
+        if depth >= MAX_DEPTH:
+            raise PatternTooLarge(f"a pattern is nested {depth + 1} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
+        self.nullable, self.inside, self.depth, self.positions = nullable, inside, depth + 1, positions
+
+    @property
+    def has_rules(self) -> bool:
+        """A rule stands somewhere inside."""
+        return bool(self.inside & RULES)
+
+    @property
+    def has_boolean(self) -> bool:
+        """An intersection or a complement stands somewhere inside."""
+        return bool(self.inside & BOOLEAN)
+
+    @property
+    def has_classes(self) -> bool:
+        """Something else than literals, put together, stands somewhere inside."""
+        return bool(self.inside & CLASSES)
 
     @property
     def is_plain(self) -> bool:
         """Neither rules nor lexeme marks inside: one automaton can stand for the whole node."""
-        return not (self.has_rules or self.has_marks)
+        return not self.inside & (RULES | MARKS)
+
+    @property
+    def is_common(self) -> bool:
+        """Known to be finished, from everywhere inside, by ``COMMON_BYTES`` alone."""
+        return not self.inside & UNCOMMON
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Maybe no text matches a part of it, which has to be searched to know."""
+        return bool(self.inside & DOUBTFUL)
 
 
 class Literal(Node):
@@ -94,7 +110,8 @@ class Literal(Node):
         self.data = data
         self._inherit((), nullable=not data)
         self.positions = len(data)
-        self.is_common = not data.translate(None, COMMON_BYTES)
+        if data.translate(None, COMMON_BYTES):
+            self.inside = UNCOMMON
 
     @property
     def text(self) -> str:
@@ -112,7 +129,7 @@ class Characters(Node):
     def _fill(self, charset: CharSet) -> None:
         self.charset = charset
         self._inherit((), nullable=False)
-        self.positions, self.is_common, self.has_classes = 1, charset.is_common, True
+        self.positions, self.inside = 1, CLASSES if charset.is_common else CLASSES | UNCOMMON
 
 
 class Tail(Node):
@@ -129,7 +146,7 @@ class Tail(Node):
     def _fill(self, ranges: tuple[Range, ...], count: int) -> None:
         self.ranges, self.count = ranges, count
         self._inherit((), nullable=False)
-        self.positions, self.has_classes = 1, True
+        self.positions, self.inside = 1, CLASSES
 
 
 class Sequence(Node):
@@ -181,7 +198,7 @@ class Intersection(Node):
     def _fill(self, *parts: Node) -> None:
         self.parts = parts
         self._inherit(parts, nullable=all(p.nullable for p in parts))
-        self.has_boolean, self.has_classes, self.has_marks, self.is_common = True, True, False, False
+        self.inside = CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL
 
 
 class Complement(Node):
@@ -194,7 +211,7 @@ class Complement(Node):
     def _fill(self, inner: Node) -> None:
         self.inner = inner
         self._inherit((inner,), nullable=not inner.nullable)
-        self.has_boolean, self.has_classes, self.has_marks, self.is_common = True, True, False, False
+        self.inside = CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL
 
 
 class Rule(Node):
@@ -204,11 +221,11 @@ class Rule(Node):
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node]) -> None:
+    def _fill(self, key: Hashable, make: Callable[[], Node], *, inhabited: bool) -> None:
         self.key, self._make_body = key, make
         self._body: Node | None = None
         self._inherit((), nullable=False)
-        self.has_rules, self.is_common = True, False
+        self.inside = RULES | UNCOMMON if inhabited else RULES | UNCOMMON | DOUBTFUL
 
     @property
     def body(self) -> Node:
@@ -230,7 +247,7 @@ class Lexeme(Node):
     def _fill(self, inner: Node) -> None:
         self.inner = inner
         self._inherit((inner,), nullable=inner.nullable)
-        self.has_marks = True
+        self.inside |= MARKS
 
 
 AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Rule | Lexeme

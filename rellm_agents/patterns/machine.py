@@ -104,6 +104,10 @@ class Machine:
 
     def run(self, state: State, data: bytes) -> State:
         """The state after all bytes of ``data``, ``DEAD_STATE`` if there is none."""
+        if len(state.cells) == 1 and 0 < len(data) <= _STRIDE:
+            stays, leaves = state.cells[0].read(self, data, 0)
+            if not leaves:
+                return DEAD_STATE if stays is None else self._alone(stays)
         for at in range(0, len(data), _STRIDE):
             if state is DEAD_STATE:
                 break
@@ -147,53 +151,41 @@ class Machine:
         accepting = False
         waiting, seen = [first], {first}
 
-        def go_on(then: Continuation | None) -> None:
-            nonlocal accepting
-            if then is None:
-                accepting = True
-            elif then not in seen:
-                seen.add(then)
-                waiting.append(then)
-
         while waiting:
             place = waiting.pop()
             if place.entered is not None:
                 cells.update(place.entered.cells)
                 accepting = accepting or place.entered.accepting
                 continue
-            if len(seen) > MAX_EXPANSION:
-                raise PatternTooLarge(
-                    f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
-                )
             node, then = place.node, place.then
-            if (node.has_rules or node.has_boolean) and byte_length(node) is None:
+            if node.is_doubtful and byte_length(node) is None:
                 continue  # no text: the end could not be reached from inside
+            if isinstance(node, Sequence):
+                for part in reversed(node.parts[1:]):
+                    then = self.continuation(part, then)
+                node = node.parts[0]
+            following: list[Continuation | None] = []
             match cast(AnyNode, node):
                 case Literal(data):
                     cells.add(self.literal_cell(data, 0, then))
-                case Sequence(parts):
-                    for part in reversed(parts):
-                        then = self.continuation(part, then)
-                    go_on(then)
                 case Choice() as one:
                     members, others = _options(one)
                     if members is not None:
                         cells.add(self.set_cell(members, 0, len(members.texts), 0, then))
-                    for option in others:
-                        go_on(self.continuation(option, then))
+                    following = [self.continuation(option, then) for option in others]
                 case Rule() as rule:
-                    go_on(self.continuation(rule.body, then))
+                    following = [self.continuation(rule.body, then)]
                 case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
                     rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
-                    go_on(self.continuation(inner, self.continuation(rest, then)))
+                    following = [self.continuation(inner, self.continuation(rest, then))]
                     if minimum == 0:
-                        go_on(then)
+                        following.append(then)
                 case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.COUNTER:
                     counter = self.counter_cell(Automaton.of(repeat(inner)), START, 0, minimum, maximum, then)
                     if counter is not None:
                         cells.add(counter)
                     if minimum == 0:
-                        go_on(then)
+                        following = [then]
                 case Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
                     automaton = Automaton.of(node)
                     if automaton.is_empty:
@@ -201,7 +193,19 @@ class Machine:
                     if not automaton.is_final(START):
                         cells.add(self.lexeme_cell(automaton, START, then))
                     if automaton.accepting[START]:
-                        go_on(then)
+                        following = [then]
+                case Sequence():
+                    raise AssertionError("a sequence holds no sequence")
+            for after in following:
+                if after is None:
+                    accepting = True
+                elif after not in seen:
+                    seen.add(after)
+                    waiting.append(after)
+            if len(seen) > MAX_EXPANSION:
+                raise PatternTooLarge(
+                    f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
+                )
         return self._state(cells, accepting=accepting)
 
     # One object for equal fields. A dictionary's own operations are atomic, so that two threads get the same one.
@@ -246,6 +250,13 @@ class Machine:
         key = (automaton, state, done, minimum, maximum, then)
         found = self._remembered.get(key)
         return cast(Cell, found) if found is not None else self._remember(key, CounterCell(automaton, state, done, minimum, maximum, then))
+
+    def _alone(self, cell: Cell) -> State:
+        """The state of one cell, where the text may not end."""
+        state = cell.alone
+        if state is None:
+            state = cell.alone = self._state({cell}, accepting=False)
+        return state
 
     def _state(self, cells: set[Cell], *, accepting: bool) -> State:
         if not cells and not accepting:

@@ -175,12 +175,13 @@ def not_containing(*parts: Node | str) -> Node:
     return difference(TEXT, sequence(TEXT, inner, TEXT))
 
 
-def rule(key: Hashable, make: Callable[[], Node]) -> Node:
+def rule(key: Hashable, make: Callable[[], Node], *, inhabited: bool = False) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
 
     Args:
         key: what tells this rule from all others in the process; put the object that owns the family into it.
         make: the body; may name this rule again, behind at least one character.
+        inhabited: the caller vouches that some text matches the body, so that nobody has to make it to find out.
     """
     found = Node._interned.get((Rule, key))
     if found is not None:
@@ -189,7 +190,7 @@ def rule(key: Hashable, make: Callable[[], Node]) -> Node:
         found = Node._interned.get((Rule, key))
         if found is None:
             found = Rule.__new__(Rule)
-            found._fill(key, make)
+            found._fill(key, make, inhabited=inhabited)
             Node._interned[(Rule, key)] = found
     return found
 
