@@ -56,7 +56,7 @@ class _JSONAction(ActionFormat):
 
     def _branch(self, name: str, value: Node) -> Node:
         keys = self._data["keys"]
-        return self._layout.members([(keys["tool"], self._layout.value(name), True), (keys["input"], value, True)])
+        return self._layout.object_of([(keys["tool"], self._layout.value(name)), (keys["input"], value)])
 
     def _arguments(self, tool: Tool) -> Node:
         if tool.name == self._data["finish"]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.json_schema import SchemaCompiler, SchemaLike, Whitespace, schema_of
+from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_of
 from rellm_agents.patterns import Node
 
 ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]
@@ -47,7 +47,7 @@ class Tool:
             FormatError: the schema cannot be compiled; names the tool and the place.
         """
         try:
-            return SchemaCompiler(schema, whitespace=whitespace).node()
+            return compile_schema(schema, whitespace=whitespace).node
         except SchemaError as error:
             raise FormatError(f"tool {self.name!r}, arguments: {error}") from error
 

@@ -16,7 +16,8 @@ rellm_agents.errors.UnsupportedSchema: #/minLength: the keyword "minLength" is n
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+import json
+from functools import cached_property
 from typing import Any
 
 import jsonschema
@@ -29,11 +30,12 @@ from rellm_agents.errors import InvalidSchema, UnsatisfiableSchema, UnsupportedS
 from rellm_agents.json_schema.inputs import SchemaLike, schema_of
 from rellm_agents.json_schema.json_text import INTEGER, NUMBER, STRING, Layout, Whitespace
 from rellm_agents.json_schema.keywords import ANNOTATIONS, COMPILED
-from rellm_agents.json_schema.metaschema import below, check_schema
-from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, rule
-from rellm_agents.patterns.measure import byte_length
+from rellm_agents.json_schema.metaschema import Schema, below, check_schema
+from rellm_agents.json_schema.shapes import Array, Never, Object, Ready, Reference, Shape, Union, Values, find_impossible
+from rellm_agents.patterns import Pattern, choice, literal
 
 MAX_DEPTH = 64  # schemas inside schemas
+_NULL, _BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
@@ -53,20 +55,22 @@ def compile_schema(schema: SchemaLike, *, whitespace: Whitespace = "spaced") -> 
     >>> compile_schema({"enum": ["red", 1]}).regex
     '"red"|1'
     """
-    return SchemaCompiler(schema, whitespace=whitespace).pattern()
+    return _Compiler(schema_of(schema), whitespace).pattern()
 
 
-class SchemaCompiler:
-    """One schema on its way to a pattern. Use :func:`compile_schema`, or :meth:`node` to build it into something larger."""
+class _Compiler:
+    """One schema on its way to a pattern: every part of it is read and checked, and nothing made yet."""
 
-    def __init__(self, schema: SchemaLike, *, whitespace: Whitespace = "spaced") -> None:
-        self.schema = schema_of(schema)
+    def __init__(self, schema: Schema, whitespace: Whitespace) -> None:
+        self.schema = schema
         self.layout = Layout.of(whitespace)
         self.narrowed: list[str] = []
-        check_schema(self.schema)
-        self._rules: dict[int, Node] = {}  # by identity of the schema referred to, which self.schema keeps alive
-        self._bodies: dict[int, Node] = {}
-        self._depth = 0
+        self._key = (json.dumps(schema, ensure_ascii=False), whitespace)  # equal schemas have equal rules
+        self._shapes: list[Shape] = []
+        self._references: dict[int, Reference] = {}  # by identity of the schema referred to, which self.schema keeps alive
+        self._open: set[int] = set()  # those of them that are being read
+        self._may_be_impossible = False
+        self._depth = self._objects = 0
 
     @cached_property
     def _validator(self) -> Any:
@@ -81,35 +85,28 @@ class SchemaCompiler:
         return Registry().with_resource("", resource).resolver()
 
     def pattern(self) -> Pattern:
-        """The pattern of the whole schema.
-
-        Raises:
-            SchemaError: as :func:`compile_schema`.
-        """
-        return Pattern(self.node(), narrowed=tuple(dict.fromkeys(self.narrowed)))
-
-    def node(self) -> Node:
-        """The node of the whole schema.
-
-        Raises:
-            SchemaError: as :func:`compile_schema`.
-        """
-        node = self._node(self.schema, "#", None)
-        if byte_length(node) is None:
+        """The pattern of the whole schema."""
+        check_schema(self.schema)
+        whole = self._shape(self.schema, "#", None)
+        if self._may_be_impossible:
+            find_impossible(self._shapes)
+        if whole.is_impossible:
             raise UnsatisfiableSchema("#", "no instance is valid: a required part allows nothing, or contains itself without end")
-        return node
+        return Pattern(whole.node(), narrowed=tuple(dict.fromkeys(self.narrowed)))
 
-    def _node(self, schema: Any, at: str, resolver: Any) -> Node:
+    def _shape(self, schema: Any, at: str, resolver: Any) -> Shape:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise UnsupportedSchema(at, f"schemas are nested {self._depth} deep, {MAX_DEPTH} at most: put the inner ones into $defs")
-        node = self._compiled(schema, at, resolver)
+        shape = self._read(schema, at, resolver)
+        self._shapes.append(shape)
         self._depth -= 1
-        return node
+        return shape
 
-    def _compiled(self, schema: Any, at: str, resolver: Any) -> Node:
+    def _read(self, schema: Any, at: str, resolver: Any) -> Shape:
         if schema is False:
-            return NOTHING
+            self._may_be_impossible = True
+            return Never()
         if schema is True:
             raise UnsupportedSchema(at, "any value at all is not supported yet: give a type")
         for keyword in schema:
@@ -126,7 +123,7 @@ class SchemaCompiler:
             return self._values(schema["enum"], schema, below(at, "enum"))
         if "anyOf" in schema:
             self._alone(schema, "anyOf", at)
-            return choice(*(self._node(s, below(at, "anyOf", str(i)), resolver) for i, s in enumerate(schema["anyOf"])))
+            return Union([self._shape(s, below(at, "anyOf", str(i)), resolver) for i, s in enumerate(schema["anyOf"])])
         return self._typed(schema, at, resolver)
 
     def _alone(self, schema: dict[str, Any], keyword: str, at: str) -> None:
@@ -136,7 +133,7 @@ class SchemaCompiler:
                 below(at, keyword), f'"{keyword}" beside "{others[0]}" is not supported yet: put all of them into the schema it names'
             )
 
-    def _values(self, values: list[Any], schema: dict[str, Any], at: str) -> Node:
+    def _values(self, values: list[Any], schema: dict[str, Any], at: str) -> Shape:
         """The listed values that the rest of the schema allows too."""
         valid = values
         if len(COMPILED.intersection(schema)) > 1:
@@ -144,9 +141,9 @@ class SchemaCompiler:
             valid = [value for value in values if whole.is_valid(value)]
         if not valid:
             raise UnsatisfiableSchema(at, "none of the values is valid against the rest of the schema")
-        return choice(*(self.layout.value(value) for value in valid))
+        return Values(valid, self.layout)
 
-    def _reference(self, ref: str, at: str, resolver: Any) -> Node:
+    def _reference(self, ref: str, at: str, resolver: Any) -> Shape:
         try:
             found = (resolver or self._resolver).lookup(ref)
         except Unresolvable as error:
@@ -154,57 +151,65 @@ class SchemaCompiler:
                 at, f"{ref!r} points to nothing in this schema, and nothing is fetched: write what it means into $defs"
             ) from error
         key = id(found.contents)
-        if key not in self._rules:
-            self._rules[key] = rule((self, key), partial(self._bodies.__getitem__, key))
-            where = ref if ref.startswith("#") else at
-            self._bodies[key] = self._node(found.contents, where, found.resolver)
-        return self._rules[key]
+        reference = self._references.get(key)
+        if reference is None:
+            reference = self._references[key] = Reference((*self._key, "$ref", len(self._references)))
+            self._open.add(key)
+            reference.target = self._shape(found.contents, ref if ref.startswith("#") else at, found.resolver)
+            self._open.discard(key)
+        elif key in self._open:
+            self._may_be_impossible = True  # it may contain itself without end
+        return reference
 
-    def _typed(self, schema: dict[str, Any], at: str, resolver: Any) -> Node:
+    def _typed(self, schema: dict[str, Any], at: str, resolver: Any) -> Shape:
         declared = schema.get("type")
         if declared is None:
             raise UnsupportedSchema(at, f'any type at all is not supported yet: say which with "type" ({", ".join(_TYPES)})')
         types = [declared] if isinstance(declared, str) else declared
         if "number" in types:
             types = [t for t in types if t != "integer"]
-        return choice(*(self._of_type(t, schema, at, resolver) for t in types))
+        if len(types) == 1:
+            return self._of_type(types[0], schema, at, resolver)
+        shapes = [self._of_type(t, schema, at, resolver) for t in types]
+        self._shapes += shapes
+        return Union(shapes)
 
-    def _of_type(self, type_: str, schema: dict[str, Any], at: str, resolver: Any) -> Node:
+    def _of_type(self, type_: str, schema: dict[str, Any], at: str, resolver: Any) -> Shape:
         match type_:
             case "null":
-                return literal("null")
+                return Ready(_NULL)
             case "boolean":
-                return choice(literal("true"), literal("false"))
+                return Ready(_BOOLEAN)
             case "integer":
-                return INTEGER
+                return Ready(INTEGER)
             case "number":
-                return NUMBER
+                return Ready(NUMBER)
             case "string":
-                return STRING
+                return Ready(STRING)
             case "array":
                 if "items" not in schema:
                     raise UnsupportedSchema(at, 'an array of anything is not supported yet: say what it holds with "items"')
                 if isinstance(schema["items"], list):
                     raise UnsupportedSchema(below(at, "items"), "an item schema for each position is not supported yet")
-                item = self._node(schema["items"], below(at, "items"), resolver)
-                return self.layout.list_of(item, "[", "]")
+                return Array(self._shape(schema["items"], below(at, "items"), resolver), self.layout)
             case "object":
                 return self._object(schema, at, resolver)
             case _:
                 raise InvalidSchema(below(at, "type"), f"there is no type {type_!r}")
 
-    def _object(self, schema: dict[str, Any], at: str, resolver: Any) -> Node:
+    def _object(self, schema: dict[str, Any], at: str, resolver: Any) -> Shape:
         additional = schema.get("additionalProperties", True)
         if "properties" not in schema and additional is not False:
             raise UnsupportedSchema(at, 'an object of unknown properties is not supported yet: declare them with "properties"')
         if additional is not False:
             if additional is not True:  # not enforced, since none is written; but what it says must be a schema that could be
-                self._node(additional, below(at, "additionalProperties"), resolver)
+                self._shape(additional, below(at, "additionalProperties"), resolver)
             self.narrowed.append(f"{at}: properties that are not declared are not written")
         properties, required = schema.get("properties", {}), schema.get("required", [])
         for name in required:
             if name not in properties:
                 raise UnsupportedSchema(below(at, "required"), f'{name!r} is required but not declared: declare it in "properties"')
-        return self.layout.members(
-            [(name, self._node(s, below(at, "properties", name), resolver), name in required) for name, s in properties.items()]
-        )
+        self._objects = number = self._objects + 1
+        owed = set(required)
+        shapes = [(name, self._shape(s, below(at, "properties", name), resolver), name in owed) for name, s in properties.items()]
+        return Object(shapes, self.layout, (*self._key, number))

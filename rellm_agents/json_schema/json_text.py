@@ -11,12 +11,13 @@ characters as ``\u00xx``; numbers without an exponent. Knows nothing of schemas.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Literal, get_args
 
-from rellm_agents.patterns import EMPTY, Node, characters, choice, lexeme, literal, optional, read_regex, repeat, sequence
+from rellm_agents.patterns import EMPTY, Node, characters, choice, lexeme, literal, read_regex, repeat, sequence
 from rellm_agents.patterns.charset import CharSet
 
 MAX_DIGITS = 20  # before the point, and after it: a model cannot loop in digits
@@ -85,18 +86,14 @@ class Layout:
             case "compact":
                 return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"))
             case "flexible":
-                some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
+                some = repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE)
                 return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "))
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
-    def list_of(self, item: Node, opening: str, closing: str) -> Node:
-        """``item`` any number of times, separated, between ``opening`` and ``closing``."""
-        items = sequence(item, repeat(sequence(self.comma, item)))
-        return choice(self.empty(opening, closing), sequence(literal(opening), self.opened, items, self.closing, literal(closing)))
-
-    def empty(self, opening: str, closing: str) -> Node:
-        """Nothing between ``opening`` and ``closing``."""
-        return sequence(literal(opening), self.opened, literal(closing))
+    def list_of(self, item: Node) -> Node:
+        """An array of any number of ``item``."""
+        some = sequence(item, repeat(sequence(self.comma, item)), self.closing, literal("]"))
+        return sequence(literal("["), self.opened, choice(literal("]"), some))
 
     def value(self, value: Any) -> Node:
         """Exactly this value.
@@ -106,29 +103,21 @@ class Layout:
         '{"a":[1,null]}'
         """
         match value:
-            case dict() if value:
-                members = [sequence(self.value(k), self.colon, self.value(v)) for k, v in value.items()]
-                return sequence(literal("{"), self.opened, *self._separated(members), self.closing, literal("}"))
-            case list() if value:
-                return sequence(literal("["), self.opened, *self._separated([self.value(v) for v in value]), self.closing, literal("]"))
             case dict():
-                return self.empty("{", "}")
+                return self.object_of((key, self.value(inner)) for key, inner in value.items())
             case list():
-                return self.empty("[", "]")
+                return self._between("[", [self.value(inner) for inner in value], "]")
             case _:
                 return literal(dumps(value, self.separators))
 
-    def members(self, properties: list[tuple[str, Node, bool]]) -> Node:
-        """An object with these properties in this order: name, value, and whether it has to be there."""
-        after: list[Node] = []  # what may follow once something was written
-        first = EMPTY  # what may follow before anything was
-        written = [(sequence(self.value(name), self.colon, value), required) for name, value, required in properties]
-        for one, required in reversed(written):
-            beginning = sequence(one, *after)
-            first = beginning if required else choice(beginning, first)
-            more = sequence(self.comma, one)
-            after.insert(0, more if required else optional(more))
-        return sequence(literal("{"), self.opened, first, self.closing, literal("}"))
+    def key(self, name: str) -> Node:
+        """A property's name, and what stands before its value."""
+        return sequence(literal(dumps(name)), self.colon)
 
-    def _separated(self, parts: list[Node]) -> list[Node]:
-        return [piece for i, part in enumerate(parts) for piece in ((self.comma, part) if i else (part,))]
+    def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
+        """An object of just these properties, in this order: names and values."""
+        return self._between("{", [sequence(self.key(name), value) for name, value in members], "}")
+
+    def _between(self, opening: str, parts: list[Node], closing: str) -> Node:
+        pieces = [piece for i, part in enumerate(parts) for piece in ((self.comma, part) if i else (part,))]
+        return sequence(literal(opening), self.opened, *pieces, self.closing if parts else EMPTY, literal(closing))

@@ -171,6 +171,8 @@ class Choice(Node):
     def _fill(self, *options: Node) -> None:
         self.options = options
         self._inherit(options, nullable=any(p.nullable for p in options))
+        if not options:
+            self.inside = DOUBTFUL
 
 
 class Repeat(Node):

@@ -44,7 +44,7 @@ class Pattern:
     narrowed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if byte_length(self.node) is None:
+        if self.node.is_doubtful and byte_length(self.node) is None:
             raise EmptyPattern("no text at all matches this pattern: its parts contradict each other")
 
     @cached_property

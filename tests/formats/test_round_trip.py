@@ -12,7 +12,8 @@ from langchain_core.agents import AgentAction
 from rellm_agents.errors import EmptyPattern, FormatError
 from rellm_agents.formats import Action, ActionFormat, Finish, Step, json_action, react
 from rellm_agents.langchain import parser_for
-from rellm_agents.patterns import TEXT, Pattern, intersection, literal, sequence
+from rellm_agents.patterns import TEXT, Node, Pattern, choice, intersection, literal, repeat, sequence
+from rellm_agents.patterns.kinds import Choice, Repeat, Rule, Sequence
 
 SAMPLES = 5_000
 
@@ -76,7 +77,22 @@ def test_arguments_are_valid_against_the_schema_of_their_tool() -> None:
 def test_no_step_holds_a_stop_string(format_: ActionFormat) -> None:
     for stop in format_.stop:
         with pytest.raises(EmptyPattern):
-            Pattern(intersection(format_.pattern.node, sequence(TEXT, literal(stop), TEXT)))
+            Pattern(intersection(without_rules(format_.pattern.node), sequence(TEXT, literal(stop), TEXT)))
+
+
+def without_rules(node: Node) -> Node:
+    """The same texts, with the bodies of its rules, none of which recurse, in their places."""
+    match node:
+        case Rule() as one:
+            return without_rules(one.body)
+        case Sequence(parts):
+            return sequence(*map(without_rules, parts))
+        case Choice(options):
+            return choice(*map(without_rules, options))
+        case Repeat(inner, minimum, maximum):
+            return repeat(without_rules(inner), minimum, maximum)
+        case _:
+            return node
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda f: f.name)

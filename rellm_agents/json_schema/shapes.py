@@ -1,0 +1,209 @@
+"""What a schema says, read and checked, in; the node of its instances as JSON text out, made where it is needed.
+
+A shape is one small value per kind of instance; objects become rules, so of a large schema only what a text comes to is
+ever made into nodes. Knows nothing of keywords.
+
+>>> from rellm_agents.patterns import Pattern, literal
+>>> digit = Ready(literal("1"))
+>>> one = Object([("a", digit, False), ("b", digit, True)], Layout.of("compact"), ("shapes", "doctest"))
+>>> pattern = Pattern(one.node())
+>>> pattern.fullmatch('{"a":1,"b":1}'), pattern.fullmatch('{"b":1}'), pattern.fullmatch('{"a":1}')
+(True, True, False)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from functools import cached_property, partial
+from itertools import islice
+from typing import Any
+
+from rellm_agents.json_schema.json_text import Layout
+from rellm_agents.patterns import NOTHING, Node, choice, literal, rule, sequence
+
+_BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
+
+
+class Shape:
+    """The instances of a schema.
+
+    Attributes:
+        is_impossible: there are none; known once :func:`find_impossible` was asked.
+    """
+
+    is_impossible = False
+
+    def is_possible(self, possible: set[Shape]) -> bool:  # noqa: ARG002
+        """Whether there is an instance, if there are instances of the shapes in ``possible``."""
+        return True
+
+    def node(self) -> Node:
+        """The JSON text of the instances."""
+        return NOTHING if self.is_impossible else self._node()
+
+    def _node(self) -> Node:
+        raise NotImplementedError
+
+
+class Never(Shape):
+    """No instance."""
+
+    def is_possible(self, possible: set[Shape]) -> bool:  # noqa: ARG002
+        """See :class:`Shape`."""
+        return False
+
+
+class Ready(Shape):
+    """What a node says that was made already."""
+
+    def __init__(self, node: Node) -> None:
+        self._made = node
+
+    def _node(self) -> Node:
+        return self._made
+
+
+class Values(Shape):
+    """Given values, at least one."""
+
+    def __init__(self, values: list[Any], layout: Layout) -> None:
+        self._values, self._layout = values, layout
+
+    def _node(self) -> Node:
+        return choice(*map(self._layout.value, self._values))
+
+
+class Union(Shape):
+    """Instances of any of the options."""
+
+    def __init__(self, options: list[Shape]) -> None:
+        self._options = options
+
+    def is_possible(self, possible: set[Shape]) -> bool:
+        """See :class:`Shape`."""
+        return not possible.isdisjoint(self._options)
+
+    def _node(self) -> Node:
+        return choice(*(option.node() for option in self._options))
+
+
+class Reference(Shape):
+    """What ``target`` says, which is set once it is known.
+
+    Args:
+        key: what tells its rule from all others in the process, and is equal for equal references.
+    """
+
+    target: Shape
+
+    def __init__(self, key: Hashable) -> None:
+        self._key = key
+
+    def is_possible(self, possible: set[Shape]) -> bool:
+        """See :class:`Shape`."""
+        return self.target in possible
+
+    def _node(self) -> Node:
+        return rule(self._key, self.target.node, inhabited=True)
+
+
+class Array(Shape):
+    """A list of any number of instances of ``item``."""
+
+    def __init__(self, item: Shape, layout: Layout) -> None:
+        self._item, self._layout = item, layout
+
+    def _node(self) -> Node:
+        return self._layout.list_of(self._item.node())
+
+
+class Object(Shape):
+    """An object with declared properties, in their order.
+
+    Args:
+        properties: name, value, and whether it has to be there.
+        layout: how it is written.
+        key: what tells its rules from all others in the process, and is equal for equal objects.
+    """
+
+    def __init__(self, properties: Iterable[tuple[str, Shape, bool]], layout: Layout, key: tuple[Hashable, ...]) -> None:
+        self._declared, self._layout, self._key = list(properties), layout, key
+        self._options: dict[int, Node] = {}
+
+    def is_possible(self, possible: set[Shape]) -> bool:
+        """See :class:`Shape`."""
+        return all(value in possible for _, value, required in self._declared if required)
+
+    def _node(self) -> Node:
+        return sequence(literal("{"), self._layout.opened, self._rule(self._first, 0))
+
+    @cached_property
+    def _properties(self) -> list[tuple[str, Shape, bool]]:
+        return [one for one in self._declared if not one[1].is_impossible]
+
+    def _rule(self, make: Callable[[int], Node], at: int) -> Node:
+        return rule((*self._key, make.__name__, at), partial(make, at), inhabited=True)
+
+    def _first(self, at: int) -> Node:
+        names = self._names(at)
+        return names if self._is_owed(at) else choice(names, self._closing())
+
+    def _rest(self, at: int) -> Node:
+        """What follows before the property ``at``, behind another."""
+        if at == len(self._properties):
+            return self._closing()
+        return self._rule(self._more, at)
+
+    def _more(self, at: int) -> Node:
+        more = sequence(self._layout.comma, self._names(at))
+        return more if self._is_owed(at) else choice(more, self._closing())
+
+    def _is_owed(self, at: int) -> bool:
+        """Some property from ``at`` on has to be there."""
+        return any(required for *_, required in islice(self._properties, at, None))
+
+    def _names(self, at: int) -> Node:
+        """The properties that may come next: up to the first that has to."""
+        options: list[Node] = []
+        for i in range(at, len(self._properties)):
+            if i > at and i % _BLOCK == 0:
+                options.append(self._rule(self._names, i))
+                break
+            options.append(self._option(i))
+            if self._properties[i][2]:
+                break
+        return choice(*options)
+
+    def _option(self, at: int) -> Node:
+        """The property ``at`` with those behind it that have to be there, and what follows them."""
+        if at not in self._options:
+            name, value, _ = self._properties[at]
+            parts, after = [self._layout.key(name), value.node()], at + 1
+            for name, value, required in islice(self._properties, after, None):
+                if not required:
+                    break
+                parts += [self._layout.comma, self._layout.key(name), value.node()]
+                after += 1
+            self._options[at] = sequence(*parts, self._rest(after))
+        return self._options[at]
+
+    def _closing(self) -> Node:
+        return sequence(self._layout.closing, literal("}"))
+
+
+def find_impossible(shapes: list[Shape]) -> None:
+    """Find the shapes that have no instances, by a least fixpoint.
+
+    Args:
+        shapes: all there are; those that stand inside others rather before them.
+    """
+    possible: set[Shape] = set()
+    waiting, before = shapes, -1
+    while len(possible) != before:
+        before = len(possible)
+        for shape in waiting:
+            if shape.is_possible(possible):
+                possible.add(shape)
+        waiting = [shape for shape in waiting if shape not in possible]
+    for shape in waiting:
+        shape.is_impossible = True
