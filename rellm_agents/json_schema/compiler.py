@@ -16,7 +16,6 @@ rellm_agents.errors.UnsupportedSchema: #/minLength: the keyword "minLength" is n
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import Any
 
@@ -27,11 +26,11 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, SchemaResource
 
 from rellm_agents.errors import InvalidSchema, UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.inputs import SchemaLike, schema_of
+from rellm_agents.json_schema.inputs import Schema, SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.json_text import INTEGER, NUMBER, STRING, Layout, Whitespace
 from rellm_agents.json_schema.keywords import ANNOTATIONS, COMPILED
-from rellm_agents.json_schema.metaschema import Schema, below, check_schema
-from rellm_agents.json_schema.shapes import Array, Never, Object, Ready, Reference, Shape, Union, Values, find_impossible
+from rellm_agents.json_schema.metaschema import below, check_schema
+from rellm_agents.json_schema.shapes import Array, Never, Object, Ready, Reference, RuleKey, Shape, Union, Values, find_impossible
 from rellm_agents.patterns import Pattern, choice, literal
 
 MAX_DEPTH = 64  # schemas inside schemas
@@ -65,12 +64,12 @@ class _Compiler:
         self.schema = schema
         self.layout = Layout.of(whitespace)
         self.narrowed: list[str] = []
-        self._key = (json.dumps(schema, ensure_ascii=False), whitespace)  # equal schemas have equal rules
+        self._text, self._whitespace = text_of(schema), whitespace
         self._shapes: list[Shape] = []
         self._references: dict[int, Reference] = {}  # by identity of the schema referred to, which self.schema keeps alive
         self._open: set[int] = set()  # those of them that are being read
         self._may_be_impossible = False
-        self._depth = self._objects = 0
+        self._depth = self._parts = 0
 
     @cached_property
     def _validator(self) -> Any:
@@ -126,6 +125,10 @@ class _Compiler:
             return Union([self._shape(s, below(at, "anyOf", str(i)), resolver) for i, s in enumerate(schema["anyOf"])])
         return self._typed(schema, at, resolver)
 
+    def _new_key(self) -> RuleKey:
+        self._parts += 1  # the same for the same part, whenever an equal schema is read
+        return RuleKey(self._text, self._whitespace, self._parts)
+
     def _alone(self, schema: dict[str, Any], keyword: str, at: str) -> None:
         others = sorted(COMPILED.intersection(schema) - {keyword})
         if others:
@@ -141,7 +144,8 @@ class _Compiler:
             valid = [value for value in values if whole.is_valid(value)]
         if not valid:
             raise UnsatisfiableSchema(at, "none of the values is valid against the rest of the schema")
-        return Values(valid, self.layout)
+        shape = Values(valid, self.layout)
+        return Ready(shape.node()) if any(isinstance(value, dict | list) for value in valid) else shape
 
     def _reference(self, ref: str, at: str, resolver: Any) -> Shape:
         try:
@@ -153,7 +157,7 @@ class _Compiler:
         key = id(found.contents)
         reference = self._references.get(key)
         if reference is None:
-            reference = self._references[key] = Reference((*self._key, "$ref", len(self._references)))
+            reference = self._references[key] = Reference(self._new_key())
             self._open.add(key)
             reference.target = self._shape(found.contents, ref if ref.startswith("#") else at, found.resolver)
             self._open.discard(key)
@@ -191,7 +195,7 @@ class _Compiler:
                     raise UnsupportedSchema(at, 'an array of anything is not supported yet: say what it holds with "items"')
                 if isinstance(schema["items"], list):
                     raise UnsupportedSchema(below(at, "items"), "an item schema for each position is not supported yet")
-                return Array(self._shape(schema["items"], below(at, "items"), resolver), self.layout)
+                return Array(self._shape(schema["items"], below(at, "items"), resolver), self.layout, self._new_key())
             case "object":
                 return self._object(schema, at, resolver)
             case _:
@@ -209,7 +213,6 @@ class _Compiler:
         for name in required:
             if name not in properties:
                 raise UnsupportedSchema(below(at, "required"), f'{name!r} is required but not declared: declare it in "properties"')
-        self._objects = number = self._objects + 1
         owed = set(required)
         shapes = [(name, self._shape(s, below(at, "properties", name), resolver), name in owed) for name, s in properties.items()]
-        return Object(shapes, self.layout, (*self._key, number))
+        return Object(shapes, self.layout, self._new_key())

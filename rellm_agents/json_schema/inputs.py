@@ -16,13 +16,14 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerati
 
 from rellm_agents.errors import InvalidSchema, UnsupportedSchema
 
+Schema = dict[str, Any] | bool
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
 
 
 _TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
 
 
-def schema_of(source: SchemaLike) -> dict[str, Any] | bool:
+def schema_of(source: SchemaLike) -> Schema:
     """The JSON Schema that ``source`` is or describes.
 
     Args:
@@ -33,17 +34,15 @@ def schema_of(source: SchemaLike) -> dict[str, Any] | bool:
         InvalidSchema: the text is not JSON or no schema, or the type has no JSON Schema.
     """
     match source:
-        case bool():
+        case bool() | dict():
             return source
-        case dict():
-            return _data(source)
         case str():
             return _from_text(source)
         case _:
             return _from_type(source)
 
 
-def _from_text(text: str) -> dict[str, Any] | bool:
+def _from_text(text: str) -> Schema:
     try:
         schema = json.loads(text)
     except ValueError as error:
@@ -55,15 +54,28 @@ def _from_text(text: str) -> dict[str, Any] | bool:
     return schema
 
 
-def _data(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, which holds only what JSON can say, and is not nested beyond what may be recursed into."""
+def text_of(schema: Schema) -> str:
+    """A schema as JSON text, which tells it from others.
+
+    Raises:
+        InvalidSchema: it holds what JSON or UTF-8 cannot say, or itself.
+        UnsupportedSchema: it is nested too deep.
+
+    >>> text_of({"const": "é"})
+    '{"const": "é"}'
+    """
     try:
-        json.dumps(schema, allow_nan=False)
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidSchema(
+            "#", f"{error.object[error.start - 20 : error.end]!r} holds a lone surrogate, which UTF-8 cannot write"
+        ) from error
     except (TypeError, ValueError) as error:
-        raise InvalidSchema("#", f"a schema is JSON data, without cycles: {error}") from error
+        raise InvalidSchema("#", f"a schema is JSON data: {error}") from error
     except RecursionError as error:
         raise UnsupportedSchema("#", _TOO_DEEP) from error
-    return schema
+    return text
 
 
 def _from_type(source: Any) -> dict[str, Any]:

@@ -10,13 +10,11 @@ rellm_agents.errors.InvalidSchema: #/properties/n/type: "integr" is not valid un
 
 from __future__ import annotations
 
-from typing import Any
-
 import jsonschema_rs
 
 from rellm_agents.errors import InvalidSchema
+from rellm_agents.json_schema.inputs import Schema
 
-Schema = dict[str, Any] | bool
 _DRAFTS = {
     "http://json-schema.org/draft-04/schema",
     "http://json-schema.org/draft-06/schema",
@@ -49,4 +47,6 @@ def below(pointer: str, *names: str) -> str:
     >>> below("#/properties", "a/b", "type")
     '#/properties/a~1b/type'
     """
-    return "/".join((pointer, *(name.replace("~", "~0").replace("/", "~1") for name in names)))
+    for name in names:
+        pointer = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+    return pointer

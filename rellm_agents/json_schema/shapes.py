@@ -5,7 +5,7 @@ ever made into nodes. Knows nothing of keywords.
 
 >>> from rellm_agents.patterns import Pattern, literal
 >>> digit = Ready(literal("1"))
->>> one = Object([("a", digit, False), ("b", digit, True)], Layout.of("compact"), ("shapes", "doctest"))
+>>> one = Object([("a", digit, False), ("b", digit, True)], Layout.of("compact"), RuleKey("doctest", "compact", 1))
 >>> pattern = Pattern(one.node())
 >>> pattern.fullmatch('{"a":1,"b":1}'), pattern.fullmatch('{"b":1}'), pattern.fullmatch('{"a":1}')
 (True, True, False)
@@ -14,14 +14,43 @@ ever made into nodes. Knows nothing of keywords.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from typing import Any
 
 from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.patterns import NOTHING, Node, choice, literal, rule, sequence
+from rellm_agents.patterns.charset import COMMON_BYTES
+from rellm_agents.patterns.kinds import UNCOMMON
 
+_DEEP = 50  # nodes inside each other, from which on a rule stands for them
 _BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
+
+
+@dataclass(frozen=True)
+class RuleKey:
+    """What tells the rules of one part of a schema from all others in the process; equal for the same part of equal schemas.
+
+    Attributes:
+        schema: the whole schema, as text.
+        whitespace: how it is written.
+        part: a number.
+    """
+
+    schema: str
+    whitespace: str
+    part: int
+
+    def rule(self, name: Hashable, make: Callable[[], Node]) -> Node:
+        """A rule of the part, which has a text."""
+        return rule((self, name), make, doubts=0 if is_common(self.schema) else UNCOMMON)
+
+
+@lru_cache(maxsize=64)
+def is_common(schema: str) -> bool:
+    """Whether all that a schema can make a text hold is written in ``COMMON_BYTES``."""
+    return not schema.encode("utf-8").translate(None, COMMON_BYTES)
 
 
 class Shape:
@@ -91,12 +120,12 @@ class Reference(Shape):
     """What ``target`` says, which is set once it is known.
 
     Args:
-        key: what tells its rule from all others in the process, and is equal for equal references.
+        key: of its rule.
     """
 
     target: Shape
 
-    def __init__(self, key: Hashable) -> None:
+    def __init__(self, key: RuleKey) -> None:
         self._key = key
 
     def is_possible(self, possible: set[Shape]) -> bool:
@@ -104,17 +133,22 @@ class Reference(Shape):
         return self.target in possible
 
     def _node(self) -> Node:
-        return rule(self._key, self.target.node, inhabited=True)
+        return self._key.rule("", self.target.node)
 
 
 class Array(Shape):
-    """A list of any number of instances of ``item``."""
+    """A list of any number of instances of ``item``.
 
-    def __init__(self, item: Shape, layout: Layout) -> None:
-        self._item, self._layout = item, layout
+    Args:
+        key: of its rule, which it has if it is nested deep.
+    """
+
+    def __init__(self, item: Shape, layout: Layout, key: RuleKey) -> None:
+        self._item, self._layout, self._key = item, layout, key
 
     def _node(self) -> Node:
-        return self._layout.list_of(self._item.node())
+        item = self._item.node()
+        return self._layout.list_of(item if item.depth < _DEEP else self._key.rule("", lambda: item))
 
 
 class Object(Shape):
@@ -123,10 +157,10 @@ class Object(Shape):
     Args:
         properties: name, value, and whether it has to be there.
         layout: how it is written.
-        key: what tells its rules from all others in the process, and is equal for equal objects.
+        key: of its rules.
     """
 
-    def __init__(self, properties: Iterable[tuple[str, Shape, bool]], layout: Layout, key: tuple[Hashable, ...]) -> None:
+    def __init__(self, properties: Iterable[tuple[str, Shape, bool]], layout: Layout, key: RuleKey) -> None:
         self._declared, self._layout, self._key = list(properties), layout, key
         self._options: dict[int, Node] = {}
 
@@ -142,7 +176,7 @@ class Object(Shape):
         return [one for one in self._declared if not one[1].is_impossible]
 
     def _rule(self, make: Callable[[int], Node], at: int) -> Node:
-        return rule((*self._key, make.__name__, at), partial(make, at), inhabited=True)
+        return self._key.rule((make.__name__, at), partial(make, at))
 
     def _first(self, at: int) -> Node:
         names = self._names(at)

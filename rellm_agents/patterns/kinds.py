@@ -223,11 +223,11 @@ class Rule(Node):
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node], *, inhabited: bool) -> None:
+    def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int) -> None:
         self.key, self._make_body = key, make
         self._body: Node | None = None
         self._inherit((), nullable=False)
-        self.inside = RULES | UNCOMMON if inhabited else RULES | UNCOMMON | DOUBTFUL
+        self.inside = RULES | doubts
 
     @property
     def body(self) -> Node:

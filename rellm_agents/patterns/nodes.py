@@ -26,7 +26,21 @@ from collections.abc import Callable, Hashable
 
 from rellm_agents.errors import PatternError
 from rellm_agents.patterns.charset import ALL_CHARACTERS, CharSet, Range
-from rellm_agents.patterns.kinds import Characters, Choice, Complement, Intersection, Lexeme, Literal, Node, Repeat, Rule, Sequence, Tail
+from rellm_agents.patterns.kinds import (
+    DOUBTFUL,
+    UNCOMMON,
+    Characters,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Node,
+    Repeat,
+    Rule,
+    Sequence,
+    Tail,
+)
 
 
 def literal(text: str | bytes) -> Node:
@@ -175,13 +189,14 @@ def not_containing(*parts: Node | str) -> Node:
     return difference(TEXT, sequence(TEXT, inner, TEXT))
 
 
-def rule(key: Hashable, make: Callable[[], Node], *, inhabited: bool = False) -> Node:
+def rule(key: Hashable, make: Callable[[], Node], *, doubts: int = UNCOMMON | DOUBTFUL) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
 
     Args:
         key: what tells this rule from all others in the process; put the object that owns the family into it.
         make: the body; may name this rule again, behind at least one character.
-        inhabited: the caller vouches that some text matches the body, so that nobody has to make it to find out.
+        doubts: which of ``UNCOMMON`` and ``DOUBTFUL`` may stand inside; what the caller rules out, nobody has to make the body
+            to find out.
     """
     found = Node._interned.get((Rule, key))
     if found is not None:
@@ -190,7 +205,7 @@ def rule(key: Hashable, make: Callable[[], Node], *, inhabited: bool = False) ->
         found = Node._interned.get((Rule, key))
         if found is None:
             found = Rule.__new__(Rule)
-            found._fill(key, make, inhabited=inhabited)
+            found._fill(key, make, doubts)
             Node._interned[(Rule, key)] = found
     return found
 
