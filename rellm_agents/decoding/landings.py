@@ -19,7 +19,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from rellm_agents.decoding.literal_walks import LiteralWalk, SetWalk
+from rellm_agents.decoding.set_walks import SetWalk
 from rellm_agents.decoding.spots import Spot
 from rellm_agents.decoding.token_costs import IMPOSSIBLE, TokenCosts
 from rellm_agents.decoding.trie import Mask, TokenTrie
@@ -54,23 +54,28 @@ class Landing(Protocol):
 
 
 class LiteralLanding:
-    """Tokens that end in a literal, or with it."""
+    """Tokens that end in a literal, or with it.
 
-    __slots__ = ("ids", "then", "walk")
+    Attributes:
+        ends: for each of the tokens, where in the literal it ends.
+    """
+
+    __slots__ = ("data", "ends", "ids", "then")
     mask: ClassVar[None] = None
 
-    def __init__(self, walk: LiteralWalk, then: Continuation | None) -> None:
-        self.walk, self.then, self.ids = walk, then, walk.ids
+    def __init__(self, cell: LiteralCell, ids: list[int], ends: list[int]) -> None:
+        self.data, self.then = cell.data, cell.then
+        self.ids, self.ends = tuple(ids), tuple(ends)
 
     def most_after(self, costs: TokenCosts) -> int:
         """See :class:`Landing`."""
-        own = costs.of_literal(self.walk.data)
-        return min(max(own[end] for end, _ in self.walk.ends) + costs.of_continuation(self.then), IMPOSSIBLE)
+        own = costs.of_literal(self.data)
+        return min(max(own[end] for end in self.ends) + costs.of_continuation(self.then), IMPOSSIBLE)
 
     def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
         """See :class:`Landing`."""
-        own, rest = costs.of_literal(self.walk.data), costs.of_continuation(self.then)
-        return [id_ for end, ids in self.walk.ends if own[end] + rest < limit for id_ in ids]
+        own, rest = costs.of_literal(self.data), costs.of_continuation(self.then)
+        return [id_ for id_, end in zip(self.ids, self.ends, strict=True) if own[end] + rest < limit]
 
 
 class SetLanding:
@@ -166,11 +171,7 @@ class Landings:
     def _add(self, cell: Cell, spot: Spot, found: list[Landing]) -> None:
         match cell:
             case LiteralCell():
-                literal = self.walks.literal(cell.data, cell.offset, spot)
-                if literal.ids:
-                    found.append(LiteralLanding(literal, cell.then))
-                if literal.exit is not None:
-                    found.extend(self._after(cell.then, literal.exit))
+                self._add_literal(cell, spot, found)
             case SetCell():
                 several = self.walks.of_set(cell.members, cell.low, cell.high, cell.offset, spot)
                 found.append(SetLanding(several, cell))
@@ -185,6 +186,23 @@ class Landings:
                 found.append(CounterLanding(counted, cell, self._trie))
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 found.extend(self._after(cell.then, counted.exits(cell.minimum - cell.done, room)))
+
+    def _add_literal(self, cell: LiteralCell, spot: Spot, found: list[Landing]) -> None:
+        ids: list[int] = []
+        ends: list[int] = []
+        end = cell.offset
+        for byte in cell.data[end : end + self._trie.max_length]:
+            spot = spot.child(byte)
+            end += 1
+            if spot.token_ids:
+                ids += spot.token_ids
+                ends += [end] * len(spot.token_ids)
+            if not spot.goes_on:
+                break
+        if ids:
+            found.append(LiteralLanding(cell, ids, ends))
+        if end == len(cell.data) and spot.goes_on:
+            found.extend(self._after(cell.then, spot))
 
     def _make_after(self, then: Continuation | None, spot: Spot) -> tuple[Landing, ...]:
         """The landings below ``spot`` of what a continuation says."""

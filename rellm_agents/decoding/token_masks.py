@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from rellm_agents.decoding.landings import Landing, Landings
+from rellm_agents.decoding.recent import Recent
 from rellm_agents.decoding.token_costs import IMPOSSIBLE, TokenCosts
 from rellm_agents.decoding.trie import Bits, Mask, packed
 from rellm_agents.decoding.vocabulary import Vocabulary
@@ -55,10 +56,11 @@ class _SharedMasks:
             bits = bits | mask.bits
         if len(ids) > _FEW:
             return Mask(bits | packed(np.array(ids, dtype=np.int32), self.vocabulary.size))
-        octets = bytearray(bits)
+        bits = bits.copy()
+        words = bits.data
         for id_ in ids:
-            octets[id_ >> 3] |= 1 << (id_ & 7)
-        return Mask(np.frombuffer(octets, dtype=np.uint32))
+            words[id_ >> 5] |= 1 << (id_ & 31)
+        return Mask(bits)
 
 
 @lru_cache(maxsize=16)
@@ -88,9 +90,10 @@ class TokenMasks:
         self._shared = _shared(vocabulary)
         self._costs = self._shared.costs
         self._landings = Landings(self._machine, self._shared.walks)
-        self._mask = lru_cache(maxsize=MAX_MASKS)(self._make_mask)
-        self._most_after = lru_cache(maxsize=MAX_MASKS)(self._find_most_after)
-        self._move = lru_cache(maxsize=MAX_MOVES)(self._make_move)
+        self._masks = Recent(MAX_MASKS, self._make_mask)
+        self._most_after = Recent(MAX_MASKS, self._find_most_after)
+        self._moves: dict[int, State] = {}
+        self._size = vocabulary.size
         self._can_finish = vocabulary.spells_every_text or (
             vocabulary.spells_common_bytes and is_finished_by_common_bytes(pattern.node)
         )  # from everywhere, so that no token leads to where the text cannot be finished
@@ -112,12 +115,12 @@ class TokenMasks:
         Raises:
             BudgetTooSmall: even the shortest way to the end takes more than ``tokens_left``.
         """
-        if tokens_left is not None and state is not ENDED and self._most_after(state) >= tokens_left:
+        if tokens_left is not None and state is not ENDED and self._most_after[state] >= tokens_left:
             needed = self.tokens_needed(state)
             if needed > tokens_left:
                 raise BudgetTooSmall(needed, tokens_left)
             return self._within(state, tokens_left - 1).bits
-        return self._mask(state).bits
+        return self._masks[state].bits
 
     def advance(self, state: State, token_id: int) -> State:
         """The state after one more token.
@@ -125,7 +128,16 @@ class TokenMasks:
         Raises:
             TokenRefused: the mask of ``state`` does not allow it.
         """
-        return self._move(state, token_id)
+        if not 0 <= token_id < self._size:
+            raise TokenRefused(f"token {token_id} writes no text")
+        move = state.serial * self._size + token_id  # a number, where a tuple would be one more object to collect
+        after = self._moves.get(move)
+        if after is None:
+            after = self._make_move(state, token_id)
+            if len(self._moves) >= MAX_MOVES:
+                self._moves.clear()
+            self._moves[move] = after
+        return after
 
     def is_accepting(self, state: State) -> bool:
         """Whether the text may end here."""
@@ -159,7 +171,7 @@ class TokenMasks:
             if state.accepting or state is ENDED:
                 return ENDED
             raise TokenRefused(f"token {token_id} ends the text, which may not end here")
-        data = self.vocabulary.token_bytes[token_id] if 0 <= token_id < self.vocabulary.size else None
+        data = self.vocabulary.token_bytes[token_id]
         if not data:
             raise TokenRefused(f"token {token_id} writes no text")
         after = self._machine.run(state, data)
@@ -168,7 +180,7 @@ class TokenMasks:
         return after
 
     def _make_mask(self, state: State) -> Mask:
-        if not self._can_finish and self._most_after(state) >= IMPOSSIBLE:
+        if not self._can_finish and self._most_after[state] >= IMPOSSIBLE:
             return self._within(state, IMPOSSIBLE - 1)
         masks: list[Mask] = []
         ids: list[int] = [*self.vocabulary.end_ids] if state.accepting or state is ENDED else []

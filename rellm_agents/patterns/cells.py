@@ -67,22 +67,29 @@ class _Place:
 class LiteralCell(_Place):
     """Before byte ``offset`` of ``data``; then ``then``."""
 
-    __slots__ = ("data", "offset")
+    __slots__ = ("_at", "data", "offset")
 
-    def __init__(self, data: bytes, offset: int, then: Continuation | None) -> None:
+    def __init__(self, data: bytes, offset: int, then: Continuation | None, at: list[LiteralCell | None] | None = None) -> None:
         super().__init__(then)
         self.data, self.offset = data, offset
+        self._at: list[LiteralCell | None] = [None] * len(data) if at is None else at  # shared by all places in the same literal
+        self._at[offset] = self
+
+    def at(self, offset: int) -> LiteralCell:
+        """The place before another byte of the same literal."""
+        found = self._at[offset]
+        return found if found is not None else LiteralCell(self.data, offset, self.then, self._at)
 
     @property
     def rest(self) -> bytes:
         """What is still to be read."""
         return self.data[self.offset :]
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:  # noqa: ARG002 - as all cells
         """See :class:`Cell`."""
         end = self.offset + len(data) - at
         if end < len(self.data):
-            return (machine.literal_cell(self.data, end, self.then) if self.data.startswith(data[at:], self.offset) else None), []
+            return (self.at(end) if self.data.startswith(data[at:] if at else data, self.offset) else None), []
         return None, [(self.then, len(data) - (end - len(self.data)))] if data.startswith(self.rest, at) else []
 
 
@@ -174,15 +181,17 @@ class State:
     """Where a machine stands.
 
     Attributes:
+        serial: tells it from all other states.
         machine: whose state it is.
         cells: the places it may be in, in the order they were first made.
         accepting: the text may end here.
     """
 
-    __slots__ = ("__weakref__", "accepting", "cells", "machine")
+    __slots__ = ("__weakref__", "accepting", "cells", "machine", "serial")
 
     def __init__(self, machine: Machine | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
         self.machine, self.cells, self.accepting = machine, cells, accepting
+        self.serial = next(_serial)
 
     @property
     def is_final(self) -> bool:

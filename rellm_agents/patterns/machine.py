@@ -167,7 +167,7 @@ class Machine:
             following: list[Continuation | None] = []
             match cast(AnyNode, node):
                 case Literal(data):
-                    cells.add(self.literal_cell(data, 0, then))
+                    cells.add(self.literal_cell(data, then))
                 case Choice() as one:
                     members, others = _options(one)
                     if members is not None:
@@ -218,16 +218,16 @@ class Machine:
         found = self._remembered.get(key)
         return cast(Continuation, found) if found is not None else self._remember(key, Continuation(node, then))
 
-    def literal_cell(self, data: bytes, offset: int, then: Continuation | None) -> LiteralCell:
-        """A place in a literal."""
-        key = (data, offset, then)
+    def literal_cell(self, data: bytes, then: Continuation | None) -> LiteralCell:
+        """The place before a literal; it knows the places inside."""
+        key = (data, then)
         found = self._remembered.get(key)
-        return cast(LiteralCell, found) if found is not None else self._remember(key, LiteralCell(data, offset, then))
+        return cast(LiteralCell, found) if found is not None else self._remember(key, LiteralCell(data, 0, then))
 
     def set_cell(self, members: LiteralSet, low: int, high: int, offset: int, then: Continuation | None) -> SetCell | LiteralCell:
         """A place in a set; in its one literal, if only one is left."""
         if high - low == 1:
-            return self.literal_cell(members.texts[low], offset, self.continuation(members.rests[low], then))
+            return self.literal_cell(members.texts[low], self.continuation(members.rests[low], then)).at(offset)
         key = (members, low, high, offset, then)
         found = self._remembered.get(key)
         return cast(SetCell, found) if found is not None else self._remember(key, SetCell(members, low, high, offset, then))
@@ -255,16 +255,16 @@ class Machine:
         """The state of one cell, where the text may not end."""
         state = cell.alone
         if state is None:
-            state = cell.alone = self._state({cell}, accepting=False)
+            state = cell.alone = State(self, (cell,), accepting=False)
         return state
 
     def _state(self, cells: set[Cell], *, accepting: bool) -> State:
-        if not cells and not accepting:
-            return DEAD_STATE
+        if not accepting and len(cells) < 2:
+            return self._alone(next(iter(cells))) if cells else DEAD_STATE
         if len(cells) > MAX_CELLS:
             raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
-        ordered = tuple(cells) if len(cells) < 2 else tuple(sorted(cells, key=_serial_of))
-        key = (ordered, accepting)
+        ordered = tuple(sorted(cells, key=_serial_of))
+        key = (accepting, *ordered)
         found = self._remembered.get(key)
         return cast(State, found) if found is not None else self._remember(key, State(self, ordered, accepting=accepting))
 

@@ -1,12 +1,13 @@
-"""A literal or a set of literals and a spot of the token trie in; the tokens that spell their beginnings, and where they end, out.
+"""A set of literals and a spot of the token trie in; the tokens that spell their beginnings, and where they end, out.
 
-Bytes are walked, nothing else is known, so the work is shared by all patterns in which the same literals stand.
+Bytes are walked, nothing else is known, so the work is shared by all patterns in which the same set stands.
 
->>> from rellm_agents.decoding.spots import Spots
 >>> from rellm_agents.decoding.trie import TokenTrie
->>> walk = LiteralWalk(b"abc", 0, Spots(TokenTrie([b"a", b"ab", b"abcd", b"b"])).root)
->>> walk.ids, walk.ends, walk.exit.child(ord("d")).token_ids
-((0, 1), ((1, (0,)), (2, (1,))), (2,))
+>>> from rellm_agents.patterns.nodes import choice, literal
+>>> spots = Spots(TokenTrie([b"a", b"ab", b"abc", b"b"]))
+>>> walk = SetWalk(spots, LiteralSet.of(choice(literal("ab"), literal("ad")).options), 0, 2, 0, spots.root)
+>>> walk.ids, walk.ends, [member for member, _ in walk.exits]
+((0, 1), [(0, 2, 1, (0,)), (0, 1, 2, (1,))], [0])
 """
 
 from __future__ import annotations
@@ -18,39 +19,6 @@ from rellm_agents.decoding.trie import Ids, Mask
 from rellm_agents.patterns.literal_set import LiteralSet
 
 _WIDE = 48  # members of a set that are walked all at once
-
-
-class LiteralWalk:
-    """What a literal allows from one of its bytes on.
-
-    Args:
-        data: the literal.
-        offset: how many of its bytes were read before.
-        spot: where the tokens stand.
-
-    Attributes:
-        data: the literal.
-        ids: the tokens.
-        ends: for each place in the literal at which tokens end, its offset and the tokens.
-        exit: where the literal ends with more of a token to come.
-    """
-
-    __slots__ = ("data", "ends", "exit", "ids")
-
-    def __init__(self, data: bytes, offset: int, spot: Spot) -> None:
-        self.data = data
-        ends: list[tuple[int, tuple[int, ...]]] = []
-        for end in range(offset + 1, len(data) + 1):
-            spot = spot.child(data[end - 1])
-            if spot.token_ids:
-                ends.append((end, spot.token_ids))
-            if not spot.goes_on:
-                break
-        else:
-            end += 1  # read to its end
-        self.ends = tuple(ends)
-        self.ids = tuple(id_ for _, ids in ends for id_ in ids)
-        self.exit: Spot | None = spot if end > len(data) else None
 
 
 class SetWalk:
