@@ -25,7 +25,7 @@ MAX_STATES = 2_000
 
 @dataclass(frozen=True)
 class CharacterAutomaton:
-    """An automaton over characters; state 0 is the start, every state can reach the end.
+    """An automaton over characters; state 0 is the start, every state can reach the end. Without states: no text matches.
 
     Attributes:
         moves: for each state, pairs of a set of characters and the next state.
@@ -38,7 +38,7 @@ class CharacterAutomaton:
 
 @lru_cache(maxsize=256)
 def character_automaton(node: Node) -> CharacterAutomaton:
-    """The automaton over characters of a node without rules that matches something.
+    """The automaton over characters of a node without rules.
 
     Raises:
         PatternTooLarge: it has more than ``MAX_STATES`` states.
@@ -69,6 +69,8 @@ def character_automaton(node: Node) -> CharacterAutomaton:
                 to_end[i] = best
                 changed = True
 
+    if 0 not in to_end:
+        return CharacterAutomaton((), ())
     kept = [i for i in range(len(nodes)) if i in to_end]
     renamed = {old: new for new, old in enumerate(kept)}
     return CharacterAutomaton(
