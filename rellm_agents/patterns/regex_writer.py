@@ -90,6 +90,7 @@ class _Writer:
         self.pieces: dict[_Place, tuple[list[_Piece], int]] = {}
         self.uses: Counter[_Place] = Counter()
         self.bodies: list[_Place] = []
+        self.remembered = 0
         self.lengths: dict[_Place, int] = {}
         self.names: dict[_Place, str] = {}
 
@@ -185,8 +186,8 @@ class _Writer:
             end = spelled(following.text) + "\\Z"
             ahead = [piece for opening, node in checks for piece in (opening, self.part(node, _SEQUENCE, following), end + ")")]
             return [*ahead, base]
-        number = len(self.pieces)
-        begin, end = f"s{number}", f"e{number}"
+        self.remembered += 1  # a pair of names of its own: another such part may stand inside
+        begin, end = f"s{self.remembered}", f"e{self.remembered}"
         found: list[_Piece] = [f"(?=(?<{begin}>{ANY}*))", base, f"(?=(?<{end}>{ANY}*))(?<=(?=(?P={begin})\\Z)"]
         for opening, node in checks:
             found += [opening, self.part(node, _SEQUENCE), f"(?P={end})\\Z)"]
