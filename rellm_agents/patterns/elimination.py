@@ -19,8 +19,10 @@ from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.derivative import CHARACTERS, transitions
 from rellm_agents.patterns.kinds import Characters, Choice, Literal, Node, Repeat, Sequence
 from rellm_agents.patterns.nodes import EMPTY, NOTHING, characters, choice, repeat, sequence
+from rellm_agents.patterns.regex_spelling import spelled_set
 
 MAX_STATES = 2_000
+MAX_LENGTH = 2_000_000  # characters, about, of what is written without intersections and complements
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,11 @@ def without_boolean(node: Node) -> Node:
         node: a node without rules; begins and ends between characters.
 
     Raises:
-        PatternTooLarge: its automaton has too many states.
+        PatternTooLarge: its automaton has too many states, or what is made of it is too long.
     """
     automaton = minimised(character_automaton(node))
+    if not automaton.moves:
+        return NOTHING
     start, end = -1, -2
     edges: dict[int, dict[int, Node]] = {start: {0: EMPTY}, end: {}}  # edges[a][b]: the texts that lead from a to b
     for i, out in enumerate(automaton.moves):
@@ -111,7 +115,10 @@ def without_boolean(node: Node) -> Node:
         for source in sources:
             before = sequence(edges[source].pop(gone), around)
             for target, after in out_of.items():
-                edges[source][target] = _either(edges[source].get(target, NOTHING), sequence(before, after))
+                made = _either(edges[source].get(target, NOTHING), sequence(before, after))
+                if _length(made, lengths) > MAX_LENGTH:
+                    raise PatternTooLarge(f"an intersection or complement has more than {MAX_LENGTH} characters when written as a regex")
+                edges[source][target] = made
                 into[target].add(source)
     return edges[start].get(end, NOTHING)
 
@@ -158,7 +165,7 @@ def _length(node: Node, lengths: dict[Node, int]) -> int:
             case Literal(data):
                 lengths[node] = len(data)
             case Characters(charset):
-                lengths[node] = 2 + 2 * min(len(charset.ranges), len((~charset).ranges))
+                lengths[node] = len(spelled_set(charset, braces=True))
             case Sequence(parts) | Choice(parts):
                 lengths[node] = 3 + sum(_length(part, lengths) for part in parts)
             case Repeat(inner):

@@ -50,12 +50,6 @@ def write_rust_regex(node: Node) -> str:
     """
     refuse_parts_of_characters(node)
     plain = _Expansion().of(node)
-    length = _Lengths().of(plain)
-    if length > MAX_LENGTH:
-        raise PatternTooLarge(
-            f"the Rust regex of this pattern has about {length} characters, {MAX_LENGTH} at most: "
-            "it has neither lookahead nor named parts to say it shorter, as Pattern.regex has"
-        )
     return _text(plain, _ALTERNATION)
 
 
@@ -64,11 +58,19 @@ class _Expansion:
 
     def __init__(self) -> None:
         self.known: dict[Node, Node] = {}
+        self.lengths = _Lengths()
         self.open: set[Rule] = set()
 
     def of(self, node: Node) -> Node:
         if node not in self.known:
-            self.known[node] = self.made(node) if byte_length(node) is not None else NOTHING
+            made = self.made(node) if byte_length(node) is not None else NOTHING
+            length = self.lengths.of(made)
+            if length > MAX_LENGTH:
+                raise PatternTooLarge(
+                    f"the Rust regex of this pattern has {length} characters or more, {MAX_LENGTH} at most: "
+                    "it has neither lookahead nor named parts to say it shorter, as Pattern.regex has"
+                )
+            self.known[node] = made
         return self.known[node]
 
     def made(self, node: Node) -> Node:
