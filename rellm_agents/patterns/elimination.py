@@ -152,11 +152,11 @@ def _merged_moves(out: tuple[tuple[CharSet, int], ...], block_of: list[int]) -> 
 
 
 def _weight(state: int, edges: dict[int, dict[int, Node]], into: dict[int, set[int]], lengths: dict[Node, int]) -> int:
-    """How much longer the texts get without ``state`` (Delgado and Morais, "Approximation to the smallest regular expression", 2004)."""
+    """How much is written anew without ``state`` (after Delgado and Morais, "Approximation to the smallest regular expression", 2004)."""
     out = [_length(node, lengths) for j, node in edges[state].items() if j != state]
     come = [_length(edges[i][state], lengths) for i in into[state] if i != state]
     loop = _length(edges[state][state], lengths) if state in edges[state] else 0
-    return sum(come) * (len(out) - 1) + sum(out) * (len(come) - 1) + loop * (len(come) * len(out) - 1)
+    return sum(come) * len(out) + sum(out) * len(come) + loop * len(come) * len(out)
 
 
 def _length(node: Node, lengths: dict[Node, int]) -> int:

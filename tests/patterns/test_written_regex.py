@@ -32,7 +32,7 @@ from rellm_agents.patterns import (
 
 MAX_READ = 20_000  # characters; longer texts take the regex module too long
 PER_PART = 30  # characters of regex text for a node, a byte of a literal, or a range of characters
-PATTERNS = 1_000  # 40,000 by hand
+PATTERNS = 1_000
 
 # Ends that only the whole text tells: what follows could take a part, or be taken.
 STRADDLED: Blueprint = ("sequence", ("not containing", ("literal", "ab")), ("repeat", ("characters", "ab"), 0, None))
