@@ -3,6 +3,7 @@
     RELLMError
     |-- PatternError (ValueError)       a pattern cannot be made
     |   |-- RegexSyntaxError            regex text outside the dialect: the place, with a caret
+    |   |-- UnsupportedRegex            a pattern that a dialect of regex text cannot say: what, and which can
     |   |-- EmptyPattern                a pattern that no text matches
     |   `-- PatternTooLarge             a named bound was passed: both numbers
     |-- SchemaError (ValueError)        a JSON Schema cannot be compiled: its JSON pointer
@@ -52,6 +53,10 @@ class RegexSyntaxError(PatternError):
     def __init__(self, text: str, position: int, reason: str) -> None:
         self.text, self.position, self.reason = text, position, reason
         super().__init__(f"{reason}, at position {position}:\n{_caret(text, position)}")
+
+
+class UnsupportedRegex(PatternError):
+    """A pattern that a dialect of regex text cannot say."""
 
 
 class EmptyPattern(PatternError):

@@ -12,7 +12,10 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     char_classes    what a character class holds
     regex_reader    regex text -> node
     elimination     a node without intersections and complements
+    part_characters what no regex text can say
+    regex_spelling  how regex text spells characters, sets and counts
     regex_writer    node -> regex text
+    rust_regex      node -> regex text without lookaround and recursion
     sampler         random and shortest texts
     fingerprint     a digest of a node
     pattern         the value users hold

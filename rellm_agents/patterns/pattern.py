@@ -12,17 +12,21 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import regex
 
-from rellm_agents.errors import EmptyPattern, RegexSyntaxError
+from rellm_agents.errors import EmptyPattern, RegexSyntaxError, UnsupportedRegex
 from rellm_agents.patterns.fingerprint import fingerprint
 from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.machine import Machine
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.regex_reader import read_regex
 from rellm_agents.patterns.regex_writer import write_regex
+from rellm_agents.patterns.rust_regex import write_rust_regex
 from rellm_agents.patterns.sampler import sample_text, shortest_text
+
+Dialect = Literal["regex", "rust"]
 
 _FLAGS = {regex.IGNORECASE: "i", regex.DOTALL: "s"}
 _HARMLESS = regex.UNICODE | regex.VERSION0 | regex.DEBUG
@@ -49,15 +53,38 @@ class Pattern:
 
     @cached_property
     def regex(self) -> str:
-        """Regex text in the ``regex`` module's dialect; ``regex.fullmatch`` accepts the same texts.
+        """Regex text in the ``regex`` module's dialect, linear in the pattern; ``regex.fullmatch`` accepts the same texts.
+
+        With ``partial=True``, texts that go on: where the text holds no lookaround, which the module reads past the end.
 
         Raises:
-            PatternTooLarge: an intersection or complement is too large to be written out.
+            PatternError: complements meet inside a character: see :mod:`rellm_agents.patterns.part_characters`.
 
         >>> compile_regex("a(?:b|c)?").regex
         'a(?:b|c)?'
         """
         return write_regex(self.node)
+
+    def regex_for(self, dialect: Dialect) -> str:
+        """Regex text for another engine, which has to match whole texts with it.
+
+        Args:
+            dialect: ``"regex"`` as :attr:`regex`; ``"rust"``: without lookaround and recursion, as Rust's ``regex`` and
+                the servers built on it take it.
+
+        Raises:
+            UnsupportedRegex: the dialect cannot say it: recursion, in Rust.
+            PatternTooLarge: without lookaround, the text would be too long.
+
+        >>> compile_regex("(?i)[ab]|c").regex_for("rust")
+        '[ABab]|[Cc]'
+        """
+        match dialect:
+            case "regex":
+                return self.regex
+            case "rust":
+                return write_rust_regex(self.node)
+        raise UnsupportedRegex(f"no dialect of regex text is called {dialect!r}: there are 'regex' and 'rust'")
 
     @cached_property
     def fingerprint(self) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 from typing import cast
 
+from rellm_agents.errors import PatternError
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.elimination import character_automaton
 from rellm_agents.patterns.kinds import (
@@ -32,7 +33,7 @@ from rellm_agents.patterns.kinds import (
     Sequence,
     Tail,
 )
-from rellm_agents.patterns.measure import byte_length, shortest_bytes
+from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
@@ -41,7 +42,13 @@ _ASCII = 0.8  # chance of a printable ASCII character where the set holds one
 
 
 def sample_text(node: Node, chance: random.Random) -> str:
-    """A random text of ``node``, which must match something."""
+    """A random text of ``node``, which must match something.
+
+    Raises:
+        PatternError: complements meet inside a character, and no text of characters is left beside them.
+    """
+    if character_length(node) is None:
+        raise PatternError("no text of characters to be sampled: complements meet inside a character; meet each with TEXT")
     out: list[str] = []
     _Sampler(chance, out).add(node, 0)
     return "".join(out)
@@ -75,6 +82,24 @@ def _length(node: Node) -> float:
     return float("inf") if length is None else length
 
 
+def _characters_of_terminal(node: Node) -> int | None:
+    """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
+    match node:
+        case Intersection() | Complement():
+            to_end = character_automaton(node).to_end
+            return to_end[0] if to_end else None
+        case Lexeme(inner):
+            return character_length(inner)
+        case Repeat(inner, minimum, _) if node.has_boolean:
+            return character_length(inner) if minimum else 0
+        case _:
+            return byte_length(node)
+
+
+character_length = Measure(_characters_of_terminal)
+"""How long a shortest text is, about; ``None`` if no text of characters matches."""
+
+
 class _Sampler:
     def __init__(self, chance: random.Random, out: list[str]) -> None:
         self.chance, self.out = chance, out
@@ -92,10 +117,10 @@ class _Sampler:
                 for part in parts:
                     self.add(part, depth)
             case Choice(options):
-                alive = [o for o in options if byte_length(o) is not None]
-                self.add(_cheapest(options) if self.is_long(depth) else self.chance.choice(alive), depth)
+                alive = tuple(o for o in options if character_length(o) is not None)
+                self.add(_cheapest(alive) if self.is_long(depth) else self.chance.choice(alive), depth)
             case Repeat(inner, minimum, maximum):
-                times = 0 if byte_length(inner) is None else self.times(minimum, maximum)
+                times = 0 if character_length(inner) is None else self.times(minimum, maximum)
                 for i in range(times):
                     if i < minimum or not self.is_long(depth):
                         self.add(inner, depth)

@@ -38,6 +38,7 @@ from rellm_agents.patterns import (
 
 Blueprint = tuple[Any, ...]
 
+WIDE = "".join(map(chr, range(ord("a"), ord("a") + 120, 2))) + "€"  # in 61 ranges
 LETTERS = "ab(€"  # what blueprints speak of, one of them three bytes long
 STRANGERS = "[)]\n\u20ad\u00e9\U0001f600"  # what they say nothing of; U+20AD begins like the euro sign
 
@@ -65,6 +66,8 @@ def build(blueprint: Blueprint) -> Node:
             return intersection(*map(build, parts))
         case ("other text than", inner):
             return intersection(TEXT, complement(build(inner)))
+        case ("other bytes than", inner):  # drawn nowhere: two of them may split a character, which no text tells
+            return complement(build(inner))
         case ("difference", whole, minus):
             return difference(build(whole), build(minus))
         case ("not containing", inner):
@@ -121,7 +124,7 @@ def means(blueprint: Blueprint, text: str) -> bool:
                 return found
             case ("intersection", *parts):
                 return rest.intersection(*(ends(one, at) for one in parts))
-            case ("other text than", inner):
+            case ("other text than" | "other bytes than", inner):
                 return rest - ends(inner, at)
             case ("difference", whole, minus):
                 return ends(whole, at) - ends(minus, at)
@@ -168,7 +171,12 @@ def _leaves() -> st.SearchStrategy[Blueprint]:
     return st.one_of(
         st.text(LETTERS, min_size=1, max_size=3).map(lambda text: ("literal", text)),
         st.text(LETTERS, min_size=1, max_size=3).map(lambda text: ("characters", "".join(sorted(set(text))))),
-        st.sampled_from([("empty",), ("nothing",), ("text",), ("literal", "a"), ("characters", "a€"), ("characters", "€\u20ad")]),
+        st.lists(st.text(LETTERS, max_size=3), min_size=8, max_size=10, unique=True).map(
+            lambda ends: ("choice", *(("literal", "ab" + end) for end in ends))  # enough to be looked up, with a common beginning
+        ),
+        st.sampled_from(
+            [("empty",), ("characters", WIDE), ("nothing",), ("text",), ("literal", "a"), ("characters", "a€"), ("characters", "€\u20ad")]
+        ),
     )
 
 
@@ -183,7 +191,9 @@ def _joined(inner: st.SearchStrategy[Blueprint]) -> st.SearchStrategy[Blueprint]
 
 
 def _counted(inner: st.SearchStrategy[Blueprint]) -> st.SearchStrategy[Blueprint]:
-    bounds = st.sampled_from([(0, None), (1, None), (2, None), (3, None), (0, 1), (0, 2), (1, 3), (2, 2), (0, 0), (1, 1)])
+    bounds = st.sampled_from(
+        [(0, None), (1, None), (2, None), (3, None), (0, 1), (0, 2), (1, 3), (2, 2), (0, 0), (1, 1), (0, 17), (16, 18)]
+    )
     return st.tuples(inner, bounds).map(lambda drawn: ("repeat", drawn[0], *drawn[1]))
 
 
