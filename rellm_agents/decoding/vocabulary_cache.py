@@ -69,7 +69,7 @@ def fingerprint(tokenizer: PreTrainedTokenizerBase, **further: object) -> str:
     digest = hashlib.sha256(json.dumps(told).encode())
     for text in _texts(backend):
         digest.update(text.encode())
-        digest.update(b"\n\n")
+        digest.update(b" ")
     return digest.hexdigest()[:40]
 
 
