@@ -1,7 +1,7 @@
 """A transformers tokenizer in, the bytes of each of its tokens out, with a trie over them.
 
 The bytes of a token are what it adds to a text when it follows other text. Special tokens and markup have no bytes: no text is written
-with them. How tokens are read is in ``token_reader``, how they are kept on disk in ``vocabulary_cache``. Knows nothing of patterns or
+with them. How tokens are read is in ``token_reader``, how they are kept on disk in ``array_files``. Knows nothing of patterns or
 of torch.
 
 >>> vocabulary = Vocabulary([b"a", b"ab", b"b", None], end_ids=[3])
@@ -15,14 +15,17 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
+from rellm_agents.decoding.array_files import read_arrays, write_arrays
+from rellm_agents.decoding.fingerprint import fingerprint
 from rellm_agents.decoding.token_reader import fast_backend, read_tokens
 from rellm_agents.decoding.trie import TokenTrie
-from rellm_agents.decoding.vocabulary_cache import cache_folder, fingerprint, read_arrays, write_arrays
 from rellm_agents.errors import VocabularyError
 from rellm_agents.patterns.charset import COMMON_BYTES
 
@@ -91,7 +94,8 @@ class Vocabulary:
         ends = sorted({end_ids} if isinstance(end_ids, int) else {*end_ids})
         if cache_dir is False or len(tokenizer) < MIN_KEPT:
             return cls(_resized(read_tokens(tokenizer), size), end_ids=ends)
-        path = cache_folder(cache_dir) / f"{fingerprint(tokenizer, end_ids=ends, size=size)}.arrays"
+        user_dir = platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir
+        path = Path(user_dir) / "vocabularies" / f"{fingerprint(tokenizer, end_ids=ends, size=size)}.arrays"
         arrays = read_arrays(path)
         if arrays is not None:
             return cls._from_arrays(arrays, ends)

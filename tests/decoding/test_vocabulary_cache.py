@@ -17,23 +17,27 @@ from toys import END, byte_fallback_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from rellm_agents import compile_regex
-from rellm_agents.decoding import TokenMasks, Vocabulary, vocabulary, vocabulary_cache
-from rellm_agents.decoding.vocabulary_cache import fingerprint, read_arrays, write_arrays
+from rellm_agents.decoding import TokenMasks, Vocabulary, array_files, vocabulary
+from rellm_agents.decoding.array_files import read_arrays, write_arrays
+from rellm_agents.decoding.fingerprint import fingerprint
 
 SIZE = 5_000
 LETTERS = "abcdefghij"
 WORDS = ["?", *("".join(LETTERS[int(digit)] for digit in f"{i:04}") for i in range(SIZE))]
 
 WRITER = """
+import importlib.util
 import sys
 from pathlib import Path
 import numpy as np
-from rellm_agents.decoding.vocabulary_cache import read_arrays, write_arrays
 
+spec = importlib.util.spec_from_file_location("array_files", sys.argv[3])  # alone, since torch takes seconds to be imported
+files = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(files)
 path, mine = Path(sys.argv[1]), int(sys.argv[2])
-for _ in range(100):
-    write_arrays(path, {"a": np.full(5_000 * mine, mine, dtype=np.int32), "b": np.array([mine])})
-    found = read_arrays(path)
+for _ in range(300):
+    files.write_arrays(path, {"a": np.full(5_000 * mine, mine, dtype=np.int32), "b": np.array([mine])})
+    found = files.read_arrays(path)
     assert found is not None and set(found["a"].tolist()) == set(found["b"].tolist())
     assert len(found["a"]) == 5_000 * int(found["b"][0])
 """
@@ -164,7 +168,7 @@ def test_ids_that_are_left_out_change_the_fingerprint():
 
 
 def test_a_folder_that_cannot_be_used_is_no_error(tokenizer, built, tmp_path, monkeypatch, caplog):
-    caplog.set_level(logging.DEBUG, "rellm_agents.decoding.vocabulary_cache")
+    caplog.set_level(logging.DEBUG, "rellm_agents.decoding.array_files")
     (tmp_path / "file").write_text("a file, no folder")
     assert_same(Vocabulary.from_tokenizer(tokenizer, cache_dir=tmp_path / "file"), built)
 
@@ -189,16 +193,15 @@ def test_a_read_only_folder_is_no_error(tokenizer, built, tmp_path):
 
 def test_writers_at_the_same_time_leave_a_whole_file_always(tmp_path):
     path = tmp_path / "a.arrays"
-    root = str(Path(vocabulary_cache.__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root}
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(mine)], env=environment) for mine in (1, 2)]
+    command = [sys.executable, "-c", WRITER, str(path)]
+    writers = [subprocess.Popen([*command, str(mine), array_files.__file__]) for mine in (1, 2)]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     assert read_arrays(path) is not None
     assert files_of(tmp_path) == [path]
 
 
 def test_what_killed_writers_left_is_swept_when_it_is_old(tokenizer, tmp_path):
-    folder = vocabulary_cache.cache_folder(tmp_path)
+    folder = tmp_path / "vocabularies"
     folder.mkdir(parents=True)
     old, new, other = folder / "writing-old", folder / "writing-new", folder / "another"
     for path in (old, new, other):
@@ -210,7 +213,7 @@ def test_what_killed_writers_left_is_swept_when_it_is_old(tokenizer, tmp_path):
 
 
 def test_it_is_kept_in_the_users_cache_by_default_unless_small_or_unwanted(tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(vocabulary_cache.platformdirs, "user_cache_dir", lambda name, **_: str(tmp_path / name))
+    monkeypatch.setattr(vocabulary.platformdirs, "user_cache_dir", lambda name, **_: str(tmp_path / name))
     Vocabulary.from_tokenizer(tokenizer, cache_dir=False)
     Vocabulary.from_tokenizer(byte_fallback_tokenizer())
     assert not files_of(tmp_path)
