@@ -15,12 +15,12 @@ rellm_agents.errors.VocabularyError: the decoder of this tokenizer has the stage
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from tokenizers import Tokenizer, decoders
 
 from rellm_agents.errors import VocabularyError
@@ -165,8 +165,8 @@ def _by_alphabet(written: dict[int, str]) -> dict[int, bytes]:
     found = {}
     for id_, text in written.items():
         try:
-            found[id_] = bytes([_ALPHABET[c] for c in text])
-        except KeyError:
+            found[id_] = text.translate(_ALPHABET).encode("latin-1")
+        except UnicodeEncodeError:
             found[id_] = text.encode("utf-8")
     return found
 
@@ -201,7 +201,7 @@ def _verify(tokenizer: PreTrainedTokenizerBase, anchor: int, read: dict[int, byt
     parts: list[int] = []
     for id_, data in read.items():
         (whole if _is_utf8(data) else parts).append(id_)
-    random.Random(0).shuffle(whole)
+    whole = np.random.default_rng(0).permutation(np.array(whole, dtype=np.int64)).tolist()
     single = {data[0]: id_ for id_, data in read.items() if len(data) == 1}
     rows = (whole[i : i + _ROW] for i in range(0, len(whole), _ROW))
     for row in chain(rows, ([id_] for id_ in parts), _made_whole(parts, read, single)):
@@ -245,11 +245,14 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _byte_alphabet() -> dict[str, int]:
-    """The printable stand-ins of bytes that byte-level BPE vocabularies are written in (Radford et al., GPT-2, 2019)."""
+def _byte_alphabet() -> dict[int, int]:
+    """The printable stand-ins of bytes that byte-level BPE vocabularies are written in (Radford et al., GPT-2, 2019).
+
+    From the stand-in's code point to the byte; code points under 256 that stand for nothing are sent where no byte is.
+    """
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [b for b in range(256) if b not in printable]
-    return {**{chr(b): b for b in printable}, **{chr(256 + i): b for i, b in enumerate(others)}}
+    return dict.fromkeys(others, 0xFFFF) | {256 + i: b for i, b in enumerate(others)}
 
 
 _ALPHABET = _byte_alphabet()

@@ -35,11 +35,12 @@ def build_trie(token_bytes: Sequence[bytes | None]) -> dict[str, NDArray[Any]]:
     Args:
         token_bytes: the bytes of each id; ``None`` and ``b""``: not in the trie.
     """
-    spelled = sorted((data, id_) for id_, data in enumerate(token_bytes) if data)
-    ids = np.array([id_ for _, id_ in spelled], dtype=np.int32)
-    lengths = np.array([len(data) for data, _ in spelled], dtype=np.int64)
+    order = sorted([id_ for id_, data in enumerate(token_bytes) if data], key=token_bytes.__getitem__)  # type: ignore[arg-type]  # no None
+    spelled = [token_bytes[id_] or b"" for id_ in order]
+    ids = np.array(order, dtype=np.int32)
+    lengths = np.array([*map(len, spelled)], dtype=np.int64)
     starts = np.cumsum(lengths) - lengths
-    flat = np.frombuffer(b"".join([data for data, _ in spelled]), dtype=np.uint8)
+    flat = np.frombuffer(b"".join(spelled), dtype=np.uint8)
     node_of = np.zeros(len(spelled), dtype=np.int32)  # of each row's prefix so far
     parents, bytes_ = [np.zeros(1, dtype=np.int32)], [np.zeros(1, dtype=np.uint8)]
     level_ends = [1]
