@@ -2,8 +2,12 @@
 
 Knows patterns; torch and transformers live here and nowhere else. In reading order:
 
-    trie               tokens as a trie in flat arrays
-    vocabulary         a tokenizer's tokens as bytes
+    trie_build         tokens as a trie in flat arrays
+    trie               walks over it
+    token_reader       a tokenizer's tokens as bytes, verified
+    fingerprint        what they depend on, as a digest
+    array_files        arrays kept on disk
+    vocabulary         all of it
     token_costs        how many tokens suffice to finish
     token_masks        which tokens may come next
     logits             masks applied, tokens chosen

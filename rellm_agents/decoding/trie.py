@@ -1,7 +1,6 @@
 """The bytes of tokens in, a trie in flat arrays out, walked by many tokens at once.
 
-Nodes are numbered breadth first, so the children of a node are neighbours and ``parent * 256 + byte`` ascends.
-Knows nothing of patterns but automata's tables.
+How its nodes are numbered is told in ``trie_build``. Knows nothing of patterns but automata's tables.
 
 >>> trie = TokenTrie([b"a", b"ab", b"b", None])
 >>> trie.tokens_at(trie.child(trie.root, ord("a"))).tolist()
@@ -18,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rellm_agents.decoding.trie_build import TrieArrays, build_trie
 from rellm_agents.patterns.automaton import DEAD, Automaton
 
 Ids = NDArray[np.int32]  # token ids, nodes of the trie or states of an automaton
@@ -35,42 +35,54 @@ class TokenTrie:
     """
 
     def __init__(self, token_bytes: Sequence[bytes | None]) -> None:
-        self.vocabulary_size = len(token_bytes)
-        spelled = sorted((data, id_) for id_, data in enumerate(token_bytes) if data)
-        ids = np.array([id_ for _, id_ in spelled], dtype=np.int32)
-        lengths = np.array([len(data) for data, _ in spelled], dtype=np.int32)
-        self.max_length = int(lengths.max(initial=0))
-        node_of = np.zeros(len(spelled), dtype=np.int32)  # of each row's prefix so far
-        starts = np.concatenate(([0], np.cumsum(lengths)[:-1])).astype(np.int64) if spelled else np.zeros(0, dtype=np.int64)
-        flat = np.frombuffer(b"".join(data for data, _ in spelled), dtype=np.uint8)
-        parents, bytes_ = [np.zeros(1, dtype=np.int32)], [np.zeros(1, dtype=np.uint8)]
-        count = 1
-        for depth in range(self.max_length):
-            rows = np.flatnonzero(lengths > depth)
-            parent, byte = node_of[rows], flat[starts[rows] + depth]
-            new = np.ones(len(rows), dtype=bool)
-            new[1:] = (parent[1:] != parent[:-1]) | (byte[1:] != byte[:-1])
-            node_of[rows] = count - 1 + np.cumsum(new)
-            parents.append(parent[new])
-            bytes_.append(byte[new])
-            count += int(new.sum())
-        self.parent: Ids = np.concatenate(parents)
-        self.byte: NDArray[np.uint8] = np.concatenate(bytes_)
-        self.size = count
-        ends = np.cumsum([len(level) for level in parents]).tolist()
+        self._take(build_trie(token_bytes))
+
+    @classmethod
+    def from_arrays(cls, arrays: TrieArrays) -> TokenTrie:
+        """The trie that gave these :meth:`arrays`; they are kept as they are, and may be read-only."""
+        trie = cls.__new__(cls)
+        trie._take(arrays)
+        return trie
+
+    def arrays(self) -> TrieArrays:
+        """What the trie is made of, to be kept on disk."""
+        return self._arrays
+
+    def _take(self, arrays: TrieArrays) -> None:
+        self._arrays = arrays
+        self.vocabulary_size = int(arrays["vocabulary_size"][0])
+        self.parent: Ids = arrays["parent"]
+        self.byte: NDArray[np.uint8] = arrays["byte"]
+        self.size = len(self.parent)
+        ends = arrays["level_ends"].tolist()
+        self.max_length = len(ends) - 1
         self._levels: list[tuple[int, int]] = list(pairwise(ends))  # first node and end of each level below the root
-        self._parent_index, self._byte_index = self.parent.astype(np.intp), self.byte.astype(np.intp)  # as ``take`` wants its indices
-        self._keys: NDArray[np.int64] = self.parent.astype(np.int64) * 256 + self.byte
-        self._keys[0] = -1
-        self.child_count: Ids = np.bincount(self.parent[1:], minlength=count).astype(np.int32)
+        self.child_count: Ids = np.bincount(self.parent[1:], minlength=self.size).astype(np.int32)
         self.first_child: Ids = (1 + np.cumsum(self.child_count) - self.child_count).astype(np.int32)
-        by_node = np.argsort(node_of, kind="stable")
-        self._token_ids: Ids = ids[by_node]
-        self._token_count: Ids = np.bincount(node_of, minlength=count).astype(np.int32)
+        self._token_ids: Ids = arrays["token_ids"]
+        self._token_count: Ids = np.bincount(arrays["token_nodes"], minlength=self.size).astype(np.int32)
         self.is_token: NDArray[np.bool_] = self._token_count > 0
         self._first_token: Ids = (np.cumsum(self._token_count) - self._token_count).astype(np.int32)
-        self._node_of_token = np.zeros(self.vocabulary_size, dtype=np.intp)  # the root, for ids that are not in the trie
-        self._node_of_token[self._token_ids] = np.repeat(np.arange(count), self._token_count)
+
+    @cached_property
+    def _keys(self) -> NDArray[np.int64]:
+        keys: NDArray[np.int64] = self.parent.astype(np.int64) * 256 + self.byte
+        keys[0] = -1
+        return keys
+
+    @cached_property
+    def _parent_index(self) -> NDArray[np.intp]:
+        return self.parent.astype(np.intp)  # as ``take`` wants its indices
+
+    @cached_property
+    def _byte_index(self) -> NDArray[np.intp]:
+        return self.byte.astype(np.intp)
+
+    @cached_property
+    def _node_of_token(self) -> NDArray[np.intp]:
+        nodes = np.zeros(self.vocabulary_size, dtype=np.intp)  # the root, for ids that are not in the trie
+        nodes[self._token_ids] = self._arrays["token_nodes"]
+        return nodes
 
     root = 0
 

@@ -1,7 +1,8 @@
 """A transformers tokenizer in, the bytes of each of its tokens out, with a trie over them.
 
-Read are byte-level BPE tokenizers and those with SentencePiece's word mark and byte fallback. Special and added tokens
-have no bytes: no text is written with them. Knows nothing of patterns or of torch.
+The bytes of a token are what it adds to a text when it follows other text. Special tokens and markup have no bytes: no text is written
+with them. How tokens are read is in ``token_reader``, how they are kept on disk in ``array_files``. Knows nothing of patterns or
+of torch.
 
 >>> vocabulary = Vocabulary([b"a", b"ab", b"b", None], end_ids=[3])
 >>> vocabulary.size, vocabulary.token_bytes[1]
@@ -10,11 +11,20 @@ have no bytes: no text is written with them. Knows nothing of patterns or of tor
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from rellm_agents.decoding.array_files import read_arrays, write_arrays
+from rellm_agents.decoding.fingerprint import fingerprint
+from rellm_agents.decoding.token_reader import fast_backend, read_tokens
 from rellm_agents.decoding.trie import TokenTrie
 from rellm_agents.errors import VocabularyError
 from rellm_agents.patterns.charset import COMMON_BYTES
@@ -22,7 +32,9 @@ from rellm_agents.patterns.charset import COMMON_BYTES
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_PROBES = ('{"name": "Zoë", "n": [1, 2.50, null]}\n', " spaces  and\ttabs, 你好 🎉")
+MIN_KEPT: Final = 4_096
+"""Vocabularies of fewer tokens are built each time: that costs a few milliseconds."""
+
 _BYTES_OF_UTF8 = frozenset((*range(0xC0), *range(0xC2, 0xF5)))
 
 
@@ -33,50 +45,78 @@ class Vocabulary:
         token_bytes: the bytes of each id; ``None`` for ids that write no text.
         end_ids: ids that end a text.
 
+    Attributes:
+        token_bytes: as given.
+        size: number of ids.
+        end_ids: ascending.
+        trie: over the bytes of the tokens but those that end a text.
+
     Raises:
         VocabularyError: no end id, or one outside the vocabulary.
     """
 
     def __init__(self, token_bytes: Sequence[bytes | None], *, end_ids: Iterable[int]) -> None:
-        self.token_bytes: tuple[bytes | None, ...] = tuple(token_bytes)
+        self.token_bytes: Sequence[bytes | None] = tuple(token_bytes)
         self.size = len(self.token_bytes)
-        self.end_ids: tuple[int, ...] = tuple(sorted(set(end_ids)))
-        if not self.end_ids:
-            raise VocabularyError("the tokenizer has no end-of-text token: set tokenizer.eos_token, or pass end_ids")
-        for id_ in self.end_ids:
-            if not 0 <= id_ < self.size:
-                raise VocabularyError(f"end-of-text id {id_} is not in the vocabulary of {self.size} entries")
-        self.trie = TokenTrie([None if i in self.end_ids else data or None for i, data in enumerate(self.token_bytes)])
+        self.end_ids = _checked_ends(end_ids, self.size)
+        ends = {*self.end_ids}
+        self.trie = TokenTrie([None if id_ in ends else data or None for id_, data in enumerate(self.token_bytes)])
 
     @classmethod
-    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, *, end_ids: Iterable[int] | None = None) -> Vocabulary:
-        """The vocabulary of a transformers tokenizer.
+    def from_tokenizer(
+        cls,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        end_ids: Iterable[int] | int | None = None,
+        size: int | None = None,
+        cache_dir: str | os.PathLike[str] | Literal[False] | None = None,
+    ) -> Vocabulary:
+        """The vocabulary of a transformers tokenizer, its bytes compared with what the tokenizer itself decodes.
+
+        Read are fast tokenizers whose decoder writes each token by itself: byte-level BPE (also converted from tiktoken), SentencePiece's
+        BPE and Unigram with or without byte fallback, WordPiece, words. A word mark or a WordPiece token without ``##`` is a space and
+        its text, at the start of the constrained text too, since that follows a prompt. Large vocabularies are kept on disk.
 
         Args:
-            tokenizer: a fast tokenizer, byte-level BPE or SentencePiece-like with byte fallback.
-            end_ids: ids that end a text; by default the tokenizer's end-of-text token.
+            tokenizer: a fast tokenizer.
+            end_ids: ids that end a text, as in a generation config; by default the tokenizer's end-of-text token.
+            size: the width of the model's logits: ids beyond the tokenizer are never written, tokens beyond the model's either.
+                By default, up to the tokenizer's highest id.
+            cache_dir: where large vocabularies are kept; default: the user's cache directory of this platform, e.g.
+                ``~/.cache/rellm-agents``; ``False``: nowhere.
 
         Raises:
-            VocabularyError: its kind is not known, or what is read of its tokens does not spell what it encodes.
+            VocabularyError: tokens that cannot be read, with the stage of the decoder or the token; or as above.
         """
-        backend = getattr(tokenizer, "backend_tokenizer", None)
-        if backend is None:
-            raise VocabularyError(f"{type(tokenizer).__name__} is not a fast tokenizer: load it with AutoTokenizer.from_pretrained(...)")
-        read = _reader(json.loads(backend.to_str()).get("decoder"))
-        if read is None:
-            raise VocabularyError(
-                f"the tokens of {type(tokenizer).__name__} cannot be read: read are "
-                "byte-level BPE and SentencePiece-like tokenizers with byte fallback"
-            )
-        entries, added = tokenizer.get_vocab(), tokenizer.added_tokens_decoder
-        token_bytes: list[bytes | None] = [None] * (max(entries.values(), default=-1) + 1)
-        for text, id_ in entries.items():
-            if id_ not in added:
-                token_bytes[id_] = read(text)
+        fast_backend(tokenizer)
         if end_ids is None:
             end_ids = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-        vocabulary = cls(token_bytes, end_ids=end_ids)
-        vocabulary._check_against(tokenizer)
+        ends = sorted({end_ids} if isinstance(end_ids, int) else {*end_ids})
+        if cache_dir is False or len(tokenizer) < MIN_KEPT:
+            return cls(_resized(read_tokens(tokenizer), size), end_ids=ends)
+        user_dir = platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir
+        path = Path(user_dir) / "vocabularies" / f"{fingerprint(tokenizer, end_ids=ends, size=size)}.arrays"
+        arrays = read_arrays(path)
+        if arrays is not None:
+            return cls._from_arrays(arrays, ends)
+        vocabulary = cls(_resized(read_tokens(tokenizer), size), end_ids=ends)
+        arrays = vocabulary._arrays()
+        write_arrays(path, arrays)
+        return cls._from_arrays(arrays, ends)
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        lengths = [len(data or b"") for data in self.token_bytes]
+        flat = b"".join([data or b"" for data in self.token_bytes])
+        ends = np.concatenate(([0], np.cumsum(lengths))).astype(np.uint32)
+        return {"token_bytes": np.frombuffer(flat, dtype=np.uint8), "token_ends": ends, **self.trie.arrays()}
+
+    @classmethod
+    def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], end_ids: Iterable[int]) -> Vocabulary:
+        vocabulary = cls.__new__(cls)
+        vocabulary.token_bytes = TokenBytes(arrays["token_bytes"], arrays["token_ends"])
+        vocabulary.size = len(vocabulary.token_bytes)
+        vocabulary.end_ids = _checked_ends(end_ids, vocabulary.size)
+        vocabulary.trie = TokenTrie.from_arrays(arrays)
         return vocabulary
 
     @cached_property
@@ -92,50 +132,57 @@ class Vocabulary:
     @cached_property
     def spelled_bytes(self) -> frozenset[int]:
         """The bytes that are tokens of their own."""
-        spelled = (data for id_, data in enumerate(self.token_bytes) if data is not None and id_ not in self.end_ids)
-        return frozenset(data[0] for data in spelled if len(data) == 1)
-
-    def _spelling(self, id_: int, tokenizer: PreTrainedTokenizerBase) -> bytes:
-        """As text is encoded, added tokens included: a tokenizer may write runs of spaces with them."""
-        added = tokenizer.added_tokens_decoder.get(id_)
-        return self.token_bytes[id_] or (added.content.encode() if added is not None and not added.special else b"<?>")
-
-    def _check_against(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        for probe in _PROBES:
-            ids: list[int] = tokenizer.encode(probe, add_special_tokens=False)
-            spelled = b"".join(self._spelling(i, tokenizer) for i in ids).decode("utf-8", "replace")
-            if spelled not in (probe, " " + probe):
-                raise VocabularyError(f"the tokens of {type(tokenizer).__name__} are misread: {probe!r} is encoded to {spelled!r}")
+        root = self.trie.root
+        return frozenset(byte for byte in range(256) if (node := self.trie.child(root, byte)) and self.trie.is_token[node])
 
 
-def _reader(decoder: dict[str, Any] | None) -> Any:
-    """How to turn the vocabulary's spelling of a token into bytes, from the tokenizer's own decoder."""
-    kinds = {part["type"] for part in (decoder or {}).get("decoders", [decoder] if decoder else [])}
-    if "ByteLevel" in kinds:
-        return _byte_level
-    if "ByteFallback" in kinds:
-        return _byte_fallback
-    return None
+class TokenBytes(Sequence[bytes | None]):
+    """The bytes of each token, cut from one buffer when they are asked for; ``None`` for those that have none.
+
+    Args:
+        flat: uint8, the bytes of all tokens.
+        ends: uint32[V + 1], where the bytes of each token begin in ``flat``, and behind the last.
+
+    >>> TokenBytes(np.frombuffer(b"abb", dtype=np.uint8), np.array([0, 2, 2, 3], dtype=np.uint32))[:]
+    (b'ab', None, b'b')
+    """
+
+    __slots__ = ("_ends", "_flat", "_size")
+
+    def __init__(self, flat: NDArray[np.uint8], ends: NDArray[np.uint32]) -> None:
+        self._flat, self._ends, self._size = flat.tobytes(), memoryview(ends.data), len(ends) - 1  # a memoryview gives plain ints
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, at: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[bytes | None]: ...
+    def __getitem__(self, at: int | slice) -> bytes | Sequence[bytes | None] | None:
+        if isinstance(at, slice):
+            return tuple(self)[at]
+        if not -self._size <= at < self._size:
+            raise IndexError(f"id {at} is not in the vocabulary of {self._size} entries")
+        at %= self._size
+        return self._flat[self._ends[at] : self._ends[at + 1]] or None
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        ends, flat = self._ends.tolist(), self._flat
+        return (flat[begin:end] or None for begin, end in pairwise(ends))
 
 
-def _byte_alphabet() -> dict[str, int]:
-    """The printable stand-ins of bytes that byte-level BPE vocabularies are written in (Radford et al., GPT-2, 2019)."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [b for b in range(256) if b not in printable]
-    return {**{chr(b): b for b in printable}, **{chr(256 + i): b for i, b in enumerate(others)}}
+def _checked_ends(end_ids: Iterable[int], size: int) -> tuple[int, ...]:
+    ends = tuple(sorted({*end_ids}))
+    if not ends:
+        raise VocabularyError("the tokenizer has no end-of-text token: set tokenizer.eos_token, or pass end_ids")
+    for id_ in ends:
+        if not 0 <= id_ < size:
+            raise VocabularyError(f"end-of-text id {id_} is not in the vocabulary of {size} entries")
+    return ends
 
 
-_ALPHABET = _byte_alphabet()
-
-
-def _byte_level(text: str) -> bytes | None:
-    try:
-        return bytes([_ALPHABET[c] for c in text])
-    except KeyError:
-        return None
-
-
-def _byte_fallback(text: str) -> bytes | None:
-    if len(text) == 6 and text.startswith("<0x") and text.endswith(">"):
-        return bytes([int(text[3:5], 16)])
-    return text.replace("\N{LOWER ONE EIGHTH BLOCK}", " ").encode("utf-8")
+def _resized(token_bytes: list[bytes | None], size: int | None) -> list[bytes | None]:
+    if size is None:
+        return token_bytes
+    return [*token_bytes[:size], *([None] * (size - len(token_bytes)))]
