@@ -54,17 +54,17 @@ def compile_schema(schema: SchemaLike, *, whitespace: Whitespace = "spaced") -> 
     >>> compile_schema({"enum": ["red", 1]}).regex
     '"red"|1'
     """
-    return _Compiler(schema_of(schema), whitespace).pattern()
+    return _Compiler(schema, whitespace).pattern()
 
 
 class _Compiler:
     """One schema on its way to a pattern: every part of it is read and checked, and nothing made yet."""
 
-    def __init__(self, schema: Schema, whitespace: Whitespace) -> None:
-        self.schema = schema
+    def __init__(self, source: SchemaLike, whitespace: Whitespace) -> None:
+        self.schema: Schema = schema_of(source)
         self.layout = Layout.of(whitespace)
         self.narrowed: list[str] = []
-        self._text, self._whitespace = text_of(schema), whitespace
+        self._text, self._whitespace = text_of(self.schema, source), whitespace
         self._shapes: list[Shape] = []
         self._references: dict[int, Reference] = {}  # by identity of the schema referred to, which self.schema keeps alive
         self._open: set[int] = set()  # those of them that are being read

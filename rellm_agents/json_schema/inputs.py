@@ -44,7 +44,7 @@ def schema_of(source: SchemaLike) -> Schema:
 
 def _from_text(text: str) -> Schema:
     try:
-        schema = json.loads(text)
+        schema = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
         raise InvalidSchema("#", f"not JSON text: {error}") from error
     except RecursionError as error:
@@ -54,8 +54,12 @@ def _from_text(text: str) -> Schema:
     return schema
 
 
-def text_of(schema: Schema) -> str:
+def text_of(schema: Schema, source: SchemaLike = None) -> str:
     """A schema as JSON text, which tells it from others.
+
+    Args:
+        schema: plain data.
+        source: where it was read from: if that is text without escapes by number, it will do as it is.
 
     Raises:
         InvalidSchema: it holds what JSON or UTF-8 cannot say, or itself.
@@ -64,6 +68,8 @@ def text_of(schema: Schema) -> str:
     >>> text_of({"const": "é"})
     '{"const": "é"}'
     """
+    if isinstance(source, str) and "\\u" not in source:
+        return source
     try:
         text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
         text.encode("utf-8")
@@ -76,6 +82,10 @@ def text_of(schema: Schema) -> str:
     except RecursionError as error:
         raise UnsupportedSchema("#", _TOO_DEEP) from error
     return text
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _from_type(source: Any) -> dict[str, Any]:

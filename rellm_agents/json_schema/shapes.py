@@ -209,16 +209,10 @@ class Object(Shape):
         return choice(*options)
 
     def _option(self, at: int) -> Node:
-        """The property ``at`` with those behind it that have to be there, and what follows them."""
+        """The property ``at``, and what follows it."""
         if at not in self._options:
             name, value, _ = self._properties[at]
-            parts, after = [self._layout.key(name), value.node()], at + 1
-            for name, value, required in islice(self._properties, after, None):
-                if not required:
-                    break
-                parts += [self._layout.comma, self._layout.key(name), value.node()]
-                after += 1
-            self._options[at] = sequence(*parts, self._rest(after))
+            self._options[at] = sequence(self._layout.key(name), value.node(), self._rest(at + 1))
         return self._options[at]
 
     def _closing(self) -> Node:
