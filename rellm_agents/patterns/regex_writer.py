@@ -3,7 +3,7 @@ r"""A node in, regex text in the ``regex`` module's dialect out: ``regex.fullmat
 Rules become named groups of a ``(?(DEFINE)...)`` block, called as ``(?&name)``. Intersections and complements are
 written out by removing the states of their automaton.
 
->>> from rellm_agents.patterns.regex_reader import read_regex
+>>> from rellm_agents.patterns.regex_text import read_regex
 >>> write_regex(read_regex(r"(\{|[a-c]{2,}?)\n"))
 '(?:\\{|[a-c]{2,})\\n'
 """
