@@ -65,7 +65,7 @@ def without_case(charset: CharSet, *, ascii_only: bool) -> CharSet:
 @lru_cache(maxsize=1)
 def _expanding() -> dict[str, str]:
     """The characters that fold to several, each with these."""
-    return {c: folded for c in _each(members_of(_CASED)) if len(folded := c.casefold()) > 1}
+    return {c: folded for c in _each(members_of(_CASED)) if len(folded := _fold(c)) > 1}
 
 
 def expanding(charset: CharSet) -> list[str]:
@@ -98,7 +98,7 @@ def _folding_to(c: str) -> CharSet:
 
 @lru_cache(maxsize=4_096)
 def _fold(c: str) -> str:
-    return "i" if c == "I" else "i̇" if c == "İ" else c.casefold()
+    return "i" if c in "Ii\u0130\u0131" else c.casefold()  # the module takes the four letters for one, with a dot or without
 
 
 # ECMA-262

@@ -83,10 +83,10 @@ class SetReading(Reading):
         at = self.at
         item, is_one = self._item(begin, first=first)
         if not self.looking_at("-") or self.looking_at("-]"):
-            return self._with_case(item) if is_one else item
+            return item
         if self.looking_at("--"):
             if self.flags.version_1:
-                return self._with_case(item) if is_one else item
+                return item
             self.fail("set operations are of version 1: begin the regex with (?V1), or escape the signs")
         if not is_one:
             self.fail("a range begins with one character: escape the - if it is meant as such", at)
@@ -94,7 +94,7 @@ class SetReading(Reading):
         last, is_one = self._item(begin, first=False)
         if not is_one or last.ranges[0][0] < item.ranges[0][0]:
             self.fail("a range ends with one character, not lower than its first", at)
-        return self._with_case(CharSet([(item.ranges[0][0], last.ranges[0][0])]))
+        return CharSet([(item.ranges[0][0], last.ranges[0][0])])
 
     def _with_case(self, charset: CharSet) -> CharSet:
         return classes.without_case(charset, ascii_only=self.flags.ascii_only) if self.flags.ignore_case else charset
@@ -186,7 +186,7 @@ class SetReading(Reading):
         return self.one(c, begin), True
 
     def _named(self, begin: int) -> CharSet:
-        found = self.match(r"\{([^{}]+)\}")
+        found = self.match(r"\{([ -z]+)\}")
         if found is None:
             self.fail("\\N needs the name of a character in braces", begin)
         try:
