@@ -134,3 +134,14 @@ def test_a_pattern_of_ecma_262_is_searched_for(text: str, yes: list[str], no: li
 def test_what_ecma_262_does_not_have_is_refused(text: str) -> None:
     with pytest.raises(RegexSyntaxError):
         read_regex(text, dialect="ecma")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_full_case_folding_never_accepts_what_the_regex_module_does_not(seed: int) -> None:
+    """Fewer texts are accepted where a folding goes from one part to the next, as in ``(?fi)(?:s)s``, and of i only its two cases."""
+    chance = random.Random(seed)
+    text = "(?fi)" + "".join(chance.choices(["s", "S", "ß", "f", "i", "I", "t", "ﬁ", "[ß]", "s+", "(?:s)", "(s)"], k=3))
+    pattern, theirs = Pattern(read_regex(text)), regex.compile(text)
+    for _ in range(100):
+        one = "".join(chance.choices("sSſßẞfFﬀﬁiI\u0130\u0131tTﬅ", k=chance.randrange(1, 5)))  # noqa: RUF001
+        assert not pattern.fullmatch(one) or theirs.fullmatch(one), (text, one)

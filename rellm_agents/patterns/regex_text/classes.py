@@ -98,7 +98,7 @@ def _folding_to(c: str) -> CharSet:
 
 @lru_cache(maxsize=4_096)
 def _fold(c: str) -> str:
-    return "i" if c in "Ii\u0130\u0131" else c.casefold()  # the module takes the four letters for one, with a dot or without
+    return c.casefold()
 
 
 # ECMA-262

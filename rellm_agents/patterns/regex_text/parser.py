@@ -44,6 +44,7 @@ _NOT_REGULAR = {
     "L": "\\L (a named list) is not supported: write the words as alternatives",
 }
 _BOUNDARIES = {"b": (None, True), "B": (None, False), "m": (False, True), "M": (True, True)}
+_TURKIC = "\u0130\u0131"  # capital with a dot, small without
 _NO_WORD_FLAG = "with the flag w this follows Unicode's default rules for words and lines, which are not read: drop w for this part"
 
 
@@ -190,6 +191,8 @@ class _Parser(SetReading):
         if not self.flags.ignore_case:
             return One(charset)
         if self.flags.full_case and not self.flags.ascii_only:
+            if c in _TURKIC:
+                self.fail("the regex module folds the Turkic i in two ways under full case folding: write (?-f:...) around it", at)
             return c
         return One(classes.cases_of(c, ascii_only=self.flags.ascii_only))
 
