@@ -10,7 +10,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     machine         any node as a state machine over bytes; recursion by continuations
     measure         the cost of a cheapest text
     char_classes    what a character class holds
-    regex_reader    regex text -> node
+    regex_text      regex text -> node
     elimination     a node without intersections and complements
     part_characters what no regex text can say
     regex_spelling  how regex text spells characters, sets and counts
@@ -44,7 +44,7 @@ from rellm_agents.patterns.nodes import (
     sequence,
 )
 from rellm_agents.patterns.pattern import Pattern, compile_regex
-from rellm_agents.patterns.regex_reader import read_regex
+from rellm_agents.patterns.regex_text import read_regex
 
 __all__ = [
     "EMPTY",

@@ -2,7 +2,7 @@ r"""A node in, whether any text begun can be finished with common bytes alone ou
 
 Where it can, a vocabulary that spells those bytes needs no watching: no token leads to where no token fits.
 
->>> from rellm_agents.patterns.regex_reader import read_regex
+>>> from rellm_agents.patterns.regex_text import read_regex
 >>> is_finished_by_common_bytes(read_regex("a[^b]*c")), is_finished_by_common_bytes(read_regex(r"a\x04?"))
 (True, False)
 """

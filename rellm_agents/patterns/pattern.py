@@ -21,7 +21,7 @@ from rellm_agents.patterns.fingerprint import fingerprint
 from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.machine import Machine
 from rellm_agents.patterns.measure import byte_length
-from rellm_agents.patterns.regex_reader import read_regex
+from rellm_agents.patterns.regex_text import read_regex
 from rellm_agents.patterns.regex_writer import write_regex
 from rellm_agents.patterns.rust_regex import write_rust_regex
 from rellm_agents.patterns.sampler import sample_text, shortest_text
@@ -133,7 +133,7 @@ def compile_regex(text: str | regex.Pattern[str]) -> Pattern:
     """The pattern of the texts that a regex matches as a whole.
 
     Args:
-        text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_reader` for what is
+        text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_text` for what is
             read), or a compiled ``regex`` pattern over ``str``.
 
     Raises:

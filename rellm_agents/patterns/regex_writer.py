@@ -12,7 +12,7 @@ whole text at the begin, group ``e`` what is left at the end; what is left tells
 equally long. From the end, a lookbehind goes back to the place where ``s`` is left, and looks ahead up to ``e``.
 
 >>> from rellm_agents.patterns.nodes import literal, not_containing, sequence
->>> from rellm_agents.patterns.regex_reader import read_regex
+>>> from rellm_agents.patterns.regex_text import read_regex
 >>> write_regex(read_regex(r"(\{|[a-c]{2,}?)\n"))
 '(?:\\{|[a-c]{2,})\\n'
 >>> write_regex(sequence(not_containing("stop"), literal(";")))

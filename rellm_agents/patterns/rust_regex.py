@@ -4,7 +4,7 @@ Rules are written where they are used, intersections and complements by removing
 option that matches nothing is left. For servers that take such a text; the whole text has to match it.
 
 >>> from rellm_agents.patterns.nodes import difference, literal
->>> from rellm_agents.patterns.regex_reader import read_regex
+>>> from rellm_agents.patterns.regex_text import read_regex
 >>> write_rust_regex(difference(read_regex("[a-c]"), literal("b")))
 '[ac]'
 """

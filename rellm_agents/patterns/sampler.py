@@ -3,7 +3,7 @@
 Meant for tests and for showing a pattern to people: where texts are kept from containing something, the walk prefers
 the places where they nearly do. Not meant to be uniform.
 
->>> from rellm_agents.patterns.regex_reader import read_regex
+>>> from rellm_agents.patterns.regex_text import read_regex
 >>> shortest_text(read_regex("(ab|c)+d{2}"))
 'cdd'
 >>> import random

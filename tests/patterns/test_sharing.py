@@ -21,7 +21,7 @@ from rellm_agents.patterns import (
     machine,
     not_containing,
     read_regex,
-    regex_reader,
+    regex_text,
     repeat,
     rule,
     sequence,
@@ -45,7 +45,7 @@ def all_at_once(work: Any, *, times: int = THREADS) -> list[Any]:
 
 def forget_everything() -> None:
     """Drop the memos: what is left is held by somebody."""
-    for module in (automata, derivative, elimination, machine, regex_reader):
+    for module in (automata, derivative, elimination, machine, regex_text):
         for member in vars(module).values():
             if hasattr(member, "cache_clear"):
                 member.cache_clear()
