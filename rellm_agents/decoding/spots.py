@@ -64,6 +64,7 @@ class Spots:
         self.trie = trie
         self._made = 0
         self._first_child, self._child_count = trie.first_child.data, trie.child_count.data
+        self._is_token = trie.is_token.data
         self._bytes = trie.byte.tobytes()
         self.of_node = lru_cache(maxsize=MAX_SINGLE)(self._of_node)
         self.nowhere = Spot(self, np.zeros(0, dtype=np.int32), 0, (), goes_on=False)
@@ -109,5 +110,5 @@ class Spots:
             node = self._bytes.find(byte, first, first + self._child_count[nodes])
             if node < 0:
                 return self.nowhere
-        token_ids = tuple(self.trie.tokens_at(node).tolist()) if self.trie.is_token[node] else ()
+        token_ids = self.trie.tokens_at_one(node) if self._is_token[node] else ()
         return Spot(self, node, depth, token_ids, goes_on=self._child_count[node] > 0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, ClassVar, Self
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import COMMON_BYTES, CharSet, Range
@@ -39,22 +39,31 @@ class Node:
     positions: int
     inside: int
 
-    _interned: ClassVar[WeakValueDictionary[tuple[Any, ...], Node]] = WeakValueDictionary()
+    _interned: ClassVar[dict[tuple[Any, ...], _Interned]] = {}
     _lock: ClassVar[threading.RLock] = threading.RLock()
 
     @classmethod
     def _make(cls, *fields: Any) -> Self:
         """The one node of this kind with these fields."""
         key = (cls, *fields)
-        found = Node._interned.get(key)
+        found = Node._known(key)
         if found is None:
             with Node._lock:
-                found = Node._interned.get(key)
-                if found is None:
-                    found = cls.__new__(cls)
-                    found._fill(*fields)
-                    Node._interned[key] = found
+                found = Node._known(key) or cls._intern(key, *fields)
         return found  # type: ignore[return-value]  # the class is part of the key
+
+    @staticmethod
+    def _known(key: tuple[Any, ...]) -> Node | None:
+        reference = Node._interned.get(key)
+        return None if reference is None else reference()
+
+    @classmethod
+    def _intern(cls, key: tuple[Any, ...], *fields: Any) -> Self:
+        made = cls.__new__(cls)
+        made._fill(*fields)
+        reference = Node._interned[key] = _Interned(made, _forget)
+        reference.key = key
+        return made
 
     _fill: Callable[..., None]  # sets the fields; each kind has its own
 
@@ -250,6 +259,19 @@ class Lexeme(Node):
         self.inner = inner
         self._inherit((inner,), nullable=inner.nullable)
         self.inside |= MARKS
+
+
+class _Interned(ref[Node]):
+    """A node, not kept alive. A ``WeakValueDictionary`` does the same at three times the price, for thousands of nodes a schema."""
+
+    __slots__ = ("key",)
+    key: tuple[Any, ...]
+
+
+def _forget(dead: _Interned) -> None:
+    with Node._lock:
+        if Node._interned.get(dead.key) is dead:
+            del Node._interned[dead.key]
 
 
 AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Rule | Lexeme

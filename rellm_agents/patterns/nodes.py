@@ -198,15 +198,10 @@ def rule(key: Hashable, make: Callable[[], Node], *, doubts: int = UNCOMMON | DO
         doubts: which of ``UNCOMMON`` and ``DOUBTFUL`` may stand inside; what the caller rules out, nobody has to make the body
             to find out.
     """
-    found = Node._interned.get((Rule, key))
-    if found is not None:
-        return found
-    with Node._lock:
-        found = Node._interned.get((Rule, key))
-        if found is None:
-            found = Rule.__new__(Rule)
-            found._fill(key, make, doubts)
-            Node._interned[(Rule, key)] = found
+    found = Node._known((Rule, key))
+    if found is None:
+        with Node._lock:
+            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, doubts)
     return found
 
 
