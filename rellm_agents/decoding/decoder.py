@@ -255,10 +255,10 @@ class ConstrainedDecoder:
         if bits is plain:
             return self._allowed(row.masks, row.state)
         row.was_narrowed |= bool((bits != plain).any())
-        return AllowedTokens(bits, self.vocabulary.size)
+        return AllowedTokens.of(bits, self.vocabulary.size)
 
     def _make_allowed(self, masks: TokenMasks, state: State) -> AllowedTokens:
-        return AllowedTokens(masks.bits(state), self.vocabulary.size)
+        return AllowedTokens.of(masks.bits(state), self.vocabulary.size)
 
 
 @dataclass(frozen=True)

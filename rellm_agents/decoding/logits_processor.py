@@ -74,7 +74,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         for row, logits in zip(written, scores, strict=True):
             state = states[row]
             bits = self.masks.bits(ENDED if state is _LOST else state, left)
-            AllowedTokens(bits, self.masks.vocabulary.size).apply_(logits)
+            AllowedTokens.of(bits, self.masks.vocabulary.size).apply_(logits)
         return scores
 
     def _state(self, row: tuple[int, ...]) -> State:

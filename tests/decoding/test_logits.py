@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rellm_agents.decoding.logits import AllowedTokens, choose
+from rellm_agents.decoding.logits import FEW_IDS, AllowedTokens, _Remembered, choose
 from rellm_agents.decoding.trie import packed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -133,3 +133,29 @@ def test_logits_of_minus_infinity_are_not_drawn():
     for ids, possible in ((FEW, {3}), (MANY, {1, 2, 3})):
         drawn = {choose(logits, allowed(ids), temperature=1.0, top_k=60, generator=torch.Generator().manual_seed(s)) for s in range(60)}
         assert drawn == possible
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("count", [0, 1, FEW_IDS, FEW_IDS + 1, 2500, 4999 - FEW_IDS, 5000 - FEW_IDS, 4999, 5000])
+def test_every_plan_denies_infinities_and_keeps_bits(count, dtype):
+    size = 5000
+    ids = np.sort(np.random.default_rng(count).permutation(size)[:count])
+    bits = packed(ids.astype(np.int32), size)
+    bits.flags.writeable = False
+    mask = AllowedTokens.of(bits, size)
+    assert AllowedTokens.of(bits, size) is mask
+    for width in (size, size + 120):
+        before = torch.randn(width, generator=torch.Generator().manual_seed(count)).to(dtype)
+        before[::5], before[1::5], before[2::5] = math.inf, -math.inf, -0.0
+        after, keeps = mask.apply_(before.clone()), torch.zeros(width, dtype=torch.bool)
+        keeps[torch.from_numpy(ids)] = True
+        assert (after[~keeps] == -math.inf).all()
+        assert torch.equal(after[keeps].view(torch.uint8), before[keeps].view(torch.uint8))
+
+
+def test_what_is_remembered_is_bounded_and_the_least_recently_used_goes_first():
+    memo, made = _Remembered(30), []
+    for key in [0, 1, 2, 0, 3, 0, 1]:
+        memo.get(key, lambda key=key: (made.append(key), 10))
+        assert memo.held <= 30
+    assert made == [0, 1, 2, 3, 1]
