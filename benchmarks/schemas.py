@@ -1,0 +1,190 @@
+"""A seed in, a realistic JSON Schema with instances of it out; or a file of such rows read.
+
+The schemas are put together from what schemas of web services have: records of identifiers, names, amounts, dates, choices, lists, optional
+parts, maps, tagged unions and trees. Knows no engines. A schema and a maker of its instances are built side by side, so every instance is
+valid and its properties stand in the schema's order.
+
+>>> row = generated(7)
+>>> row.schema["type"], len(row.instances)
+('object', 2)
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+JsonSchema = dict[str, Any]
+_WORDS = (
+    "account address amount article author balance batch branch budget camera carrier category channel city client code color comment company "
+    "contact country credit currency customer date delivery device discount document driver email engine entry event factor field file filter "
+    "folder format gateway group height history image index input invoice item key label language layer level limit line link list location "
+    "market member message method model module name network node note number object offer option order origin owner package page parent part "
+    "partner path payment period person phone place plan player point policy position price process product profile project province quality "
+    "quantity query queue range rate reason record region report request resource result review role room route rule sample schedule score "
+    "section sensor series server service session shape signal size source stage state status step stock store stream street student subject "
+    "summary supplier table tag target task team template ticket title token topic total track trade trip type unit user value vehicle vendor "
+    "version video view volume warehouse weight window worker zone"
+).split()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A schema and valid instances of it."""
+
+    id: str
+    schema: Any
+    instances: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A schema and a maker of its instances."""
+
+    schema: JsonSchema
+    draw: Callable[[Random], Any]
+
+
+def words(random: Random, count: int) -> list[str]:
+    """Random words, the same one perhaps twice."""
+    return random.choices(_WORDS, k=count)
+
+
+def generated(seed: int, *, instances: int = 2) -> Row:
+    """The schema of a seed: different ones for different seeds, all but surely."""
+    random = Random(seed)
+    shape = (_record, _list_of_records, _tagged, _tree)[seed % 4]
+    kind = shape(random, f"s{seed}")
+    return Row(f"generated {seed}", kind.schema, [kind.draw(random) for _ in range(instances)])
+
+
+def read(path: Path, limit: int | None = None) -> list[Row]:
+    """Rows of a file, one JSON object a line: ``id``, ``schema``, ``tests`` of ``data`` and ``valid``.
+
+    Args:
+        path: a ``.jsonl`` or ``.jsonl.gz`` file.
+        limit: how many rows at most.
+    """
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as lines:
+        rows = [json.loads(line) for _, line in zip(range(limit), lines, strict=False)] if limit else [json.loads(line) for line in lines]
+    return [Row(row["id"], row["schema"], [test["data"] for test in row["tests"] if test["valid"]]) for row in rows]
+
+
+def _text(random: Random) -> _Kind:
+    longest = random.choice([None, 40, 80, 200])
+    limits = {} if longest is None else {"maxLength": longest}
+    return _Kind(
+        {"type": "string", "description": f"The {' '.join(words(random, 3))}."} | limits,
+        lambda r: " ".join(words(r, r.randrange(1, 9))).capitalize()[: longest or 100],
+    )
+
+
+def _amount(random: Random) -> _Kind:
+    most = random.choice([10, 100, 5_000, 1_000_000])
+    if random.random() < 0.4:
+        return _Kind({"type": "number"}, lambda r: round(r.uniform(-most, most), 2))
+    return _Kind({"type": "integer", "minimum": 0, "maximum": most}, lambda r: r.randrange(most + 1))
+
+
+def _one_of(random: Random) -> _Kind:
+    values = sorted({"_".join(words(random, random.randrange(1, 3))) for _ in range(random.randrange(2, 9))})
+    return _Kind({"type": "string", "enum": values}, lambda r: r.choice(values))
+
+
+def _code(random: Random) -> _Kind:
+    letters, digits = random.randrange(2, 5), random.randrange(3, 8)
+    return _Kind(
+        {"type": "string", "pattern": f"^[A-Z]{{{letters}}}-[0-9]{{{digits}}}$"},
+        lambda r: "".join(r.choices("ABCDEFGHKLMNPQRSTUVWXYZ", k=letters)) + "-" + "".join(r.choices("0123456789", k=digits)),
+    )
+
+
+def _moment(random: Random) -> _Kind:
+    if random.random() < 0.5:
+        return _Kind({"type": "string", "format": "date"}, _date)
+    return _Kind({"type": "string", "format": "date-time"}, lambda r: f"{_date(r)}T{r.randrange(24):02}:{r.randrange(60):02}:00Z")
+
+
+def _date(random: Random) -> str:
+    return f"{random.randrange(1990, 2040)}-{random.randrange(1, 13):02}-{random.randrange(1, 29):02}"
+
+
+def _flag(_: Random) -> _Kind:
+    return _Kind({"type": "boolean"}, lambda r: r.random() < 0.5)
+
+
+def _list(random: Random) -> _Kind:
+    item = _simple(random)
+    return _Kind({"type": "array", "items": item.schema, "maxItems": 20}, lambda r: [item.draw(r) for _ in range(r.randrange(5))])
+
+
+def _map(random: Random) -> _Kind:
+    value = _amount(random)
+    return _Kind({"type": "object", "additionalProperties": value.schema}, lambda r: {word: value.draw(r) for word in words(r, 3)})
+
+
+def _or_null(random: Random) -> _Kind:
+    value = _text(random)
+    return _Kind({"anyOf": [value.schema, {"type": "null"}]}, lambda r: value.draw(r) if r.random() < 0.5 else None)
+
+
+def _simple(random: Random) -> _Kind:
+    return random.choice([_text, _text, _amount, _amount, _one_of, _code, _moment, _flag])(random)
+
+
+def _part(random: Random) -> _Kind:
+    return random.choice([_simple, _simple, _simple, _list, _map, _or_null, _inner])(random)
+
+
+def _inner(random: Random) -> _Kind:
+    return _record_of(random, {name: _simple(random) for name in words(random, random.randrange(2, 5))})
+
+
+def _record(random: Random, name: str) -> _Kind:
+    return _record_of(random, {name: _code(random)} | {word: _part(random) for word in words(random, random.randrange(4, 13))})
+
+
+def _record_of(random: Random, fields: dict[str, _Kind]) -> _Kind:
+    required = [name for name in fields if random.random() < 0.6]
+    closed = {"additionalProperties": False} if random.random() < 0.5 else {}
+    return _Kind(
+        {"type": "object", "properties": {name: kind.schema for name, kind in fields.items()}, "required": required} | closed,
+        lambda r: {name: kind.draw(r) for name, kind in fields.items() if name in required or r.random() < 0.5},
+    )
+
+
+def _list_of_records(random: Random, name: str) -> _Kind:
+    record = _record(random, name)
+    schema = {"type": "object", "properties": {f"{name}s": {"type": "array", "items": record.schema}}, "required": [f"{name}s"]}
+    return _Kind(schema, lambda r: {f"{name}s": [record.draw(r) for _ in range(r.randrange(1, 4))]})
+
+
+def _tagged(random: Random, name: str) -> _Kind:
+    tags = sorted({f"{name}_{word}" for word in words(random, random.randrange(3, 6))})
+    members = []
+    for tag in tags:
+        only = _Kind({"const": tag}, lambda _, tag=tag: tag)
+        record = _record_of(random, {word: _simple(random) for word in words(random, 4)})
+        record.schema["properties"] = {"type": only.schema} | {k: v for k, v in record.schema["properties"].items() if k != "type"}
+        record.schema["required"] = ["type", *(k for k in record.schema["required"] if k != "type")]
+        members.append(_Kind(record.schema, lambda r, record=record, tag=tag: {"type": tag} | {k: v for k, v in record.draw(r).items() if k != "type"}))
+    event = _Kind({"anyOf": [member.schema for member in members]}, lambda r: r.choice(members).draw(r))
+    return _Kind({"type": "object", "properties": {"event": event.schema}, "required": ["event"]}, lambda r: {"event": event.draw(r)})
+
+
+def _tree(random: Random, name: str) -> _Kind:
+    fields = {name: _text(random)} | {word: _simple(random) for word in words(random, 3)}
+    node = _record_of(random, fields)
+    node.schema["properties"]["children"] = {"type": "array", "items": {"$ref": "#/$defs/node"}}
+
+    def draw(r: Random, depth: int = 3) -> dict[str, Any]:
+        children = [draw(r, depth - 1) for _ in range(r.randrange(3) if depth else 0)]
+        return node.draw(r) | ({"children": children} if children else {})
+
+    return _Kind({"type": "object", "properties": {"root": {"$ref": "#/$defs/node"}}, "required": ["root"], "$defs": {"node": node.schema}}, lambda r: {"root": draw(r)})
