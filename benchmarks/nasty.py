@@ -10,13 +10,13 @@ but what the vocabulary has learnt before; in the second round only the grammar 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from engines import Engine, NotCompiled, Ours
-from schemas import words
+from engines import Engine, NotCompiled, Ours, Whitespace, engines
+from schemas import generated, words
 from timing import Steps, timed_pass
 
 from rellm_agents import Pattern, compile_regex, compile_schema, react
@@ -52,12 +52,25 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one engine took for one case, in seconds; ``None`` where it does not take the case or refuses a text."""
+    """What one engine took for one case, in seconds; ``None`` where it does not take the case or refuses a text.
+
+    Attributes:
+        case: its name.
+        engine: its name.
+        first_mask: from the text of the schema to the first mask.
+        largest_mask: the slowest mask of the first round.
+        collecting: what of it the garbage collector took.
+        largest_again: the slowest mask of the second round.
+        average: of a token in the first round, its mask and going on.
+        tokens: how many there were.
+        note: why there are no figures, or at which token the slowest mask was.
+    """
 
     case: str
     engine: str
     first_mask: float | None = None
     largest_mask: float | None = None
+    collecting: float | None = None
     largest_again: float | None = None
     average: float | None = None
     tokens: int = 0
@@ -85,6 +98,16 @@ def cases() -> Iterator[Case]:
     yield Case("ReAct step with stop strings", react(tools).pattern)
 
 
+def nasty(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: Whitespace) -> list[dict[str, Any]]:
+    """All cases under all engines, for one setting of whitespace."""
+    running = engines(tokenizer, peers, whitespace)
+    row = generated(0)
+    warm_up = _of_schema("warm-up", row.schema)
+    for engine in running:
+        _round(engine, warm_up, [tokenizer.encode(json.dumps(row.instances[0]), add_special_tokens=False)])
+    return [asdict(measure(tokenizer, engine, case)) for case in cases() for engine in running]
+
+
 def measure(tokenizer: PreTrainedTokenizerBase, engine: Engine, case: Case) -> Measured:
     """One case under one engine."""
     texts = case.spelled(tokenizer)
@@ -94,15 +117,11 @@ def measure(tokenizer: PreTrainedTokenizerBase, engine: Engine, case: Case) -> M
         return Measured(case.name, engine.name, note=str(error).partition("\n")[0][:60])
     if first.refused is not None:
         return Measured(case.name, engine.name, note=f"refuses token {first.refused}")
+    largest = max(first.fills)
+    place = first.fills.index(largest)
+    average = sum(first.totals) / len(first.totals)
     return Measured(
-        case.name,
-        engine.name,
-        first.first_mask,
-        max(first.fills),
-        max(again.fills),
-        sum(first.totals) / len(first.totals),
-        len(first.totals),
-        f"largest at token {first.fills.index(max(first.fills))}",
+        case.name, engine.name, first.first_mask, largest, first.collected[place], max(again.fills), average, len(first.totals), f"at {place}"
     )
 
 
