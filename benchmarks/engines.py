@@ -81,10 +81,8 @@ def installed(names: Iterable[str] = PEERS) -> list[str]:
 
 def engines(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: Whitespace) -> list[Engine]:
     """This package's engine, then the peers, for one setting of whitespace; llguidance has only the flexible one."""
-    made: list[Engine] = [Ours(Vocabulary.from_tokenizer(tokenizer), whitespace)]
-    for name in peers:
-        made.append(LLGuidance(tokenizer) if name == "llguidance" else XGrammar(tokenizer, whitespace))
-    return made
+    ours = Ours(Vocabulary.from_tokenizer(tokenizer), whitespace)
+    return [ours, *(LLGuidance(tokenizer) if name == "llguidance" else XGrammar(tokenizer, whitespace) for name in peers)]
 
 
 class Ours:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from engines import PEERS, Whitespace, installed
 from memory import memory, vocabulary_seconds
 from nasty import nasty
-from schemas import Row, generated, read
+from schema_rows import Row, generated, read
 from speed import speed
 from tables import show
 

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from engines import NotCompiled, Ours, Whitespace
-from schemas import Row, generated
+from schema_rows import Row, generated
 from timing import Steps, timed_pass
 
 from rellm_agents.decoding import Vocabulary

@@ -16,7 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from engines import Engine, NotCompiled, Ours, Whitespace, engines
-from schemas import generated, words
+from schema_rows import generated, words
 from timing import Steps, timed_pass
 
 from rellm_agents import Pattern, compile_regex, compile_schema, react
@@ -59,18 +59,18 @@ class Measured:
         engine: its name.
         first_mask: from the text of the schema to the first mask.
         largest_mask: the slowest mask of the first round.
-        collecting: what of it the garbage collector took.
+        largest_working: the slowest mask when garbage collections are not counted.
         largest_again: the slowest mask of the second round.
         average: of a token in the first round, its mask and going on.
         tokens: how many there were.
-        note: why there are no figures, or at which token the slowest mask was.
+        note: why there are no figures, or at which token that slowest mask was.
     """
 
     case: str
     engine: str
     first_mask: float | None = None
     largest_mask: float | None = None
-    collecting: float | None = None
+    largest_working: float | None = None
     largest_again: float | None = None
     average: float | None = None
     tokens: int = 0
@@ -117,11 +117,17 @@ def measure(tokenizer: PreTrainedTokenizerBase, engine: Engine, case: Case) -> M
         return Measured(case.name, engine.name, note=str(error).partition("\n")[0][:60])
     if first.refused is not None:
         return Measured(case.name, engine.name, note=f"refuses token {first.refused}")
-    largest = max(first.fills)
-    place = first.fills.index(largest)
-    average = sum(first.totals) / len(first.totals)
+    working = [fill - gone for fill, gone in zip(first.fills, first.collected, strict=True)]
     return Measured(
-        case.name, engine.name, first.first_mask, largest, first.collected[place], max(again.fills), average, len(first.totals), f"at {place}"
+        case.name,
+        engine.name,
+        first_mask=first.first_mask,
+        largest_mask=max(first.fills),
+        largest_working=max(working),
+        largest_again=max(again.fills),
+        average=sum(first.totals) / len(first.totals),
+        tokens=len(first.totals),
+        note=f"at {working.index(max(working))}",
     )
 
 
@@ -174,6 +180,6 @@ def _deep_text(seed: int) -> str:
     random = Random(seed)
     value: Any = random.choice([None, True, 12.5, "leaf", -7])
     for _ in range(DEPTH):
-        beside = random.choice([None, False, 3, "a side leaf", [], {}])
+        beside: Any = random.choice([None, False, 3, "a side leaf", [], {}])
         value = [beside, value] if random.random() < 0.5 else {"beside": beside, "then": value}
     return json.dumps(value)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from engines import Engine, LLGuidance, NotCompiled, Whitespace, engines
-from schemas import Row, generated
+from schema_rows import Row, generated
 from timing import Ids, Steps, summary, timed_applying, timed_pass
 
 if TYPE_CHECKING:
@@ -84,7 +84,12 @@ def speed(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], peers: Iterab
 
 
 def _schema(
-    row: Row, tokenizer: PreTrainedTokenizerBase, running: Sequence[Engine], taken: dict[str, _Taken], refused: Counter[str], logits: torch.Tensor
+    row: Row,
+    tokenizer: PreTrainedTokenizerBase,
+    running: Sequence[Engine],
+    taken: dict[str, _Taken],
+    refused: Counter[str],
+    logits: torch.Tensor,
 ) -> int:
     """Measure one schema under all engines; how many of its instances count.
 

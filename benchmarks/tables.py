@@ -10,15 +10,18 @@ from speed import MEASURES
 
 Figures = dict[str, Any]
 _COLUMNS = ("avg", "p50", "p90", "p99", "max")
+_WIDTH = 150
 _RATIOS = ("avg", "p50", "p99")
 
 
 def show(figures: Figures, console: Console | None = None) -> None:
     """Print what was measured."""
-    console = console or Console(width=132)
+    console = console or Console(width=_WIDTH)
     machine = figures["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    console.print(f"{machine['date']}, {machine['cpu']} ({machine['cpus']} CPUs, one thread), {machine['system']}, Python {machine['python']}")
+    console.print(
+        f"{machine['date']}, {machine['cpu']} ({machine['cpus']} CPUs, one thread), {machine['system']}, Python {machine['python']}"
+    )
     console.print(f"{versions}; vocabulary of {machine['vocabulary']:,}")
     for setting, of_setting in figures.get("speed", {}).items():
         console.print(_speed_table(of_setting, setting))
@@ -35,10 +38,12 @@ def show(figures: Figures, console: Console | None = None) -> None:
 
 
 def _speed_table(figures: Figures, setting: str) -> Table:
-    table = Table(title=f"{setting} whitespace: {figures['schemas']} schemas, {figures['instances']} instances; microseconds", title_justify="left")
+    table = Table(
+        title=f"{setting} whitespace: {figures['schemas']} schemas, {figures['instances']} instances; microseconds", title_justify="left"
+    )
     for name in ("measure", "engine"):
-        table.add_column(name)
-    for name in ("n", *_COLUMNS, *(f"ours / it, {column}" for column in _RATIOS)):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", *_COLUMNS, *(f"ours/it {column}" for column in _RATIOS)):
         table.add_column(name, justify="right")
     ours, *_ = figures["engines"].values()
     for measure in MEASURES:
@@ -65,14 +70,17 @@ def _slowest_table(rows: list[Figures], setting: str) -> Table:
 def _nasty_table(rows: list[Figures], setting: str) -> Table:
     table = Table(title=f"{setting} whitespace: hard cases; microseconds", title_justify="left")
     for name in ("case", "engine"):
-        table.add_column(name)
-    for name in ("first mask", "largest mask", "of which collecting", "largest, 2nd round", "average token", "tokens"):
+        table.add_column(name, no_wrap=True)
+    for name in ("first mask", "largest mask", "not collecting", "2nd round", "average token", "tokens"):
         table.add_column(name, justify="right")
     table.add_column("note")
-    for row in rows:
-        seconds = [row[key] for key in ("first_mask", "largest_mask", "collecting", "largest_again", "average")]
-        table.add_row(row["case"], row["engine"], *("" if s is None else f"{s * 1e6:,.1f}" for s in seconds), f"{row['tokens']:,}", row["note"])
-        table.add_section()
+    for place, row in enumerate(rows):
+        if place and row["case"] != rows[place - 1]["case"]:
+            table.add_section()
+        seconds = [row[key] for key in ("first_mask", "largest_mask", "largest_working", "largest_again", "average")]
+        table.add_row(
+            row["case"], row["engine"], *("" if s is None else f"{s * 1e6:,.1f}" for s in seconds), f"{row['tokens']:,}", row["note"]
+        )
     return table
 
 

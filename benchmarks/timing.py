@@ -1,7 +1,8 @@
 """An engine, a schema and token ids in, seconds per mask and per token out.
 
-Knows no engine by name. A token takes what its mask takes (``fill``) plus what going on takes (``advance``); looking whether the mask allows
-the token is not timed. Python's garbage collector is left as it is: its collections are part of every figure, and are noted beside them.
+Knows no engine by name. A token takes what its mask takes (``fill``) plus what going on takes (``advance``); looking whether the mask
+allows the token is not timed. Python's garbage collector is left as it is: its collections are part of every figure, and are noted beside
+them.
 
 >>> summary([5e-6, 1e-6, 2e-6])["p50"]
 2.0

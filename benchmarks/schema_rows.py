@@ -20,17 +20,18 @@ from random import Random
 from typing import Any
 
 JsonSchema = dict[str, Any]
-_WORDS = (
-    "account address amount article author balance batch branch budget camera carrier category channel city client code color comment company "
-    "contact country credit currency customer date delivery device discount document driver email engine entry event factor field file filter "
-    "folder format gateway group height history image index input invoice item key label language layer level limit line link list location "
-    "market member message method model module name network node note number object offer option order origin owner package page parent part "
-    "partner path payment period person phone place plan player point policy position price process product profile project province quality "
-    "quantity query queue range rate reason record region report request resource result review role room route rule sample schedule score "
-    "section sensor series server service session shape signal size source stage state status step stock store stream street student subject "
-    "summary supplier table tag target task team template ticket title token topic total track trade trip type unit user value vehicle vendor "
-    "version video view volume warehouse weight window worker zone"
-).split()
+_TEXT = """
+account address amount article author balance batch branch budget camera carrier category channel city client code color comment company
+contact country credit currency customer date delivery device discount document driver email engine entry event factor field file filter
+folder format gateway group height history image index input invoice item key label language layer level limit line link list location
+market member message method model module name network node note number object offer option order origin owner package page parent part
+partner path payment period person phone place plan player point policy position price process product profile project province quality
+quantity query queue range rate reason record region report request resource result review role room route rule sample schedule score
+section sensor series server service session shape signal size source stage state status step stock store stream street student subject
+summary supplier table tag target task team template ticket title token topic total track trade trip type unit user value vehicle vendor
+version video view volume warehouse weight window worker zone
+"""
+_WORDS = _TEXT.split()
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,8 @@ def read(path: Path, limit: int | None = None) -> list[Row]:
         path: a ``.jsonl`` or ``.jsonl.gz`` file.
         limit: how many rows at most.
     """
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        rows = [json.loads(line) for _, line in zip(range(limit), lines, strict=False)] if limit else [json.loads(line) for line in lines]
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.split("\n")[:limit] if line]
     return [Row(row["id"], row["schema"], [test["data"] for test in row["tests"] if test["valid"]]) for row in rows]
 
 
@@ -199,7 +199,8 @@ def _tree(random: _Dice, name: str) -> _Kind:
 
     def draw(r: Random, depth: int = 3) -> dict[str, Any]:
         children = [draw(r, depth - 1) for _ in range(r.randrange(3) if depth else 0)]
-        return node.draw(r) | ({"children": children} if children else {})
+        drawn: dict[str, Any] = node.draw(r)
+        return drawn | ({"children": children} if children else {})
 
     root = {"type": "object", "properties": {"root": {"$ref": "#/$defs/node"}}, "required": ["root"], "$defs": {"node": node.schema}}
     return _Kind(root, lambda r: {"root": draw(r)})
