@@ -2,8 +2,8 @@
 
 All engines run in this one process and take turns, schema by schema, each time with a fresh grammar: ``cold`` is the first pass over an
 instance, ``warm`` the second on the same grammar. Grammars are made in a fixed order, so that none is asked to compile for minutes what
-another refuses at once; who writes first changes from schema to schema. Counted are schemas that all engines compile and instances that all of them write to
-the end; what is left out is reported with the engine that left it out.
+another refuses at once; who writes first changes from schema to schema. Counted are schemas that all engines compile and instances that
+all of them write to the end; what is left out is reported with the engine that left it out.
 """
 
 from __future__ import annotations
