@@ -1,0 +1,224 @@
+"""A tokenizer in, engines out that are driven alike: a grammar made of a schema, a matcher made of a grammar, masks in an int32 buffer.
+
+Knows no schemas, no clocks. Peers are imported late, since they are optional: ``installed`` says which are there.
+
+>>> [name for name in PEERS if name not in ("llguidance", "xgrammar")]
+[]
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rellm_agents import Pattern, RELLMError, compile_regex, compile_schema
+from rellm_agents.decoding import TokenMasks, Vocabulary
+from rellm_agents.decoding.logits import AllowedTokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PEERS = ("llguidance", "xgrammar")
+Whitespace = Literal["spaced", "flexible"]
+
+
+class NotCompiled(ValueError):
+    """An engine does not take this schema or regex."""
+
+
+class Matcher(Protocol):
+    """One text being written: ``fill`` the mask, look whether it ``allows`` a token, ``advance`` by that token."""
+
+    mask: NDArray[np.int32]
+    """int32[ceil(V / 32)], bit ``i % 32`` of word ``i // 32`` set if token ``i`` may come next: what ``fill`` fills."""
+
+    def fill(self) -> object:
+        """Fill ``mask``."""
+
+    def advance(self, token_id: int) -> object:
+        """Go on by a token that the mask allows."""
+
+    def apply(self, logits: torch.Tensor) -> object:
+        """Find the mask and set the logits of denied tokens to minus infinity: float32[V], in place."""
+
+
+class Engine(Protocol):
+    """Makes matchers; a grammar is whatever the engine keeps for a schema."""
+
+    name: str
+    version: str
+
+    def compile(self, schema: str) -> Any:
+        """A fresh grammar for the text of a JSON Schema.
+
+        Raises:
+            NotCompiled: the engine does not take it.
+        """
+
+    def compile_regex(self, regex: str) -> Any:
+        """A fresh grammar for a regular expression."""
+
+    def start(self, grammar: Any) -> Matcher:
+        """A matcher at the start of the text."""
+
+
+def allows(matcher: Matcher, token_id: int) -> bool:
+    """Whether the mask last filled allows a token."""
+    return bool(int(matcher.mask[token_id >> 5]) >> (token_id & 31) & 1)
+
+
+def installed(names: Iterable[str] = PEERS) -> list[str]:
+    """The peers that can be imported."""
+    return [name for name in names if importlib.util.find_spec(name) is not None]
+
+
+def engines(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: Whitespace) -> list[Engine]:
+    """This package's engine, then the peers, for one setting of whitespace; llguidance has only the flexible one."""
+    ours = Ours(Vocabulary.from_tokenizer(tokenizer), whitespace)
+    return [ours, *(LLGuidance(tokenizer) if name == "llguidance" else XGrammar(tokenizer, whitespace) for name in peers)]
+
+
+class Ours:
+    """This package's engine."""
+
+    name, version = "rellm-agents", version("rellm-agents")
+
+    def __init__(self, vocabulary: Vocabulary, whitespace: Whitespace = "spaced") -> None:
+        self.vocabulary, self.whitespace = vocabulary, whitespace
+
+    def compile(self, schema: str) -> TokenMasks:
+        """A fresh grammar for the text of a JSON Schema."""
+        try:
+            return self.masks(compile_schema(schema, whitespace=self.whitespace))
+        except RELLMError as error:
+            raise NotCompiled(str(error)) from error
+
+    def compile_regex(self, regex: str) -> TokenMasks:
+        """A fresh grammar for a regular expression."""
+        return self.masks(compile_regex(regex))
+
+    def masks(self, pattern: Pattern) -> TokenMasks:
+        """A fresh grammar for a pattern."""
+        return TokenMasks(pattern, self.vocabulary)
+
+    def start(self, grammar: TokenMasks) -> Matcher:
+        """A matcher at the start of the text."""
+        return _OurMatcher(grammar)
+
+
+class _OurMatcher:
+    def __init__(self, masks: TokenMasks) -> None:
+        self.masks, self.state = masks, masks.start
+        self.mask = np.zeros(-(-masks.vocabulary.size // 32), dtype=np.int32)
+
+    def fill(self) -> None:
+        self.mask[:] = self.masks.bits(self.state).view(np.int32)
+
+    def advance(self, token_id: int) -> None:
+        self.state = self.masks.advance(self.state, token_id)
+
+    def apply(self, logits: torch.Tensor) -> None:
+        AllowedTokens(self.masks.bits(self.state), self.masks.vocabulary.size).apply_(logits)
+
+
+class LLGuidance:
+    """llguidance with its default options for JSON Schema: flexible whitespace."""
+
+    name = "llguidance"
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.version = version("llguidance")
+        self._library: Any = importlib.import_module("llguidance")
+        self._tokenizer: Any = importlib.import_module("llguidance.hf").from_tokenizer(tokenizer, n_vocab=len(tokenizer))
+        self.arrays: Any = importlib.import_module("llguidance.numpy")
+        self.buffer = self.arrays.allocate_token_bitmask(1, self._tokenizer.vocab_size)
+
+    def compile(self, schema: str) -> Any:
+        """A fresh grammar for the text of a JSON Schema."""
+        try:
+            return self._compiled(self._library.LLMatcher.grammar_from_json_schema(schema))
+        except ValueError as error:
+            raise NotCompiled(str(error)) from error
+
+    def compile_regex(self, regex: str) -> Any:
+        """A fresh grammar for a regular expression."""
+        return self._compiled(self._library.LLMatcher.grammar_from_regex(regex))
+
+    def _compiled(self, grammar: str) -> Any:
+        matcher = self._library.LLMatcher(self._tokenizer, grammar, log_level=0)
+        if matcher.is_error():
+            raise NotCompiled(matcher.get_error())
+        return matcher
+
+    def start(self, grammar: Any) -> Matcher:
+        """A matcher at the start of the text."""
+        return _LLGuidanceMatcher(self, grammar.deep_copy())
+
+
+class _LLGuidanceMatcher:
+    def __init__(self, engine: LLGuidance, matcher: Any) -> None:
+        self._matcher, self._buffer, self.mask = matcher, engine.buffer, engine.buffer[0]
+        self._fill = engine.arrays.fill_next_token_bitmask
+        self.advance = matcher.consume_token
+
+    def fill(self) -> None:
+        self._fill(self._matcher, self._buffer, 0)
+        if self._matcher.is_error():  # a limit of its own was reached: the buffer holds no mask
+            self.mask[:] = 0
+
+    def apply(self, logits: torch.Tensor) -> None:
+        raise NotImplementedError("masks are applied by xgrammar's kernel")
+
+
+class XGrammar:
+    """xgrammar as JSON Schema has it (``strict_mode=False``), one thread, its cache of grammars off."""
+
+    name = "xgrammar"
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, whitespace: Whitespace = "spaced") -> None:
+        self.version = version("xgrammar")
+        self.library: Any = importlib.import_module("xgrammar")
+        self._options = {"any_whitespace": whitespace == "flexible", "strict_mode": False}
+        information = self.library.TokenizerInfo.from_huggingface(tokenizer, vocab_size=len(tokenizer))
+        self._compiler: Any = self.library.GrammarCompiler(information, max_threads=1, cache_enabled=False)
+        self.buffer: torch.Tensor = self.library.allocate_token_bitmask(1, len(tokenizer))
+
+    def compile(self, schema: str) -> Any:
+        """A fresh grammar for the text of a JSON Schema."""
+        try:
+            return self._compiler.compile_json_schema(schema, **self._options)
+        except (RuntimeError, ValueError) as error:
+            raise NotCompiled(str(error)) from error
+
+    def compile_regex(self, regex: str) -> Any:
+        """A fresh grammar for a regular expression."""
+        try:
+            return self._compiler.compile_regex(regex)
+        except (RuntimeError, ValueError) as error:
+            raise NotCompiled(str(error)) from error
+
+    def start(self, grammar: Any) -> Matcher:
+        """A matcher at the start of the text."""
+        return _XGrammarMatcher(self, self.library.GrammarMatcher(grammar))
+
+
+class _XGrammarMatcher:
+    def __init__(self, engine: XGrammar, matcher: Any) -> None:
+        self._matcher, self._buffer, self.mask = matcher, engine.buffer, engine.buffer[0].numpy()
+        self._apply = engine.library.apply_token_bitmask_inplace
+        self.advance = matcher.accept_token
+
+    def fill(self) -> None:
+        if not self._matcher.fill_next_token_bitmask(self._buffer):
+            self.mask[:] = -1  # everything is allowed
+
+    def apply(self, logits: torch.Tensor) -> None:
+        if self._matcher.fill_next_token_bitmask(self._buffer):
+            self._apply(logits, self._buffer[0])

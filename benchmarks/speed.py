@@ -1,0 +1,133 @@
+"""Schemas with instances and engines in, what first masks, tokens and applied masks take out.
+
+All engines run in this one process and take turns, schema by schema, each time with a fresh grammar: ``cold`` is the first pass over an
+instance, ``warm`` the second on the same grammar. Grammars are made in a fixed order, so that none is asked to compile for minutes what
+another refuses at once; who writes first changes from schema to schema. Counted are schemas that all engines compile and instances that
+all of them write to the end; what is left out is reported with the engine that left it out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from engines import Engine, LLGuidance, NotCompiled, Whitespace, engines
+from schema_rows import Row, generated
+from timing import Ids, Steps, summary, timed_applying, timed_pass
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+MEASURES = ("first mask", "token, cold", "token, warm", "mask + apply, warm")
+SLOWEST = 12
+_WARM_UP = (0, 1)  # seeds of schemas
+
+
+@dataclass
+class _Taken:
+    """Seconds of one engine by measure, and its slowest cold masks: seconds, of which collecting, schema, place."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {measure: [] for measure in MEASURES})
+    slowest: list[tuple[float, float, str, int]] = field(default_factory=list)
+
+    def cold(self, steps: Steps, id_: str) -> None:
+        self.seconds["token, cold"] += steps.totals
+        places = enumerate(zip(steps.fills, steps.collected, strict=True))
+        self.slowest = sorted([*self.slowest, *((fill, gone, id_, i) for i, (fill, gone) in places)], reverse=True)[:SLOWEST]
+
+
+def speed(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], peers: Iterable[str], whitespace: Whitespace) -> dict[str, Any]:
+    """The figures for one setting of whitespace.
+
+    Returns:
+        ``engines``: for each engine its version and a summary by measure, in microseconds; ``schemas``, ``instances``: how many were
+        counted; ``not_compiled``, ``refused``: how many each engine left out; ``slowest``: our slowest cold masks.
+    """
+    torch.set_num_threads(1)
+    running = engines(tokenizer, peers, whitespace)
+    taken = {engine.name: _Taken() for engine in running}
+    not_compiled: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    logits = torch.randn(len(tokenizer), generator=torch.Generator().manual_seed(0))
+    for seed in _WARM_UP:
+        _schema(generated(seed), tokenizer, running, {engine.name: _Taken() for engine in running}, Counter(), logits)
+    schemas = instances = 0
+    for turn, row in enumerate(rows):
+        try:
+            instances += _schema(row, tokenizer, running, taken, refused, logits, turn=turn)
+        except NotCompiled as error:
+            not_compiled[str(error.args[0])] += 1
+        else:
+            schemas += 1
+    return {
+        "engines": {
+            engine.name: {
+                "version": engine.version,
+                **{measure: summary(seconds) for measure, seconds in taken[engine.name].seconds.items() if seconds},
+            }
+            for engine in running
+        },
+        "schemas": schemas,
+        "instances": instances,
+        "not_compiled": dict(not_compiled),
+        "refused": dict(refused),
+        "slowest": [
+            {"us": fill * 1e6, "collecting_us": gone * 1e6, "schema": id_, "token": place}
+            for fill, gone, id_, place in taken[running[0].name].slowest
+        ],
+    }
+
+
+def _schema(
+    row: Row,
+    tokenizer: PreTrainedTokenizerBase,
+    running: Sequence[Engine],
+    taken: dict[str, _Taken],
+    refused: Counter[str],
+    logits: torch.Tensor,
+    *,
+    turn: int = 0,
+) -> int:
+    """Measure one schema under all engines; how many of its instances count.
+
+    Raises:
+        NotCompiled: an engine does not take it; the first argument is the engine's name.
+    """
+    text = json.dumps(row.schema, ensure_ascii=False)
+    grammars = []
+    for engine in running:
+        steps = Steps()
+        try:
+            grammars.append((engine, steps.compiled(lambda engine=engine: engine.compile(text), engine), steps.first_mask))  # type: ignore[misc]
+        except NotCompiled as error:
+            raise NotCompiled(engine.name, *error.args) from error
+    for engine, _, seconds in grammars:
+        taken[engine.name].seconds["first mask"].append(seconds)
+    first = turn % len(running)
+    in_turn = [*grammars[first:], *grammars[:first]]
+    counted = 0
+    for ids in _token_ids(row, tokenizer):
+        passes = [(engine, grammar, timed_pass(engine, grammar, ids, Steps())) for engine, grammar, _ in in_turn]
+        left_out = [engine.name for engine, _, cold in passes if cold.refused is not None]
+        if left_out:
+            refused.update(left_out)
+            continue
+        counted += 1
+        for engine, grammar, cold in passes:
+            of_engine = taken[engine.name]
+            of_engine.cold(cold, row.id)
+            of_engine.seconds["token, warm"] += timed_pass(engine, grammar, ids, Steps()).totals
+            if not isinstance(engine, LLGuidance):
+                of_engine.seconds["mask + apply, warm"] += timed_applying(engine, grammar, ids, logits)
+    return counted
+
+
+def _token_ids(row: Row, tokenizer: PreTrainedTokenizerBase) -> Iterator[Ids]:
+    for instance in row.instances:
+        ids = tokenizer.encode(json.dumps(instance, ensure_ascii=False), add_special_tokens=False)
+        if ids:
+            yield ids
