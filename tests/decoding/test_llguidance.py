@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -86,3 +87,26 @@ def test_masks_equal_those_of_llguidance() -> None:
 
 def allowed_text(masks: TokenMasks, state: object, ends: set[int]) -> set[int]:
     return set(np.flatnonzero(unpacked(masks.bits(state), masks.vocabulary.size)).tolist()) - ends
+
+
+@pytest.mark.model
+def test_eight_threads_share_a_pattern_of_a_real_vocabulary() -> None:
+    vocabulary = Vocabulary.from_tokenizer(smollm2()[1])
+    pattern = compile_schema(SCHEMA, whitespace="flexible")
+    alone, shared = TokenMasks(pattern, vocabulary), TokenMasks(pattern, vocabulary)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda seed: walked(shared, seed), range(16)))
+    assert found == [walked(alone, seed) for seed in range(16)]
+
+
+def walked(masks: TokenMasks, seed: int) -> list[bytes]:
+    """The masks of a random walk."""
+    chance, state, seen = random.Random(seed), masks.start, []
+    for left in range(60, 0, -1):
+        bits = masks.bits(state, left)
+        seen.append(bits.tobytes())
+        following = sorted(set(np.flatnonzero(unpacked(bits, masks.vocabulary.size)).tolist()) - set(masks.vocabulary.end_ids))
+        if not following:
+            break
+        state = masks.advance(state, chance.choice(following))
+    return seen
