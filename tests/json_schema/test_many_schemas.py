@@ -1,0 +1,74 @@
+"""Many schemas in one process, and objects of many properties."""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+from typing import Any
+
+import jsonschema
+import pytest
+from toys import random_pieces, vocabulary_of
+
+from rellm_agents import compile_schema
+from rellm_agents.decoding import TokenMasks
+from rellm_agents.errors import InvalidSchema
+from rellm_agents.patterns.machine import Machine
+
+
+def numbered(i: int) -> dict[str, Any]:
+    properties = {f"p{i}": {"type": "string"}, "n": {"enum": [i, f"value {i}"]}}
+    return {"type": "object", "properties": properties, "required": ["n"], "additionalProperties": False}
+
+
+def test_what_a_schema_leaves_behind_is_bounded() -> None:
+    vocabulary, counts = vocabulary_of(random_pieces(31)), []
+    for i in range(1_500):
+        masks = TokenMasks(compile_schema(numbered(i)), vocabulary)
+        masks.bits(masks.advance(masks.start, ord("{") + len(vocabulary.token_bytes) - 258))
+        del masks
+        if i % 500 == 499:
+            gc.collect()
+            counts.append(sum(type(one) is Machine for one in gc.get_objects()))
+    assert max(counts) <= counts[0] + 10
+
+
+def test_three_hundred_optional_properties_keep_their_order() -> None:
+    properties = {f"p{i}": {"type": "integer"} for i in range(300)}
+    schema = {"type": "object", "properties": properties, "required": ["p7", "p250"], "additionalProperties": False}
+    pattern, chance = compile_schema(schema), random.Random(0)
+    for seed in range(20):
+        jsonschema.validate(json.loads(pattern.sample(seed)), schema)
+        names = [name for name in properties if name in ("p7", "p250") or chance.random() < 0.1]
+        written = [f'"{name}": {i}' for i, name in enumerate(names)]
+        assert pattern.fullmatch("{" + ", ".join(written) + "}")
+        at = chance.randrange(len(written) - 1)
+        swapped = [*written[:at], written[at + 1], written[at], *written[at + 2 :]]
+        doubled = [*written[: at + 1], *written[at:]]
+        assert not pattern.fullmatch("{" + ", ".join(swapped) + "}")
+        assert not pattern.fullmatch("{" + ", ".join(doubled) + "}")
+
+
+def test_equal_schemas_are_the_same_node_and_others_are_not() -> None:
+    patterns = [compile_schema(numbered(i)) for i in range(100)]
+    assert all(compile_schema(numbered(i)).node is pattern.node for i, pattern in enumerate(patterns))
+    assert len({pattern.node for pattern in patterns}) == 100
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_what_json_cannot_say_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidSchema) as caught:
+        compile_schema({"enum": [value]})
+    assert caught.value.pointer == "#"
+
+
+def test_a_schema_that_holds_itself_is_refused() -> None:
+    schema: dict[str, Any] = {"type": "array"}
+    schema["items"] = schema
+    with pytest.raises(InvalidSchema, match="Circular"):
+        compile_schema(schema)
+
+
+def test_a_draft_that_is_not_known_is_not_fetched() -> None:
+    assert compile_schema({"$schema": "https://example.invalid/draft", "type": "null"}).fullmatch("null")
