@@ -137,11 +137,11 @@ def byte_fallback_tokenizer(pieces: Iterable[bytes] = PIECES, *, prefix_space: b
     return _wrapped(backend, 2, unk_token="<unk>", bos_token="<s>")
 
 
-def word_piece_tokenizer() -> PreTrainedTokenizerFast:
-    """WordPiece as in BERT, which has no bytes."""
-    backend = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2, END: 3}, unk_token="[UNK]"))
-    backend.decoder = decoders.WordPiece()
-    return _wrapped(backend, 3)
+def unreadable_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE with a decoder that writes the last token of a text otherwise than the others."""
+    tokenizer = byte_level_tokenizer()
+    tokenizer.backend_tokenizer.decoder = decoders.BPEDecoder()
+    return tokenizer
 
 
 def vocabulary_of(pieces: Iterable[bytes], *, single: Iterable[int] = range(256)) -> Vocabulary:
