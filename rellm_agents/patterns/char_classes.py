@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import regex
 
 from rellm_agents.patterns.charset import MAX_CODE_POINT, CharSet
@@ -25,7 +26,8 @@ _SURROGATES_START, _SURROGATES_COUNT = 0xD800, 0x800
 
 @lru_cache(maxsize=1)
 def _alphabet() -> str:
-    return "".join(map(chr, range(_SURROGATES_START))) + "".join(map(chr, range(_SURROGATES_START + _SURROGATES_COUNT, MAX_CODE_POINT + 1)))
+    points = np.concatenate((np.arange(_SURROGATES_START), np.arange(_SURROGATES_START + _SURROGATES_COUNT, MAX_CODE_POINT + 1)))
+    return points.astype("<u4").tobytes().decode("utf-32-le")
 
 
 def _code_point(index: int) -> int:
