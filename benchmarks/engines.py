@@ -125,7 +125,7 @@ class _OurMatcher:
         self.state = self.masks.advance(self.state, token_id)
 
     def apply(self, logits: torch.Tensor) -> None:
-        AllowedTokens(self.masks.bits(self.state), self.masks.vocabulary.size).apply_(logits)
+        AllowedTokens.of(self.masks.bits(self.state), self.masks.vocabulary.size).apply_(logits)
 
 
 class LLGuidance:

@@ -7,8 +7,12 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     nodes           the smart constructors that make them
     derivative      what may come first, and what must follow
     automaton       a node without rules as a lazy automaton over bytes
+    literal_set     many literals, looked up by bisection
+    repeats         which repeats are counted
+    cells           the places a machine can be in
     machine         any node as a state machine over bytes; recursion by continuations
     measure         the cost of a cheapest text
+    common_bytes    whether common bytes finish every text begun
     char_classes    what a character class holds
     regex_text      regex text -> node
     elimination     a node without intersections and complements
