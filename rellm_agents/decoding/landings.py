@@ -14,7 +14,7 @@ so it is looked up from there once, however many ways lead to it. Each landing k
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -27,6 +27,7 @@ from rellm_agents.decoding.walks import CountedWalk, Walk, Walks
 from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell
 from rellm_agents.patterns.machine import Machine
 
+MAX_SET_WALKS = 1_024
 MAX_LANDINGS = 8_192  # places from which landings are remembered, per pattern, least recently used dropped
 _MERGED = 2  # lexemes a token may go through before the places where they end are told apart, lest there be too many sets of them
 
@@ -161,6 +162,7 @@ class Landings:
         self.machine, self.walks = machine, walks
         self._trie = walks.vocabulary.trie
         self._after = lru_cache(maxsize=MAX_LANDINGS)(self._make_after)
+        self._of_set = lru_cache(maxsize=MAX_SET_WALKS)(partial(SetWalk, walks.spots))  # sets hold what follows: not for longer than here
 
     def of_cell(self, cell: Cell, spot: Spot) -> list[Landing]:
         """The landings of the tokens below ``spot`` that fit ``cell`` and what follows it; a token may land in several places."""
@@ -173,7 +175,7 @@ class Landings:
             case LiteralCell():
                 self._add_literal(cell, spot, found)
             case SetCell():
-                several = self.walks.of_set(cell.members, cell.low, cell.high, cell.offset, spot)
+                several = self._of_set(cell.members, cell.low, cell.high, cell.offset, spot)
                 found.append(SetLanding(several, cell))
                 for member, exit_ in several.exits:
                     found.extend(self._after(self.machine.continuation(cell.members.rests[member], cell.then), exit_))

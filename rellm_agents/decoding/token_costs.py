@@ -30,7 +30,7 @@ from rellm_agents.patterns.repeats import Way, way_of
 IMPOSSIBLE = 1 << 30
 """The cost of what the vocabulary cannot spell; larger than any budget."""
 
-_LITERALS, _SETS, _LEXEME_STATES, _COUNTERS = 4_096, 4_096, 65_536, 256  # remembered at a time
+_LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
 
 
 class TokenCosts:
@@ -41,9 +41,9 @@ class TokenCosts:
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
         self._of_node = Measure(self._of_terminal)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
-        self.of_set = lru_cache(maxsize=_SETS)(self._of_set)
-        self.most_of_set = lru_cache(maxsize=_SETS)(self._most_of_set)
-        self.of_lexeme = lru_cache(maxsize=_LEXEME_STATES)(self._of_lexeme)
+        self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
+        self._most_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
+        self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._of_times = lru_cache(maxsize=_COUNTERS)(_no_times_yet)
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_time)
 
@@ -77,6 +77,28 @@ class TokenCosts:
             self._of_continuation[one] = total
         return total
 
+    def of_set(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
+        """The fewest tokens for the rest, from ``offset`` on, of any of some members of a set and what follows it."""
+        known = self._of_sets.setdefault(members, {})
+        place = (low, high, offset)
+        if place not in known:
+            known[place] = self._of_set(members, low, high, offset)
+        return known[place]
+
+    def most_of_set(self, members: LiteralSet) -> int:
+        """As many tokens as suffice for any rest of any of the members and what follows it, or more: one for each byte."""
+        most = self._most_of_sets.get(members)
+        if most is None:
+            most = self._most_of_sets[members] = self._most_of_set(members)
+        return most
+
+    def of_lexeme(self, automaton: Automaton, state: int) -> int:
+        """The fewest tokens from a state of an automaton to where a text may end."""
+        known = self._of_lexemes.setdefault(automaton, {})
+        if state not in known:
+            known[state] = self._of_lexeme(automaton, state)
+        return known[state]
+
     def of_counter(self, automaton: Automaton, state: int, missing: int) -> int:
         """Tokens that suffice until ``missing`` more times of a repeat are done, the one begun in ``state`` included."""
         if automaton.accepting[state]:
@@ -109,7 +131,6 @@ class TokenCosts:
         return tuple(costs)
 
     def _of_set(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
-        """The fewest tokens for the rest of any of the members and what follows it."""
         best = IMPOSSIBLE
         for text, rest in zip(members.texts[low:high], members.rests[low:high], strict=True):
             after = self._of_node(rest)
@@ -118,7 +139,6 @@ class TokenCosts:
         return best
 
     def _most_of_set(self, members: LiteralSet) -> int:
-        """As many tokens as suffice for any rest of any of the members and what follows it, or more: one for each byte."""
         spelled = bytes(self._walks.vocabulary.spelled_bytes)
         most = 0
         for text, rest in zip(members.texts, members.rests, strict=True):

@@ -17,7 +17,6 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from rellm_agents.decoding.set_walks import SetWalk
 from rellm_agents.decoding.spots import Spot, Spots
 from rellm_agents.decoding.trie import Ids, Mask, TokenTrie, packed, packed_flags
 from rellm_agents.decoding.vocabulary import Vocabulary
@@ -26,7 +25,6 @@ from rellm_agents.patterns.automaton import DEAD, Automaton
 MAX_WALKS = 1_024  # remembered per vocabulary, least recently used dropped; a mask each, 6 kB for 49,152 tokens
 MAX_COUNTED_WALKS = 64  # about 20 bytes per token each
 MAX_REFERENCES = 64
-MAX_SET_WALKS = 1_024
 _FEW = 64  # tokens that are kept as ids rather than as a mask
 _WORTH_A_DELTA = 0.25  # of all nodes: if fewer differ from a walk already done, only they are walked
 
@@ -112,7 +110,6 @@ class Walks:
         self.spots = Spots(vocabulary.trie)
         self.of = lru_cache(maxsize=MAX_WALKS)(self._of)
         self.counted = lru_cache(maxsize=MAX_COUNTED_WALKS)(partial(CountedWalk, self.spots))
-        self.of_set = lru_cache(maxsize=MAX_SET_WALKS)(partial(SetWalk, self.spots))
         self._reference = lru_cache(maxsize=MAX_REFERENCES)(_Reference)
 
     def _of(self, automaton: Automaton, state: int, spot: Spot) -> Walk:

@@ -28,7 +28,7 @@ class LiteralSet:
         rests: for each, the node that follows it.
     """
 
-    __slots__ = ("rests", "texts")
+    __slots__ = ("__weakref__", "rests", "texts")
 
     def __init__(self, members: dict[bytes, Node]) -> None:
         self.texts = sorted(members)

@@ -16,7 +16,6 @@ True
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
 from typing import Any, ClassVar, cast
 from weakref import WeakValueDictionary
 
@@ -169,7 +168,7 @@ class Machine:
                 case Literal(data):
                     cells.add(self.literal_cell(data, then))
                 case Choice() as one:
-                    members, others = _options(one)
+                    members, others = self._options(one)
                     if members is not None:
                         cells.add(self.set_cell(members, 0, len(members.texts), 0, then))
                     following = [self.continuation(option, then) for option in others]
@@ -251,6 +250,18 @@ class Machine:
         found = self._remembered.get(key)
         return cast(Cell, found) if found is not None else self._remember(key, CounterCell(automaton, state, done, minimum, maximum, then))
 
+    def _options(self, node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
+        """The options that begin with a literal as a set, if they are many, and the others."""
+        found = self._remembered.get(node)
+        if found is None:
+            literals = [option for option in node.options if begins_with_literal(option)]
+            if len(literals) < WORTHWHILE:
+                found = None, node.options
+            else:
+                found = LiteralSet.of(literals), tuple(option for option in node.options if not begins_with_literal(option))
+            found = self._remember(node, found)
+        return cast("tuple[LiteralSet | None, tuple[Node, ...]]", found)
+
     def _alone(self, cell: Cell) -> State:
         """The state of one cell, where the text may not end."""
         state = cell.alone
@@ -276,12 +287,3 @@ class Machine:
 
 def _serial_of(cell: Cell) -> int:
     return cell.serial
-
-
-@lru_cache(maxsize=1_024)
-def _options(node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
-    """The options that begin with a literal as a set, if they are many, and the others."""
-    literals = [option for option in node.options if begins_with_literal(option)]
-    if len(literals) < WORTHWHILE:
-        return None, node.options
-    return LiteralSet.of(literals), tuple(option for option in node.options if not begins_with_literal(option))
