@@ -45,7 +45,9 @@ class Node:
     @classmethod
     def _make(cls, *fields: Any) -> Self:
         """The one node of this kind with these fields."""
-        key = (cls, *fields)
+        # Parts stand in the key by their identity, which is theirs as long as the node that holds them lives: a key that held
+        # them would keep a node alive that is reached from its own parts, as through the body of a rule.
+        key = (cls, *[id(field) if isinstance(field, Node) else field for field in fields])
         found = Node._known(key)
         if found is None:
             with Node._lock:
