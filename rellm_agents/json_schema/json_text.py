@@ -86,7 +86,8 @@ class Layout:
             case "compact":
                 return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"))
             case "flexible":
-                some = repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE)
+                # A lexeme, not a counter: its few states are walked once for all schemas, where a counter is a place of each.
+                some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
                 return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "))
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
