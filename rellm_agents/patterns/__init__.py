@@ -46,6 +46,7 @@ from rellm_agents.patterns.nodes import (
     repeat,
     rule,
     sequence,
+    steps,
 )
 from rellm_agents.patterns.pattern import Pattern, compile_regex
 from rellm_agents.patterns.regex_text import read_regex
@@ -71,4 +72,5 @@ __all__ = [
     "repeat",
     "rule",
     "sequence",
+    "steps",
 ]

@@ -22,6 +22,7 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 
@@ -53,6 +54,8 @@ def fingerprint(node: Node) -> str:
                 return digest(inner) + repr((minimum, maximum)).encode()
             case Complement(inner) | Lexeme(inner):
                 return digest(inner)
+            case Steps(stepper, state):
+                return repr((stepper, state)).encode()
             case Rule() as rule:
                 return str(numbers.setdefault(rule, len(numbers))).encode()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 from weakref import ref
 
 from rellm_agents.errors import PatternTooLarge
@@ -263,6 +263,35 @@ class Lexeme(Node):
         self.inside |= MARKS
 
 
+class Stepper(Protocol):
+    """An automaton over ASCII that is given by functions: pure, and hashed and shown (``repr``) by value.
+
+    States are hashable and shown by value too; from each, finitely many can be reached.
+    """
+
+    def accepts(self, state: Any, /) -> bool:
+        """Whether a text may end in ``state``."""
+
+    def moves(self, state: Any, /) -> Iterable[tuple[str, Any]]:
+        """Characters, each at most once, and the state that follows them."""
+
+    def __hash__(self) -> int: ...
+
+
+class Steps(Node):
+    """Texts that lead ``stepper`` from ``state`` to where it accepts."""
+
+    __slots__ = ("state", "stepper")
+    __match_args__ = ("stepper", "state")
+    stepper: Stepper
+    state: Hashable
+
+    def _fill(self, stepper: Stepper, state: Hashable) -> None:
+        self.stepper, self.state = stepper, state
+        self._inherit((), nullable=stepper.accepts(state))
+        self.positions, self.inside = 1, CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL  # BOOLEAN: the end has to be searched
+
+
 class _Interned(ref[Node]):
     """A node, not kept alive. A ``WeakValueDictionary`` does the same at three times the price, for thousands of nodes a schema."""
 
@@ -276,4 +305,4 @@ def _forget(dead: _Interned) -> None:
             del Node._interned[dead.key]
 
 
-AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Rule | Lexeme
+AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Lexeme

@@ -34,6 +34,7 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
@@ -185,7 +186,7 @@ class Machine:
                         cells.add(counter)
                     if minimum == 0:
                         following = [then]
-                case Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
+                case Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
                     automaton = Automaton.of(node)
                     if automaton.is_empty:
                         continue

@@ -29,6 +29,7 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.repeats import Way, way_of
@@ -75,7 +76,7 @@ class Measure:
                 return None if cost is None else minimum * cost
             case Rule():
                 return cost_of(node)
-            case Literal() | Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
+            case Literal() | Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
                 return self._of_terminal(node)
 
     def _of_rule(self, asked: Rule) -> Cost:

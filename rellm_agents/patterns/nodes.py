@@ -11,6 +11,7 @@ set of texts; it knows nothing of automata, regex text, JSON or tokens.
     repeat(a, minimum, maximum)   counted; no maximum: any number
     intersection(a, b, ...)       texts that all of them match
     complement(a)                 byte strings that ``a`` does not match; meet it with ``TEXT`` to stay in UTF-8
+    steps(stepper, state)         what an automaton reads that is given by functions: remainders, counts
     rule(key, make)               a named part whose body is made when it is first needed: recursion, and large families
     lexeme(a)                     ``a``; marks a part worth an automaton of its own, shared by all patterns that hold it
 
@@ -39,6 +40,8 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Stepper,
+    Steps,
     Tail,
 )
 
@@ -171,6 +174,11 @@ def complement(inner: Node) -> Node:
     """
     _refuse_rules(inner, "a complement")
     return inner.inner if isinstance(inner, Complement) else Complement._make(inner)
+
+
+def steps(stepper: Stepper, state: Hashable) -> Node:
+    """Texts that lead ``stepper`` from ``state`` to where it accepts; see :class:`Stepper`."""
+    return Steps._make(stepper, state)
 
 
 def difference(whole: Node, *minus: Node) -> Node:

@@ -28,6 +28,7 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 
@@ -66,7 +67,7 @@ class _Check:
 
     def decided(self, node: Node) -> bool:
         match cast(AnyNode, node):
-            case Literal() | Characters() | Tail():
+            case Literal() | Characters() | Tail() | Steps():
                 return False
             case Complement(inner):
                 self.beyond_text(inner)

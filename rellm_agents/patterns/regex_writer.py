@@ -29,7 +29,7 @@ from typing import NamedTuple, cast
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.derivative import CHARACTERS, transitions
-from rellm_agents.patterns.elimination import character_automaton
+from rellm_agents.patterns.elimination import character_automaton, without_boolean
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -42,6 +42,7 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.nodes import TEXT, sequence
@@ -149,6 +150,8 @@ class _Writer:
                 return self.lookarounds(parts, following, guards), _SEQUENCE
             case Complement():
                 return self.lookarounds((node,), following, guards), _SEQUENCE
+            case Steps():
+                return [self.part(without_boolean(node), _SEQUENCE, following, guards)], _SEQUENCE
             case Rule():
                 raise AssertionError("what a rule stands for is written on its own")
             case Tail():

@@ -28,6 +28,7 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.measure import byte_length
@@ -85,7 +86,7 @@ class _Expansion:
                 return repeat(self.of(inner), minimum, maximum)
             case Lexeme(inner):
                 return self.of(inner)
-            case Intersection() | Complement():
+            case Intersection() | Complement() | Steps():
                 return without_boolean(node)
             case Rule() as rule:
                 return self.body(rule)

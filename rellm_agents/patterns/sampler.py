@@ -31,6 +31,7 @@ from rellm_agents.patterns.kinds import (
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes
@@ -68,7 +69,7 @@ def shortest_text(node: Node) -> str:
                 stack.extend([inner] * minimum)
             case Rule() as one:
                 stack.append(one.body)
-            case Literal() | Characters() | Tail() | Intersection() | Complement() | Lexeme() as terminal:
+            case Literal() | Characters() | Tail() | Intersection() | Complement() | Steps() | Lexeme() as terminal:
                 out += shortest_bytes(terminal) or b""
     return out.decode("utf-8")
 
@@ -85,7 +86,7 @@ def _length(node: Node) -> float:
 def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
-        case Intersection() | Complement():
+        case Intersection() | Complement() | Steps():
             to_end = character_automaton(node).to_end
             return to_end[0] if to_end else None
         case Lexeme(inner):
@@ -128,7 +129,7 @@ class _Sampler:
                 self.add(inner, depth)
             case Rule() as rule:
                 self.add(rule.body, depth + 1)
-            case Intersection() | Complement():
+            case Intersection() | Complement() | Steps():
                 self.walk(node)
             case Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never sampled")
