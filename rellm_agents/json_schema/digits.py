@@ -31,8 +31,8 @@ def whole_numbers(first: int, last: int) -> Node:
         return literal(str(first))
     low, high = str(first), str(last)
     shortest, longest = len(low), len(high)
-    lower: str = low.rstrip("0")
-    upper: str | None = None if high.strip("9") == "" else high.rstrip("0")
+    lower = low.rstrip("0")
+    upper = high.rstrip("0") if high.strip("9") else None
     if shortest == longest:
         return digits_between(lower, upper, shortest, shortest)
     options: list[Node] = []
@@ -57,6 +57,8 @@ def digits_between(low: str, high: str | None, least: int, most: int) -> Node:
         least: how many digits at least.
         most: how many digits at most.
     """
+    if high is not None and len(high) == most and not high.strip("9"):
+        high = None
     if not low and high is None:
         return _any_digits(least, most)
     if high == "":
