@@ -26,6 +26,7 @@ MAX_WHITESPACE = 20  # in one run, where whitespace is flexible: a model cannot 
 Whitespace = Literal["spaced", "compact", "flexible"]
 
 STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
+NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 STRING = sequence(literal('"'), STRING_REST)
 INTEGER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}"))
 NUMBER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}|-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})\.[0-9]{{1,{MAX_DIGITS}}}"))
@@ -73,6 +74,11 @@ class Layout:
     closing: Node
     separators: tuple[str, str]
 
+    @property
+    def is_flexible(self) -> bool:
+        """A value has several texts."""
+        return self.opened is not EMPTY
+
     @classmethod
     def of(cls, whitespace: Whitespace) -> Layout:
         """The layout of a whitespace style.
@@ -90,11 +96,6 @@ class Layout:
                 some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
                 return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "))
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
-
-    def list_of(self, item: Node) -> Node:
-        """An array of any number of ``item``."""
-        some = sequence(item, repeat(sequence(self.comma, item)), self.closing, literal("]"))
-        return sequence(literal("["), self.opened, choice(literal("]"), some))
 
     def value(self, value: Any) -> Node:
         """Exactly this value.

@@ -41,6 +41,7 @@ from rellm_agents.json_schema.json_text import MAX_DIGITS
 from rellm_agents.json_schema.multiples import decimal_places, multiples_of
 from rellm_agents.patterns import NOTHING, Node, choice, intersection, lexeme, literal, optional, read_regex, repeat, sequence
 from rellm_agents.patterns.automaton import Automaton
+from rellm_agents.patterns.kinds import Lexeme
 
 MAX_LONG_DIGITS = 40  # of a whole number, where the bounds need so many
 MAX_EXPONENT = 299  # such doubles neither overflow nor lose digits
@@ -102,6 +103,21 @@ def numbers_node(conditions: Numbers) -> Node:
         if Automaton.of(node).is_empty:
             return NOTHING
     return lexeme(node)
+
+
+def spelled_once(node: Node) -> Node:
+    """Those of some numbers that are written without zeros at the end, an exponent, or more digits than doubles tell apart.
+
+    Equal numbers are the same text then.
+
+    >>> from rellm_agents.patterns import Pattern
+    >>> pattern = Pattern(spelled_once(numbers_node(Numbers())))
+    >>> [pattern.fullmatch(text) for text in ("-2", "0.5", "1.0", "0.50", "-0", "1e+16")]
+    [True, True, False, False, False, False]
+    """
+    inner = node.inner if isinstance(node, Lexeme) else node
+    once = intersection(inner, read_regex(rf"0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]{{0,6}})\.[0-9]{{0,{EXACT_DIGITS - 8}}}[1-9]"))
+    return NOTHING if Automaton.of(once).is_empty else lexeme(once)
 
 
 class _Spelling(NamedTuple):

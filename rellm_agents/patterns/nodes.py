@@ -197,7 +197,7 @@ def not_containing(*parts: Node | str) -> Node:
     return difference(TEXT, sequence(TEXT, inner, TEXT))
 
 
-def rule(key: Hashable, make: Callable[[], Node], *, doubts: int = UNCOMMON | DOUBTFUL) -> Node:
+def rule(key: Hashable, make: Callable[[], Node], *, doubts: int = UNCOMMON | DOUBTFUL, exit=None) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
 
     Args:
@@ -233,3 +233,6 @@ NOTHING: Node = Choice._make()
 ANYTHING: Node = Complement._make(NOTHING)  # every byte string
 CHARACTER: Node = Characters._make(ALL_CHARACTERS)
 TEXT: Node = Repeat._make(CHARACTER, 0, None)  # every text
+
+def recall(inner, barred, between, key, make, doubts=0):
+    return NOTHING
