@@ -39,7 +39,7 @@ from rellm_agents.patterns.regex_text.compiler import compile_tree
 from rellm_agents.patterns.regex_text.ecma import parse_ecma
 from rellm_agents.patterns.regex_text.parser import parse_regex
 from rellm_agents.patterns.regex_text.reading import MAX_COUNT, MAX_NESTING, Reading
-from rellm_agents.patterns.regex_text.syntax import ANY, Row, Times, Tree
+from rellm_agents.patterns.regex_text.syntax import ANY, Row, Times, Tree, first_around, widths
 
 __all__ = ["MAX_COUNT", "MAX_NESTING", "read_composed", "read_regex"]
 
@@ -67,11 +67,24 @@ def read_regex(text: str, *, dialect: Literal["regex", "ecma"] = "regex", search
         tree, groups, _, reading = parse_regex(text)
     if search:
         anything = Times(ANY, 0, None, "greedy", 0)
-        tree = Row((anything, tree, anything))
+        parts = _without_ends(tree) if dialect == "ecma" else (tree,)
+        tree = Row((anything, *parts, anything)) if parts else anything
     try:
         return compile_tree(tree, groups, reading)
     except PatternTooLarge as error:
         raise RegexSyntaxError(text, 0, str(error)) from error
+
+
+def _without_ends(tree: Tree) -> tuple[Tree, ...]:
+    """The parts to be searched for, e.g. ``.*ab?`` -> ``a``: what may be empty at either end is found wherever the rest is.
+
+    Not where parts are atomic, or call others, which ECMA-262 does not have.
+    """
+    parts = list(tree.parts) if isinstance(tree, Row) else [tree]
+    for end in (0, -1):
+        while parts and widths(parts[end], {})[0] == 0 and first_around(parts[end]) is None:
+            parts.pop(end)
+    return tuple(parts)
 
 
 def read_composed(text: str, parts: Container[str], part: Callable[[str], Node]) -> Node:

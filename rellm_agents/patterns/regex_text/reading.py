@@ -96,6 +96,8 @@ class Reading:
     def quantifier(self) -> tuple[int, int | None] | None:
         """Read ``*``, ``+``, ``?`` or a count, if one stands here: the bounds."""
         at = self.at
+        if not self.looking_at("*", "+", "?", "{"):
+            return None
         for sign, bounds in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
             if self.take(sign):
                 return bounds
