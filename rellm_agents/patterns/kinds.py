@@ -299,10 +299,11 @@ class _Interned(ref[Node]):
     key: tuple[Any, ...]
 
 
-def _forget(dead: _Interned) -> None:
-    with Node._lock:
-        if Node._interned.get(dead.key) is dead:
-            del Node._interned[dead.key]
+def _forget(dead: _Interned, lock: threading.RLock = Node._lock, interned: dict[Any, _Interned] = Node._interned) -> None:
+    """Not by the name ``Node``, which is gone before the last nodes when the interpreter ends."""
+    with lock:
+        if interned.get(dead.key) is dead:
+            del interned[dead.key]
 
 
 AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Lexeme

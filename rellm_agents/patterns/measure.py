@@ -142,13 +142,18 @@ def shortest_bytes(node: Node) -> bytes | None:
     automaton = Automaton.of(node)
     if automaton.is_empty:
         return None
+    return shortest_way(automaton, START)
+
+
+def shortest_way(automaton: Automaton, start: int) -> bytes:
+    """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to where a text may end."""
     came_from: dict[int, tuple[int, int]] = {}
-    queue, seen = deque([START]), {START}
+    queue, seen = deque([start]), {start}
     while queue:
         state = queue.popleft()
         if automaton.accepting[state]:
             text = bytearray()
-            while state != START:
+            while state != start:
                 state, byte = came_from[state]
                 text.append(byte)
             return bytes(reversed(text))

@@ -16,7 +16,8 @@ from __future__ import annotations
 import random
 from typing import cast
 
-from rellm_agents.errors import PatternError
+from rellm_agents.errors import PatternError, PatternTooLarge
+from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.elimination import character_automaton
 from rellm_agents.patterns.kinds import (
@@ -34,7 +35,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
-from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes
+from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes, shortest_way
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
@@ -87,7 +88,10 @@ def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
         case Intersection() | Complement() | Steps():
-            to_end = character_automaton(node).to_end
+            try:
+                to_end = character_automaton(node).to_end
+            except PatternTooLarge:
+                return byte_length(node)
             return to_end[0] if to_end else None
         case Lexeme(inner):
             return character_length(inner)
@@ -148,7 +152,11 @@ class _Sampler:
         return charset.nth(self.chance.randrange(len(charset)))
 
     def walk(self, node: Node) -> None:
-        automaton = character_automaton(node)
+        try:
+            automaton = character_automaton(node)
+        except PatternTooLarge:
+            self.walk_bytes(Automaton.of(node))
+            return
         state, ending = 0, False
         while True:
             ending |= self.is_long(0) or self.chance.random() < _STOP / 3
@@ -159,3 +167,17 @@ class _Sampler:
                 moves = tuple(m for m in moves if automaton.to_end[m[1]] < automaton.to_end[state])
             charset, state = self.chance.choice(moves)  # by target, so that near misses are not rare
             self.out.append(self.character(charset))
+
+    def walk_bytes(self, automaton: Automaton) -> None:
+        """The same without making the whole automaton first: state by state, then the shortest way out."""
+        text, state = bytearray(), START
+        while True:
+            by_target: dict[int, bytearray] = {}
+            for byte, target in enumerate(automaton.row(state)):
+                if target != DEAD:
+                    by_target.setdefault(target, bytearray()).append(byte)
+            if not by_target or len(text) > MAX_PIECES or self.chance.random() < _STOP / 3:
+                self.out.append((text + shortest_way(automaton, state)).decode("utf-8"))
+                return
+            state = self.chance.choice(list(by_target))
+            text.append(self.chance.choice(by_target[state]))
