@@ -216,7 +216,7 @@ class _Compiler:
     def _string(self, view: canonical.StringView, here: _Here) -> Shape:
         try:
             node = string_node(
-                min_length=view.min_length,
+                min_length=view.min_length or 0,
                 max_length=view.max_length,
                 patterns=tuple(view.patterns),
                 excluded_patterns=tuple(view.excluded_patterns),
