@@ -299,10 +299,11 @@ class _Interned(ref[Node]):
     key: tuple[Any, ...]
 
 
-def _forget(dead: _Interned) -> None:
-    with Node._lock:
-        if Node._interned.get(dead.key) is dead:
-            del Node._interned[dead.key]
+def _forget(dead: _Interned, interned: dict[tuple[Any, ...], _Interned] = Node._interned, lock: threading.RLock = Node._lock) -> None:
+    # By argument: the last nodes die when the process ends, after the names of this module.
+    with lock:
+        if interned.get(dead.key) is dead:
+            del interned[dead.key]
 
 
 AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Lexeme
