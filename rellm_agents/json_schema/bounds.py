@@ -99,14 +99,17 @@ def _outermost(bound: Number, *, strict: bool) -> tuple[int, Fraction]:
     try:
         nearest = float(value)
     except OverflowError:
-        nearest = math.copysign(float_info.max, value)
+        nearest = float_info.max if value > 0 else -float_info.max
     written = _written(nearest)
     # 0.1 is meant where it is written, though the double is a bit more; an integer is compared with the double itself.
     is_double = nearest == bound or (written == value and not isinstance(bound, int))
     reached = value if is_double else max(written, Fraction(nearest))
-    if reached > value or (strict and reached == value):
+    # A schema that says 1e23 may have been read as the double or as the integer: what fits is inside of both.
+    is_ambiguous = not isinstance(bound, int) or written == value
+    if reached > value or (strict and (is_ambiguous or reached == value)):
         written = _written(math.nextafter(nearest, -math.inf))
-    return math.ceil(value) - 1 if strict else math.floor(value), written
+    integers = (math.ceil(one) - 1 if strict else math.floor(one) for one in ((value, Fraction(nearest)) if is_ambiguous else (value,)))
+    return min(integers), written
 
 
 def _written(double: float) -> Fraction:
