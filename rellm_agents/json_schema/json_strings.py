@@ -116,6 +116,7 @@ def json_string(content: Node) -> Node:
 def length(minimum: int, maximum: int | None) -> Node:
     """The JSON strings, with their quotes, of so many characters (code points, decoded); no maximum: any number.
 
+    >>> from rellm_agents.json_schema.json_text import STRING
     >>> length(0, None) is STRING
     True
     """

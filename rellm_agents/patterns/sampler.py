@@ -14,12 +14,13 @@ True
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 from typing import cast
 
 from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.charset import CharSet
-from rellm_agents.patterns.elimination import character_automaton
+from rellm_agents.patterns.elimination import CharacterAutomaton, character_automaton
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -84,15 +85,23 @@ def _length(node: Node) -> float:
     return float("inf") if length is None else length
 
 
+@lru_cache(maxsize=256)
+def _whole(node: Node) -> CharacterAutomaton | None:
+    """The automaton over characters; ``None``: too large to be made."""
+    try:
+        return character_automaton(node)
+    except PatternTooLarge:
+        return None
+
+
 def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
         case Intersection() | Complement() | Steps():
-            try:
-                to_end = character_automaton(node).to_end
-            except PatternTooLarge:
+            automaton = _whole(node)
+            if automaton is None:
                 return byte_length(node)
-            return to_end[0] if to_end else None
+            return automaton.to_end[0] if automaton.to_end else None
         case Lexeme(inner):
             return character_length(inner)
         case Repeat(inner, minimum, _) if node.has_boolean:
@@ -152,9 +161,8 @@ class _Sampler:
         return charset.nth(self.chance.randrange(len(charset)))
 
     def walk(self, node: Node) -> None:
-        try:
-            automaton = character_automaton(node)
-        except PatternTooLarge:
+        automaton = _whole(node)
+        if automaton is None:
             self.walk_bytes(Automaton.of(node))
             return
         state, ending = 0, False

@@ -69,6 +69,11 @@ def test_every_text_of_a_bounded_length_is_valid(name: str) -> None:
     assert [text for text in found if not is_valid(name, text)] == []
 
 
+def test_where_a_bound_makes_too_many_states_they_are_made_on_the_way() -> None:
+    node = intersection(pattern("uri").node, repeat(characters(~CharSet()), 0, 2_083))
+    assert all(is_valid("uri", text) for text in texts(node, 20))
+
+
 @pytest.mark.parametrize("name", format_names())
 def test_strings_of_real_life_are_texts(name: str) -> None:
     examples = CASES[name]["valid"]

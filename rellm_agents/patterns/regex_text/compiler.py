@@ -47,7 +47,7 @@ class _Compiler:
         self.written_out = 0
 
     def whole(self, tree: Tree) -> Node:
-        calls = bool(self.groups) and _has_call(tree)
+        calls = bool(self.groups) and any(call.number not in self.parts for call in _calls(tree))
         if calls:
             tree = self.without_calls(tree)
             for number in self.recursive():

@@ -128,7 +128,7 @@ class _Parser(SetReading):
                 return row(parts)
             begin, flags = self.at, self.flags
             item = self.item()
-            if self.flags != flags:
+            if self.flags is not flags and self.flags != flags:
                 flush()
             if item is None:
                 continue
@@ -238,11 +238,11 @@ class _Parser(SetReading):
             if self.take("*"):
                 return self.verb(begin)
             return self.captured(None, begin)
+        if self.take(":"):
+            return self.scoped(flags, begin)
         for sign, ahead, positive in (("=", True, True), ("!", True, False), ("<=", False, True), ("<!", False, False)):
             if self.take(sign):
                 return Around(self.scoped(flags, begin), ahead=ahead, positive=positive, at=begin)
-        if self.take(":"):
-            return self.scoped(flags, begin)
         if self.take(">"):
             return Atomic(self.scoped(flags, begin), begin)
         if self.take("|"):
