@@ -85,7 +85,7 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
         places += 1
         if places > MAX_SEARCHED:
             raise PatternTooLarge(f"no text that is not barred was found among the first {MAX_SEARCHED} places of a recall")
-        for byte in sorted(first_bytes(state)):
+        for byte in _different(node, state, text):
             longer = text + bytes((byte,))
             after = state.after(longer[-1:])
             low, high = node.beginning(longer)
@@ -95,6 +95,20 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
                 seen.add(after)
             queue.append((after, longer))
     return None
+
+
+def _different(node: Recall, state: State, text: bytes) -> list[int]:
+    """The bytes that can come next, ascending; of those that lead an automaton alike to where nothing is barred, the first."""
+    possible = sorted(first_bytes(state))
+    if len(state.cells) > 1 or not isinstance(cell := state.cells[0] if state.cells else None, LexemeCell):
+        return possible
+    low, high = node.beginning(text)
+    barred = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
+    row, firsts = cell.automaton.row(cell.state), dict[int, int]()
+    for byte in possible:
+        if byte not in barred:
+            firsts.setdefault(row[byte], byte)
+    return [byte for byte in possible if byte in barred or firsts[row[byte]] == byte]
 
 
 def first_bytes(state: State) -> Set[int]:
