@@ -15,20 +15,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache, partial
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
+from rellm_agents.decoding.recalls import Inside, RecallLandings
 from rellm_agents.decoding.set_walks import SetWalk
 from rellm_agents.decoding.spots import Spot
-from rellm_agents.decoding.token_costs import IMPOSSIBLE, TokenCosts
 from rellm_agents.decoding.trie import Mask, TokenTrie
-from rellm_agents.decoding.walks import CountedWalk, Walk, Walks
-from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell
+from rellm_agents.decoding.walks import IMPOSSIBLE, CountedWalk, Walk, Walks
+from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.machine import Machine
+
+if TYPE_CHECKING:
+    from rellm_agents.decoding.token_costs import TokenCosts
 
 MAX_SET_WALKS = 1_024
 MAX_LANDINGS = 8_192  # places from which landings are remembered, per pattern, least recently used dropped
+MAX_INSIDE = 4_096
+MAX_PARTS = 256
 _MERGED = 2  # lexemes a token may go through before the places where they end are told apart, lest there be too many sets of them
 
 
@@ -155,13 +161,47 @@ class CounterLanding:
         return costs.of_counter(self.cell.automaton, state, self.cell.minimum - self.cell.done - times)
 
 
+class Over:
+    """No tokens: here the text ends, and some tokens go on."""
+
+    __slots__ = ("spot",)
+    ids: ClassVar[tuple[int, ...]] = ()
+    mask: ClassVar[None] = None
+
+    def __init__(self, spot: Spot) -> None:
+        self.spot = spot
+
+    def most_after(self, costs: TokenCosts) -> int:  # noqa: ARG002 - as all landings
+        """See :class:`Landing`."""
+        return 0
+
+    def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:  # noqa: ARG002 - as all landings
+        """See :class:`Landing`."""
+        return ()
+
+
 class Landings:
-    """Where tokens land in one pattern under one vocabulary, remembered. Safe to share between threads."""
+    """Where tokens land in one pattern, or one part of patterns, under one vocabulary, remembered. Safe to share between threads."""
+
+    _known: ClassVar[WeakKeyDictionary[Walks, WeakValueDictionary[Machine, Landings]]] = WeakKeyDictionary()
+
+    @staticmethod
+    def of(machine: Machine, walks: Walks) -> Landings:
+        """The landings of ``machine``, shared with whoever else holds them."""
+        known = Landings._known.setdefault(walks, WeakValueDictionary())
+        found = known.get(machine)
+        if found is None:
+            found = known.setdefault(machine, Landings(machine, walks))
+        return found
 
     def __init__(self, machine: Machine, walks: Walks) -> None:
         self.machine, self.walks = machine, walks
         self._trie = walks.vocabulary.trie
-        self._after = lru_cache(maxsize=MAX_LANDINGS)(self._make_after)
+        self.after = lru_cache(maxsize=MAX_LANDINGS)(self._make_after)
+        self.inside = lru_cache(maxsize=MAX_INSIDE)(self._make_inside)
+        self.along = lru_cache(maxsize=MAX_LANDINGS)(self._walk_along)
+        self._parts = lru_cache(maxsize=MAX_PARTS)(partial(Landings.of, walks=walks))
+        self._of_recall = RecallLandings(self)
         self._of_set = lru_cache(maxsize=MAX_SET_WALKS)(partial(SetWalk, walks.spots))  # sets hold what follows: not for longer than here
 
     def of_cell(self, cell: Cell, spot: Spot) -> list[Landing]:
@@ -169,6 +209,31 @@ class Landings:
         found: list[Landing] = []
         self._add(cell, spot, found)
         return found
+
+    def of_part(self, state: State) -> Landings:
+        """The landings of the machine of a part, whose state is ``state``."""
+        assert state.machine is not None
+        return self._parts(state.machine)
+
+    def _make_inside(self, state: State, spot: Spot) -> Inside:
+        """Where tokens below ``spot`` land that fit a state, and where they go beyond the end."""
+        found = [landing for cell in state.cells for landing in self.of_cell(cell, spot)]
+        return Inside([one for one in found if not isinstance(one, Over)], [one.spot for one in found if isinstance(one, Over)])
+
+    def _walk_along(self, state: State, spot: Spot, data: bytes) -> tuple[tuple[int, tuple[int, ...], State], ...]:
+        """Where tokens end that write the beginning of ``data``: after how many bytes, the tokens, and the state, where one is left."""
+        found = []
+        read = 0
+        for size, byte in enumerate(data, 1):
+            spot = spot.child(byte)
+            if spot.token_ids:
+                state, read = state.after(data[read:size]), size
+                if state.machine is None:
+                    break
+                found.append((size, spot.token_ids, state))
+            if not spot.goes_on:
+                break
+        return tuple(found)
 
     def _add(self, cell: Cell, spot: Spot, found: list[Landing]) -> None:
         match cell:
@@ -178,16 +243,19 @@ class Landings:
                 several = self._of_set(cell.members, cell.low, cell.high, cell.offset, spot)
                 found.append(SetLanding(several, cell))
                 for member, exit_ in several.exits:
-                    found.extend(self._after(self.machine.continuation(cell.members.rests[member], cell.then), exit_))
+                    found.extend(self.after(self.machine.continuation(cell.members.rests[member], cell.then), exit_))
             case LexemeCell():
                 walk = self.walks.of(cell.automaton, cell.state, spot)
                 found.append(LexemeLanding(walk, cell.then, self._trie))
-                found.extend(self._after(cell.then, walk.exits))
+                found.extend(self.after(cell.then, walk.exits))
             case CounterCell():
                 counted = self.walks.counted(cell.automaton, cell.state, spot)
                 found.append(CounterLanding(counted, cell, self._trie))
                 room = None if cell.maximum is None else cell.maximum - cell.done
-                found.extend(self._after(cell.then, counted.exits(cell.minimum - cell.done, room)))
+                found.extend(self.after(cell.then, counted.exits(cell.minimum - cell.done, room)))
+            case RecallCell():
+                for one in (spot,) if spot.only_node is not None else self.walks.spots.each(spot):
+                    found.extend(self._of_recall.of_cell(cell, one))
 
     def _add_literal(self, cell: LiteralCell, spot: Spot, found: list[Landing]) -> None:
         ids: list[int] = []
@@ -204,12 +272,14 @@ class Landings:
         if ids:
             found.append(LiteralLanding(cell, ids, ends))
         if end == len(cell.data) and spot.goes_on:
-            found.extend(self._after(cell.then, spot))
+            found.extend(self.after(cell.then, spot))
 
     def _make_after(self, then: Continuation | None, spot: Spot) -> tuple[Landing, ...]:
         """The landings below ``spot`` of what a continuation says."""
-        if then is None or not spot.goes_on:
+        if not spot.goes_on:
             return ()
+        if then is None:
+            return (Over(spot),)
         found: list[Landing] = []
         for one in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
             for cell in self.machine.enter(then).cells:

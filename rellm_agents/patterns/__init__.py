@@ -11,6 +11,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     repeats         which repeats are counted
     cells           the places a machine can be in
     machine         any node as a state machine over bytes; recursion by continuations
+    barred          whether a text that may not be some others can still be another, and a shortest such text
     measure         the cost of a cheapest text
     common_bytes    whether common bytes finish every text begun
     char_classes    what a character class holds

@@ -27,6 +27,7 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
@@ -106,7 +107,7 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
             return found
         case Complement(inner):
             return _of_complement(inner, alphabet)
-        case Rule():
+        case Rule() | Recall():
             raise AssertionError("a rule has no derivative: it is expanded before")
 
 

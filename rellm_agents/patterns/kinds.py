@@ -9,6 +9,7 @@ True
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, ClassVar, Protocol, Self
 from weakref import ref
@@ -230,13 +231,14 @@ class Complement(Node):
 class Rule(Node):
     """A named part. ``key`` tells rules apart; the body is made once, when it is first asked for."""
 
-    __slots__ = ("_body", "_make_body", "key")
+    __slots__ = ("_body", "_exit", "_make_body", "_make_exit", "key")
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int) -> None:
-        self.key, self._make_body = key, make
+    def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int, make_exit: Callable[[], Node] | None = None) -> None:
+        self.key, self._make_body, self._make_exit = key, make, make_exit
         self._body: Node | None = None
+        self._exit: Node | None = None
         self._inherit((), nullable=False)
         self.inside = RULES | doubts
 
@@ -248,6 +250,86 @@ class Rule(Node):
                 if self._body is None:
                     self._body = self._make_body()
         return self._body
+
+    @property
+    def has_exit(self) -> bool:
+        """What is measured is not the body: it may be too large to look through."""
+        return self._make_exit is not None
+
+    @property
+    def exit(self) -> Node:
+        """What is measured: a part of the body that holds a cheapest text of it, or the body."""
+        if self._make_exit is None:
+            return self.body
+        if self._exit is None:
+            with Node._lock:
+                if self._exit is None:
+                    self._exit = self._make_exit()
+        return self._exit
+
+
+class Recall(Node):
+    """A text of ``inner`` that is none of ``barred``, then ``between``, then what :meth:`after` says of that text.
+
+    Attributes:
+        inner: what the text looks like; not empty.
+        barred: the texts that it may not be.
+        between: what follows the text, whatever it was.
+        key: what tells this recall from others of the same parts.
+        begins: the bytes that what comes after ``between`` can begin with; ``None``: not known.
+    """
+
+    __slots__ = ("_longest", "_make_after", "_ordered", "barred", "begins", "between", "inner", "key")
+    __match_args__ = ("inner", "barred", "between", "key")
+    inner: Node
+    barred: frozenset[bytes]
+    between: Node
+    key: Hashable
+    begins: frozenset[int] | None
+
+    def _fill(
+        self,
+        inner: Node,
+        barred: frozenset[bytes],
+        between: Node,
+        key: Hashable,
+        make: Callable[[bytes], Node],
+        doubts: int,
+        begins: bytes | None,
+    ) -> None:
+        self.inner, self.barred, self.between, self.key, self._make_after = inner, barred, between, key, make
+        self.begins = None if begins is None else frozenset(begins)
+        self._ordered: list[bytes] | None = None
+        self._longest: int | None = None
+        self._inherit((inner, between), nullable=False)
+        self.inside = RULES | doubts
+
+    def after(self, text: bytes) -> Node:
+        """What follows ``between``, where the text was ``text``."""
+        return self._make_after(text)
+
+    @property
+    def ordered(self) -> list[bytes]:
+        """The barred texts, ascending."""
+        if self._ordered is None:
+            self._ordered = sorted(self.barred)
+        return self._ordered
+
+    @property
+    def longest_barred(self) -> int:
+        """How many bytes the longest barred text has."""
+        if self._longest is None:
+            self._longest = max(map(len, self.barred), default=0)
+        return self._longest
+
+    def beginning(self, text: bytes) -> tuple[int, int]:
+        """From which to which of the ``ordered`` texts they begin with ``text``, or are it."""
+        ordered = self.ordered
+        low = bisect_left(ordered, text)
+        if low == len(ordered) or not ordered[low].startswith(text):
+            return low, low
+        size = len(text)
+        return low, bisect_right(ordered, text, low, key=lambda one: one[:size])
 
 
 class Lexeme(Node):
@@ -306,4 +388,4 @@ def _forget(dead: _Interned, lock: threading.RLock = Node._lock, interned: dict[
             del interned[dead.key]
 
 
-AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Lexeme
+AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Recall | Lexeme

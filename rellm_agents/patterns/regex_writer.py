@@ -39,6 +39,7 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
@@ -60,6 +61,7 @@ def write_regex(node: Node) -> str:
 
     Raises:
         PatternError: complements meet inside a character; what they say together, no regex text can.
+        UnsupportedRegex: a text may not be written twice.
     """
     refuse_parts_of_characters(node)
     return _Writer().whole(node)
@@ -154,6 +156,8 @@ class _Writer:
                 return [self.part(without_boolean(node), _SEQUENCE, following, guards)], _SEQUENCE
             case Rule():
                 raise AssertionError("what a rule stands for is written on its own")
+            case Recall():
+                raise AssertionError("what no regex can say is refused before")
             case Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never written")
 
