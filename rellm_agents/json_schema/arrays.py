@@ -168,14 +168,14 @@ class Array(Shape):
 
     def _remembered(self, item: Node, place: _Place, kinds: int, make: Callable[[bytes], Node]) -> Node:
         key = self._rules.key(self._part, ("item", kinds, *place))
-        return recall(item, barred=place.written, between=EMPTY, key=key, make=make, doubts=self._rules.doubts)
+        return recall(item, barred=place.written, between=EMPTY, key=key, make=make, doubts=self._rules.doubts, begins=self._layout.after_item)
 
     def _without(self, item: Node, after: _Place, text: bytes) -> Node:
         """What follows an item that may not come again."""
-        spellings = frozenset(islice(spellings(item, json.loads(text), self._item_separators), MAX_SPELLINGS + 1))
-        if len(spellings) > MAX_SPELLINGS:
+        same = frozenset(islice(spellings(item, json.loads(text), self._item_separators), MAX_SPELLINGS + 1))
+        if len(same) > MAX_SPELLINGS:
             return choice(*self._ending(after))
-        return self._rule("more", after._replace(written=after.written | spellings | {text}))
+        return self._rule("more", after._replace(written=after.written | same | {text}))
 
     def _again(self, after: _Place, text: bytes) -> Node:
         return self._rule("more", after._replace(again=text))

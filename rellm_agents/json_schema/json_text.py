@@ -79,6 +79,11 @@ class Layout:
         """A value has several texts."""
         return self.opened is not EMPTY
 
+    @property
+    def after_item(self) -> bytes:
+        """The bytes that can come behind an item of a list."""
+        return b",] \t\r\n" if self.is_flexible else b",]"
+
     @classmethod
     def of(cls, whitespace: Whitespace) -> Layout:
         """The layout of a whitespace style.

@@ -35,23 +35,9 @@ class Source:
     options: str
 
     @cached_property
-    def fingerprint(self) -> bytes:
+    def fingerprint(self) -> str:
         """A digest, the same in every process."""
-        return sha256(f"{self.options}\0{self.schema}".encode()).digest()
-
-
-@dataclass(frozen=True)
-class RuleKey:
-    """What tells a rule of a schema from all others in the process."""
-
-    source: Source
-    part: str
-    name: Hashable
-
-    @property
-    def fingerprint(self) -> bytes:
-        """A digest, the same in every process."""
-        return self.source.fingerprint + f"{self.part} {self.name!r}".encode()
+        return sha256(f"{self.options}\0{self.schema}".encode()).hexdigest()
 
 
 class Rules:
@@ -75,9 +61,9 @@ class Rules:
             self.doubts = UNCOMMON
         return node
 
-    def key(self, part: str, name: Hashable) -> RuleKey:
-        """What a rule or what is remembered by one is known by."""
-        return RuleKey(self.source, part, name)
+    def key(self, part: str, name: Hashable) -> Hashable:
+        """What tells a rule, or a text that is remembered, from all others in the process."""
+        return self.source, part, name
 
     def rule(self, part: str, name: Hashable, make: Callable[[], Node], exit_: Callable[[], Node] | None = None) -> Node:
         """A rule of a part, which has a text.
