@@ -104,9 +104,7 @@ class Array(Shape):
 
     @cached_property
     def _room(self) -> _Room:
-        return _Room(
-            self._first_items, self._rest_items, self._least, self._given_most, self._contained, lambda one: not one.is_impossible
-        )
+        return _Room(self._first_items, self._rest_items, self._least, self._given_most, self._contained, lambda one: not one.is_impossible)
 
     def _node(self) -> Node:
         opening = sequence(literal("["), self._layout.opened)
@@ -154,13 +152,13 @@ class Array(Shape):
                 continue
             item = value.node()
             if self._distinct:
-                options.append(self._remembered(item, place, kinds, lambda text, item=item, after=after: self._without(item, after, text)))  # type: ignore[misc]
+                options.append(self._remembered(item, place, kinds, partial(self._without, item, after)))
                 continue
             if self._repeated and place.written is not _DONE:
                 if place.again is not None:
                     options.append(sequence(literal(place.again), self._rule("more", after._replace(written=_DONE, again=None))))
                 elif self._room.has_room(after):
-                    options.append(self._remembered(item, place, kinds, lambda text, after=after: self._again(after, text)))  # type: ignore[misc]
+                    options.append(self._remembered(item, place, kinds, partial(self._again, after)))
                 if not self._room.has_room(after, 1 if place.again is not None else 2):
                     continue
             options.append(sequence(item, self._rule("more", after)))
@@ -168,7 +166,9 @@ class Array(Shape):
 
     def _remembered(self, item: Node, place: _Place, kinds: int, make: Callable[[bytes], Node]) -> Node:
         key = self._rules.key(self._part, ("item", kinds, *place))
-        return recall(item, barred=place.written, between=EMPTY, key=key, make=make, doubts=self._rules.doubts, begins=self._layout.after_item)
+        return recall(
+            item, barred=place.written, between=EMPTY, key=key, make=make, doubts=self._rules.doubts, begins=self._layout.after_item
+        )
 
     def _without(self, item: Node, after: _Place, text: bytes) -> Node:
         """What follows an item that may not come again."""

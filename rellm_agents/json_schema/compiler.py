@@ -16,26 +16,28 @@ rellm_agents.errors.UnsatisfiableSchema: #: no instance is valid: "minimum" at #
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from jsonschema_rs import CanonicalSchema, canonical
 
 from rellm_agents.errors import InexactFormat, PatternError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
 from rellm_agents.json_schema.arrays import Array, Contained
 from rellm_agents.json_schema.inputs import SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.json_strings import string_node
-from rellm_agents.json_schema.json_text import BOOLEAN, NULL, STRING, Layout, Whitespace, dumps
-from rellm_agents.json_schema.normal_form import Kind, NormalForm, Registry, Unsettled, json_key
-from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once
-from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
-from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
+from rellm_agents.json_schema.json_text import STRING, Layout, Whitespace, dumps
 from rellm_agents.json_schema.name_kinds import Condition, Met, admits, allows_name, conditions_of, listed_names, met, name_kinds, value_of
+from rellm_agents.json_schema.normal_form import Kind, NormalForm, Registry, Unsettled, json_key
+from rellm_agents.json_schema.numbers import Numbers
+from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
 from rellm_agents.json_schema.places import Place
 from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal
 from rellm_agents.patterns.charset import COMMON_BYTES
+
+Order = Literal["source", "any"]
 
 MAX_DEPTH = 128  # schemas inside schemas
 
@@ -49,7 +51,12 @@ _WORTH_A_DELAY = frozenset({Kind.OBJECT, Kind.ARRAY, Kind.ANY_OF})
 
 
 def compile_schema(
-    schema: SchemaLike, *, whitespace: Whitespace = "spaced", closed: bool = False, registry: Registry | None = None
+    schema: SchemaLike,
+    *,
+    whitespace: Whitespace = "spaced",
+    order: Order = "source",
+    closed: bool = False,
+    registry: Registry | None = None,
 ) -> Pattern:
     """The pattern of the instances of a schema, written as JSON.
 
@@ -58,6 +65,7 @@ def compile_schema(
             describe.
         whitespace: ``"spaced"`` as ``json.dumps`` writes it, ``"compact"`` for none, ``"flexible"`` for any, in
             bounded runs.
+        order: of properties: ``"source"`` for that of the schema, undeclared ones behind the declared; ``"any"``.
         closed: objects that declare properties hold no others, where the schema leaves that open.
         registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
 
@@ -65,11 +73,14 @@ def compile_schema(
         InvalidSchema: not a JSON Schema.
         UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly.
         UnsatisfiableSchema: no instance is valid.
+        ValueError: an option that there is not.
 
     >>> compile_schema({"enum": ["red", 1]}).regex
     '"red"|1'
     """
-    return _Compiler(schema, whitespace, closed=closed, registry=registry).pattern()
+    if order not in get_args(Order):
+        raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
+    return _Compiler(schema, whitespace, order, closed=closed, registry=registry).pattern()
 
 
 class _Here(NamedTuple):
@@ -97,14 +108,14 @@ class _Here(NamedTuple):
 class _Compiler:
     """One schema on its way to a pattern: its parts are read and checked, and no more made than that needs."""
 
-    def __init__(self, source: SchemaLike, whitespace: Whitespace, *, closed: bool, registry: Registry | None) -> None:
+    def __init__(self, source: SchemaLike, whitespace: Whitespace, order: Order, *, closed: bool, registry: Registry | None) -> None:
         self._schema = schema = schema_of(source)
         text = text_of(schema, source)
         self._form = NormalForm.of(schema, text=text, registry=registry)
         self._here = _Here(Place.root(schema), "", Style(Layout.of(whitespace)))
-        self._closed = closed
+        self._closed, self._any_order = closed, order == "any"
         self._is_plain = _DEMANDING.search(text) is None
-        options = f"{whitespace} {closed}" + ("" if registry is None else text_of(dict(registry)))
+        options = f"{whitespace} {order} {closed}" + ("" if registry is None else text_of(dict(registry)))
         self._rules = Rules(Source(text, options), is_common=not text.encode().translate(None, COMMON_BYTES))
         self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
@@ -189,8 +200,9 @@ class _Compiler:
     def _named(self, key: Any, here: _Here, target: Callable[[], CanonicalSchema]) -> Shape:
         found = self._references.get((key, here.style))
         if found is None:
-            found = self._references[key, here.style] = Reference(self._rules, f"{here.path} {here.style.suffix}")
-            found.target = self._shape(target(), here)
+            inside = here._replace(path=f"{here.path} {here.style.suffix}:")  # the same part may be written in several styles
+            found = self._references[key, here.style] = Reference(self._rules, inside.path)
+            found.target = self._shape(target(), inside)
         else:
             self._in_doubt = True  # it may contain itself without end
         return found
@@ -296,12 +308,30 @@ class _Compiler:
             Property(name, self._property(value, name, view, listed, conditions, here), name in required)
             for name, value in declared.items()
         ]
-        undeclared: list[Undeclared] = []
-        if listed is not None:
-            pass
-        elif self._closed and properties and not conditions and view.additional_properties is None and not view.pattern_properties:
-            self._narrowed[f"{here.place.pointer}: properties that are not declared are not written"] = None
+
+        def arranged(found: Sequence[Property]) -> Sequence[Property]:
+            """In the order of the source, with what it declares and the normal form passes over, as it allows everything."""
+            known, ordered = {one.name: one for one in found}, list[Property]()
+            for name in here.place.names(known.keys()):
+                value = known.pop(name, None)
+                if value is None and (listed is None or name in listed):
+                    other = value_of(form, view, name)
+                    if other.kind != Kind.FALSE:
+                        value = Property(name, self._property(other, name, view, listed, conditions, here), required=False)
+                if value is not None:
+                    ordered.append(value)
+            return [*ordered, *known.values()]
+
+        is_open = not conditions and view.additional_properties is None and not view.pattern_properties and listed is None
+        later = None
+        if self._is_plain and not self._closed:
+            later = arranged
         else:
+            shapes = list(arranged(shapes))
+        undeclared: list[Undeclared] = []
+        if listed is None and self._closed and is_open and shapes:
+            self._narrowed[f"{here.place.pointer}: properties that are not declared are not written"] = None
+        elif listed is None:
             undeclared = list(self._undeclared(view, here, conditions))
         least, most = view.min_properties or 0, view.max_properties
         self._in_doubt |= bool(least or most is not None or conditions)
@@ -314,7 +344,8 @@ class _Compiler:
             least=least,
             most=most,
             conditions=len(conditions),
-            order=lambda: here.place.names,
+            arranged=later,
+            any_order=self._any_order,
         )
 
     def _property(
@@ -322,7 +353,7 @@ class _Compiler:
         value: CanonicalSchema,
         name: str,
         view: canonical.ObjectView,
-        listed: Set[str] | None,
+        listed: Mapping[str, None] | None,
         conditions: Sequence[Condition],
         here: _Here,
     ) -> Variants:

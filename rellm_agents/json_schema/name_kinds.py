@@ -81,7 +81,9 @@ def name_kinds(form: NormalForm, view: canonical.ObjectView, conditions: Sequenc
     """
     patterns = list(view.pattern_properties)
     dividers = [*map(form.strings_like, patterns), *(one.among for one in conditions)]
-    kinds: list[tuple[CanonicalSchema, frozenset[int]]] = [(form.strings if view.property_names is None else view.property_names, frozenset())]
+    kinds: list[tuple[CanonicalSchema, frozenset[int]]] = [
+        (form.strings if view.property_names is None else view.property_names, frozenset())
+    ]
     for number, divider in enumerate(dividers):
         divided = []
         for names, inside in kinds:

@@ -236,7 +236,7 @@ def _without_misleading(schema: Any) -> Any:
         if keyword in _UNREAD or (keyword == "$schema" and not ("$id" in schema or "id" in schema)) or (keyword == "id" and value == "#"):
             continue
         match HOLDERS.get(keyword), value:
-            case (Holds.ONE | Holds.LIST), list():
+            case ((Holds.ONE | Holds.LIST), list()):
                 changed[keyword] = [_without_misleading(one) for one in value]
             case Holds.NAMED, dict():
                 changed[keyword] = {name: _without_misleading(one) for name, one in value.items()}
@@ -270,7 +270,7 @@ def _of_pattern(schema: Schema, error: Exception) -> SchemaError:
     for pointer, keyword, value in _keywords(schema, "#"):
         patterns = [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" and isinstance(value, dict) else []
         for pattern in patterns:
-            if isinstance(pattern, str) and repr(pattern)[1:-1] in str(error) or f'"{pattern}"' in str(error):
+            if (isinstance(pattern, str) and repr(pattern)[1:-1] in str(error)) or f'"{pattern}"' in str(error):
                 try:
                     read_regex(pattern, dialect="ecma", search=True)
                 except RegexSyntaxError as ours:

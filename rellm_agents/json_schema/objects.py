@@ -1,21 +1,21 @@
 """The properties of an object, as shapes, in; the node of its JSON text out, a rule behind each property.
 
-Declared properties are written in their order, undeclared ones behind them in any, none of them twice. A place between two
-properties is what still matters there: the next property that may come, how many are written (where their number is bounded),
+Declared properties are written in their order, undeclared ones behind them; or all of them in any order. None comes twice. A place
+between two properties is what still matters there: which properties may come, how many are written (where their number is bounded),
 which conditions are owed, which undeclared names were used. Only places that a text comes to are ever made.
 
 >>> from rellm_agents.json_schema.shapes import Ready, Source
 >>> from rellm_agents.patterns import Pattern, literal
 >>> rules, digit = Rules(Source("doctest", ""), is_common=True), Ready(literal("1"))
->>> one = Object(rules, "", Layout.of("compact"), [Property("a", ((0, digit),), required=False), Property("b", ((0, digit),), required=True)])
->>> pattern = Pattern(one.node())
+>>> properties = [Property("a", ((0, digit),), required=False), Property("b", ((0, digit),), required=True)]
+>>> pattern = Pattern(Object(rules, "", Layout.of("compact"), properties).node())
 >>> pattern.fullmatch('{"a":1,"b":1}'), pattern.fullmatch('{"b":1}'), pattern.fullmatch('{"a":1}')
 (True, True, False)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -57,13 +57,15 @@ class _Place(NamedTuple):
 
     Attributes:
         at: the first declared property that may still come.
-        count: how many properties are written, as far as it matters.
+        done: those behind it that may not: bit i for property i.
+        size: how many properties are written, as far as it matters.
         owed: conditions that some property still has to meet, a bit for each.
         written: undeclared names that are written.
     """
 
     at: int
-    count: int
+    done: int
+    size: int
     owed: int
     written: frozenset[bytes] = _NO_NAMES
 
@@ -79,8 +81,9 @@ class Object(Shape):
         undeclared: its other properties; they may be of several kinds.
         least, most: bounds on the number of its properties.
         conditions: how many conditions some property has to meet, beside what holds for all of them.
-        order: gives the names of the declared properties in the order they are written in, asked for when that is known to matter;
-            by default the order they are given in.
+        arranged: brings the properties into their order and adds those that are declared but allow everything, when a text comes
+            there; by default they are as they are given.
+        any_order: properties are written in any order.
     """
 
     def __init__(
@@ -94,9 +97,10 @@ class Object(Shape):
         least: int = 0,
         most: int | None = None,
         conditions: int = 0,
-        order: Callable[[], Sequence[str]] | None = None,
+        arranged: Callable[[Sequence[Property]], Sequence[Property]] | None = None,
+        any_order: bool = False,
     ) -> None:
-        self._order = order
+        self._arranged, self._any_order = arranged, any_order
         self._rules, self._part, self._layout = rules, part, layout
         self._declared, self._undeclared = tuple(declared), tuple(undeclared)
         self._bounds = least, most, (1 << conditions) - 1
@@ -112,15 +116,13 @@ class Object(Shape):
                 return False
         if self._bounds == (0, None, 0):
             return True
-        ways = _Ways(self._declared, self._undeclared, *self._bounds, alive)
-        return ways.can_finish(ways.start)
+        ways = _Ways(self._declared, self._undeclared, *self._bounds, alive, any_order=self._any_order)
+        return ways.to_end(ways.start) is not None
 
     @cached_property
     def _ways(self) -> _Ways:
-        if self._order is not None and len(self._declared) > 1:
-            place = {name: i for i, name in enumerate(self._order())}
-            self._declared = tuple(sorted(self._declared, key=lambda one: place.get(one.name, len(place))))
-        return _Ways(self._declared, self._undeclared, *self._bounds, lambda value: not value.is_impossible)
+        declared = self._declared if self._arranged is None else self._arranged(self._declared)
+        return _Ways(declared, self._undeclared, *self._bounds, lambda value: not value.is_impossible, any_order=self._any_order)
 
     def _node(self) -> Node:
         return sequence(literal("{"), self._layout.opened, self._rule("first", self._ways.start))
@@ -136,15 +138,11 @@ class Object(Shape):
         return choice(*self._ending(place), sequence(self._layout.comma, self._names(place)))
 
     def _exit(self, name: str, place: _Place) -> Node:
-        """A cheapest way to the end: at once, or with what is required and nothing else."""
+        """A cheapest way to the end: at once, or with properties that bring it nearer."""
         if name != "names" and (ending := self._ending(place)):
             return ending[0]
-        ways = self._ways
-        required = ways.next_required(place.at)
-        if ways.counts or place.owed or required is None:
-            return {"first": self._first, "more": self._more, "names": self._names}[name](place)
-        option = self._option(required, place)
-        return option if name != "more" else sequence(self._layout.comma, option)
+        nearer = self._names(place, nearer=True)
+        return sequence(self._layout.comma, nearer) if name == "more" else nearer
 
     def _ending(self, place: _Place) -> list[Node]:
         return [sequence(self._layout.closing, literal("}"))] if self._ways.can_close(place) else []
@@ -155,56 +153,61 @@ class Object(Shape):
             return sequence(self._layout.closing, literal("}"))
         return self._rule("more", place)
 
-    def _names(self, place: _Place) -> Node:
-        """The properties that may come next: up to the first that has to."""
+    def _names(self, place: _Place, *, nearer: bool = False) -> Node:
+        """The properties that may come next: up to the first that has to.
+
+        Args:
+            place: where they may come.
+            nearer: only those that bring the end nearer.
+        """
         ways, options = self._ways, []
-        for i in range(place.at, len(ways.declared)):
-            if i > place.at and i % _BLOCK == 0:
+        limit = ways.to_end(place) if nearer else None
+        for i in ways.remaining(place):
+            if i > place.at and i % _BLOCK == 0 and not self._any_order:
                 later = place._replace(at=i)
-                if ways.can_finish(later):
+                if (left := ways.to_end(later)) is not None and left == (limit or left):
                     options.append(self._rule("names", later))
                 return choice(*options)
-            options.append(self._option(i, place))
-            if ways.declared[i].required:
+            options.append(self._option(i, place, limit))
+            if ways.declared[i].required and not self._any_order:
                 return choice(*options)
-        return choice(*options, *self._others(place))
+        return choice(*options, *self._others(place, limit))
 
-    def _option(self, at: int, place: _Place) -> Node:
-        """The declared property ``at``, and what follows it."""
-        key = place._replace(at=at)
-        found = self._options.get(key)
-        if found is None:
-            one = self._ways.declared[at]
-            name = self._layout.key(one.name)
-            found = choice(
-                *(
-                    sequence(name, value.node(), self._rest(after))
-                    for credit, value in one.variants
-                    if (after := self._ways.after(key, credit)) is not None
-                )
+    def _option(self, i: int, place: _Place, limit: int | None) -> Node:
+        """The declared property ``i``, and what follows it; only what leaves less than ``limit`` to write."""
+        here = place if self._any_order else place._replace(at=i)
+        shared = limit is None and not self._any_order  # by the places before it
+        if shared and here in self._options:
+            return self._options[here]
+        one = self._ways.declared[i]
+        option = choice(
+            *(
+                sequence(self._layout.key(one.name), value.node(), self._rest(after))
+                for credit, value in one.variants
+                if (after := self._ways.after(place, i, credit, limit)) is not None
             )
-            self._options[key] = found
-        return found
+        )
+        if shared:
+            self._options[here] = option
+        return option
 
-    def _others(self, place: _Place) -> Iterable[Node]:
+    def _others(self, place: _Place, limit: int | None) -> Iterable[Node]:
         """The undeclared properties, and what follows them."""
-        place = place._replace(at=len(self._ways.declared))
         for kind, one in enumerate(self._ways.undeclared):
             for credit, value in one.variants:
-                if self._ways.after(place, credit) is not None:
+                after = self._ways.after(place, None, credit, limit)
+                if after is not None:
                     yield recall(
                         one.names,
                         barred=self._ways.names | place.written,
                         between=sequence(self._layout.colon, value.node()),
                         key=self._rules.key(self._part, ("other", kind, credit, *place)),
-                        make=partial(self._behind, place, credit),
+                        make=partial(self._behind, after),
                         doubts=self._rules.doubts,
                     )
 
-    def _behind(self, place: _Place, credit: int, name: bytes) -> Node:
-        after = self._ways.after(place, credit)
-        assert after is not None
-        return self._rest(after._replace(written=place.written | {name}))
+    def _behind(self, after: _Place, name: bytes) -> Node:
+        return self._rest(after._replace(written=after.written | {name}))
 
 
 class _Ways:
@@ -224,77 +227,98 @@ class _Ways:
         most: int | None,
         owed: int,
         is_alive: Alive,
+        *,
+        any_order: bool,
     ) -> None:
         self.declared = [Property(one.name, v, one.required) for one in declared if (v := _alive(one.variants, is_alive))]
         self.undeclared = [Undeclared(one.names, v) for one in undeclared if (v := _alive(one.variants, is_alive))]
         self._all_names = [one.name for one in declared]
-        self._required_from = [0] * (len(self.declared) + 1)
-        for i in range(len(self.declared) - 1, -1, -1):
-            self._required_from[i] = self._required_from[i + 1] + self.declared[i].required
-        self._least, self._most = least, most
-        self.counts = least > self._required_from[0] or (most is not None and (bool(self.undeclared) or most < len(self.declared)))
-        self.start = _Place(0, 0, owed)
-        self._can: dict[_Place, bool] = {}
+        self._required = sum(1 << i for i, one in enumerate(self.declared) if one.required)
+        self._least, self._most, self._any_order = least, most, any_order
+        required = self._required.bit_count()
+        self.counts = least > required or (most is not None and (bool(self.undeclared) or most < len(self.declared)))
+        self.start = _Place(0, 0, 0, owed)
+        self._left: dict[_Place, int | None] = {}
 
     @cached_property
     def names(self) -> frozenset[bytes]:
         """See the class."""
         return frozenset(dumps(name).encode() for name in self._all_names)
 
-    def next_required(self, at: int) -> int | None:
-        """The next property from ``at`` on that has to be there."""
-        return next((i for i in range(at, len(self.declared)) if self.declared[i].required), None)
+    def remaining(self, place: _Place) -> Iterator[int]:
+        """The declared properties that may still come."""
+        return (i for i in range(place.at, len(self.declared)) if not place.done >> i & 1)
+
+    def _missing(self, place: _Place) -> int:
+        """How many required properties have to come."""
+        return (self._required >> place.at << place.at & ~place.done).bit_count()
 
     def can_close(self, place: _Place) -> bool:
         """The object may end here."""
-        return not (self._required_from[place.at] or place.owed or (self.counts and place.count < self._least))
+        return not (self._missing(place) or place.owed or (self.counts and place.size < self._least))
 
     def is_last(self, place: _Place) -> bool:
         """The object has to end here."""
-        if place.at < len(self.declared) or not self.can_close(place):
-            return self.counts and place.count == self._most and self.can_close(place)
-        return not self.undeclared or (self.counts and place.count == self._most)
+        is_full = self.counts and place.size == self._most
+        return self.can_close(place) and (is_full or not (self.undeclared or any(True for _ in self.remaining(place))))
 
-    def after(self, place: _Place, credit: int) -> _Place | None:
-        """The place behind the property at ``place``, or behind an undeclared one; ``None`` if no way leads from there to the end."""
-        count = place.count
-        if self.counts and (self._most is not None or count < self._least):
-            count += 1
-        after = _Place(min(place.at + 1, len(self.declared)), count, place.owed & ~credit, place.written)
-        return after if self.can_finish(after) else None
+    def after(self, place: _Place, declared: int | None, credit: int, limit: int | None = None) -> _Place | None:
+        """The place behind a property.
 
-    def can_finish(self, place: _Place) -> bool:
-        """A way leads from here to the end."""
+        Args:
+            place: before it.
+            declared: which; ``None``: an undeclared one.
+            credit: the conditions it meets.
+            limit: fewer properties than this have to come afterwards.
+
+        Returns:
+            ``None`` if no such way leads from there to the end.
+        """
+        if not self._any_order:
+            place = place._replace(at=len(self.declared) if declared is None else declared + 1)
+        elif declared is not None:
+            place = place._replace(done=place.done | 1 << declared)
+        after = self._counted(place, credit)
+        left = self.to_end(after)
+        return None if left is None or (limit is not None and left >= limit) else after
+
+    def _counted(self, place: _Place, credit: int) -> _Place:
+        """With one more property."""
+        matters = self.counts and (self._most is not None or place.size < self._least)
+        return place._replace(size=place.size + matters, owed=place.owed & ~credit)
+
+    def to_end(self, place: _Place) -> int | None:
+        """How many properties have to come, at least; ``None`` if no way leads to the end."""
+        missing = self._missing(place)
         if self.counts:
-            required = self._required_from[place.at]
-            if self._most is not None and place.count + required > self._most:
-                return False
-            if not self.undeclared and place.count + len(self.declared) - place.at < self._least:
-                return False
-            if self._most is not None and self._least > self._most:
-                return False
+            missing = max(missing, self._least - place.size)
+            if not self.undeclared and missing > sum(1 for _ in self.remaining(place)):
+                return None
+            if self._most is not None and place.size + missing > self._most:
+                return None
         if not place.owed:
-            return True
+            return missing
         place = place._replace(written=_NO_NAMES)
-        if place not in self._can:
-            self._can[place] = False  # until it is known: ways that go round lead nowhere
-            self._can[place] = self._can_meet(place)
-        return self._can[place]
+        if place not in self._left:
+            self._left[place] = None  # until it is known: ways that go round lead nowhere
+            left = [n for after in self._useful(place) if (n := self.to_end(after)) is not None]
+            self._left[place] = 1 + min(left) if left else None
+        return self._left[place]
 
-    def _can_meet(self, place: _Place) -> bool:
-        """Some property still to come meets a condition that is owed."""
-        for i in range(place.at, len(self.declared)):
-            here = place._replace(at=i)
-            if any(self.after(here, credit) is not None for credit, _ in self.declared[i].variants):
-                return True
-            if self.declared[i].required:
-                return False
-        here = place._replace(at=len(self.declared))
-        return any(
-            (credit & place.owed or (self.counts and place.count < self._least)) and self.after(here, credit) is not None
-            for one in self.undeclared
-            for credit, _ in one.variants
-        )
+    def _useful(self, place: _Place) -> Iterator[_Place]:
+        """The places behind the properties that bring the end nearer, which may as well come in their order."""
+        short = self.counts and place.size < self._least
+        for i in self.remaining(place):
+            one = self.declared[i]
+            for credit, _ in one.variants:
+                if one.required or short or credit & place.owed:
+                    yield self._counted(place._replace(at=i + 1), credit)
+            if one.required:
+                return
+        for other in self.undeclared:
+            for credit, _ in other.variants:
+                if short or credit & place.owed:
+                    yield self._counted(place._replace(at=len(self.declared)), credit)
 
 
 def _alive(variants: Variants, is_alive: Alive) -> Variants:

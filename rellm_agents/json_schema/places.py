@@ -4,17 +4,18 @@ The normal form sorts names and does not say where its parts come from. Here the
 properties have, and which JSON pointer an error names. Nothing is decided by it. Knows nothing of patterns.
 
 >>> place = Place.root({"allOf": [{"properties": {"b": {"type": "null"}}}], "properties": {"a": {"items": {}}, "b": {}}})
->>> place.names, place.property("b").pointers
-(['b', 'a'], ['#/allOf/0/properties/b', '#/properties/b'])
+>>> place.names({"a", "b"}), place.property("b").pointers
+(['a', 'b'], ['#/allOf/0/properties/b', '#/properties/b'])
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
+from rellm_agents.json_schema.keywords import ENFORCED
 from rellm_agents.json_schema.pointers import below
 
 Part = tuple[Any, str]  # a schema and its pointer
@@ -68,19 +69,29 @@ class Place:
                     return below(pointer, keyword)
         return self.pointer
 
-    @cached_property
-    def names(self) -> list[str]:
-        """The names of properties, in the order in which the parts declare or require them."""
-        found: dict[str, None] = {}
+    def names(self, declared: Set[str]) -> list[str]:
+        """The names of properties, in the order in which the parts declare or require them.
+
+        Args:
+            declared: the names whose values the normal form says something of. A part that has more of them speaks of another
+                alternative, and comes last; one that has fewer than another gives no order of its own.
+
+        Returns:
+            The declared names that were found, and those of which the parts say no more than that they may be there.
+        """
+        open_, here, elsewhere = dict[str, None](), list[list[str]](), list[list[str]]()
         for schema, _ in self.parts:
             properties = schema.get("properties")
             if isinstance(properties, dict):
-                found.update(dict.fromkeys(properties))
-        for schema, _ in self.parts:
-            required = schema.get("required")
-            if isinstance(required, list):
-                found.update(dict.fromkeys(required))
-        return list(found)
+                says_nothing = {name: None for name, value in properties.items() if name not in declared and _says_nothing(value)}
+                is_here = all(name in declared or name in says_nothing for name in properties)
+                if is_here:
+                    open_.update(says_nothing)
+                (here if is_here else elsewhere).append(list(properties))
+        whole = [one for one in here if not any(set(one) < set(other) for other in here)]
+        required = [names for schema, _ in self.parts if isinstance(names := schema.get("required"), list)]
+        in_order = dict.fromkeys(name for names in (*whole, *elsewhere, *required) for name in names)
+        return [name for name in in_order if name in declared or name in open_]
 
     def property(self, name: str) -> Place:
         """The place of the value of a property."""
@@ -144,6 +155,10 @@ class Place:
             elif keyword in _SAME_PLACE_NAMED and isinstance(value, dict):
                 for name, one in value.items():
                     yield from self._applied((one, below(pointer, keyword, name)), seen)
+
+
+def _says_nothing(schema: Any) -> bool:
+    return schema is True or (isinstance(schema, dict) and ENFORCED.keys().isdisjoint(schema))
 
 
 def _of_property(schema: Any, name: str) -> list[tuple[Any, tuple[str, ...]]]:

@@ -51,9 +51,7 @@ def _read(state: State, text: str, then: Callable[[State], Iterator[tuple[str, S
             yield text + rest, end
 
 
-def _members(
-    state: State, comma_before: str, members: list[tuple[str, Any]], comma: str, colon: str
-) -> Iterator[tuple[str, State]]:
+def _members(state: State, comma_before: str, members: list[tuple[str, Any]], comma: str, colon: str) -> Iterator[tuple[str, State]]:
     if not members:
         yield from _read(state, "}", lambda s: iter([("", s)]))
     for i, (name, value) in enumerate(members):
