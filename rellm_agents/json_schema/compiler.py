@@ -214,15 +214,10 @@ class _Compiler:
     def _listed(self, values: Sequence[Any], here: _Here) -> Node:
         written = _as_written(here.place) if any(isinstance(value, (dict, list, int, float, Decimal)) for value in values) else {}
         nodes: list[Node] = []
+        fractions = self._form.draft != 4 and not here.style.unique
         for value in values:
-            if isinstance(value, str):
-                nodes.append(literal(dumps(value)))
-                continue
-            source = written.get(json_key(value), value)
-            nodes.append(here.style.layout.value(source))
-            if isinstance(source, float) and source.is_integer():
-                whole = literal(str(int(source)))
-                nodes[-1:] = [whole] if here.style.unique or self._form.draft == 4 else [nodes[-1], whole]
+            source = value if isinstance(value, str) else written.get(json_key(value), value)
+            nodes.append(here.style.layout.value(source, fractions=fractions))
         return choice(*nodes)
 
     def _string(self, view: canonical.StringView, here: _Here) -> Shape:

@@ -102,8 +102,12 @@ class Layout:
                 return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "))
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
-    def value(self, value: Any) -> Node:
+    def value(self, value: Any, *, fractions: bool = False) -> Node:
         """Exactly this value.
+
+        Args:
+            value: what JSON can say.
+            fractions: a whole number may also be written with a fraction of zero.
 
         >>> from rellm_agents.patterns import Pattern
         >>> Pattern(Layout.of("compact").value({"a": [1, None]})).shortest()
@@ -111,9 +115,11 @@ class Layout:
         """
         match value:
             case dict():
-                return self.object_of((key, self.value(inner)) for key, inner in value.items())
+                return self.object_of((key, self.value(inner, fractions=fractions)) for key, inner in value.items())
             case list():
-                return self._between("[", [self.value(inner) for inner in value], "]")
+                return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
+            case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
+                return choice(literal(str(int(value))), *([literal(f"{int(value)}.0")] if fractions else []))
             case _:
                 return literal(dumps(value, self.separators))
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from rellm_agents import Pattern, compile_schema
-from rellm_agents.errors import PatternError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.errors import InvalidSchema, PatternError, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.spellings import spellings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 EXPECTED = Path(__file__).parents[1] / "conformance" / "expected.json"
-SUITES = ("suite-draft2020-12", "suite-draft7")
+SUITES = {"suite-draft2020-12": "https://json-schema.org/draft/2020-12/schema", "suite-draft7": "http://json-schema.org/draft-07/schema#"}
 
 
 class Verdict(IntEnum):
@@ -45,13 +45,16 @@ def writes(pattern: Pattern, value: Any) -> bool:
     return next(spellings(pattern.node, value, (", ", ": ")), None) is not None
 
 
-def verdicts(row: dict[str, Any]) -> list[Verdict]:
-    """One for each instance of a row."""
+def verdicts(row: dict[str, Any], draft: str) -> list[Verdict]:
+    """One for each instance of a row, whose schema is of a draft if it does not say of which."""
+    schema = row["schema"]
+    if isinstance(schema, dict):
+        schema = {"$schema": draft, **schema}
     try:
-        pattern: Pattern | None = compile_schema(json.dumps(row["schema"]))
+        pattern: Pattern | None = compile_schema(json.dumps(schema))
     except UnsatisfiableSchema:
         pattern = None
-    except (UnsupportedSchema, PatternError):
+    except (UnsupportedSchema, PatternError, InvalidSchema):
         return [Verdict.UNSUPPORTED] * len(row["tests"])
     found = []
     for test in row["tests"]:
@@ -64,7 +67,7 @@ def measured(suite: str) -> tuple[dict[str, str], int]:
     """The verdicts of a suite that are not exact, by the test's name; and how many there are in all."""
     found, count = {}, 0
     for row in rows(suite):
-        for i, verdict in enumerate(verdicts(row)):
+        for i, verdict in enumerate(verdicts(row, SUITES[suite])):
             count += 1
             if verdict is not Verdict.EXACT:
                 found[f"{row['id']}/{i}"] = verdict.text
