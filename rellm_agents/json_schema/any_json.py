@@ -3,7 +3,7 @@
 >>> from rellm_agents.json_schema.json_text import Layout
 >>> from rellm_agents.patterns import Pattern
 >>> pattern = Pattern(anything(Style(Layout.of("spaced"))).node())
->>> pattern.fullmatch('{"a": [null, -1.5e+300]}'), pattern.fullmatch('{"a": 1, "a": 2}')
+>>> pattern.fullmatch('{"a": [null, -1.5e+30]}'), pattern.fullmatch('{"a": 1, "a": 2}')
 (True, False)
 """
 

@@ -100,7 +100,7 @@ class Array(Shape):
         """See :class:`Shape`."""
         trial = _Room(self._first_items, self._rest_items, self._least, self._given_most, self._contained, alive)
         slots = 2 if self._repeated else 0
-        return trial.can_finish(trial.start) and (trial.most is None or trial.most >= slots)
+        return trial.to_end(trial.start) is not None and (trial.most is None or trial.most >= slots)
 
     @cached_property
     def _room(self) -> _Room:
@@ -123,11 +123,15 @@ class Array(Shape):
 
     def _rule(self, name: str, place: _Place) -> Node:
         make: Callable[[_Place], Node] = self._more if name == "more" else self._first
-        return self._rules.rule(self._part, (name, *place), partial(make, place), partial(self._exit, make, place))
+        return self._rules.rule(self._part, (name, *place), partial(make, place), partial(self._exit, name, place))
 
-    def _exit(self, make: Callable[[_Place], Node], place: _Place) -> Node:
-        ending = self._ending(place)
-        return ending[0] if ending else make(place)
+    def _exit(self, name: str, place: _Place) -> Node:
+        """A cheapest way to the end: at once, or with items that bring it nearer."""
+        ending = self._ending(place, is_empty=name == "first")
+        if ending:
+            return ending[0]
+        nearer = self._items(place, None if self._repeated else self._room.to_end(place))
+        return sequence(self._layout.comma, nearer) if name == "more" else nearer
 
     def _first(self, place: _Place) -> Node:
         return choice(*self._ending(place, is_empty=True), self._items(place))
@@ -144,10 +148,11 @@ class Array(Shape):
         owes_repeat = self._repeated and place.written is not _DONE
         return self._room.can_close(place) and not owes_repeat
 
-    def _items(self, place: _Place) -> Node:
+    def _items(self, place: _Place, limit: int | None = None) -> Node:
+        """The items that may come next, and what follows them; only what leaves less than ``limit`` to write."""
         options: list[Node] = []
         for kinds, value in self._room.at(place.at):
-            after = self._room.after(place, kinds)
+            after = self._room.after(place, kinds, limit)
             if after is None:
                 continue
             item = value.node()
@@ -209,7 +214,7 @@ class _Room:
         self.least, self.most = least, min(bounds, default=None)
         self._contained = contained
         self.start = _Place(0, (0,) * len(contained))
-        self._can: dict[_Place, bool] = {}
+        self._left: dict[_Place, int | None] = {}
 
     def at(self, position: int) -> Variants:
         """What may stand at a position."""
@@ -219,8 +224,8 @@ class _Room:
         """The array may end here."""
         return place.at >= self.least and all(met >= kind.least for met, kind in zip(place.met, self._contained, strict=True))
 
-    def after(self, place: _Place, kinds: int) -> _Place | None:
-        """The place behind one more item; ``None`` if no way leads from there to the end."""
+    def after(self, place: _Place, kinds: int, limit: int | None = None) -> _Place | None:
+        """The place behind one more item; ``None`` if no way leads from there to the end, with less than ``limit`` items."""
         if self.most is not None and place.at >= self.most:
             return None
         met = []
@@ -235,18 +240,23 @@ class _Room:
         if self.most is None:
             at = min(at, max(len(self.first), self.least))
         after = place._replace(at=at, met=tuple(met))
-        return after if self.can_finish(after) else None
+        left = self.to_end(after)
+        return None if left is None or (limit is not None and left >= limit) else after
 
     def has_room(self, place: _Place, items: int = 1) -> bool:
         """So many items may follow."""
         return self.most is None or place.at + items <= self.most
 
-    def can_finish(self, place: _Place) -> bool:
-        """A way leads from here to the end."""
+    def to_end(self, place: _Place) -> int | None:
+        """How many items have to come, at least, whatever they are; ``None`` if no way leads to the end."""
         if not self._contained:
-            return self.most is None or self.most >= self.least
+            return None if self.most is not None and self.most < self.least else max(0, self.least - place.at)
+        if self.can_close(place):
+            return 0
         place = place._replace(written=_NO_ITEMS, again=None)
-        if place not in self._can:
-            self._can[place] = False  # until it is known: ways that go round lead nowhere
-            self._can[place] = self.can_close(place) or any(self.after(place, kinds) is not None for kinds, _ in self.at(place.at))
-        return self._can[place]
+        if place not in self._left:
+            self._left[place] = None  # until it is known: ways that go round lead nowhere
+            places = [after for kinds, _ in self.at(place.at) if (after := self.after(place, kinds)) is not None]
+            left = [n for after in places if (n := self.to_end(after)) is not None]
+            self._left[place] = 1 + min(left) if left else None
+        return self._left[place]

@@ -10,13 +10,14 @@ texts than the schema has instances, ``Pattern.narrowed`` says so. Knows nothing
 >>> compile_schema({"type": "integer", "minimum": 3, "maximum": 2})
 Traceback (most recent call last):
   ...
-rellm_agents.errors.UnsatisfiableSchema: #: no instance is valid: "minimum" at # and "maximum" at # contradict each other
+rellm_agents.errors.UnsatisfiableSchema: #: no instance is valid: "minimum", "maximum" at # allows nothing
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -27,19 +28,19 @@ from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
 from rellm_agents.json_schema.arrays import Array, Contained
 from rellm_agents.json_schema.inputs import SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.json_strings import string_node
-from rellm_agents.json_schema.json_text import STRING, Layout, Whitespace, dumps
+from rellm_agents.json_schema.json_text import STRING, Layout, Whitespace
 from rellm_agents.json_schema.name_kinds import Condition, Met, admits, allows_name, conditions_of, listed_names, met, name_kinds, value_of
 from rellm_agents.json_schema.normal_form import Kind, NormalForm, Registry, Unsettled, json_key
 from rellm_agents.json_schema.numbers import Numbers
 from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
 from rellm_agents.json_schema.places import Place
 from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
-from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal
+from rellm_agents.patterns import NOTHING, Node, Pattern, choice
 from rellm_agents.patterns.charset import COMMON_BYTES
 
 Order = Literal["source", "any"]
 
-MAX_DEPTH = 128  # schemas inside schemas
+MAX_DEPTH = 80  # schemas inside schemas, those behind a reference apart
 
 _DEMANDING = re.compile(
     r'"(?:allOf|oneOf|not|if|pattern|patternProperties|propertyNames|multipleOf|contains|uniqueItems|minProperties|maxProperties|dependencies'
@@ -47,6 +48,7 @@ _DEMANDING = re.compile(
     r'|"format"\s*:.*"m(?:in|ax)Length"\s*:|"m(?:in|ax)Length"\s*:.*"format"\s*:',
     re.DOTALL,
 )  # without these, no part of a schema can be beyond what is enforced, and the normal form has found what contradicts itself
+_DEEP = 32  # parts in each other, from which on one is a rule, so that not all of them are made at once
 _WORTH_A_DELAY = frozenset({Kind.OBJECT, Kind.ARRAY, Kind.ANY_OF})
 
 
@@ -75,8 +77,8 @@ def compile_schema(
         UnsatisfiableSchema: no instance is valid.
         ValueError: an option that there is not.
 
-    >>> compile_schema({"enum": ["red", 1]}).regex
-    '"red"|1'
+    >>> compile_schema({"enum": ["red", None]}).regex
+    'null|"red"'
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
@@ -90,11 +92,13 @@ class _Here(NamedTuple):
         place: in an instance.
         path: in the normal form; tells the rules of parts from each other.
         style: how it is written.
+        depth: in how many others it is.
     """
 
     place: Place
     path: str
     style: Style
+    depth: int = 0
 
     def branch(self, number: int) -> _Here:
         """One of several alternatives."""
@@ -102,7 +106,7 @@ class _Here(NamedTuple):
 
     def below(self, place: Place, name: str, style: Style | None = None) -> _Here:
         """A part inside."""
-        return _Here(place, f"{self.path}/{name}", style or self.style)
+        return _Here(place, f"{self.path}/{name}", style or self.style, self.depth + 1)
 
 
 class _Compiler:
@@ -120,22 +124,37 @@ class _Compiler:
         self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
         self._references: dict[tuple[Any, Style], Reference] = {}
+        self._unread: list[tuple[Reference, _Here, Callable[[], CanonicalSchema]]] = []
         self._in_doubt = False  # a part may have no instance
         self._depth = 0
 
     def pattern(self) -> Pattern:
         """The pattern of the whole schema."""
-        whole = self._shape(self._form.root, self._here)
+        whole = self._whole(self._form.root, self._here)
         if self._in_doubt:
             find_impossible(self._shapes)
         if whole.is_impossible:
             raise UnsatisfiableSchema("#", "no instance is valid: a required part allows nothing, or contains itself without end")
         return Pattern(whole.node(), narrowed=tuple(self._narrowed))
 
+    def _whole(self, part: CanonicalSchema, here: _Here) -> Shape:
+        """The shape of a part, all references inside it followed."""
+        shape = self._shape(part, here)
+        while self._unread:
+            reference, there, target = self._unread.pop()
+            with _settling(there.place):
+                part = target()
+            reference.target = self._shape(part, there)
+        return shape
+
     def _inner(self, part: CanonicalSchema, here: _Here) -> Shape:
         """The shape of a part inside another; not read before it is needed, where nothing can be wrong with it."""
         if self._is_plain and part.kind in _WORTH_A_DELAY:
-            return Later(lambda: self._shape(part, here).node())
+
+            def make() -> Node:
+                return self._whole(part, here).node()
+
+            return Later(lambda: make() if here.depth % _DEEP else self._rules.rule(here.path, "inner", make))
         return self._shape(part, here)
 
     def _shape(self, part: CanonicalSchema, here: _Here) -> Shape:
@@ -144,10 +163,8 @@ class _Compiler:
             raise UnsupportedSchema(
                 here.place.pointer, f"schemas are nested {self._depth} deep, {MAX_DEPTH} at most: put the inner ones into $defs"
             )
-        try:
+        with _settling(here.place):
             shape = self._read(part, here)
-        except Unsettled as error:
-            raise UnsupportedSchema(here.place.pointer, f"{error}: write it as one schema, or check it after parsing") from error
         if not shape.is_sure:
             self._shapes.append(shape)
         self._depth -= 1
@@ -202,7 +219,7 @@ class _Compiler:
         if found is None:
             inside = here._replace(path=f"{here.path} {here.style.suffix}:")  # the same part may be written in several styles
             found = self._references[key, here.style] = Reference(self._rules, inside.path)
-            found.target = self._shape(target(), inside)
+            self._unread.append((found, inside, target))
         else:
             self._in_doubt = True  # it may contain itself without end
         return found
@@ -380,6 +397,15 @@ class _Compiler:
             ((mask, part),) = values
             return ((mask, self._inner(part, here)),)
         return tuple((mask, self._shape(part, here.branch(i))) for i, (mask, part) in enumerate(values))
+
+
+@contextmanager
+def _settling(place: Place) -> Iterator[None]:
+    """Names the place of what the normal form cannot say exactly."""
+    try:
+        yield
+    except Unsettled as error:
+        raise UnsupportedSchema(place.pointer, f"{error}: write it as one schema, or check it after parsing") from error
 
 
 def _integers(view: canonical.IntegerView, draft: int) -> Numbers:

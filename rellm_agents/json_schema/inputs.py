@@ -20,7 +20,7 @@ Schema = dict[str, Any] | bool
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
 
 
-_TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
+TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
 
 
 def schema_of(source: SchemaLike) -> Schema:
@@ -48,7 +48,7 @@ def _from_text(text: str) -> Schema:
     except ValueError as error:
         raise InvalidSchema("#", f"not JSON text: {error}") from error
     except RecursionError as error:
-        raise UnsupportedSchema("#", _TOO_DEEP) from error
+        raise UnsupportedSchema("#", TOO_DEEP) from error
     if not isinstance(schema, (dict, bool)):
         raise InvalidSchema("#", f"a schema is an object or a boolean, not {text[:40]!r}")
     return schema
@@ -80,7 +80,7 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
     except (TypeError, ValueError) as error:
         raise InvalidSchema("#", f"a schema is JSON data: {error}") from error
     except RecursionError as error:
-        raise UnsupportedSchema("#", _TOO_DEEP) from error
+        raise UnsupportedSchema("#", TOO_DEEP) from error
     return text
 
 

@@ -33,7 +33,21 @@ from rellm_agents.patterns import (
     repeat,
     sequence,
 )
-from rellm_agents.patterns.kinds import AnyNode, Characters, Choice, Complement, Intersection, Lexeme, Literal, Repeat, Rule, Sequence, Tail
+from rellm_agents.patterns.kinds import (
+    AnyNode,
+    Characters,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Recall,
+    Repeat,
+    Rule,
+    Sequence,
+    Steps,
+    Tail,
+)
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.nodes import CHARACTER
 from rellm_agents.patterns.repeats import Way, way_of
@@ -75,7 +89,7 @@ def encoded(node: Node) -> Node:
             return intersection(encoded(TEXT), complement(encoded(inner)))
         case Lexeme(inner):
             return lexeme(encoded(inner))
-        case Rule() | Tail():
+        case Rule() | Recall() | Steps() | Tail():
             raise PatternError("a string's text cannot hold a rule (a part that is made on demand and may recurse)")
         case _:
             assert_never(node)
@@ -215,7 +229,7 @@ def lengths(node: Node) -> tuple[int, int | None]:
         case Intersection(parts):
             found = [lengths(part) for part in parts]
             return max(least for least, _ in found), min((most for _, most in found if most is not None), default=None)
-        case Complement() | Rule() | Tail():
+        case Complement() | Steps() | Rule() | Recall() | Tail():
             return 0, None
         case _:
             assert_never(node)

@@ -119,7 +119,8 @@ class Layout:
             case list():
                 return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
             case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
-                return choice(literal(str(int(value))), *([literal(f"{int(value)}.0")] if fractions else []))
+                others = (literal(f"{int(value)}.0"), literal(dumps(value))) if fractions else ()  # -0.0 among them
+                return choice(literal(str(int(value))), *others)
             case _:
                 return literal(dumps(value, self.separators))
 

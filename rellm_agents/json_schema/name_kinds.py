@@ -4,8 +4,8 @@ Patterns of names divide the names that are not declared into kinds; for each ki
 are what the negation of an object leaves: that *some* property has a name or a value of a kind. Works on normal forms alone.
 
 >>> form = NormalForm.of({"type": "object", "patternProperties": {"^a": {"type": "null"}}, "additionalProperties": {"type": "string"}})
->>> [(kind.value.view().value if kind.value.kind.value == "const" else kind.value.view().types) for kind in name_kinds(form, form.root.view(), [])]
-[None, ['string']]
+>>> [kind.value.to_json_schema()["type"] for kind in name_kinds(form, form.root.view(), [])]
+['null', 'string']
 """
 
 from __future__ import annotations
@@ -182,4 +182,5 @@ def _pattern_validator(pattern: str) -> jsonschema_rs.Draft202012Validator:
 @lru_cache(maxsize=64)
 def _validator(part: CanonicalSchema) -> jsonschema_rs.Draft202012Validator:
     schema = part.to_json_schema()
+    assert isinstance(schema, dict | bool)
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)

@@ -20,7 +20,7 @@ import jsonschema_rs
 from jsonschema_rs import CanonicalSchema, canonical
 
 from rellm_agents.errors import InvalidSchema, RegexSyntaxError, SchemaError, UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.inputs import Schema, text_of
+from rellm_agents.json_schema.inputs import TOO_DEEP, Schema, text_of
 from rellm_agents.json_schema.keywords import HOLDERS, Holds
 from rellm_agents.json_schema.pointers import below
 from rellm_agents.patterns import read_regex
@@ -89,6 +89,10 @@ class NormalForm:
             raise _of_pattern(schema, error) from error
         except (canonical.CanonicalizationError, jsonschema_rs.ReferencingError) as error:
             raise _of_reference(schema, error) from error
+        except ValueError as error:
+            if "ecursion" not in str(error):
+                raise
+            raise UnsupportedSchema("#", TOO_DEEP) from error
         if root.kind == Kind.FALSE:
             raise _impossible(cleaned, known)
         return cls(root)
@@ -101,7 +105,7 @@ class NormalForm:
     @cached_property
     def anything(self) -> CanonicalSchema:
         """Any value."""
-        return self.whole(True)
+        return self.whole(schema=True)
 
     @cached_property
     def strings(self) -> CanonicalSchema:
@@ -231,7 +235,7 @@ def _cleaned(schema: Any, text: str) -> Any:
 def _without_misleading(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
-    changed = {}
+    changed: dict[str, Any] = {}
     for keyword, value in schema.items():
         if keyword in _UNREAD or (keyword == "$schema" and not ("$id" in schema or "id" in schema)) or (keyword == "id" and value == "#"):
             continue
@@ -281,10 +285,11 @@ def _of_pattern(schema: Schema, error: Exception) -> SchemaError:
 
 def _of_reference(schema: Schema, error: Exception) -> SchemaError:
     for pointer, keyword, value in _keywords(schema, "#"):
-        if keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str) and value.rstrip("#") in str(error):
+        if keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str) and value.strip("#") in str(error):
             return UnsupportedSchema(
                 below(pointer, keyword),
-                f"{value!r} points to nothing in this schema, and nothing is fetched: write what it means into $defs, or pass it in a registry",
+                f"{value!r} points to nothing in this schema, and nothing is fetched: "
+                "write what it means into $defs, or pass it in a registry",
             )
     return UnsupportedSchema("#", str(error))
 

@@ -152,7 +152,9 @@ def _spelling(conditions: Numbers) -> tuple[_Spelling, list[Node]]:
     if not excluded and (divisor is None or divisor == 1):
         if conditions.excludes_integers:
             return _Spelling(wholes=False, exponents=(_SMALL,)), [_away_from_integers()]
-        return _Spelling(integers, points=points, exponents=() if integers else (_SMALL, _LARGE)), []
+        if integers:
+            return _Spelling(integers=True, points=points, places=1), []
+        return _Spelling(exponents=(_SMALL, _LARGE)), []
     filters = [multiples_of(one, negated=True) for one in excluded]
     if divisor is not None:
         filters.append(multiples_of(divisor))

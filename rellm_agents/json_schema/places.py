@@ -5,13 +5,12 @@ properties have, and which JSON pointer an error names. Nothing is decided by it
 
 >>> place = Place.root({"allOf": [{"properties": {"b": {"type": "null"}}}], "properties": {"a": {"items": {}}, "b": {}}})
 >>> place.names({"a", "b"}), place.property("b").pointers
-(['a', 'b'], ['#/allOf/0/properties/b', '#/properties/b'])
+(['a', 'b'], ['#/properties/b', '#/allOf/0/properties/b'])
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Set
-from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,24 +30,31 @@ class Place:
 
     Args:
         document: the whole source.
-        find: the parts that speak of it, before references are followed.
+        find: the parts that speak of it, before references are followed; from those of the place around it.
+        around: that place, if there is one.
     """
 
-    def __init__(self, document: Any, find: Callable[[], list[Part]]) -> None:
-        self._document, self._find = document, find
+    def __init__(self, document: Any, find: Callable[[list[Part]], list[Part]], around: Place | None = None) -> None:
+        self._document, self._find, self._around = document, find, around
+        self._parts: list[Part] | None = None
 
     @classmethod
     def root(cls, document: Any) -> Place:
         """The place of the whole instance."""
-        return cls(document, lambda: [(document, "#")])
+        return cls(document, lambda _: [(document, "#")])
 
-    @cached_property
+    @property
     def parts(self) -> list[Part]:
         """The parts of the source that speak of this place, each once, in the order they are read in."""
-        seen: set[int] = set()
-        found: list[Part] = []
-        for part in self._find():
-            found += self._applied(part, seen)
+        waiting: list[Place] = []
+        here: Place | None = self
+        while here is not None and here._parts is None:
+            waiting.append(here)
+            here = here._around
+        found = [] if here is None or here._parts is None else here._parts
+        for place in reversed(waiting):
+            seen: set[int] = set()
+            found = place._parts = [applied for part in place._find(found) for applied in self._applied(part, seen)]
         return found
 
     @property
@@ -127,13 +133,13 @@ class Place:
         """The place of what a reference of the normal form stands for, wherever it is referred to; ``None`` if it is not found."""
         _, inside, name = uri.partition(_DOCUMENT)
         found = _referred(self._document, "#" + unquote(unquote(name)).partition("#")[2] if inside else uri)
-        return None if found is None else Place(self._document, lambda: [found])
+        return None if found is None else Place(self._document, lambda _: [found])
 
     def _below(self, step: Callable[[Any], list[tuple[Any, tuple[str, ...]]]]) -> Place:
-        def find() -> list[Part]:
-            return [(inner, below(pointer, *names)) for schema, pointer in self.parts for inner, names in step(schema)]
+        def find(around: list[Part]) -> list[Part]:
+            return [(inner, below(pointer, *names)) for schema, pointer in around for inner, names in step(schema)]
 
-        return Place(self._document, find)
+        return Place(self._document, find, self)
 
     def _applied(self, part: Part, seen: set[int]) -> Iterator[Part]:
         """A part and the parts it names that speak of the same place."""

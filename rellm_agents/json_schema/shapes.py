@@ -127,6 +127,7 @@ class Never(Shape):
     """No instance."""
 
     is_flat = True
+    is_impossible = True
 
     def is_possible(self, alive: Alive) -> bool:  # noqa: ARG002
         """See :class:`Shape`."""
@@ -200,7 +201,10 @@ class Reference(Shape):
 
     def _node(self) -> Node:
         cheapest = self._cheapest
-        return self._rules.rule(self._part, "", self.target.node, None if cheapest is None else lambda: cheapest)
+        return self._rules.rule(self._part, "", self._target_node, None if cheapest is None else lambda: cheapest)
+
+    def _target_node(self) -> Node:
+        return self.target.node()  # which is not known yet where the rule is made
 
 
 def find_impossible(shapes: list[Shape]) -> None:

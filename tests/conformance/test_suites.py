@@ -23,8 +23,7 @@ def test_no_verdict_is_worse_than_the_one_recorded(suite: str) -> None:
     assert found == recorded, "better than recorded: run tests/json_schema/verdicts.py"
 
 
-@pytest.mark.parametrize("suite", SUITES)
-def test_what_is_recorded_is_what_is_claimed(suite: str) -> None:
-    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))[suite]
-    assert "too wide" not in expected["not exact"].values()
-    assert len(expected["not exact"]) <= 0.05 * expected["tests"]
+def test_what_is_recorded_is_what_is_claimed() -> None:
+    recorded = json.loads(EXPECTED.read_text(encoding="utf-8")).values()
+    assert not any("too wide" in suite["not exact"].values() for suite in recorded)
+    assert sum(len(suite["not exact"]) for suite in recorded) <= 0.05 * sum(suite["tests"] for suite in recorded)

@@ -1,6 +1,6 @@
 """A schema and labelled instances in, how the compiled pattern judges each out. Run as a script, it records what is expected.
 
-    python tests/json_schema/verdicts.py        # writes tests/conformance/expected.json
+python tests/json_schema/verdicts.py        # writes tests/conformance/expected.json
 """
 
 from __future__ import annotations
