@@ -1,7 +1,7 @@
 r"""A whitespace style in, pattern nodes for the parts of JSON text out: strings, numbers, separators, given values.
 
 The one spelling of every value is that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control
-characters as ``\u00xx``; numbers without an exponent. Knows nothing of schemas.
+characters as ``\u00xx``; numbers with an exponent where Python writes one. Knows nothing of schemas.
 
 >>> from rellm_agents.patterns import Pattern
 >>> Pattern(STRING).fullmatch('"café"'), Pattern(STRING).fullmatch('"two\nlines"'), Pattern(STRING).fullmatch(r'"two\nlines"')
@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
 from typing import Any, Literal, get_args
 
 from rellm_agents.patterns import EMPTY, Node, characters, choice, lexeme, literal, read_regex, repeat, sequence
@@ -28,12 +27,10 @@ Whitespace = Literal["spaced", "compact", "flexible"]
 STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 STRING = sequence(literal('"'), STRING_REST)
-INTEGER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}"))
-NUMBER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}|-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})\.[0-9]{{1,{MAX_DIGITS}}}"))
 
 
 def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
-    """JSON text as ``json.dumps(value, ensure_ascii=False)`` writes it, but for floats, which get no exponent.
+    """JSON text as ``json.dumps`` writes it with ``ensure_ascii=False``.
 
     Args:
         value: what JSON can say; keys of objects are strings.
@@ -42,20 +39,10 @@ def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
     Raises:
         ValueError: an infinite float or not-a-number, for which JSON has no text.
 
-    >>> dumps({"small": 1e-7, "large": 2e16})
-    '{"small": 0.0000001, "large": 20000000000000000.0}'
+    >>> dumps({"small": 1e-7, "café": [2.5]})
+    '{"small": 1e-07, "café": [2.5]}'
     """
-    comma, colon = separators
-    match value:
-        case dict():
-            return "{" + comma.join(dumps(k) + colon + dumps(v, separators) for k, v in value.items()) + "}"
-        case list() | tuple():
-            return "[" + comma.join(dumps(v, separators) for v in value) + "]"
-        case float() if isfinite(value):
-            text = format(Decimal(repr(value)), "f")
-            return text if "." in text else text + ".0"
-        case _:
-            return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
 @dataclass(frozen=True)
@@ -121,8 +108,10 @@ class Layout:
             case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
                 others = (literal(f"{int(value)}.0"), literal(dumps(value))) if fractions else ()  # -0.0 among them
                 return choice(literal(str(int(value))), *others)
+            case Decimal():  # beyond what a float can hold
+                return literal(str(value))
             case _:
-                return literal(dumps(value, self.separators))
+                return literal(dumps(value))
 
     def key(self, name: str) -> Node:
         """A property's name, and what stands before its value."""

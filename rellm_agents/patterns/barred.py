@@ -15,7 +15,7 @@ inside it, the text is free. Knows nothing of tokens.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Set
+from collections.abc import Hashable, Set
 from functools import lru_cache
 
 from rellm_agents.errors import PatternTooLarge
@@ -98,17 +98,40 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
 
 
 def _different(node: Recall, state: State, text: bytes) -> list[int]:
-    """The bytes that can come next, ascending; of those that lead an automaton alike to where nothing is barred, the first."""
-    possible = sorted(first_bytes(state))
-    if len(state.cells) > 1 or not isinstance(cell := state.cells[0] if state.cells else None, LexemeCell):
-        return possible
+    """The bytes that can come next, ascending; of those that lead alike to where nothing is barred, the first."""
     low, high = node.beginning(text)
     barred = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
-    row, firsts = cell.automaton.row(cell.state), dict[int, int]()
-    for byte in possible:
-        if byte not in barred:
-            firsts.setdefault(row[byte], byte)
-    return [byte for byte in possible if byte in barred or firsts[row[byte]] == byte]
+    ways, firsts = _ways(state), set[Hashable]()
+    found = []
+    for byte in sorted(ways):
+        if byte in barred:
+            found.append(byte)
+        elif ways[byte] not in firsts:
+            firsts.add(ways[byte])
+            found.append(byte)
+    return found
+
+
+def _ways(state: State) -> dict[int, Hashable]:
+    """For each byte that can come next, what tells it from others that lead elsewhere."""
+    found: dict[int, Hashable] = {}
+    for i, cell in enumerate(state.cells):
+        ways: dict[int, Hashable]
+        match cell:
+            case LiteralCell():
+                ways = {cell.data[cell.offset]: None}
+            case SetCell():
+                ways = {text[cell.offset]: text[cell.offset] for text in cell.members.texts[cell.low : cell.high]}
+            case LexemeCell() | CounterCell():
+                row = cell.automaton.row(cell.state)
+                ways = {byte: row[byte] for byte in _first_of(cell.automaton, cell.state)}
+            case RecallCell():
+                low, high = cell.node.beginning(cell.text)
+                ends = {one[len(cell.text)] for one in cell.node.ordered[low:high] if len(one) > len(cell.text)}
+                ways = {byte: (way, byte if byte in ends else None) for byte, way in _ways(cell.state).items()}
+        for byte, way in ways.items():
+            found[byte] = (found.get(byte), i, way)
+    return found
 
 
 def first_bytes(state: State) -> Set[int]:

@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from rellm_agents.errors import PatternTooLarge
+from rellm_agents.errors import PatternTooLarge, UnsupportedRegex
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.derivative import CHARACTERS, transitions
 from rellm_agents.patterns.elimination import character_automaton, without_boolean
@@ -61,7 +61,7 @@ def write_regex(node: Node) -> str:
 
     Raises:
         PatternError: complements meet inside a character; what they say together, no regex text can.
-        UnsupportedRegex: a text may not be written twice.
+        UnsupportedRegex: a text may not be written twice, or multiples stand inside of other text.
     """
     refuse_parts_of_characters(node)
     return _Writer().whole(node)
@@ -153,6 +153,8 @@ class _Writer:
             case Complement():
                 return self.lookarounds((node,), following, guards), _SEQUENCE
             case Steps():
+                if not following.to_end:  # the module remembers where a repeated part failed, though what it has to meet is another
+                    raise UnsupportedRegex("multiples inside of other text: the regex module does not find all of these texts")
                 return [self.part(without_boolean(node), _SEQUENCE, following, guards)], _SEQUENCE
             case Rule():
                 raise AssertionError("what a rule stands for is written on its own")

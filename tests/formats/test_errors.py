@@ -40,11 +40,10 @@ def test_an_argument_schema_is_known_and_of_an_object() -> None:
     refuses("tool 't', arguments: #: ", json_action, {"t": object()})
     refuses('"type": "object"', json_action, {"t": {"type": "string"}})
     refuses(
-        "tool 't', arguments: #/properties/q/pattern: the keyword \"pattern\"",
+        "tool 't', arguments: #/properties/q/pattern: this group is never closed",
         json_action,
-        {"t": {"type": "object", "properties": {"q": {"type": "string", "pattern": "x"}}}},
+        {"t": {"type": "object", "properties": {"q": {"type": "string", "pattern": "("}}}},
     )
-    refuses("#/properties/q: any type at all", json_action, {"t": {"type": "object", "properties": {"q": {}}}})
 
 
 def test_a_name_that_would_be_misread_is_refused() -> None:

@@ -160,7 +160,7 @@ def test_the_printed_regex_accepts_the_same(schema: Any, seed: int) -> None:
     try:
         printed = regex.compile(pattern.regex)
     except UnsupportedRegex as error:
-        assert "twice" in str(error)  # noqa: PT017 - maps, and lists of different items
+        assert re.search("twice|multiples", str(error))  # noqa: PT017 - maps, lists of different items; multiples inside of others
         return
     text = pattern.sample(seed)
     for near in (text, text[:-1], text + " ", text.replace(" ", ""), text.replace("1", "x")):
@@ -172,9 +172,6 @@ def test_the_printed_regex_accepts_the_same(schema: Any, seed: int) -> None:
 def test_a_value_is_written_as_json_that_reads_back(value: Any) -> None:
     assert json.loads(dumps(value)) == value
     accepts({"const": value}, value)
-    if not re.search(r"\de", json.dumps(value)):
-        assert dumps(value) == json.dumps(value, ensure_ascii=False)
-        assert dumps(value, (",", ":")) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @given(st.text(), st.integers(-(10**19), 10**19), st.floats(-1e15, 1e15, allow_nan=False))
