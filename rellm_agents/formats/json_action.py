@@ -41,8 +41,8 @@ class _JSONAction(ActionFormat):
     name = "json_action"
     ends_open = False
     _limits = (
-        "arguments have to be valid against the tool's schema, without undeclared ones; numbers have at most 20 digits "
-        "before and after the point, strings no lone surrogates"
+        "arguments have to be valid against the tool's schema, without undeclared ones, in its order; numbers have at most "
+        "20 digits before and after the point, strings no lone surrogates"
     )
 
     def __init__(self, tools: ToolsLike, *, whitespace: Whitespace) -> None:

@@ -3,8 +3,8 @@ r"""Bounds and divisors in, the node of the JSON numbers that fit out.
 The spelling:
 
 - whole numbers as ``json.dumps`` writes them, ``-0`` too where not only integers are meant;
-- with a point: ``12.50``, at most ``MAX_DIGITS`` digits before and after it. An integer as ``1.0``, unless
-  ``fractions=False``;
+- with a point: ``12.50``, at most ``MAX_DIGITS`` digits before and after it. An integer of up to ``EXACT_DIGITS`` digits as
+  ``1.0``, unless ``fractions=False``;
 - with an exponent where ``json.dumps`` takes one, below 0.0001 and from 1e16 on: ``1e-07``, ``1.5e+16``, also ``1e-7``,
   ``1.5e16``, up to ``MAX_EXPONENT``. Not for integers, not with divisors.
 
@@ -153,7 +153,7 @@ def _spelling(conditions: Numbers) -> tuple[_Spelling, list[Node]]:
         if conditions.excludes_integers:
             return _Spelling(wholes=False, exponents=(_SMALL,)), [_away_from_integers()]
         if integers:
-            return _Spelling(integers=True, points=points, places=1), []
+            return _Spelling(integers=True, points=points, digits=EXACT_DIGITS, places=1), []
         return _Spelling(exponents=(_SMALL, _LARGE)), []
     filters = [multiples_of(one, negated=True) for one in excluded]
     if divisor is not None:

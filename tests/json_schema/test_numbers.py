@@ -163,7 +163,7 @@ def oracle(given: Numbers, text: str) -> bool:
         return len(places) <= allowed and len(whole) <= 15 - allowed
     if given.excludes_integers:
         return len(places) <= 20 and len(whole) <= 9 and places[:6] not in ("0" * len(places[:6]), "9" * 6)
-    return len(places) <= (1 if integers else 20)
+    return len(places) <= 1 and len(whole) <= 15 if integers else len(places) <= 20
 
 
 @settings(max_examples=500, deadline=None)
