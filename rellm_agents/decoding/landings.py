@@ -24,11 +24,12 @@ from rellm_agents.decoding.spots import Spot
 from rellm_agents.decoding.token_costs import IMPOSSIBLE, TokenCosts
 from rellm_agents.decoding.trie import Mask, TokenTrie
 from rellm_agents.decoding.walks import CountedWalk, Walk, Walks
-from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell
+from rellm_agents.patterns.cells import HERE, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell
 from rellm_agents.patterns.machine import Machine
 
 MAX_SET_WALKS = 1_024
-MAX_LANDINGS = 8_192  # places from which landings are remembered, per pattern, least recently used dropped
+MAX_LANDINGS = 8_192  # places from which landings are remembered, per pattern; then it begins to remember anew
+_DEEP = 10  # continuations, from which on a node is looked through apart from what follows it
 _MERGED = 2  # lexemes a token may go through before the places where they end are told apart, lest there be too many sets of them
 
 
@@ -131,8 +132,7 @@ class CounterLanding:
 
     def __init__(self, walk: CountedWalk, cell: CounterCell, trie: TokenTrie) -> None:
         self.walk, self.cell, self._trie = walk, cell, trie
-        begun = cell.done + (not cell.automaton.accepting[cell.state])
-        self.room = None if cell.maximum is None else cell.maximum - begun  # how many times may still begin
+        self.room = _room(cell)
         self.mask = walk.mask(self.room)
 
     def most_after(self, costs: TokenCosts) -> int:
@@ -155,14 +155,101 @@ class CounterLanding:
         return costs.of_counter(self.cell.automaton, state, self.cell.minimum - self.cell.done - times)
 
 
+class Gathered:
+    """Tokens that fit, many of them.
+
+    Attributes:
+        ids: some of the tokens.
+        masks: masks of the others; and where ``HERE`` is reached inside tokens, from which they may go on.
+    """
+
+    __slots__ = ("ids", "masks")
+
+    def __init__(self, ids: tuple[int, ...], masks: tuple[Mask | Spot, ...]) -> None:
+        self.ids, self.masks = ids, masks
+
+
 class Landings:
     """Where tokens land in one pattern under one vocabulary, remembered. Safe to share between threads."""
 
     def __init__(self, machine: Machine, walks: Walks) -> None:
         self.machine, self.walks = machine, walks
         self._trie = walks.vocabulary.trie
-        self._after = lru_cache(maxsize=MAX_LANDINGS)(self._make_after)
+        self._gathered: dict[int, tuple[int, ...] | Gathered] = {}
+        self._landed: dict[int, tuple[Landing, ...]] = {}
         self._of_set = lru_cache(maxsize=MAX_SET_WALKS)(partial(SetWalk, walks.spots))  # sets hold what follows: not for longer than here
+
+    def gather(self, cell: Cell, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
+        """Add the tokens below ``spot`` that fit ``cell`` and what follows it to ``ids`` and ``masks``, wherever they land."""
+        if type(cell) is LiteralCell:  # quicker than ``match``
+            data, offset = cell.data, cell.offset
+            for byte in data[offset:] if offset else data:
+                spot = spot.children.get(byte) or spot.child(byte)
+                if spot.token_ids:
+                    ids += spot.token_ids
+                if not spot.goes_on:
+                    return
+            self._gather_after(cell.then, spot, ids, masks)
+            return
+        match cell:
+            case LexemeCell():
+                walk = self.walks.of(cell.automaton, cell.state, spot)
+                if walk.mask is None:
+                    ids += walk.ids
+                else:
+                    masks.append(walk.mask)
+                if walk.exits.goes_on:
+                    self._gather_after(cell.then, walk.exits, ids, masks)
+            case SetCell():
+                several = self._of_set(cell.members, cell.low, cell.high, cell.offset, spot)
+                ids += several.ids
+                if several.mask is not None:
+                    masks.append(several.mask)
+                for member, exit_ in several.exits:
+                    self._gather_after(self.machine.continuation(cell.members.rests[member], cell.then), exit_, ids, masks)
+            case CounterCell():
+                counted = self.walks.counted(cell.automaton, cell.state, spot)
+                masks.append(counted.mask(_room(cell)))
+                room = None if cell.maximum is None else cell.maximum - cell.done
+                self._gather_after(cell.then, counted.exits(cell.minimum - cell.done, room), ids, masks)
+
+    def _gather_after(self, then: Continuation | None, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
+        """The same for what a continuation says."""
+        if then is None or not spot.goes_on:
+            return
+        key = then.serial << 64 | spot.serial
+        found = self._gathered.get(key)
+        if found is None:
+            found = self._make_gathered(then, spot)
+            if len(self._gathered) >= MAX_LANDINGS:
+                self._gathered.clear()
+            self._gathered[key] = found
+        if isinstance(found, Gathered):
+            ids += found.ids
+            masks += found.masks
+        else:
+            ids += found
+
+    def _make_gathered(self, then: Continuation, spot: Spot) -> tuple[int, ...] | Gathered:
+        ids: list[int] = []
+        masks: list[Mask | Spot] = []
+        if then.depth > _DEEP:
+            # Inside many others, the same stands again and again with other things around it, which few tokens reach.
+            inside: list[Mask | Spot] = []
+            self._gather_after(self.machine.continuation(then.node, HERE), spot, ids, inside)
+            for one in inside:
+                if isinstance(one, Mask):
+                    masks.append(one)
+                else:
+                    self._gather_after(then.then, one, ids, masks)
+        else:
+            entered = self.machine.enter(then)
+            for here in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
+                for cell in entered.cells:
+                    self.gather(cell, here, ids, masks)
+                if entered.accepting and then.depth < 0:
+                    masks.append(here)
+        return Gathered(tuple(ids), tuple(masks)) if masks else tuple(ids)
 
     def of_cell(self, cell: Cell, spot: Spot) -> list[Landing]:
         """The landings of the tokens below ``spot`` that fit ``cell`` and what follows it; a token may land in several places."""
@@ -206,12 +293,24 @@ class Landings:
         if end == len(cell.data) and spot.goes_on:
             found.extend(self._after(cell.then, spot))
 
-    def _make_after(self, then: Continuation | None, spot: Spot) -> tuple[Landing, ...]:
+    def _after(self, then: Continuation | None, spot: Spot) -> tuple[Landing, ...]:
         """The landings below ``spot`` of what a continuation says."""
         if then is None or not spot.goes_on:
             return ()
+        key = then.serial << 64 | spot.serial
+        known = self._landed.get(key)
+        if known is not None:
+            return known
         found: list[Landing] = []
         for one in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
             for cell in self.machine.enter(then).cells:
                 self._add(cell, one, found)
-        return tuple(found)
+        if len(self._landed) >= MAX_LANDINGS:
+            self._landed.clear()
+        made = self._landed[key] = tuple(found)
+        return made
+
+
+def _room(cell: CounterCell) -> int | None:
+    """How many times may still begin."""
+    return None if cell.maximum is None else cell.maximum - cell.done - (not cell.automaton.accepting[cell.state])
