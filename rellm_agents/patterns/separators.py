@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.kinds import Characters, Lexeme, Literal, Node, Repeat
 from rellm_agents.patterns.nodes import lexeme, sequence
 
