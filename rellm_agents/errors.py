@@ -4,6 +4,7 @@
     |-- PatternError (ValueError)       a pattern cannot be made
     |   |-- RegexSyntaxError            regex text outside the dialect: the place, with a caret
     |   |-- UnsupportedRegex            a pattern that a dialect of regex text cannot say: what, and which can
+    |   |-- InexactFormat               all strings but those of a format that is only known in part
     |   |-- EmptyPattern                a pattern that no text matches
     |   `-- PatternTooLarge             a named bound was passed: both numbers
     |-- SchemaError (ValueError)        a JSON Schema cannot be compiled: its JSON pointer
@@ -57,6 +58,20 @@ class RegexSyntaxError(PatternError):
 
 class UnsupportedRegex(PatternError):
     """A pattern that a dialect of regex text cannot say."""
+
+
+class InexactFormat(PatternError):
+    """All strings but those of a format of which only a part is known: some of its strings would pass.
+
+    >>> print(InexactFormat("regex"))
+    the format "regex" is only known in part, so what is not written in it cannot be told: say with "pattern" what is meant
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f'the format "{name}" is only known in part, so what is not written in it cannot be told: say with "pattern" what is meant'
+        )
 
 
 class EmptyPattern(PatternError):

@@ -15,20 +15,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache, partial
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
+from rellm_agents.decoding.recalls import Along, Inside, RecallLandings
 from rellm_agents.decoding.set_walks import SetWalk
 from rellm_agents.decoding.spots import Spot
-from rellm_agents.decoding.token_costs import IMPOSSIBLE, TokenCosts
 from rellm_agents.decoding.trie import Mask, TokenTrie
-from rellm_agents.decoding.walks import CountedWalk, Walk, Walks
-from rellm_agents.patterns.cells import HERE, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell
+from rellm_agents.decoding.walks import IMPOSSIBLE, CountedWalk, Walk, Walks
+from rellm_agents.patterns.cells import HERE, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.machine import Machine
+
+if TYPE_CHECKING:
+    from rellm_agents.decoding.token_costs import TokenCosts
+
+Key = TypeVar("Key")
+Made = TypeVar("Made")
 
 MAX_SET_WALKS = 1_024
 MAX_LANDINGS = 8_192  # places from which landings are remembered, per pattern; then it begins to remember anew
+MAX_PARTS = 256
 _DEEP = 10  # continuations, from which on a node is looked through apart from what follows it
 _MERGED = 2  # lexemes a token may go through before the places where they end are told apart, lest there be too many sets of them
 
@@ -170,13 +178,28 @@ class Gathered:
 
 
 class Landings:
-    """Where tokens land in one pattern under one vocabulary, remembered. Safe to share between threads."""
+    """Where tokens land in one pattern, or one part of patterns, under one vocabulary, remembered. Safe to share between threads."""
+
+    _known: ClassVar[WeakKeyDictionary[Walks, WeakValueDictionary[Machine, Landings]]] = WeakKeyDictionary()
+
+    @staticmethod
+    def of(machine: Machine, walks: Walks) -> Landings:
+        """The landings of ``machine``, shared with whoever else holds them."""
+        known = Landings._known.setdefault(walks, WeakValueDictionary())
+        found = known.get(machine)
+        if found is None:
+            found = known.setdefault(machine, Landings(machine, walks))
+        return found
 
     def __init__(self, machine: Machine, walks: Walks) -> None:
         self.machine, self.walks = machine, walks
         self._trie = walks.vocabulary.trie
         self._gathered: dict[int, tuple[int, ...] | Gathered] = {}
-        self._landed: dict[int, tuple[Landing, ...]] = {}
+        self._landed: dict[int, tuple[Landing | Spot, ...]] = {}
+        self._insides: dict[int, Inside] = {}
+        self._alongs: dict[tuple[int, int, bytes], Along] = {}
+        self._of_recall = RecallLandings(walks)
+        self._parts = lru_cache(maxsize=MAX_PARTS)(partial(Landings.of, walks=walks))
         self._of_set = lru_cache(maxsize=MAX_SET_WALKS)(partial(SetWalk, walks.spots))  # sets hold what follows: not for longer than here
 
     def gather(self, cell: Cell, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
@@ -212,6 +235,15 @@ class Landings:
                 masks.append(counted.mask(_room(cell)))
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 self._gather_after(cell.then, counted.exits(cell.minimum - cell.done, room), ids, masks)
+            case RecallCell():
+                for one in (spot,) if spot.only_node is not None else self.walks.spots.each(spot):
+                    landings, following = self._of_recall.of_cell(self, cell, one)
+                    for landing in landings:
+                        ids += landing.ids
+                        if landing.mask is not None:
+                            masks.append(landing.mask)
+                    for then, over in following:
+                        self._gather_after(then, over, ids, masks)
 
     def _gather_after(self, then: Continuation | None, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
         """The same for what a continuation says."""
@@ -221,9 +253,7 @@ class Landings:
         found = self._gathered.get(key)
         if found is None:
             found = self._make_gathered(then, spot)
-            if len(self._gathered) >= MAX_LANDINGS:
-                self._gathered.clear()
-            self._gathered[key] = found
+            _keep(self._gathered, key, found)
         if isinstance(found, Gathered):
             ids += found.ids
             masks += found.masks
@@ -251,13 +281,53 @@ class Landings:
                     masks.append(here)
         return Gathered(tuple(ids), tuple(masks)) if masks else tuple(ids)
 
-    def of_cell(self, cell: Cell, spot: Spot) -> list[Landing]:
-        """The landings of the tokens below ``spot`` that fit ``cell`` and what follows it; a token may land in several places."""
-        found: list[Landing] = []
+    def of_cell(self, cell: Cell, spot: Spot) -> list[Landing | Spot]:
+        """The landings of the tokens below ``spot`` that fit ``cell`` and what follows it; a token may land in several places.
+
+        Where ``HERE`` is reached inside tokens, also the spot from which they may go on.
+        """
+        found: list[Landing | Spot] = []
         self._add(cell, spot, found)
         return found
 
-    def _add(self, cell: Cell, spot: Spot, found: list[Landing]) -> None:
+    def of_part(self, state: State) -> Landings:
+        """The landings of the machine of a part, whose state is ``state``."""
+        assert state.machine is not None
+        return self._parts(state.machine)
+
+    def inside(self, state: State, spot: Spot) -> Inside:
+        """Where tokens below ``spot`` land that fit a state of a part, and where the part may be over inside them."""
+        key = state.serial << 64 | spot.serial
+        found = self._insides.get(key)
+        if found is None:
+            found = Inside([one for cell in state.cells for one in self.of_cell(cell, spot)])
+            _keep(self._insides, key, found)
+        return found
+
+    def along(self, state: State, spot: Spot, data: bytes) -> Along:
+        """Where tokens end that write the beginning of ``data``: after how many bytes, the tokens, and the state, where one is left."""
+        key = state.serial, spot.serial, data
+        found = self._alongs.get(key)
+        if found is None:
+            found = self._walk_along(state, spot, data)
+            _keep(self._alongs, key, found)
+        return found
+
+    def _walk_along(self, state: State, spot: Spot, data: bytes) -> Along:
+        found = []
+        read = 0
+        for size, byte in enumerate(data, 1):
+            spot = spot.child(byte)
+            if spot.token_ids:
+                state, read = state.after(data[read:size]), size
+                if state.machine is None:
+                    break
+                found.append((size, spot.token_ids, state))
+            if not spot.goes_on:
+                break
+        return tuple(found)
+
+    def _add(self, cell: Cell, spot: Spot, found: list[Landing | Spot]) -> None:
         match cell:
             case LiteralCell():
                 self._add_literal(cell, spot, found)
@@ -275,8 +345,14 @@ class Landings:
                 found.append(CounterLanding(counted, cell, self._trie))
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 found.extend(self._after(cell.then, counted.exits(cell.minimum - cell.done, room)))
+            case RecallCell():
+                for one in (spot,) if spot.only_node is not None else self.walks.spots.each(spot):
+                    landings, following = self._of_recall.of_cell(self, cell, one)
+                    found += landings
+                    for then, over in following:
+                        found.extend(self._after(then, over))
 
-    def _add_literal(self, cell: LiteralCell, spot: Spot, found: list[Landing]) -> None:
+    def _add_literal(self, cell: LiteralCell, spot: Spot, found: list[Landing | Spot]) -> None:
         ids: list[int] = []
         ends: list[int] = []
         end = cell.offset
@@ -293,7 +369,7 @@ class Landings:
         if end == len(cell.data) and spot.goes_on:
             found.extend(self._after(cell.then, spot))
 
-    def _after(self, then: Continuation | None, spot: Spot) -> tuple[Landing, ...]:
+    def _after(self, then: Continuation | None, spot: Spot) -> tuple[Landing | Spot, ...]:
         """The landings below ``spot`` of what a continuation says."""
         if then is None or not spot.goes_on:
             return ()
@@ -301,14 +377,22 @@ class Landings:
         known = self._landed.get(key)
         if known is not None:
             return known
-        found: list[Landing] = []
-        for one in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
-            for cell in self.machine.enter(then).cells:
-                self._add(cell, one, found)
-        if len(self._landed) >= MAX_LANDINGS:
-            self._landed.clear()
-        made = self._landed[key] = tuple(found)
+        found: list[Landing | Spot] = []
+        entered = self.machine.enter(then)
+        for here in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
+            for cell in entered.cells:
+                self._add(cell, here, found)
+            if entered.accepting and then.depth < 0:
+                found.append(here)
+        made = tuple(found)
+        _keep(self._landed, key, made)
         return made
+
+
+def _keep(table: dict[Key, Made], key: Key, made: Made) -> None:
+    if len(table) >= MAX_LANDINGS:
+        table.clear()
+    table[key] = made
 
 
 def _room(cell: CounterCell) -> int | None:

@@ -18,17 +18,15 @@ from collections import deque
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-from rellm_agents.decoding.walks import Walks
+from rellm_agents.decoding.recall_costs import RecallCosts
+from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.patterns.automaton import START, Automaton
-from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
+from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.kinds import Literal, Node, Repeat
 from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.measure import Measure
 from rellm_agents.patterns.nodes import repeat
 from rellm_agents.patterns.repeats import Way, way_of
-
-IMPOSSIBLE = 1 << 30
-"""The cost of what the vocabulary cannot spell; larger than any budget."""
 
 _LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
 
@@ -39,7 +37,8 @@ class TokenCosts:
     def __init__(self, walks: Walks) -> None:
         self._walks = walks
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
-        self._of_node = Measure(self._of_terminal)
+        self.recalls = RecallCosts(self, walks)
+        self.of_node = Measure(self._of_terminal, self.recalls.cheapest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
         self._most_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
@@ -62,6 +61,8 @@ class TokenCosts:
                 own = self.of_lexeme(cell.automaton, cell.state)
             case CounterCell():
                 own = self.of_counter(cell.automaton, cell.state, cell.minimum - cell.done)
+            case RecallCell():
+                return self.recalls.of_cell(cell)
         return min(own + self.of_continuation(cell.then), IMPOSSIBLE)
 
     def of_continuation(self, then: Continuation | None) -> int:
@@ -72,24 +73,30 @@ class TokenCosts:
             then = then.then
         total = 0 if then is None else self._of_continuation[then]
         for one in reversed(pending):
-            own = self._of_node(one.node)
+            own = self.of_node(one.node)
             total = IMPOSSIBLE if own is None else min(total + own, IMPOSSIBLE)
-            self._of_continuation[one] = total
+            if not self.of_node.is_provisional:
+                self._of_continuation[one] = total
         return total
 
     def of_set(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
         """The fewest tokens for the rest, from ``offset`` on, of any of some members of a set and what follows it."""
         known = self._of_sets.setdefault(members, {})
         place = (low, high, offset)
-        if place not in known:
-            known[place] = self._of_set(members, low, high, offset)
-        return known[place]
+        found = known.get(place)
+        if found is None:
+            found = self._of_set(members, low, high, offset)
+            if not self.of_node.is_provisional:
+                known[place] = found
+        return found
 
     def most_of_set(self, members: LiteralSet) -> int:
         """As many tokens as suffice for any rest of any of the members and what follows it, or more: one for each byte."""
         most = self._most_of_sets.get(members)
         if most is None:
-            most = self._most_of_sets[members] = self._most_of_set(members)
+            most = self._most_of_set(members)
+            if not self.of_node.is_provisional:
+                self._most_of_sets[members] = most
         return most
 
     def of_lexeme(self, automaton: Automaton, state: int) -> int:
@@ -133,7 +140,7 @@ class TokenCosts:
     def _of_set(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
         best = IMPOSSIBLE
         for text, rest in zip(members.texts[low:high], members.rests[low:high], strict=True):
-            after = self._of_node(rest)
+            after = self.of_node(rest)
             if after is not None:
                 best = min(best, self.of_literal(text)[offset] + after)
         return best
@@ -142,7 +149,7 @@ class TokenCosts:
         spelled = bytes(self._walks.vocabulary.spelled_bytes)
         most = 0
         for text, rest in zip(members.texts, members.rests, strict=True):
-            after = self._of_node(rest)
+            after = self.of_node(rest)
             if after is None or text.translate(None, spelled):
                 return IMPOSSIBLE
             most = max(most, len(text) + after)

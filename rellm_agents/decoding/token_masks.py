@@ -20,13 +20,14 @@ import numpy as np
 from rellm_agents.decoding.landings import Landing, Landings
 from rellm_agents.decoding.recent import Recent
 from rellm_agents.decoding.spots import Spot
-from rellm_agents.decoding.token_costs import IMPOSSIBLE, TokenCosts
+from rellm_agents.decoding.token_costs import TokenCosts
 from rellm_agents.decoding.trie import Bits, Mask, packed
 from rellm_agents.decoding.vocabulary import Vocabulary
-from rellm_agents.decoding.walks import Walks
+from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import Pattern
-from rellm_agents.patterns.cells import Cell, LexemeCell, LiteralCell, State
+from rellm_agents.patterns.barred import first_bytes
+from rellm_agents.patterns.cells import Cell, LexemeCell, LiteralCell, RecallCell, State
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.machine import DEAD_STATE, Machine
 
@@ -123,7 +124,7 @@ class _Assembly:
 
     def _landings_of(self, state: State) -> list[Landing]:
         root = self._shared.walks.spots.root
-        return [landing for cell in state.cells for landing in self._landings.of_cell(cell, root)]
+        return [cast(Landing, one) for cell in state.cells for one in self._landings.of_cell(cell, root)]  # no spots, as in ``bits``
 
 
 class TokenMasks:
@@ -207,9 +208,9 @@ class TokenMasks:
                 found += cell.data[cell.offset :]
                 state = self._machine.enter(cell.then)
                 continue
-            if not isinstance(cell, LexemeCell):
+            if not isinstance(cell, LexemeCell | RecallCell):
                 break
-            possible = {byte for byte, target in enumerate(cell.automaton.row(cell.state)) if target}
+            possible = first_bytes(state)
             if len(possible) > 1:
                 break
             found += bytes(possible)

@@ -22,6 +22,9 @@ from rellm_agents.decoding.trie import Ids, Mask, TokenTrie, packed, packed_flag
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.patterns.automaton import DEAD, Automaton
 
+IMPOSSIBLE = 1 << 30
+"""The cost of what the vocabulary cannot spell; larger than any budget."""
+
 MAX_WALKS = 1_024  # remembered per vocabulary, least recently used dropped; a mask each, 6 kB for 49,152 tokens
 MAX_COUNTED_WALKS = 64  # about 20 bytes per token each
 MAX_REFERENCES = 64

@@ -41,13 +41,13 @@ class Tool:
         return found
 
     def compiled(self, schema: SchemaLike, whitespace: Whitespace) -> Node:
-        """The JSON text of ``schema``, a part of the tool's arguments.
+        """The JSON text of ``schema``, a part of the tool's arguments, without undeclared ones unless the schema speaks of them.
 
         Raises:
             FormatError: the schema cannot be compiled; names the tool and the place.
         """
         try:
-            return compile_schema(schema, whitespace=whitespace).node
+            return compile_schema(schema, whitespace=whitespace, closed=True).node
         except SchemaError as error:
             raise FormatError(f"tool {self.name!r}, arguments: {error}") from error
 

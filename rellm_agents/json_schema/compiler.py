@@ -1,218 +1,415 @@
 """A JSON Schema in, the pattern of its valid instances as JSON text out.
 
-Compiled are the keywords in :data:`rellm_agents.json_schema.keywords.COMPILED`; annotations are passed over; any other
-keyword is an error that names its JSON pointer. Objects are written with their declared properties, in the order of the
-schema, and no others: where the schema would allow more, ``Pattern.narrowed`` says so.
-Knows nothing of tokens or of agents.
+The schema is brought into normal form, its parts are read into shapes, and nothing else is made: nodes come into being where a text
+comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.keywords`; where a pattern has fewer
+texts than the schema has instances, ``Pattern.narrowed`` says so. Knows nothing of tokens or of agents.
 
->>> pattern = compile_schema({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]})
->>> pattern.fullmatch('{"n": 42}'), pattern.fullmatch('{"n": "42"}'), pattern.fullmatch("{}")
-(True, False, False)
->>> compile_schema({"type": "string", "minLength": 3})
+>>> pattern = compile_schema({"type": "object", "properties": {"n": {"type": "integer", "minimum": 10}}, "required": ["n"]})
+>>> pattern.fullmatch('{"n": 42}'), pattern.fullmatch('{"n": 4}'), pattern.fullmatch('{"n": 42, "m": [null]}')
+(True, False, True)
+>>> compile_schema({"type": "integer", "minimum": 3, "maximum": 2})
 Traceback (most recent call last):
   ...
-rellm_agents.errors.UnsupportedSchema: #/minLength: the keyword "minLength" is not supported yet: leave it out, or check it after parsing
+rellm_agents.errors.UnsatisfiableSchema: #: no instance is valid: "minimum" at # and "maximum" at # contradict each other
 """
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, get_args
 
-import jsonschema
-from jsonschema.validators import validator_for
-from referencing import Registry, Resource
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012, SchemaResource
+from jsonschema_rs import CanonicalSchema, canonical
 
-from rellm_agents.errors import InvalidSchema, UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.inputs import Schema, SchemaLike, schema_of, text_of
-from rellm_agents.json_schema.json_text import INTEGER, NUMBER, STRING, Layout, Whitespace
-from rellm_agents.json_schema.keywords import ANNOTATIONS, COMPILED
-from rellm_agents.json_schema.metaschema import below, check_schema
-from rellm_agents.json_schema.shapes import Array, Never, Object, Ready, Reference, RuleKey, Shape, Union, Values, find_impossible
-from rellm_agents.patterns import Pattern, choice, literal
+from rellm_agents.errors import InexactFormat, PatternError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
+from rellm_agents.json_schema.arrays import Array, Contained
+from rellm_agents.json_schema.inputs import SchemaLike, schema_of, text_of
+from rellm_agents.json_schema.json_strings import string_node
+from rellm_agents.json_schema.json_text import STRING, Layout, Whitespace, dumps
+from rellm_agents.json_schema.name_kinds import Condition, Met, admits, allows_name, conditions_of, listed_names, met, name_kinds, value_of
+from rellm_agents.json_schema.normal_form import Kind, NormalForm, Registry, Unsettled, json_key
+from rellm_agents.json_schema.numbers import Numbers
+from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
+from rellm_agents.json_schema.places import Place
+from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
+from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal
+from rellm_agents.patterns.charset import COMMON_BYTES
 
-MAX_DEPTH = 64  # schemas inside schemas
-_NULL, _BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
-_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+Order = Literal["source", "any"]
+
+MAX_DEPTH = 128  # schemas inside schemas
+
+_DEMANDING = re.compile(
+    r'"(?:allOf|oneOf|not|if|pattern|patternProperties|propertyNames|multipleOf|contains|uniqueItems|minProperties|maxProperties|dependencies'
+    r'|dependentSchemas|dependentRequired|unevaluatedItems|unevaluatedProperties|\$dynamicRef|\$recursiveRef)"\s*:|[0-9]{30}|[0-9][eE]'
+    r'|"format"\s*:.*"m(?:in|ax)Length"\s*:|"m(?:in|ax)Length"\s*:.*"format"\s*:',
+    re.DOTALL,
+)  # without these, no part of a schema can be beyond what is enforced, and the normal form has found what contradicts itself
+_WORTH_A_DELAY = frozenset({Kind.OBJECT, Kind.ARRAY, Kind.ANY_OF})
 
 
-def compile_schema(schema: SchemaLike, *, whitespace: Whitespace = "spaced") -> Pattern:
+def compile_schema(
+    schema: SchemaLike,
+    *,
+    whitespace: Whitespace = "spaced",
+    order: Order = "source",
+    closed: bool = False,
+    registry: Registry | None = None,
+) -> Pattern:
     """The pattern of the instances of a schema, written as JSON.
 
     Args:
-        schema: a JSON Schema (draft 6 to 2020-12) as a dict, a bool or JSON text, or a type that pydantic can describe.
+        schema: a JSON Schema (draft 4 to 2020-12, by its ``$schema``) as a dict, a bool or JSON text, or a type that pydantic can
+            describe.
         whitespace: ``"spaced"`` as ``json.dumps`` writes it, ``"compact"`` for none, ``"flexible"`` for any, in
             bounded runs.
+        order: of properties: ``"source"`` for that of the schema, undeclared ones behind the declared; ``"any"``.
+        closed: objects that declare properties hold no others, where the schema leaves that open.
+        registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
 
     Raises:
         InvalidSchema: not a JSON Schema.
         UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly.
         UnsatisfiableSchema: no instance is valid.
+        ValueError: an option that there is not.
 
     >>> compile_schema({"enum": ["red", 1]}).regex
     '"red"|1'
     """
-    return _Compiler(schema, whitespace).pattern()
+    if order not in get_args(Order):
+        raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
+    return _Compiler(schema, whitespace, order, closed=closed, registry=registry).pattern()
+
+
+class _Here(NamedTuple):
+    """Where a part stands.
+
+    Attributes:
+        place: in an instance.
+        path: in the normal form; tells the rules of parts from each other.
+        style: how it is written.
+    """
+
+    place: Place
+    path: str
+    style: Style
+
+    def branch(self, number: int) -> _Here:
+        """One of several alternatives."""
+        return self._replace(path=f"{self.path}/{number}")
+
+    def below(self, place: Place, name: str, style: Style | None = None) -> _Here:
+        """A part inside."""
+        return _Here(place, f"{self.path}/{name}", style or self.style)
 
 
 class _Compiler:
-    """One schema on its way to a pattern: every part of it is read and checked, and nothing made yet."""
+    """One schema on its way to a pattern: its parts are read and checked, and no more made than that needs."""
 
-    def __init__(self, source: SchemaLike, whitespace: Whitespace) -> None:
-        self.schema: Schema = schema_of(source)
-        self.layout = Layout.of(whitespace)
-        self.narrowed: list[str] = []
-        self._text, self._whitespace = text_of(self.schema, source), whitespace
+    def __init__(self, source: SchemaLike, whitespace: Whitespace, order: Order, *, closed: bool, registry: Registry | None) -> None:
+        self._schema = schema = schema_of(source)
+        text = text_of(schema, source)
+        self._form = NormalForm.of(schema, text=text, registry=registry)
+        self._here = _Here(Place.root(schema), "", Style(Layout.of(whitespace)))
+        self._closed, self._any_order = closed, order == "any"
+        self._is_plain = _DEMANDING.search(text) is None
+        options = f"{whitespace} {order} {closed}" + ("" if registry is None else text_of(dict(registry)))
+        self._rules = Rules(Source(text, options), is_common=not text.encode().translate(None, COMMON_BYTES))
+        self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
-        self._references: dict[int, Reference] = {}  # by identity of the schema referred to, which self.schema keeps alive
-        self._open: set[int] = set()  # those of them that are being read
-        self._may_be_impossible = False
-        self._depth = self._parts = 0
-
-    @cached_property
-    def _validator(self) -> Any:
-        """Judges values against parts of the schema."""
-        kind: Any = validator_for(self.schema, default=jsonschema.Draft202012Validator)
-        return kind(self.schema)
-
-    @cached_property
-    def _resolver(self) -> Any:
-        """Finds what is referred to from the top of the schema."""
-        resource: SchemaResource = Resource.from_contents(self.schema, default_specification=DRAFT202012)
-        return Registry().with_resource("", resource).resolver()
+        self._references: dict[tuple[Any, Style], Reference] = {}
+        self._in_doubt = False  # a part may have no instance
+        self._depth = 0
 
     def pattern(self) -> Pattern:
         """The pattern of the whole schema."""
-        check_schema(self.schema)
-        whole = self._shape(self.schema, "#", None)
-        if self._may_be_impossible:
+        whole = self._shape(self._form.root, self._here)
+        if self._in_doubt:
             find_impossible(self._shapes)
         if whole.is_impossible:
             raise UnsatisfiableSchema("#", "no instance is valid: a required part allows nothing, or contains itself without end")
-        return Pattern(whole.node(), narrowed=tuple(dict.fromkeys(self.narrowed)))
+        return Pattern(whole.node(), narrowed=tuple(self._narrowed))
 
-    def _shape(self, schema: Any, at: str, resolver: Any) -> Shape:
+    def _inner(self, part: CanonicalSchema, here: _Here) -> Shape:
+        """The shape of a part inside another; not read before it is needed, where nothing can be wrong with it."""
+        if self._is_plain and part.kind in _WORTH_A_DELAY:
+            return Later(lambda: self._shape(part, here).node())
+        return self._shape(part, here)
+
+    def _shape(self, part: CanonicalSchema, here: _Here) -> Shape:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise UnsupportedSchema(at, f"schemas are nested {self._depth} deep, {MAX_DEPTH} at most: put the inner ones into $defs")
-        shape = self._read(schema, at, resolver)
-        self._shapes.append(shape)
+            raise UnsupportedSchema(
+                here.place.pointer, f"schemas are nested {self._depth} deep, {MAX_DEPTH} at most: put the inner ones into $defs"
+            )
+        try:
+            shape = self._read(part, here)
+        except Unsettled as error:
+            raise UnsupportedSchema(here.place.pointer, f"{error}: write it as one schema, or check it after parsing") from error
+        if not shape.is_sure:
+            self._shapes.append(shape)
         self._depth -= 1
         return shape
 
-    def _read(self, schema: Any, at: str, resolver: Any) -> Shape:
-        if schema is False:
-            self._may_be_impossible = True
-            return Never()
-        if schema is True:
-            raise UnsupportedSchema(at, "any value at all is not supported yet: give a type")
-        for keyword in schema:
-            if keyword not in COMPILED and keyword not in ANNOTATIONS:
-                raise UnsupportedSchema(
-                    below(at, keyword), f'the keyword "{keyword}" is not supported yet: leave it out, or check it after parsing'
-                )
-        if "$ref" in schema:
-            self._alone(schema, "$ref", at)
-            return self._reference(schema["$ref"], below(at, "$ref"), resolver)
-        if "const" in schema:
-            return self._values([schema["const"]], schema, below(at, "const"))
-        if "enum" in schema:
-            return self._values(schema["enum"], schema, below(at, "enum"))
-        if "anyOf" in schema:
-            self._alone(schema, "anyOf", at)
-            return Union([self._shape(s, below(at, "anyOf", str(i)), resolver) for i, s in enumerate(schema["anyOf"])])
-        return self._typed(schema, at, resolver)
+    def _read(self, part: CanonicalSchema, here: _Here) -> Shape:
+        view = part.view()
+        match view:  # the most frequent first
+            case canonical.MultiTypeView():
+                return any_of_types(tuple(view.types), here.style, fractions=self._form.draft != 4)
+            case canonical.ObjectView():
+                return self._object(view, here)
+            case canonical.ReferenceView():
+                return self._reference(view.uri, here)
+            case canonical.EnumView():
+                return self._values(view.values, here)
+            case canonical.ArrayView():
+                return self._array(view, here)
+            case canonical.ConstView():
+                return self._values([view.value], here)
+            case canonical.AllOfView() | canonical.OneOfView() | canonical.NotView() | canonical.RawView():
+                return self._settled(part, here)
+            case canonical.AnyOfView():
+                return Union([self._shape(branch, here.branch(i)) for i, branch in enumerate(view.branches)])
+            case canonical.StringView():
+                return self._string(view, here)
+            case canonical.IntegerView():
+                return self._number(_integers(view, self._form.draft), here)
+            case canonical.NumberView():
+                return self._number(_numbers(view), here)
+            case canonical.TrueView():
+                return anything(here.style)
+            case canonical.FalseView():
+                self._in_doubt = True
+                return Never()
+            case canonical.TypedGroupView(_, body):  # draft 4: an integer, which has no fraction
+                return self._shape(body, here)
+        raise AssertionError(f"the normal form has no {view!r}")
 
-    def _new_key(self) -> RuleKey:
-        self._parts += 1  # the same for the same part, whenever an equal schema is read
-        return RuleKey(self._text, self._whitespace, self._parts)
+    def _reference(self, uri: str, here: _Here) -> Shape:
+        """What a reference stands for; it may meet itself inside."""
+        place = here.place.of_reference(uri)
+        there = here._replace(path=f"{here.path} {uri}") if place is None else _Here(place, uri, here.style)
+        return self._named(uri, there, lambda: self._form.target(uri))
 
-    def _alone(self, schema: dict[str, Any], keyword: str, at: str) -> None:
-        others = sorted(COMPILED.intersection(schema) - {keyword})
-        if others:
-            raise UnsupportedSchema(
-                below(at, keyword), f'"{keyword}" beside "{others[0]}" is not supported yet: put all of them into the schema it names'
-            )
+    def _settled(self, part: CanonicalSchema, here: _Here) -> Shape:
+        """What the normal form leaves open, behind references; it may meet itself inside."""
+        return self._named(part, here, lambda: self._form.settled(part))
 
-    def _values(self, values: list[Any], schema: dict[str, Any], at: str) -> Shape:
-        """The listed values that the rest of the schema allows too."""
-        valid = values
-        if len(COMPILED.intersection(schema)) > 1:
-            whole = self._validator.evolve(schema=schema)
-            valid = [value for value in values if whole.is_valid(value)]
-        if not valid:
-            raise UnsatisfiableSchema(at, "none of the values is valid against the rest of the schema")
-        shape = Values(valid, self.layout)
-        return Ready(shape.node()) if any(isinstance(value, dict | list) for value in valid) else shape
+    def _named(self, key: Any, here: _Here, target: Callable[[], CanonicalSchema]) -> Shape:
+        found = self._references.get((key, here.style))
+        if found is None:
+            inside = here._replace(path=f"{here.path} {here.style.suffix}:")  # the same part may be written in several styles
+            found = self._references[key, here.style] = Reference(self._rules, inside.path)
+            found.target = self._shape(target(), inside)
+        else:
+            self._in_doubt = True  # it may contain itself without end
+        return found
 
-    def _reference(self, ref: str, at: str, resolver: Any) -> Shape:
+    def _values(self, values: Sequence[Any], here: _Here) -> Shape:
+        """Given values, spelled as in the source where that spells them."""
+        return Later(lambda: self._listed(values, here), is_flat=not any(isinstance(value, (dict, list)) for value in values))
+
+    def _listed(self, values: Sequence[Any], here: _Here) -> Node:
+        written = _as_written(here.place) if any(isinstance(value, (dict, list, int, float, Decimal)) for value in values) else {}
+        nodes: list[Node] = []
+        fractions = self._form.draft != 4 and not here.style.unique
+        for value in values:
+            source = value if isinstance(value, str) else written.get(json_key(value), value)
+            nodes.append(here.style.layout.value(source, fractions=fractions))
+        return choice(*nodes)
+
+    def _string(self, view: canonical.StringView, here: _Here) -> Shape:
         try:
-            found = (resolver or self._resolver).lookup(ref)
-        except Unresolvable as error:
-            raise UnsupportedSchema(
-                at, f"{ref!r} points to nothing in this schema, and nothing is fetched: write what it means into $defs"
-            ) from error
-        key = id(found.contents)
-        reference = self._references.get(key)
-        if reference is None:
-            reference = self._references[key] = Reference(self._new_key())
-            self._open.add(key)
-            reference.target = self._shape(found.contents, ref if ref.startswith("#") else at, found.resolver)
-            self._open.discard(key)
-        elif key in self._open:
-            self._may_be_impossible = True  # it may contain itself without end
-        return reference
+            node = string_node(
+                min_length=view.min_length or 0,
+                max_length=view.max_length,
+                patterns=tuple(view.patterns),
+                excluded_patterns=tuple(view.excluded_patterns),
+                formats=tuple(view.formats),
+                excluded_formats=tuple(view.excluded_formats),
+                excluded=tuple(view.excluded),
+            )
+        except InexactFormat as error:
+            raise UnsupportedSchema(here.place.pointer_of("not", "format"), str(error)) from error
+        except PatternError as error:
+            raise UnsupportedSchema(here.place.pointer_of("pattern", "patternProperties", "format"), str(error)) from error
+        self._in_doubt |= node is NOTHING
+        return Ready(self._rules.leaf(node))
 
-    def _typed(self, schema: dict[str, Any], at: str, resolver: Any) -> Shape:
-        declared = schema.get("type")
-        if declared is None:
-            raise UnsupportedSchema(at, f'any type at all is not supported yet: say which with "type" ({", ".join(_TYPES)})')
-        types = [declared] if isinstance(declared, str) else declared
-        if "number" in types:
-            types = [t for t in types if t != "integer"]
-        if len(types) == 1:
-            return self._of_type(types[0], schema, at, resolver)
-        shapes = [self._of_type(t, schema, at, resolver) for t in types]
-        self._shapes += shapes
-        return Union(shapes)
+    def _number(self, conditions: Numbers, here: _Here) -> Shape:
+        try:
+            node = spelled(conditions, here.style)
+        except PatternError as error:
+            raise UnsupportedSchema(here.place.pointer_of("multipleOf", "minimum", "maximum"), str(error)) from error
+        self._in_doubt |= node is NOTHING
+        return Ready(self._rules.leaf(node))
 
-    def _of_type(self, type_: str, schema: dict[str, Any], at: str, resolver: Any) -> Shape:
-        match type_:
-            case "null":
-                return Ready(_NULL)
-            case "boolean":
-                return Ready(_BOOLEAN)
-            case "integer":
-                return Ready(INTEGER)
-            case "number":
-                return Ready(NUMBER)
-            case "string":
-                return Ready(STRING)
-            case "array":
-                if "items" not in schema:
-                    raise UnsupportedSchema(at, 'an array of anything is not supported yet: say what it holds with "items"')
-                if isinstance(schema["items"], list):
-                    raise UnsupportedSchema(below(at, "items"), "an item schema for each position is not supported yet")
-                return Array(self._shape(schema["items"], below(at, "items"), resolver), self.layout, self._new_key())
-            case "object":
-                return self._object(schema, at, resolver)
-            case _:
-                raise InvalidSchema(below(at, "type"), f"there is no type {type_!r}")
+    def _array(self, view: canonical.ArrayView, here: _Here) -> Shape:
+        distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
+        style = here.style
+        if not distinct or style.unique or not style.layout.is_flexible:
+            return self._list(view, here, Style(style.layout, unique=style.unique or distinct))
+        options: list[Shape] = []
+        for whitespace in ("spaced", "compact"):  # items that are equal have to look alike
+            option = self._list(view, here.branch(len(options)), Style(Layout.of(whitespace), unique=True))
+            if option.has_flat_items:
+                return option
+            options.append(option)
+        return Union(options)
 
-    def _object(self, schema: dict[str, Any], at: str, resolver: Any) -> Shape:
-        additional = schema.get("additionalProperties", True)
-        if "properties" not in schema and additional is not False:
-            raise UnsupportedSchema(at, 'an object of unknown properties is not supported yet: declare them with "properties"')
-        if additional is not False:
-            if additional is not True:  # not enforced, since none is written; but what it says must be a schema that could be
-                self._shape(additional, below(at, "additionalProperties"), resolver)
-            self.narrowed.append(f"{at}: properties that are not declared are not written")
-        properties, required = schema.get("properties", {}), schema.get("required", [])
-        for name in required:
-            if name not in properties:
-                raise UnsupportedSchema(below(at, "required"), f'{name!r} is required but not declared: declare it in "properties"')
-        owed = set(required)
-        shapes = [(name, self._shape(s, below(at, "properties", name), resolver), name in owed) for name, s in properties.items()]
-        return Object(shapes, self.layout, self._new_key())
+    def _list(self, view: canonical.ArrayView, here: _Here, style: Style) -> Array:
+        """A list in the style of its place, its items in another."""
+        contained = [Contained(1 if one.min_contains is None else one.min_contains, one.max_contains) for one in view.contains]
+        kinds = [(i, one.schema) for i, one in enumerate(view.contains)]
+        exact = any(one.most is not None for one in contained)
+
+        def variants(item: CanonicalSchema, place: Place, name: str) -> Variants:
+            met_ = met(self._form, item, kinds, exact=exact) if kinds else ((0, item),)
+            return self._variants(met_, here.below(place, name, style))
+
+        first = [variants(item, here.place.item(i), str(i)) for i, item in enumerate(view.prefix_items)]
+        rest: Variants = ((0, anything(style)),)
+        if view.items is not None or kinds:
+            rest = variants(self._form.anything if view.items is None else view.items, here.place.rest(), "rest")
+        self._in_doubt |= bool(view.min_items or contained)
+        shape = Array(
+            self._rules,
+            here.path,
+            here.style.layout,
+            first=first,
+            rest=rest,
+            least=view.min_items or 0,
+            most=view.max_items,
+            contained=contained,
+            distinct=view.distinctness == canonical.Distinctness.ALL_DISTINCT,
+            repeated=view.distinctness == canonical.Distinctness.SOME_REPEATED,
+            item_layout=style.layout,
+        )
+        if not shape.is_sure:
+            self._shapes.append(shape)
+        return shape
+
+    def _object(self, view: canonical.ObjectView, here: _Here) -> Shape:
+        form, properties, required = self._form, view.properties, frozenset(view.required)
+        conditions = conditions_of(form, view)
+        listed = listed_names(form, view)
+        declared = {**properties}
+        for name in (*required, *(listed or ())):
+            if name not in declared:
+                declared[name] = value_of(form, view, name)
+        shapes = [
+            Property(name, self._property(value, name, view, listed, conditions, here), name in required)
+            for name, value in declared.items()
+        ]
+
+        def arranged(found: Sequence[Property]) -> Sequence[Property]:
+            """In the order of the source, with what it declares and the normal form passes over, as it allows everything."""
+            known, ordered = {one.name: one for one in found}, list[Property]()
+            for name in here.place.names(known.keys()):
+                value = known.pop(name, None)
+                if value is None and (listed is None or name in listed):
+                    other = value_of(form, view, name)
+                    if other.kind != Kind.FALSE:
+                        value = Property(name, self._property(other, name, view, listed, conditions, here), required=False)
+                if value is not None:
+                    ordered.append(value)
+            return [*ordered, *known.values()]
+
+        is_open = not conditions and view.additional_properties is None and not view.pattern_properties and listed is None
+        later = None
+        if self._is_plain and not self._closed:
+            later = arranged
+        else:
+            shapes = list(arranged(shapes))
+        undeclared: list[Undeclared] = []
+        if listed is None and self._closed and is_open and shapes:
+            self._narrowed[f"{here.place.pointer}: properties that are not declared are not written"] = None
+        elif listed is None:
+            undeclared = list(self._undeclared(view, here, conditions))
+        least, most = view.min_properties or 0, view.max_properties
+        self._in_doubt |= bool(least or most is not None or conditions)
+        return Object(
+            self._rules,
+            here.path,
+            here.style.layout,
+            shapes,
+            undeclared,
+            least=least,
+            most=most,
+            conditions=len(conditions),
+            arranged=later,
+            any_order=self._any_order,
+        )
+
+    def _property(
+        self,
+        value: CanonicalSchema,
+        name: str,
+        view: canonical.ObjectView,
+        listed: Mapping[str, None] | None,
+        conditions: Sequence[Condition],
+        here: _Here,
+    ) -> Variants:
+        """The value of a declared property, by the conditions that it meets."""
+        if not (name in listed if listed is not None else allows_name(view, name)):
+            self._in_doubt = True
+            return ()
+        there = here.below(here.place.property(name), f"={name}")
+        if not conditions:
+            return ((0, self._inner(value, there)),)
+        kinds = [(i, one.value) for i, one in enumerate(conditions) if admits(one.among, name)]
+        return self._variants(met(self._form, value, kinds), there)
+
+    def _undeclared(self, view: canonical.ObjectView, here: _Here, conditions: Sequence[Condition]) -> Iterator[Undeclared]:
+        place = here.place.undeclared(view.pattern_properties)
+        if view.property_names is None and not view.pattern_properties and not conditions:
+            value = view.additional_properties
+            shape = anything(here.style) if value is None else self._inner(value, here.below(place, "other"))
+            yield Undeclared(STRING, ((0, shape),))
+            return
+        for i, kind in enumerate(name_kinds(self._form, view, conditions)):
+            names = self._shape(kind.names, here.below(here.place, f"names{i}")).node()
+            values = met(self._form, kind.value, [(i, conditions[i].value) for i in kind.conditions])
+            if names is not NOTHING:
+                yield Undeclared(names, self._variants(values, here.below(place, f"other{i}")))
+
+    def _variants(self, values: Met, here: _Here) -> Variants:
+        if len(values) == 1:
+            ((mask, part),) = values
+            return ((mask, self._inner(part, here)),)
+        return tuple((mask, self._shape(part, here.branch(i))) for i, (mask, part) in enumerate(values))
+
+
+def _integers(view: canonical.IntegerView, draft: int) -> Numbers:
+    return Numbers(
+        minimum=view.minimum,
+        maximum=view.maximum,
+        multiple_of=tuple(view.multiple_of),
+        not_multiple_of=tuple(view.not_multiple_of),
+        integers=True,
+        fractions=draft != 4,
+    )
+
+
+def _numbers(view: canonical.NumberView) -> Numbers:
+    return Numbers(
+        minimum=view.minimum,
+        exclusive_minimum=view.exclusive_minimum,
+        maximum=view.maximum,
+        exclusive_maximum=view.exclusive_maximum,
+        multiple_of=tuple(view.multiple_of),
+        not_multiple_of=tuple(view.not_multiple_of),
+        excludes_integers=view.excludes_integers,
+    )
+
+
+def _as_written(place: Place) -> dict[str, Any]:
+    """The values that the source lists at a place, as they are written there."""
+    found: dict[str, Any] = {}
+    for schema, _ in place.parts:
+        listed = schema.get("enum")
+        for value in (*(listed if isinstance(listed, list) else ()), *([schema["const"]] if "const" in schema else ())):
+            found.setdefault(json_key(value), value)
+    return found

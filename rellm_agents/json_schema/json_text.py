@@ -26,6 +26,7 @@ MAX_WHITESPACE = 20  # in one run, where whitespace is flexible: a model cannot 
 Whitespace = Literal["spaced", "compact", "flexible"]
 
 STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
+NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 STRING = sequence(literal('"'), STRING_REST)
 INTEGER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}"))
 NUMBER = lexeme(read_regex(rf"0|-?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}|-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})\.[0-9]{{1,{MAX_DIGITS}}}"))
@@ -73,6 +74,16 @@ class Layout:
     closing: Node
     separators: tuple[str, str]
 
+    @property
+    def is_flexible(self) -> bool:
+        """A value has several texts."""
+        return self.opened is not EMPTY
+
+    @property
+    def after_item(self) -> bytes:
+        """The bytes that can come behind an item of a list."""
+        return b",] \t\r\n" if self.is_flexible else b",]"
+
     @classmethod
     def of(cls, whitespace: Whitespace) -> Layout:
         """The layout of a whitespace style.
@@ -91,13 +102,12 @@ class Layout:
                 return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "))
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
-    def list_of(self, item: Node) -> Node:
-        """An array of any number of ``item``."""
-        some = sequence(item, repeat(sequence(self.comma, item)), self.closing, literal("]"))
-        return sequence(literal("["), self.opened, choice(literal("]"), some))
-
-    def value(self, value: Any) -> Node:
+    def value(self, value: Any, *, fractions: bool = False) -> Node:
         """Exactly this value.
+
+        Args:
+            value: what JSON can say.
+            fractions: a whole number may also be written with a fraction of zero.
 
         >>> from rellm_agents.patterns import Pattern
         >>> Pattern(Layout.of("compact").value({"a": [1, None]})).shortest()
@@ -105,9 +115,11 @@ class Layout:
         """
         match value:
             case dict():
-                return self.object_of((key, self.value(inner)) for key, inner in value.items())
+                return self.object_of((key, self.value(inner, fractions=fractions)) for key, inner in value.items())
             case list():
-                return self._between("[", [self.value(inner) for inner in value], "]")
+                return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
+            case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
+                return choice(literal(str(int(value))), *([literal(f"{int(value)}.0")] if fractions else []))
             case _:
                 return literal(dumps(value, self.separators))
 

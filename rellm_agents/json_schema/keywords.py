@@ -1,31 +1,103 @@
-"""The keywords of JSON Schema and what becomes of each: compiled, an annotation, or an error.
+"""The keywords of JSON Schema, drafts 4 to 2020-12, and what becomes of each: enforced, or an annotation with the reason.
 
-A keyword that stands in no table is an annotation by the specification (2020-12 Core, section 6.5), but here an
-error: what a schema says is never dropped in silence.
+A keyword that stands in no table is an annotation by the specification (2020-12 Core, section 6.5): it is passed over.
 
->>> "properties" in COMPILED, "title" in ANNOTATIONS, "not" in ANNOTATIONS
-(True, True, False)
+>>> "properties" in ENFORCED, ANNOTATIONS["title"], "x-color" in ENFORCED
+(True, 'for readers of the schema', False)
 """
 
 from __future__ import annotations
 
-COMPILED = frozenset({"$ref", "additionalProperties", "anyOf", "const", "enum", "items", "properties", "required", "type"})
-"""Keywords that the pattern enforces."""
+from enum import Enum, auto
+
+
+class Holds(Enum):
+    """Where the value of a keyword holds schemas."""
+
+    NOTHING = auto()
+    ONE = auto()  # the value is a schema
+    LIST = auto()  # ... or a list of schemas
+    NAMED = auto()  # an object of schemas by name
+
+
+_READERS = "for readers of the schema"
+_CONTENT = "says what the text of a string encodes; by the specification (2020-12 Validation, section 8) not a condition on it"
+
+ENFORCED = {
+    "$dynamicRef": Holds.NOTHING,
+    "$recursiveRef": Holds.NOTHING,
+    "$ref": Holds.NOTHING,
+    "additionalItems": Holds.ONE,
+    "additionalProperties": Holds.ONE,
+    "allOf": Holds.LIST,
+    "anyOf": Holds.LIST,
+    "const": Holds.NOTHING,
+    "contains": Holds.ONE,
+    "dependencies": Holds.NAMED,
+    "dependentRequired": Holds.NOTHING,
+    "dependentSchemas": Holds.NAMED,
+    "else": Holds.ONE,
+    "enum": Holds.NOTHING,
+    "exclusiveMaximum": Holds.NOTHING,
+    "exclusiveMinimum": Holds.NOTHING,
+    "format": Holds.NOTHING,
+    "if": Holds.ONE,
+    "items": Holds.ONE,
+    "maxContains": Holds.NOTHING,
+    "maxItems": Holds.NOTHING,
+    "maxLength": Holds.NOTHING,
+    "maxProperties": Holds.NOTHING,
+    "maximum": Holds.NOTHING,
+    "minContains": Holds.NOTHING,
+    "minItems": Holds.NOTHING,
+    "minLength": Holds.NOTHING,
+    "minProperties": Holds.NOTHING,
+    "minimum": Holds.NOTHING,
+    "multipleOf": Holds.NOTHING,
+    "not": Holds.ONE,
+    "oneOf": Holds.LIST,
+    "pattern": Holds.NOTHING,
+    "patternProperties": Holds.NAMED,
+    "prefixItems": Holds.LIST,
+    "properties": Holds.NAMED,
+    "propertyNames": Holds.ONE,
+    "required": Holds.NOTHING,
+    "then": Holds.ONE,
+    "type": Holds.NOTHING,
+    "unevaluatedItems": Holds.ONE,
+    "unevaluatedProperties": Holds.ONE,
+    "uniqueItems": Holds.NOTHING,
+}
+"""Keywords that the pattern enforces, and where their values hold schemas."""
 
 ANNOTATIONS = {
     "$anchor": "names a place, to be referred to",
-    "$comment": "for readers of the schema",
+    "$comment": _READERS,
     "$defs": "holds schemas to be referred to",
+    "$dynamicAnchor": "names a place, to be referred to",
     "$id": "names the schema, to be referred to",
-    "$schema": "names the dialect",
+    "$recursiveAnchor": "names a place, to be referred to",
+    "$schema": "names the draft",
+    "$vocabulary": "for those who write metaschemas",
+    "contentEncoding": _CONTENT,
+    "contentMediaType": _CONTENT,
+    "contentSchema": _CONTENT,
     "default": "says what an absent value stands for",
     "definitions": "holds schemas to be referred to",
-    "deprecated": "for readers of the schema",
-    "description": "for readers of the schema",
-    "example": "for readers of the schema",
-    "examples": "for readers of the schema",
+    "deprecated": _READERS,
+    "description": _READERS,
+    "example": _READERS,
+    "examples": _READERS,
+    "id": "names the schema, to be referred to",
     "readOnly": "says who may change the value",
-    "title": "for readers of the schema",
+    "title": _READERS,
     "writeOnly": "says who may read the value",
 }
 """Keywords that do not decide whether an instance is valid, each with the reason why it may be passed over."""
+
+HOLDERS = {
+    **{keyword: holds for keyword, holds in ENFORCED.items() if holds is not Holds.NOTHING},
+    "$defs": Holds.NAMED,
+    "definitions": Holds.NAMED,
+}
+"""Keywords whose values hold schemas."""

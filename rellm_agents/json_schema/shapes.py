@@ -1,69 +1,118 @@
 """What a schema says, read and checked, in; the node of its instances as JSON text out, made where it is needed.
 
-A shape is one small value per kind of instance; objects become rules, so of a large schema only what a text comes to is
-ever made into nodes. Knows nothing of keywords.
+A shape is one small value per kind of instance; objects and arrays become rules, so of a large schema only what a text comes to
+is ever made into nodes. Here are the shapes without parts of their own; see ``objects`` and ``arrays`` for the others.
+Knows nothing of keywords.
 
 >>> from rellm_agents.patterns import Pattern, literal
->>> digit = Ready(literal("1"))
->>> one = Object([("a", digit, False), ("b", digit, True)], Layout.of("compact"), RuleKey("doctest", "compact", 1))
->>> pattern = Pattern(one.node())
->>> pattern.fullmatch('{"a":1,"b":1}'), pattern.fullmatch('{"b":1}'), pattern.fullmatch('{"a":1}')
-(True, True, False)
+>>> Pattern(Union([Ready(literal("1")), Never(), Ready(literal("2"))]).node()).regex
+'1|2'
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
-from itertools import islice
-from typing import Any
+from functools import cached_property
+from hashlib import sha256
 
 from rellm_agents.json_schema.json_text import Layout
-from rellm_agents.patterns import NOTHING, Node, choice, literal, rule, sequence
-from rellm_agents.patterns.charset import COMMON_BYTES
+from rellm_agents.patterns import NOTHING, Node, choice, rule
+from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.kinds import UNCOMMON
-
-_DEEP = 50  # nodes inside each other, from which on a rule stands for them
-_BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
 
 
 @dataclass(frozen=True)
-class RuleKey:
-    """What tells the rules of one part of a schema from all others in the process; equal for the same part of equal schemas.
+class Source:
+    """What patterns are made of; rules of equal sources are the same.
 
     Attributes:
         schema: the whole schema, as text.
-        whitespace: how it is written.
-        part: a number.
+        options: how it was asked to be read.
     """
 
     schema: str
-    whitespace: str
-    part: int
+    options: str
 
-    def rule(self, name: Hashable, make: Callable[[], Node]) -> Node:
-        """A rule of the part, which has a text."""
-        return rule((self, name), make, doubts=0 if is_common(self.schema) else UNCOMMON)
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest, the same in every process."""
+        return sha256(f"{self.options}\0{self.schema}".encode()).hexdigest()
 
 
-@lru_cache(maxsize=64)
-def is_common(schema: str) -> bool:
-    """Whether all that a schema can make a text hold is written in ``COMMON_BYTES``."""
-    return not schema.encode("utf-8").translate(None, COMMON_BYTES)
+class Rules:
+    """The rules of one schema.
+
+    Args:
+        source: of the schema.
+        is_common: its text holds nothing but ``COMMON_BYTES``.
+
+    Attributes:
+        doubts: which doubts there are about what its rules hold inside, see :func:`rellm_agents.patterns.rule`.
+    """
+
+    def __init__(self, source: Source, *, is_common: bool) -> None:
+        self.source = source
+        self.doubts = 0 if is_common else UNCOMMON
+
+    def leaf(self, node: Node) -> Node:
+        """A node that the schema holds, noted down: what the rules hold inside has to be known before they are made."""
+        if not (self.doubts or node.is_common or is_finished_by_common_bytes(node)):
+            self.doubts = UNCOMMON
+        return node
+
+    def key(self, part: str, name: Hashable) -> Hashable:
+        """What tells a rule, or a text that is remembered, from all others in the process."""
+        return self.source, part, name
+
+    def rule(self, part: str, name: Hashable, make: Callable[[], Node], exit_: Callable[[], Node] | None = None) -> Node:
+        """A rule of a part, which has a text.
+
+        Args:
+            part: its path in the normal form.
+            name: tells it from other rules of the part.
+            make: makes its body.
+            exit_: makes a cheapest text of it, where the body is too large to be looked through for one.
+        """
+        return rule(self.key(part, name), make, doubts=self.doubts, exit=exit_)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How instances are written.
+
+    Attributes:
+        layout: the whitespace.
+        unique: equal values have one text only, but for the order of undeclared properties.
+    """
+
+    layout: Layout
+    unique: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """Tells the styles of one schema apart."""
+        return f"{self.layout.separators[1]}{'=' if self.unique else ''}"
+
+
+Alive = Callable[["Shape"], bool]
 
 
 class Shape:
     """The instances of a schema.
 
     Attributes:
+        is_sure: there are some, which does not have to be found out.
         is_impossible: there are none; known once :func:`find_impossible` was asked.
+        is_flat: none of them is an array or an object.
     """
 
+    is_sure = False
     is_impossible = False
+    is_flat = False
 
-    def is_possible(self, possible: set[Shape]) -> bool:  # noqa: ARG002
-        """Whether there is an instance, if there are instances of the shapes in ``possible``."""
+    def is_possible(self, alive: Alive) -> bool:  # noqa: ARG002
+        """Whether there is an instance, if there are instances of the shapes of which ``alive`` says so."""
         return True
 
     def node(self) -> Node:
@@ -77,7 +126,9 @@ class Shape:
 class Never(Shape):
     """No instance."""
 
-    def is_possible(self, possible: set[Shape]) -> bool:  # noqa: ARG002
+    is_flat = True
+
+    def is_possible(self, alive: Alive) -> bool:  # noqa: ARG002
         """See :class:`Shape`."""
         return False
 
@@ -85,21 +136,31 @@ class Never(Shape):
 class Ready(Shape):
     """What a node says that was made already."""
 
-    def __init__(self, node: Node) -> None:
-        self._made = node
+    def __init__(self, node: Node, *, is_flat: bool = True) -> None:
+        self._made, self.is_flat, self.is_sure = node, is_flat, node is not NOTHING
+
+    def is_possible(self, alive: Alive) -> bool:  # noqa: ARG002
+        """See :class:`Shape`."""
+        return self.is_sure
 
     def _node(self) -> Node:
         return self._made
 
 
-class Values(Shape):
-    """Given values, at least one."""
+class Later(Shape):
+    """Instances, of which there are some; their node is made when it is asked for."""
 
-    def __init__(self, values: list[Any], layout: Layout) -> None:
-        self._values, self._layout = values, layout
+    is_sure = True
+
+    def __init__(self, make: Callable[[], Node], *, is_flat: bool = False) -> None:
+        self._make, self.is_flat = make, is_flat
+
+    @cached_property
+    def _made(self) -> Node:
+        return self._make()
 
     def _node(self) -> Node:
-        return choice(*map(self._layout.value, self._values))
+        return self._made
 
 
 class Union(Shape):
@@ -107,10 +168,12 @@ class Union(Shape):
 
     def __init__(self, options: list[Shape]) -> None:
         self._options = options
+        self.is_flat = all(option.is_flat for option in options)
+        self.is_sure = any(option.is_sure for option in options)
 
-    def is_possible(self, possible: set[Shape]) -> bool:
+    def is_possible(self, alive: Alive) -> bool:
         """See :class:`Shape`."""
-        return not possible.isdisjoint(self._options)
+        return any(map(alive, self._options))
 
     def _node(self) -> Node:
         return choice(*(option.node() for option in self._options))
@@ -120,117 +183,42 @@ class Reference(Shape):
     """What ``target`` says, which is set once it is known.
 
     Args:
-        key: of its rule.
+        rules: of its schema.
+        part: where it stands, for its rule.
+        cheapest: a cheapest text of it, if that is known.
     """
 
     target: Shape
 
-    def __init__(self, key: RuleKey) -> None:
-        self._key = key
+    def __init__(self, rules: Rules, part: str, cheapest: Node | None = None) -> None:
+        self.is_sure = cheapest is not None
+        self._rules, self._part, self._cheapest = rules, part, cheapest
 
-    def is_possible(self, possible: set[Shape]) -> bool:
+    def is_possible(self, alive: Alive) -> bool:
         """See :class:`Shape`."""
-        return self.target in possible
+        return alive(self.target)
 
     def _node(self) -> Node:
-        return self._key.rule("", self.target.node)
-
-
-class Array(Shape):
-    """A list of any number of instances of ``item``.
-
-    Args:
-        key: of its rule, which it has if it is nested deep.
-    """
-
-    def __init__(self, item: Shape, layout: Layout, key: RuleKey) -> None:
-        self._item, self._layout, self._key = item, layout, key
-
-    def _node(self) -> Node:
-        item = self._item.node()
-        return self._layout.list_of(item if item.depth < _DEEP else self._key.rule("", lambda: item))
-
-
-class Object(Shape):
-    """An object with declared properties, in their order.
-
-    Args:
-        properties: name, value, and whether it has to be there.
-        layout: how it is written.
-        key: of its rules.
-    """
-
-    def __init__(self, properties: Iterable[tuple[str, Shape, bool]], layout: Layout, key: RuleKey) -> None:
-        self._declared, self._layout, self._key = list(properties), layout, key
-        self._options: dict[int, Node] = {}
-
-    def is_possible(self, possible: set[Shape]) -> bool:
-        """See :class:`Shape`."""
-        return all(value in possible for _, value, required in self._declared if required)
-
-    def _node(self) -> Node:
-        return sequence(literal("{"), self._layout.opened, self._rule(self._first, 0))
-
-    @cached_property
-    def _properties(self) -> list[tuple[str, Shape, bool]]:
-        return [one for one in self._declared if not one[1].is_impossible]
-
-    def _rule(self, make: Callable[[int], Node], at: int) -> Node:
-        return self._key.rule((make.__name__, at), partial(make, at))
-
-    def _first(self, at: int) -> Node:
-        names = self._names(at)
-        return names if self._is_owed(at) else choice(names, self._closing())
-
-    def _rest(self, at: int) -> Node:
-        """What follows before the property ``at``, behind another."""
-        if at == len(self._properties):
-            return self._closing()
-        return self._rule(self._more, at)
-
-    def _more(self, at: int) -> Node:
-        more = sequence(self._layout.comma, self._names(at))
-        return more if self._is_owed(at) else choice(more, self._closing())
-
-    def _is_owed(self, at: int) -> bool:
-        """Some property from ``at`` on has to be there."""
-        return any(required for *_, required in islice(self._properties, at, None))
-
-    def _names(self, at: int) -> Node:
-        """The properties that may come next: up to the first that has to."""
-        options: list[Node] = []
-        for i in range(at, len(self._properties)):
-            if i > at and i % _BLOCK == 0:
-                options.append(self._rule(self._names, i))
-                break
-            options.append(self._option(i))
-            if self._properties[i][2]:
-                break
-        return choice(*options)
-
-    def _option(self, at: int) -> Node:
-        """The property ``at``, and what follows it."""
-        if at not in self._options:
-            name, value, _ = self._properties[at]
-            self._options[at] = sequence(self._layout.key(name), value.node(), self._rest(at + 1))
-        return self._options[at]
-
-    def _closing(self) -> Node:
-        return sequence(self._layout.closing, literal("}"))
+        cheapest = self._cheapest
+        return self._rules.rule(self._part, "", self.target.node, None if cheapest is None else lambda: cheapest)
 
 
 def find_impossible(shapes: list[Shape]) -> None:
     """Find the shapes that have no instances, by a least fixpoint.
 
     Args:
-        shapes: all there are; those that stand inside others rather before them.
+        shapes: all that are not sure to have some; those that stand inside others rather before them.
     """
     possible: set[Shape] = set()
     waiting, before = shapes, -1
+
+    def alive(shape: Shape) -> bool:
+        return shape.is_sure or shape in possible
+
     while len(possible) != before:
         before = len(possible)
         for shape in waiting:
-            if shape.is_possible(possible):
+            if shape.is_possible(alive):
                 possible.add(shape)
         waiting = [shape for shape in waiting if shape not in possible]
     for shape in waiting:

@@ -11,6 +11,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     repeats         which repeats are counted
     cells           the places a machine can be in
     machine         any node as a state machine over bytes; recursion by continuations
+    barred          whether a text that may not be some others can still be another, and a shortest such text
     measure         the cost of a cheapest text
     common_bytes    whether common bytes finish every text begun
     char_classes    what a character class holds
@@ -43,9 +44,11 @@ from rellm_agents.patterns.nodes import (
     literal,
     not_containing,
     optional,
+    recall,
     repeat,
     rule,
     sequence,
+    steps,
 )
 from rellm_agents.patterns.pattern import Pattern, compile_regex
 from rellm_agents.patterns.regex_text import read_regex
@@ -68,7 +71,9 @@ __all__ = [
     "not_containing",
     "optional",
     "read_regex",
+    "recall",
     "repeat",
     "rule",
     "sequence",
+    "steps",
 ]

@@ -4,6 +4,7 @@
     SetCell       in one of many literals that begin alike, each with what follows it
     LexemeCell    in a state of an automaton
     CounterCell   in a counted repeat: a state of the automaton of its inner part, and how many are done
+    RecallCell    in a part on whose text it depends what follows: a state of the part's own machine, and the text so far
 
 Cells are interned by their machine, so equal ones are the same object. Knows nothing of tokens.
 
@@ -19,7 +20,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from rellm_agents.patterns.automaton import DEAD, Automaton
-from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.kinds import Node, Recall
 from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.nodes import EMPTY
 
@@ -65,6 +66,10 @@ class State:
     def __init__(self, machine: Machine | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
         self.machine, self.cells, self.accepting = machine, cells, accepting
         self.serial = next(_serial)
+
+    def after(self, data: bytes) -> State:
+        """The state after all bytes of ``data``; one without a machine if no text goes on with them."""
+        return self if self.machine is None else self.machine.run(self, data)
 
     @property
     def is_final(self) -> bool:
@@ -206,4 +211,29 @@ class CounterCell(_Place):
         return machine.counter_cell(automaton, state, done, self.minimum, self.maximum, self.then), leaves
 
 
-Cell = LiteralCell | SetCell | LexemeCell | CounterCell
+class RecallCell(_Place):
+    """In the text of ``node.inner``: ``text`` was read, which led the machine of the inner part, as a part, to ``state``; then ``then``.
+
+    Some longer text that begins with ``text`` is not barred.
+    """
+
+    __slots__ = ("node", "state", "text")
+
+    def __init__(self, node: Recall, state: State, text: bytes, then: Continuation | None) -> None:
+        super().__init__(then)
+        self.node, self.state, self.text = node, state, text
+
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+        """See :class:`Cell`."""
+        node, state = self.node, self.state
+        leaves: list[Leaves] = []
+        for end in range(at + 1, len(data) + 1):
+            state = state.after(data[end - 1 : end])
+            if state.machine is None:
+                return None, leaves
+            if state.accepting and (text := self.text + data[at:end]) not in node.barred:
+                leaves.append((machine.recalled(node, text, self.then), end))
+        return machine.recall_cell(node, state, self.text + data[at:], self.then), leaves
+
+
+Cell = LiteralCell | SetCell | LexemeCell | CounterCell | RecallCell

@@ -15,7 +15,7 @@ import numpy as np
 
 from rellm_agents.patterns.automaton import START, Automaton
 from rellm_agents.patterns.charset import COMMON_BYTES
-from rellm_agents.patterns.kinds import Choice, Complement, Intersection, Lexeme, Node, Repeat, Rule, Sequence
+from rellm_agents.patterns.kinds import Choice, Complement, Intersection, Lexeme, Node, Repeat, Rule, Sequence, Steps
 
 _COMMON = np.frombuffer(COMMON_BYTES, dtype=np.uint8)
 
@@ -36,7 +36,7 @@ def is_finished_by_common_bytes(node: Node) -> bool:
                 inner = (again,)
             case Rule():
                 inner = (one.body,)
-            case Lexeme() | Intersection() | Complement() | Repeat() if one.is_plain or isinstance(one, Lexeme):
+            case Lexeme() | Intersection() | Complement() | Steps() | Repeat() if one.is_plain or isinstance(one, Lexeme):
                 if not _is_finished(Automaton.of(one)):
                     return False
                 inner = ()

@@ -27,9 +27,11 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.nodes import (
@@ -43,6 +45,7 @@ from rellm_agents.patterns.nodes import (
     literal,
     repeat,
     sequence,
+    steps,
     tail,
 )
 
@@ -59,7 +62,7 @@ class Alphabet(Generic[Symbols]):
 
     Attributes:
         everything: the set of all symbols.
-        first: for a node that begins with a symbol of its own (literal, characters, tail): its transitions.
+        first: for a node that begins with a symbol of its own (literal, characters, tail, steps): its transitions.
     """
 
     everything: Symbols
@@ -86,7 +89,7 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
         Pairs of a set of symbols and the node of the rest; the sets are disjoint, no rest is ``NOTHING``. Shared: not to be changed.
     """
     match cast(AnyNode, node):
-        case Literal() | Characters() | Tail():
+        case Literal() | Characters() | Tail() | Steps():
             return alphabet.first(node)
         case Lexeme(inner):
             return transitions(inner, alphabet)
@@ -104,7 +107,7 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
             return found
         case Complement(inner):
             return _of_complement(inner, alphabet)
-        case Rule():
+        case Rule() | Recall():
             raise AssertionError("a rule has no derivative: it is expanded before")
 
 
@@ -167,6 +170,8 @@ def _first_character(node: Node) -> Transitions[CharSet]:
             return [(CharSet.of(node.text[0]), literal(node.text[1:]))] if node.data else []
         case Characters(charset):
             return [(charset, EMPTY)]
+        case Steps(stepper, state):
+            return _collect((CharSet.of(found), steps(stepper, after)) for found, after in stepper.moves(state))
         case _:
             raise AssertionError(f"{node!r} begins inside a character")
 
@@ -179,8 +184,14 @@ def _first_byte(node: Node) -> Transitions[ByteMask]:
             return _lead_bytes(charset)
         case Tail(ranges, count):
             return _continuation_bytes(ranges, count)
+        case Steps(stepper, state):
+            return _collect((_mask(found), steps(stepper, after)) for found, after in stepper.moves(state))
         case _:
             raise AssertionError(f"{node!r} has no first byte of its own")
+
+
+def _mask(ascii_characters: str) -> ByteMask:
+    return sum(1 << byte for byte in ascii_characters.encode("ascii"))
 
 
 # UTF-8 (RFC 3629): lead byte, payload bits it leaves to continuation bytes, first and last code point.

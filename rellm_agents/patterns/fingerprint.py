@@ -10,6 +10,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import cast
 
+from rellm_agents.errors import PatternError
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -19,9 +20,11 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 
@@ -29,7 +32,11 @@ from rellm_agents.patterns.kinds import (
 def fingerprint(node: Node) -> str:
     """SHA-256 of the structure of ``node``, its rules included: 64 hexadecimal digits.
 
-    Rules are told apart by the order in which they are met, so that it does not matter what they are called.
+    Rules are told apart by the order in which they are met, so that it does not matter what they are called. What follows the
+    text of a recall cannot be looked through: there the key tells, whose parts have an attribute ``fingerprint``, or are plain.
+
+    Raises:
+        PatternError: a part of the key of a recall is neither.
     """
     numbers: dict[Rule, int] = {}
     digests: dict[Node, bytes] = {}
@@ -53,6 +60,10 @@ def fingerprint(node: Node) -> str:
                 return digest(inner) + repr((minimum, maximum)).encode()
             case Complement(inner) | Lexeme(inner):
                 return digest(inner)
+            case Steps(stepper, state):
+                return repr((stepper, state)).encode()
+            case Recall(inner, barred, between, key):
+                return b"".join([digest(inner), digest(between), *(sha256(text).digest() for text in sorted(barred)), _of_key(key)])
             case Rule() as rule:
                 return str(numbers.setdefault(rule, len(numbers))).encode()
 
@@ -63,3 +74,17 @@ def fingerprint(node: Node) -> str:
             whole.update(digest(rule.body))
             done += 1
     return whole.hexdigest()
+
+
+def _of_key(key: object) -> bytes:
+    match key:
+        case str() | bytes() | int() | None:
+            return sha256(repr(key).encode()).digest()
+        case tuple():
+            return sha256(b"(" + b"".join(map(_of_key, key))).digest()
+        case frozenset():
+            return sha256(b"{" + b"".join(sorted(map(_of_key, key)))).digest()
+    told = getattr(key, "fingerprint", None)
+    if not isinstance(told, str):
+        raise PatternError(f"no fingerprint: {type(key).__name__}, in the key of a recall, has no attribute ``fingerprint`` to tell it by")
+    return sha256(b"=" + told.encode()).digest()

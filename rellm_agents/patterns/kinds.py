@@ -9,8 +9,9 @@ True
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 from weakref import ref
 
 from rellm_agents.errors import PatternTooLarge
@@ -85,7 +86,7 @@ class Node:
         for part in parts:
             inside |= part.inside
             positions += part.positions
-            if part.depth > depth:  # many times faster than ``max``
+            if part.depth > depth:  # noqa: PLR1730 - many times faster than ``max``
                 depth = part.depth
         if depth >= MAX_DEPTH:
             raise PatternTooLarge(f"a pattern is nested {depth + 1} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
@@ -244,14 +245,16 @@ class Complement(Node):
 class Rule(Node):
     """A named part. ``key`` tells rules apart; the body is made once, when it is first asked for."""
 
-    __slots__ = ("_body", "_make_body", "key")
+    __slots__ = ("_body", "_exit", "_make_body", "_make_exit", "key")
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int) -> None:
+    def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int, make_exit: Callable[[], Node] | None = None) -> None:
         self.key = key
-        self._make_body: Callable[[], Node] | None = make
+        self._make_body: Callable[[], Node] | None = make  # both are dropped once used: they may hold what holds this rule
+        self._make_exit = make_exit
         self._body: Node | None = None
+        self._exit: Node | None = None
         self._inherit((), nullable=False)
         self.inside = RULES | doubts
 
@@ -263,8 +266,90 @@ class Rule(Node):
                 if self._body is None:
                     assert self._make_body is not None
                     self._body = self._make_body()
-                    self._make_body = None  # it may hold what holds this rule
+                    self._make_body = None
         return self._body
+
+    @property
+    def has_exit(self) -> bool:
+        """What is measured is not the body: it may be too large to look through."""
+        return self._make_exit is not None or self._exit is not None
+
+    @property
+    def exit(self) -> Node:
+        """What is measured: a part of the body that holds a cheapest text of it, or the body."""
+        if not self.has_exit:
+            return self.body
+        if self._exit is None:
+            with Node._lock:
+                if self._exit is None:
+                    assert self._make_exit is not None
+                    self._exit = self._make_exit()
+                    self._make_exit = None
+        return self._exit
+
+
+class Recall(Node):
+    """A text of ``inner`` that is none of ``barred``, then ``between``, then what :meth:`after` says of that text.
+
+    Attributes:
+        inner: what the text looks like; not empty.
+        barred: the texts that it may not be.
+        between: what follows the text, whatever it was.
+        key: what tells this recall from others of the same parts.
+        begins: the bytes that what comes after ``between`` can begin with; ``None``: not known.
+    """
+
+    __slots__ = ("_longest", "_make_after", "_ordered", "barred", "begins", "between", "inner", "key")
+    __match_args__ = ("inner", "barred", "between", "key")
+    inner: Node
+    barred: frozenset[bytes]
+    between: Node
+    key: Hashable
+    begins: frozenset[int] | None
+
+    def _fill(
+        self,
+        inner: Node,
+        barred: frozenset[bytes],
+        between: Node,
+        key: Hashable,
+        make: Callable[[bytes], Node],
+        doubts: int,
+        begins: bytes | None,
+    ) -> None:
+        self.inner, self.barred, self.between, self.key, self._make_after = inner, barred, between, key, make
+        self.begins = None if begins is None else frozenset(begins)
+        self._ordered: list[bytes] | None = None
+        self._longest: int | None = None
+        self._inherit((inner, between), nullable=False)
+        self.inside = RULES | doubts
+
+    def after(self, text: bytes) -> Node:
+        """What follows ``between``, where the text was ``text``."""
+        return self._make_after(text)
+
+    @property
+    def ordered(self) -> list[bytes]:
+        """The barred texts, ascending."""
+        if self._ordered is None:
+            self._ordered = sorted(self.barred)
+        return self._ordered
+
+    @property
+    def longest_barred(self) -> int:
+        """How many bytes the longest barred text has."""
+        if self._longest is None:
+            self._longest = max(map(len, self.barred), default=0)
+        return self._longest
+
+    def beginning(self, text: bytes) -> tuple[int, int]:
+        """From which to which of the ``ordered`` texts they begin with ``text``, or are it."""
+        ordered = self.ordered
+        low = bisect_left(ordered, text)
+        if low == len(ordered) or not ordered[low].startswith(text):
+            return low, low
+        size = len(text)
+        return low, bisect_right(ordered, text, low, key=lambda one: one[:size])
 
 
 class Lexeme(Node):
@@ -280,6 +365,35 @@ class Lexeme(Node):
         self.inside |= MARKS
 
 
+class Stepper(Protocol):
+    """An automaton over ASCII that is given by functions: pure, and hashed and shown (``repr``) by value.
+
+    States are hashable and shown by value too; from each, finitely many can be reached.
+    """
+
+    def accepts(self, state: Any, /) -> bool:
+        """Whether a text may end in ``state``."""
+
+    def moves(self, state: Any, /) -> Iterable[tuple[str, Any]]:
+        """Characters, each at most once, and the state that follows them."""
+
+    def __hash__(self) -> int: ...
+
+
+class Steps(Node):
+    """Texts that lead ``stepper`` from ``state`` to where it accepts."""
+
+    __slots__ = ("state", "stepper")
+    __match_args__ = ("stepper", "state")
+    stepper: Stepper
+    state: Hashable
+
+    def _fill(self, stepper: Stepper, state: Hashable) -> None:
+        self.stepper, self.state = stepper, state
+        self._inherit((), nullable=stepper.accepts(state))
+        self.positions, self.inside = 1, CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL  # BOOLEAN: the end has to be searched
+
+
 class _Interned(ref[Node]):
     """A node, not kept alive. A ``WeakValueDictionary`` does the same at three times the price, for thousands of nodes a schema."""
 
@@ -287,10 +401,11 @@ class _Interned(ref[Node]):
     key: tuple[Any, ...]
 
 
-def _forget(dead: _Interned) -> None:
-    with Node._lock:
-        if Node._interned.get(dead.key) is dead:
-            del Node._interned[dead.key]
+def _forget(dead: _Interned, lock: threading.RLock = Node._lock, interned: dict[Any, _Interned] = Node._interned) -> None:
+    """Not by the name ``Node``, which is gone before the last nodes when the interpreter ends."""
+    with lock:
+        if interned.get(dead.key) is dead:
+            del interned[dead.key]
 
 
-AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Rule | Lexeme
+AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Recall | Lexeme

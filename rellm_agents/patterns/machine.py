@@ -19,9 +19,10 @@ import threading
 from typing import Any, ClassVar, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from rellm_agents.errors import PatternTooLarge
+from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import START, Automaton
-from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, Leaves, LexemeCell, LiteralCell, SetCell, State
+from rellm_agents.patterns.barred import goes_on
+from rellm_agents.patterns.cells import HERE, Cell, Continuation, CounterCell, Leaves, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.kinds import (
     DOUBTFUL,
     AnyNode,
@@ -32,9 +33,11 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
@@ -105,6 +108,11 @@ class Machine:
     def start(self) -> State:
         """The state before the first byte."""
         return self.enter(self.continuation(self.node, None))
+
+    @property
+    def start_of_part(self) -> State:
+        """The same, where not the end of the text follows, but ``HERE``: what may follow is not known."""
+        return self.enter(self.continuation(self.node, HERE))
 
     def hold(self) -> None:
         """Say that one more pattern uses this machine."""
@@ -248,6 +256,13 @@ class Machine:
                     following = [self.continuation(option, then) for option in others]
                 case Rule() as rule:
                     following = [self.continuation(rule.body, then)]
+                case Recall(inner) as recall:
+                    begin = Machine.of(inner).start_of_part
+                    if begin.accepting:
+                        raise PatternError("a recall of what may be empty, as only its rules tell")
+                    text_cell = self.recall_cell(recall, begin, b"", then)
+                    if text_cell is not None:
+                        cells.add(text_cell)
                 case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
                     rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
                     following = [self.continuation(inner, self.continuation(rest, then))]
@@ -259,7 +274,7 @@ class Machine:
                         cells.add(counter)
                     if minimum == 0:
                         following = [then]
-                case Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
+                case Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
                     automaton = Automaton.of(node)
                     if automaton.is_empty:
                         continue
@@ -329,6 +344,24 @@ class Machine:
         key = (automaton, state, done, minimum, maximum, then)
         found = self._remembered.get(key)
         return cast(Cell, found) if found is not None else self._remember(key, CounterCell(automaton, state, done, minimum, maximum, then))
+
+    def recall_cell(self, node: Recall, state: State, text: bytes, then: Continuation | None) -> RecallCell | None:
+        """A place in the text of a recall, if some text that is longer is not barred."""
+        key = (node, text, then)
+        found = self._remembered.get(key)
+        if found is None:
+            if not goes_on(node, state, text):
+                return None
+            found = self._remember(key, RecallCell(node, state, text, then))
+        return cast(RecallCell, found)
+
+    def recalled(self, node: Recall, text: bytes, then: Continuation | None) -> Continuation | None:
+        """What follows a recall's text."""
+        key = (node, then, text)
+        found = self._remembered.get(key, self)  # itself, where nothing is known: the end of the text is ``None``
+        if found is self:
+            found = self._remember(key, self.continuation(node.between, self.continuation(node.after(text), then)))
+        return cast("Continuation | None", found)
 
     def _options(self, node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
         """The options that begin with a literal as a set, if they are many, and the others."""

@@ -1,7 +1,8 @@
 """Any node in, the cost of its cheapest text out - for bytes here, for tokens in the decoder: one algorithm.
 
 The cost of a node is the sum over a sequence, the least over a choice, and for rules, which may recurse, the least
-fixpoint (Knuth, "A generalization of Dijkstra's algorithm", 1977). ``None`` is the cost of what no text matches.
+fixpoint (Knuth, "A generalization of Dijkstra's algorithm", 1977). A recall costs what a cheapest text that is not barred
+does, and what follows that text. ``None`` is the cost of what no text matches.
 
 >>> from rellm_agents.patterns.nodes import choice, literal, repeat, rule, sequence
 >>> nested = rule("measure.nested", lambda: choice(literal("()"), sequence(literal("("), nested, literal(")"))))
@@ -11,6 +12,7 @@ fixpoint (Knuth, "A generalization of Dijkstra's algorithm", 1977). ``None`` is 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -26,9 +28,11 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.repeats import Way, way_of
@@ -37,35 +41,71 @@ Cost = int | None
 
 
 class Measure:
-    """Costs of nodes, remembered.
+    """Costs of nodes, remembered. Safe to use from several threads.
 
     Args:
         of_terminal: the cost of a literal, or of a node that one automaton stands for; ``None``: it cannot be written.
+        cheapest: a cheapest text of the inner part of a recall that is not barred, and its cost.
+        inside_itself: the cost of a recall inside its own inner part, of which no cheapest text makes use.
     """
 
-    def __init__(self, of_terminal: Callable[[Node], Cost]) -> None:
-        self._of_terminal = of_terminal
+    def __init__(
+        self,
+        of_terminal: Callable[[Node], Cost],
+        cheapest: Callable[[Recall], tuple[int, bytes] | None],
+        inside_itself: Callable[[Recall], Cost] = lambda _: None,
+    ) -> None:
+        self._of_terminal, self._cheapest, self._inside_itself = of_terminal, cheapest, inside_itself
         self._known: WeakKeyDictionary[Node, Cost] = WeakKeyDictionary()
+        self._texts: WeakKeyDictionary[Recall, tuple[int, bytes] | None] = WeakKeyDictionary()
+        self._asked = _Asked()
 
     def __call__(self, node: Node) -> Cost:
         """The cost of the cheapest text of ``node``; ``None`` if there is none."""
         try:
             return self._known[node]
         except KeyError:
-            cost = self._of_rule(node) if isinstance(node, Rule) else self._combined(node, self)
-            self._known[node] = cost
+            cost = self._of_rules(node) if isinstance(node, Rule | Recall) else self._combined(node, self)
+            if not self.is_provisional:
+                self._known[node] = cost
             return cost
+
+    @property
+    def is_provisional(self) -> bool:
+        """What is found out now takes the place of a recall inside itself for granted: it is not to be remembered."""
+        return self._asked.again < len(self._asked.open)
+
+    def cheapest(self, recall: Recall) -> tuple[int, bytes] | None:
+        """A cheapest text of the inner part that is not barred, and its cost; ``None`` if there is none."""
+        try:
+            return self._texts[recall]
+        except KeyError:
+            asked = self._asked
+            if recall in asked.open:
+                asked.again = min(asked.again, asked.open.index(recall))
+                return None
+            asked.open.append(recall)
+            try:
+                found = self._cheapest(recall)
+            finally:
+                asked.open.pop()
+                if asked.again >= len(asked.open):
+                    asked.again = _NEVER
+            if not self.is_provisional:
+                self._texts[recall] = found
+            return found
+
+    def _looked_through(self, recall: Recall) -> tuple[Cost, tuple[Node, ...]]:
+        """The cost of a recall's text, and what else is to be added up."""
+        found = self.cheapest(recall)
+        if found is not None:
+            return found[0], (recall.between, recall.after(found[1]))
+        return self._inside_itself(recall) if recall in self._asked.open else None, ()
 
     def _combined(self, node: Node, cost_of: Callable[[Node], Cost]) -> Cost:
         match cast(AnyNode, node):
             case Sequence(parts):
-                total = 0
-                for part in parts:
-                    cost = cost_of(part)
-                    if cost is None:
-                        return None
-                    total += cost
-                return total
+                return _added_up(parts, cost_of)
             case Choice(options):
                 return min((c for o in options if (c := cost_of(o)) is not None), default=None)
             case Repeat(inner, minimum, _) as one if way_of(one) is Way.UNROLLED:
@@ -75,20 +115,24 @@ class Measure:
                 return None if cost is None else minimum * cost
             case Rule():
                 return cost_of(node)
-            case Literal() | Characters() | Tail() | Repeat() | Intersection() | Complement() | Lexeme():
+            case Recall() as recall:
+                own, others = self._looked_through(recall)
+                rest = _added_up(others, cost_of)
+                return None if own is None or rest is None else own + rest
+            case Literal() | Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
                 return self._of_terminal(node)
 
-    def _of_rule(self, asked: Rule) -> Cost:
+    def _of_rules(self, asked: Node) -> Cost:
         """Costs of all rules met from ``asked``: lowered until nothing changes, those that stay ``None`` match nothing."""
-        users: dict[Rule, list[Rule]] = {asked: []}
+        users: dict[Node, list[Node]] = {asked: []}
         order = [asked]
         for one in order:
-            for inner in _rules_inside(one.body):
+            for inner in self._rules_inside(one.exit if isinstance(one, Rule) else one):
                 if inner not in users:
                     users[inner] = []
                     order.append(inner)
                 users[inner].append(one)
-        found: dict[Rule, Cost] = dict.fromkeys(order)
+        found: dict[Node, Cost] = dict.fromkeys(order)
 
         def cost_of(node: Node) -> Cost:
             if isinstance(node, Rule):
@@ -99,7 +143,7 @@ class Measure:
         while queue:
             one = queue.popleft()
             queued.discard(one)
-            cost = cost_of(one.body)
+            cost = cost_of(one.exit if isinstance(one, Rule) else one)
             before = found[one]
             if cost is not None and (before is None or cost < before):
                 found[one] = cost
@@ -107,27 +151,51 @@ class Measure:
                     if user not in queued:
                         queued.add(user)
                         queue.append(user)
-        for rule_, cost in found.items():
-            self._known[rule_] = cost
+        if not self.is_provisional:
+            for one, cost in found.items():
+                self._known[one] = cost
         return found[asked]
 
+    def _rules_inside(self, node: Node) -> list[Rule]:
+        """The rules met before another rule is looked through."""
+        found: dict[Rule, None] = {}
+        stack = [node]
+        while stack:
+            match cast(AnyNode, stack.pop()):
+                case Rule() as one:
+                    found[one] = None
+                case Sequence(parts):
+                    stack.extend(p for p in parts if p.has_rules)
+                case Choice(options):
+                    stack.extend(o for o in options if o.has_rules)
+                case Repeat(inner, _, _):
+                    stack.append(inner)
+                case Recall() as recall:
+                    stack += self._looked_through(recall)[1]
+                case _:
+                    pass
+        return list(found)
 
-def _rules_inside(node: Node) -> list[Rule]:
-    found: dict[Rule, None] = {}
-    stack = [node]
-    while stack:
-        match cast(AnyNode, stack.pop()):
-            case Rule() as one:
-                found[one] = None
-            case Sequence(parts):
-                stack.extend(p for p in parts if p.has_rules)
-            case Choice(options):
-                stack.extend(o for o in options if o.has_rules)
-            case Repeat(inner, _, _):
-                stack.append(inner)
-            case _:
-                pass
-    return list(found)
+
+class _Asked(threading.local):
+    """The recalls that are being looked into, and the first of them that was met again inside itself."""
+
+    def __init__(self) -> None:
+        self.open: list[Recall] = []
+        self.again = _NEVER
+
+
+_NEVER = 1 << 30
+
+
+def _added_up(parts: tuple[Node, ...], cost_of: Callable[[Node], Cost]) -> Cost:
+    total = 0
+    for part in parts:
+        cost = cost_of(part)
+        if cost is None:
+            return None
+        total += cost
+    return total
 
 
 def shortest_bytes(node: Node) -> bytes | None:
@@ -141,13 +209,18 @@ def shortest_bytes(node: Node) -> bytes | None:
     automaton = Automaton.of(node)
     if automaton.is_empty:
         return None
+    return shortest_way(automaton, START)
+
+
+def shortest_way(automaton: Automaton, start: int) -> bytes:
+    """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to where a text may end."""
     came_from: dict[int, tuple[int, int]] = {}
-    queue, seen = deque([START]), {START}
+    queue, seen = deque([start]), {start}
     while queue:
         state = queue.popleft()
         if automaton.accepting[state]:
             text = bytearray()
-            while state != START:
+            while state != start:
                 state, byte = came_from[state]
                 text.append(byte)
             return bytes(reversed(text))
@@ -164,5 +237,21 @@ def _bytes_of_terminal(node: Node) -> Cost:
     return None if text is None else len(text)
 
 
-byte_length = Measure(_bytes_of_terminal)
+def _shortest_open(recall: Recall) -> tuple[int, bytes] | None:
+    from rellm_agents.patterns.barred import shortest_open  # noqa: PLC0415 - a machine asks in turn whether what it enters has a text
+    from rellm_agents.patterns.machine import Machine  # noqa: PLC0415
+
+    text = shortest_open(recall, Machine.of(recall.inner).start_of_part)
+    return None if text is None else (len(text), text)
+
+
+class _Unbarred(Measure):
+    """Costs if nothing were barred and nothing followed, where only has to be known whether there is a text."""
+
+    def _looked_through(self, recall: Recall) -> tuple[Cost, tuple[Node, ...]]:
+        return 0, (recall.inner, recall.between)
+
+
+unbarred_length = _Unbarred(_bytes_of_terminal, _shortest_open)
+byte_length = Measure(_bytes_of_terminal, _shortest_open, unbarred_length)
 """The length in bytes of a shortest text of a node; ``None`` if nothing matches."""

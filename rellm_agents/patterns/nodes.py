@@ -11,7 +11,9 @@ set of texts; it knows nothing of automata, regex text, JSON or tokens.
     repeat(a, minimum, maximum)   counted; no maximum: any number
     intersection(a, b, ...)       texts that all of them match
     complement(a)                 byte strings that ``a`` does not match; meet it with ``TEXT`` to stay in UTF-8
+    steps(stepper, state)         what an automaton reads that is given by functions: remainders, counts
     rule(key, make)               a named part whose body is made when it is first needed: recursion, and large families
+    recall(a, barred, between, key, make)  a text of ``a``, none of the barred, and what follows it depends on what it was
     lexeme(a)                     ``a``; marks a part worth an automaton of its own, shared by all patterns that hold it
 
 >>> sequence(literal("a"), sequence(literal("b"), EMPTY)) is literal("ab")
@@ -36,9 +38,12 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Stepper,
+    Steps,
     Tail,
 )
 
@@ -173,6 +178,11 @@ def complement(inner: Node) -> Node:
     return inner.inner if isinstance(inner, Complement) else Complement._make(inner)
 
 
+def steps(stepper: Stepper, state: Hashable) -> Node:
+    """Texts that lead ``stepper`` from ``state`` to where it accepts; see :class:`Stepper`."""
+    return Steps._make(stepper, state)
+
+
 def difference(whole: Node, *minus: Node) -> Node:
     """Texts of ``whole`` that none of ``minus`` match."""
     return intersection(whole, *(complement(m) for m in minus))
@@ -189,7 +199,13 @@ def not_containing(*parts: Node | str) -> Node:
     return difference(TEXT, sequence(TEXT, inner, TEXT))
 
 
-def rule(key: Hashable, make: Callable[[], Node], *, doubts: int = UNCOMMON | DOUBTFUL) -> Node:
+def rule(
+    key: Hashable,
+    make: Callable[[], Node],
+    *,
+    doubts: int = UNCOMMON | DOUBTFUL,
+    exit: Callable[[], Node] | None = None,  # noqa: A002 - the way out of a rule is called so everywhere
+) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
 
     Args:
@@ -197,11 +213,57 @@ def rule(key: Hashable, make: Callable[[], Node], *, doubts: int = UNCOMMON | DO
         make: the body; may name this rule again, behind at least one character.
         doubts: which of ``UNCOMMON`` and ``DOUBTFUL`` may stand inside; what the caller rules out, nobody has to make the body
             to find out.
+        exit: makes a node that holds a cheapest text of the rule and no texts but its own, where the body is too large to look
+            through: it is measured in place of the body, and a rule with an exit needs a key that its body can be told by.
     """
     found = Node._known((Rule, key))
     if found is None:
         with Node._lock:
-            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, doubts)
+            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, doubts, exit)
+    return found
+
+
+def recall(
+    inner: Node,
+    barred: frozenset[bytes],
+    between: Node,
+    key: Hashable,
+    make: Callable[[bytes], Node],
+    *,
+    doubts: int = UNCOMMON | DOUBTFUL,
+    begins: bytes | None = None,
+) -> Node:
+    """A text of ``inner`` that is none of ``barred``, then a text of ``between``, then what ``make`` says of the text of ``inner``.
+
+    Args:
+        inner: what the text looks like; not empty.
+        barred: the texts that it may not be.
+        between: what follows the text, whatever it was.
+        key: what tells this recall from all others of the same parts; put the object that owns the family into it.
+        make: for each text what comes after ``between``: something that some text matches, equal nodes for equal texts. It
+            may cost no more, in tokens, than after a cheapest text: so it is where the texts read are only kept from being read again.
+        doubts: as of :func:`rule`; ``inner`` and ``between`` included.
+        begins: the bytes that what comes after ``between`` can begin with, whatever the text was; only if it cannot be empty.
+            ``None``: not known, so that where ``between`` may be empty, each place inside a token at which ``inner`` may be over
+            is looked at alone.
+
+    Raises:
+        PatternError: ``inner`` matches the empty text.
+
+    >>> twice = recall(CHARACTER, frozenset({b"a"}), literal("="), "nodes.twice", lambda text: literal(text))
+    >>> from rellm_agents.patterns.machine import run, start
+    >>> run(start(twice), b"b=b").accepting, run(start(twice), b"b=a").accepting, run(start(twice), b"a=a").accepting
+    (True, False, False)
+    """
+    if inner.nullable:
+        raise PatternError("a recall of what may be empty: only a text of one character or more can be told from what follows it")
+    if inner is NOTHING or between is NOTHING:
+        return NOTHING
+    name = (Recall, id(inner), barred, id(between), key)  # parts by their identity: see ``Node._make``
+    found = Node._known(name)
+    if found is None:
+        with Node._lock:
+            found = Node._known(name) or Recall._intern(name, inner, barred, between, key, make, doubts, begins)
     return found
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from rellm_agents.errors import PatternError
+from rellm_agents.errors import PatternError, UnsupportedRegex
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -25,9 +25,11 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 
@@ -37,6 +39,7 @@ def refuse_parts_of_characters(node: Node) -> None:
 
     Raises:
         PatternError: two parts in a row, or a repeated one, match byte strings that are no text.
+        UnsupportedRegex: what follows a part depends on its text.
     """
     _Check().whole(node)
 
@@ -66,7 +69,7 @@ class _Check:
 
     def decided(self, node: Node) -> bool:
         match cast(AnyNode, node):
-            case Literal() | Characters() | Tail():
+            case Literal() | Characters() | Tail() | Steps():
                 return False
             case Complement(inner):
                 self.beyond_text(inner)
@@ -89,6 +92,8 @@ class _Check:
             case Rule() as rule:
                 self.bodies[rule] = None
                 return False
+            case Recall():
+                raise UnsupportedRegex("a text which may not be written twice is beyond regular expressions")
 
 
 def _refused() -> PatternError:

@@ -59,6 +59,7 @@ class Pattern:
 
         Raises:
             PatternError: complements meet inside a character: see :mod:`rellm_agents.patterns.part_characters`.
+            UnsupportedRegex: a text may not be written twice, which is beyond regular expressions.
 
         >>> compile_regex("a(?:b|c)?").regex
         'a(?:b|c)?'

@@ -29,7 +29,7 @@ from typing import NamedTuple, cast
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.derivative import CHARACTERS, transitions
-from rellm_agents.patterns.elimination import character_automaton
+from rellm_agents.patterns.elimination import character_automaton, without_boolean
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -39,9 +39,11 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.nodes import TEXT, sequence
@@ -59,6 +61,7 @@ def write_regex(node: Node) -> str:
 
     Raises:
         PatternError: complements meet inside a character; what they say together, no regex text can.
+        UnsupportedRegex: a text may not be written twice.
     """
     refuse_parts_of_characters(node)
     return _Writer().whole(node)
@@ -149,8 +152,12 @@ class _Writer:
                 return self.lookarounds(parts, following, guards), _SEQUENCE
             case Complement():
                 return self.lookarounds((node,), following, guards), _SEQUENCE
+            case Steps():
+                return [self.part(without_boolean(node), _SEQUENCE, following, guards)], _SEQUENCE
             case Rule():
                 raise AssertionError("what a rule stands for is written on its own")
+            case Recall():
+                raise AssertionError("what no regex can say is refused before")
             case Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never written")
 

@@ -25,9 +25,11 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
 from rellm_agents.patterns.measure import byte_length
@@ -44,7 +46,7 @@ def write_rust_regex(node: Node) -> str:
     """Regex text for ``node``, which must match something.
 
     Raises:
-        UnsupportedRegex: a rule stands inside itself.
+        UnsupportedRegex: a rule stands inside itself, or a text may not be written twice.
         PatternTooLarge: the text would be longer than ``MAX_LENGTH``, or rules are too deep inside each other.
         PatternError: complements meet inside a character; what they say together, no regex text can.
     """
@@ -85,10 +87,12 @@ class _Expansion:
                 return repeat(self.of(inner), minimum, maximum)
             case Lexeme(inner):
                 return self.of(inner)
-            case Intersection() | Complement():
+            case Intersection() | Complement() | Steps():
                 return without_boolean(node)
             case Rule() as rule:
                 return self.body(rule)
+            case Recall():
+                raise AssertionError("what no regex can say is refused before")
             case Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never written")
 

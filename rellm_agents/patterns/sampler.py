@@ -14,11 +14,13 @@ True
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 from typing import cast
 
-from rellm_agents.errors import PatternError
+from rellm_agents.errors import PatternError, PatternTooLarge
+from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.charset import CharSet
-from rellm_agents.patterns.elimination import character_automaton
+from rellm_agents.patterns.elimination import CharacterAutomaton, character_automaton
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -28,15 +30,19 @@ from rellm_agents.patterns.kinds import (
     Lexeme,
     Literal,
     Node,
+    Recall,
     Repeat,
     Rule,
     Sequence,
+    Steps,
     Tail,
 )
-from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes
+from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes, shortest_way, unbarred_length
+from rellm_agents.patterns.nodes import sequence
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
+_TRIES = 8  # times that a text is drawn which may turn out to be barred
 _STOP = 0.15  # chance that a text or a repeat ends where it may
 _ASCII = 0.8  # chance of a printable ASCII character where the set holds one
 
@@ -67,10 +73,21 @@ def shortest_text(node: Node) -> str:
             case Repeat(inner, minimum, _):
                 stack.extend([inner] * minimum)
             case Rule() as one:
-                stack.append(one.body)
-            case Literal() | Characters() | Tail() | Intersection() | Complement() | Lexeme() as terminal:
+                stack.append(one.exit)
+            case Recall(_, _, between) as recall:
+                text = _open_text(recall)
+                out += text
+                stack += [recall.after(text), between]
+            case Literal() | Characters() | Tail() | Intersection() | Complement() | Steps() | Lexeme() as terminal:
                 out += shortest_bytes(terminal) or b""
     return out.decode("utf-8")
+
+
+def _open_text(recall: Recall) -> bytes:
+    """A shortest text that is not barred."""
+    found = byte_length.cheapest(recall)
+    assert found is not None
+    return found[1]
 
 
 def _cheapest(options: tuple[Node, ...]) -> Node:
@@ -82,12 +99,23 @@ def _length(node: Node) -> float:
     return float("inf") if length is None else length
 
 
+@lru_cache(maxsize=256)
+def _whole(node: Node) -> CharacterAutomaton | None:
+    """The automaton over characters; ``None``: too large to be made."""
+    try:
+        return character_automaton(node)
+    except PatternTooLarge:
+        return None
+
+
 def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
-        case Intersection() | Complement():
-            to_end = character_automaton(node).to_end
-            return to_end[0] if to_end else None
+        case Intersection() | Complement() | Steps():
+            automaton = _whole(node)
+            if automaton is None:
+                return byte_length(node)
+            return automaton.to_end[0] if automaton.to_end else None
         case Lexeme(inner):
             return character_length(inner)
         case Repeat(inner, minimum, _) if node.has_boolean:
@@ -96,16 +124,16 @@ def _characters_of_terminal(node: Node) -> int | None:
             return byte_length(node)
 
 
-character_length = Measure(_characters_of_terminal)
+character_length = Measure(_characters_of_terminal, byte_length.cheapest, unbarred_length)
 """How long a shortest text is, about; ``None`` if no text of characters matches."""
 
 
 class _Sampler:
-    def __init__(self, chance: random.Random, out: list[str]) -> None:
-        self.chance, self.out = chance, out
+    def __init__(self, chance: random.Random, out: list[str], before: int = 0) -> None:
+        self.chance, self.out, self.before = chance, out, before
 
     def is_long(self, depth: int) -> bool:
-        return depth > MAX_DEPTH or len(self.out) > MAX_PIECES
+        return depth > MAX_DEPTH or self.before + len(self.out) > MAX_PIECES
 
     def add(self, node: Node, depth: int) -> None:
         match cast(AnyNode, node):
@@ -127,11 +155,28 @@ class _Sampler:
             case Lexeme(inner):
                 self.add(inner, depth)
             case Rule() as rule:
-                self.add(rule.body, depth + 1)
-            case Intersection() | Complement():
+                self.add(rule.exit if self.is_long(depth) else rule.body, depth + 1)
+            case Recall() as recall:
+                self.recall(recall, depth)
+            case Intersection() | Complement() | Steps():
                 self.walk(node)
             case Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never sampled")
+
+    def recall(self, recall: Recall, depth: int) -> None:
+        text = self.open_text(recall, depth)
+        self.out.append(text.decode())
+        self.add(sequence(recall.between, recall.after(text)), depth)
+
+    def open_text(self, recall: Recall, depth: int) -> bytes:
+        if not self.is_long(depth):
+            for _ in range(_TRIES):
+                drawn: list[str] = []
+                _Sampler(self.chance, drawn, self.before + len(self.out)).add(recall.inner, depth)
+                text = "".join(drawn).encode()
+                if text not in recall.barred:
+                    return text
+        return _open_text(recall)
 
     def times(self, minimum: int, maximum: int | None) -> int:
         times = minimum
@@ -147,7 +192,10 @@ class _Sampler:
         return charset.nth(self.chance.randrange(len(charset)))
 
     def walk(self, node: Node) -> None:
-        automaton = character_automaton(node)
+        automaton = _whole(node)
+        if automaton is None:
+            self.walk_bytes(Automaton.of(node))
+            return
         state, ending = 0, False
         while True:
             ending |= self.is_long(0) or self.chance.random() < _STOP / 3
@@ -158,3 +206,17 @@ class _Sampler:
                 moves = tuple(m for m in moves if automaton.to_end[m[1]] < automaton.to_end[state])
             charset, state = self.chance.choice(moves)  # by target, so that near misses are not rare
             self.out.append(self.character(charset))
+
+    def walk_bytes(self, automaton: Automaton) -> None:
+        """The same without making the whole automaton first: state by state, then the shortest way out."""
+        text, state = bytearray(), START
+        while True:
+            by_target: dict[int, bytearray] = {}
+            for byte, target in enumerate(automaton.row(state)):
+                if target != DEAD:
+                    by_target.setdefault(target, bytearray()).append(byte)
+            if not by_target or len(text) > MAX_PIECES or self.chance.random() < _STOP / 3:
+                self.out.append((text + shortest_way(automaton, state)).decode("utf-8"))
+                return
+            state = self.chance.choice(list(by_target))
+            text.append(self.chance.choice(by_target[state]))

@@ -3,8 +3,9 @@
 Flexible JSON has ``whitespace : whitespace`` between any two of its own parts. As one lexeme, it is walked over a vocabulary once for
 all patterns, and a place in it is one cell rather than two. Knows nothing of machines.
 
+>>> from rellm_agents.patterns.charset import CharSet
 >>> from rellm_agents.patterns.nodes import characters, lexeme, literal, repeat
->>> some = lexeme(repeat(characters(CharSet.of(" ")), 0, 9))
+>>> some = lexeme(repeat(characters(CharSet.of("- ")), 0, 9))
 >>> [type(part).__name__ for part in joined((literal("name"), some, literal(":"), some, literal("value")))]
 ['Literal', 'Lexeme', 'Literal']
 """

@@ -14,8 +14,10 @@ from patterns.blueprints import Blueprint, build
 from rellm_agents import Pattern, compile_regex, compile_schema, json_action, react
 from rellm_agents.errors import EmptyPattern
 from rellm_agents.patterns import (
+    EMPTY,
     TEXT,
     CharSet,
+    Node,
     characters,
     choice,
     difference,
@@ -25,6 +27,7 @@ from rellm_agents.patterns import (
     not_containing,
     optional,
     read_regex,
+    recall,
     repeat,
     rule,
     sequence,
@@ -201,6 +204,72 @@ def drawn_nodes(count: int = 50) -> dict[str, Pattern]:
     return found
 
 
+def recalls() -> dict[str, Pattern]:
+    """What may not be written twice: names of an object, items of a list."""
+    string = sequence(literal('"'), lexeme(read_regex(r'[^"\\\x00-\x1f]*"')))
+    few = choice(literal('"a"'), literal('"ab"'), literal('"€"'), literal('"b"'))
+    number = read_regex("-?(0|[1-9][0-9]{0,2})")
+
+    def listed(name: str, item: Node, least: int = 0, begins: bytes | None = None, barred: frozenset[bytes] = frozenset()) -> Node:
+        def rest(used: frozenset[bytes], missing: int) -> Node:
+            closed, comma = literal("]"), sequence(literal(", "), again(used, missing))
+            return rule(
+                ("many.rest", name, used, missing),
+                lambda: comma if missing else choice(closed, comma),
+                exit=None if missing else lambda: closed,
+            )
+
+        def again(used: frozenset[bytes], missing: int) -> Node:
+            make = lambda text: rest(used | {text}, max(missing - 1, 0))  # noqa: E731
+            return recall(item, used, EMPTY, ("many.item", name, missing), make, begins=begins)
+
+        first = again(barred, least)
+        return sequence(literal("["), first if least else choice(literal("]"), first))
+
+    def keyed(name: str, value: Node, declared: tuple[str, ...] = (), least: int = 0) -> Node:
+        def more(written: frozenset[bytes], missing: int) -> Node:
+            again = sequence(literal(", "), member(written, missing))
+            return rule(
+                ("many.more", name, written, missing),
+                lambda: again if missing else choice(literal("}"), again),
+                exit=None if missing else lambda: literal("}"),
+            )
+
+        def member(written: frozenset[bytes], missing: int) -> Node:
+            make = lambda text: more(written | {text}, max(missing - 1, 0))  # noqa: E731
+            return recall(string, written, sequence(literal(": "), value), ("many.member", name, missing), make)
+
+        names = frozenset(f'"{one}"'.encode() for one in declared)
+        known = [sequence(literal(f'"{one}": '), literal("true"), more(names, 0)) for one in declared]
+        return sequence(literal("{"), choice(literal("}"), *known, member(names, least)))
+
+    tree = rule("many.tree", lambda: choice(literal("1"), listed("tree", tree)))
+    found = {
+        "free object": keyed("free", read_regex("[01]")),
+        "object with names": keyed("names", string, ("a", "ab", "", "query")),
+        "object of three": keyed("three", literal("0"), ("", "a"), 3),
+        "object of objects": keyed("outer", keyed("inner", literal("0"), ("a",)), ("yes", "no")),
+        "strings": listed("strings", string),
+        "three strings": listed("three strings", string, 3, b"],"),
+        "few": listed("few", few),
+        "all of few": listed("all of few", few, 4),
+        "numbers": listed("numbers", number, 2),
+        "objects": listed("objects", keyed("item", number, ("a",)), 1),
+        "lists of strings": listed("outer list", listed("inner list", string), 0, b"],"),
+        "lists of themselves": sequence(tree, literal("!")),
+        "two trees": listed("two trees", tree, 2),
+        "all barred but one": listed("one", few, 1, None, frozenset({b'"a"', b'"ab"', b'"b"'})),
+    }
+    chance = random.Random(13)
+    patterns = {f"recall: {name}": Pattern(node) for name, node in found.items()}
+    while len(patterns) < 30:
+        item, between = (_blueprint(chance, 2, plain=chance.random() < 0.5) for _ in range(2))
+        blueprint = ("distinct", item, between, chance.choice([0, 0, 1, 2]))
+        with suppress(EmptyPattern):
+            patterns[f"recall {blueprint!r}"] = Pattern(build(blueprint))
+    return patterns
+
+
 def _regex(chance: random.Random, depth: int) -> str:
     if depth == 0 or chance.random() < 0.2:
         return chance.choice(["a", "b", "ab", "aab", "é", "€", "[ab]", "[^a]", "[^b€]", ".", "[a€]", r"\(", r"\)", "", r"\[", '"', ", "])
@@ -250,4 +319,4 @@ def _blueprint(chance: random.Random, depth: int, *, plain: bool) -> Blueprint:
     return chance.choice(kinds)
 
 
-GROUPS = {made.__name__: made() for made in (hand_written, drawn_regexes, schemas, formats, rules, drawn_nodes)}
+GROUPS = {made.__name__: made() for made in (hand_written, drawn_regexes, schemas, formats, rules, drawn_nodes, recalls)}

@@ -15,7 +15,7 @@ from rellm_agents import Pattern, compile_regex
 from rellm_agents.decoding import TokenMasks, Vocabulary
 from rellm_agents.decoding.token_masks import ENDED
 from rellm_agents.decoding.trie import TokenTrie, unpacked
-from rellm_agents.errors import BudgetTooSmall, PatternTooLarge, TokenRefused, VocabularyError
+from rellm_agents.errors import BudgetTooSmall, PatternTooLarge, TokenRefused, UnsupportedRegex, VocabularyError
 from rellm_agents.patterns import choice, intersection, lexeme, literal, machine, read_regex, repeat, sequence
 from rellm_agents.patterns.machine import State
 
@@ -304,7 +304,7 @@ def printed_regex_accepts(pattern: Pattern, text: str) -> bool:
     try:
         printed = pattern.regex
         return len(printed) > 2_000 or regex.fullmatch(printed, text, timeout=1) is not None
-    except (PatternTooLarge, TimeoutError):
+    except (PatternTooLarge, UnsupportedRegex, TimeoutError):
         return True
 
 

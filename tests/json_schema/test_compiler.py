@@ -1,13 +1,10 @@
-"""Compiled schemas: every text is a valid instance, every valid instance is accepted, what is not enforced is refused."""
+"""Compiled schemas: every text is a valid instance, every valid instance has a text, what is not enforced is refused."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import jsonschema
@@ -16,13 +13,12 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
+from json_schema.verdicts import SHARED, rows, writes
 from typing_extensions import TypedDict
 
 from rellm_agents import compile_schema
 from rellm_agents.errors import InvalidSchema, SchemaError, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.json_text import Layout, dumps
-
-SHARED_SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "public.jsonl.gz"
 
 names = st.sampled_from(["a", "b", "long name", 'q"uote', "é", "", "\n", "~/"])
 scalars = (
@@ -32,27 +28,60 @@ scalars = (
     | st.text(max_size=4)
     | st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 5))
 )
-leaves = st.sampled_from([{"type": t} for t in ("null", "boolean", "integer", "number", "string")]) | st.lists(
-    scalars, min_size=1, max_size=3
-).map(lambda values: {"enum": values})
+small = st.integers(0, 4)
+bounds = st.integers(-9, 9) | st.integers(-90, 90).map(lambda n: n / 10)
+leaves = (
+    st.sampled_from([{"type": t} for t in ("null", "boolean", "integer", "number", "string", "array", "object")])
+    | st.lists(scalars, min_size=1, max_size=3).map(lambda values: {"enum": values})
+    | st.sampled_from([True, {}, {"type": ["string", "null"]}])
+    | st.dictionaries(st.sampled_from(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]), bounds, max_size=2).map(
+        lambda limits: {"type": "number", **limits}
+    )
+    | st.integers(1, 7).map(lambda n: {"type": "integer", "multipleOf": n, "minimum": -20})
+    | st.tuples(small, small).map(lambda n: {"type": "string", "minLength": min(n), "maxLength": max(n)})
+    | st.sampled_from(["^a", "b$", "[^ab]", "^(a|b)*$"]).map(lambda pattern: {"type": "string", "pattern": pattern})
+    | st.sampled_from(["date", "uuid", "email", "ipv4"]).map(lambda name: {"type": "string", "format": name})
+)
 
 
 def wider(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     @st.composite
     def objects(draw: st.DrawFn) -> dict[str, Any]:
         properties = draw(st.dictionaries(names, inner, max_size=4))
-        required = [name for name in properties if draw(st.booleans())]
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": required,
-            **({"additionalProperties": False} if draw(st.booleans()) else {}),
+        more: dict[str, Any] = {
+            "required": [name for name in (*properties, "b") if draw(st.booleans())],
+            "additionalProperties": draw(st.booleans() | inner),
+            "patternProperties": {draw(st.sampled_from(["^a", "o", "^.$"])): draw(inner)},
+            "propertyNames": draw(st.sampled_from([{"maxLength": 1}, {"pattern": "^[ab]"}, {"enum": ["a", "b"]}])),
+            "minProperties": draw(small),
+            "maxProperties": draw(small),
+            "dependentRequired": {"a": ["b"]},
+            "not": {"required": ["a"]},
         }
+        chosen = draw(st.lists(st.sampled_from(list(more)), max_size=3, unique=True))
+        return {"type": "object", "properties": properties, **{keyword: more[keyword] for keyword in chosen}}
 
+    @st.composite
+    def arrays(draw: st.DrawFn) -> dict[str, Any]:
+        more: dict[str, Any] = {
+            "prefixItems": draw(st.lists(inner, min_size=1, max_size=2)),
+            "minItems": draw(small),
+            "maxItems": draw(small),
+            "uniqueItems": True,
+            "contains": draw(inner),
+        }
+        chosen = draw(st.lists(st.sampled_from(list(more)), max_size=3, unique=True))
+        return {"type": "array", "items": draw(inner), **{keyword: more[keyword] for keyword in chosen}}
+
+    some = st.lists(inner, min_size=1, max_size=3)
     return (
         objects()
-        | inner.map(lambda s: {"type": "array", "items": s})
-        | st.lists(inner, min_size=1, max_size=3).map(lambda s: {"anyOf": s, "title": "any"})
+        | arrays()
+        | some.map(lambda s: {"anyOf": s, "title": "any"})
+        | some.map(lambda s: {"oneOf": s})
+        | some.map(lambda s: {"allOf": s})
+        | inner.map(lambda s: {"not": s})
+        | st.tuples(inner, inner, inner).map(lambda s: dict(zip(("if", "then", "else"), s, strict=True)))
         | scalars.map(lambda value: {"const": value})
     )
 
@@ -79,54 +108,59 @@ def refuses(schema: Any, kind: type[SchemaError], pointer: str, message: str) ->
     assert type(caught.value) is kind
 
 
-@given(schemas, st.sampled_from(["spaced", "compact", "flexible"]), st.integers(0, 2**32))
-@settings(max_examples=400, deadline=None)
-def test_every_sampled_text_is_json_and_valid(schema: Any, whitespace: Any, seed: int) -> None:
-    pattern = compile_schema(schema, whitespace=whitespace)
+def compiled(schema: Any, **options: Any) -> Pattern | None:
+    """The pattern of a schema that is neither impossible nor beyond what is enforced."""
+    try:
+        return compile_schema(schema, **options)
+    except (UnsatisfiableSchema, UnsupportedSchema):
+        return None
+
+
+def judge(schema: Any) -> Any:
+    return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+
+
+@given(schemas, st.sampled_from(["spaced", "compact", "flexible"]), st.booleans(), st.integers(0, 2**32))
+@settings(max_examples=600, deadline=None)
+def test_every_sampled_text_is_json_and_valid(schema: Any, whitespace: Any, closed: bool, seed: int) -> None:
+    pattern = compiled(schema, whitespace=whitespace, closed=closed)
+    assume(pattern)
+    assert pattern is not None
     for text in (pattern.sample(seed), pattern.sample(seed + 1), pattern.shortest()):
-        jsonschema.validate(json.loads(text), schema)
+        judge(schema).validate(json.loads(text))
         assert pattern.fullmatch(text)
 
 
 @given(schemas, schemas, st.integers(0, 2**32))
-@settings(max_examples=400, deadline=None)
-def test_an_instance_is_accepted_exactly_if_it_is_valid(schema: Any, other: Any, seed: int) -> None:
-    """Instances of a schema, judged by another one as jsonschema does; undeclared properties are the one documented difference."""
-    value = json.loads(compile_schema(other).sample(seed))
-    pattern = compile_schema(closed(schema))
-    valid = jsonschema.Draft202012Validator(closed(schema)).is_valid(value)
-    written = {json.dumps(value), dumps(value), *(dumps(v) for v in orders(value))}
-    if not valid:
-        assert not any(map(pattern.fullmatch, written))
-    elif isinstance(value, (str, bool, type(None))):
-        assert pattern.fullmatch(dumps(value))
+@settings(max_examples=600, deadline=None)
+def test_an_instance_has_a_text_exactly_if_it_is_valid(schema: Any, other: Any, seed: int) -> None:
+    """Instances of a schema, judged by another one as jsonschema does."""
+    pattern, source = compiled(schema), compiled(other)
+    assume(pattern and source)
+    assert pattern is not None
+    assert source is not None
+    value = json.loads(source.sample(seed))
+    assume("uniqueItems" not in json.dumps(schema))  # of equal items, one spelling is written
+    assert writes(pattern, value) == judge(schema).is_valid(value) or is_rarely_spelled(value)
 
 
-def closed(schema: Any) -> Any:
-    """The schema with all its objects closed to undeclared properties."""
-    if isinstance(schema, list):
-        return [closed(s) for s in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {
-        k: v if k in ("enum", "const", "required") else {n: closed(s) for n, s in v.items()} if k == "properties" else closed(v)
-        for k, v in schema.items()
-    }
-    return {**inner, "additionalProperties": False} if schema.get("type") == "object" else inner
-
-
-def orders(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield dict(sorted(value.items()))
-        yield dict(reversed(value.items()))
+def is_rarely_spelled(value: Any) -> bool:
+    """It holds a number whose one spelling here is none of ours: an integer with an exponent, say."""
+    return bool(re.search(r"\de|\.\d{16}|\d{16}", json.dumps(value)))
 
 
 @given(schemas, st.integers(0, 2**32))
 @settings(max_examples=150, deadline=None)
 def test_the_printed_regex_accepts_the_same(schema: Any, seed: int) -> None:
-    pattern = compile_schema(schema)
+    pattern = compiled(schema, closed=True)
+    assume(pattern)
+    assert pattern is not None
+    try:
+        printed = regex.compile(pattern.regex)
+    except UnsupportedRegex as error:
+        assert "twice" in str(error)  # noqa: PT017 - maps, and lists of different items
+        return
     text = pattern.sample(seed)
-    printed = regex.compile(pattern.regex)
     for near in (text, text[:-1], text + " ", text.replace(" ", ""), text.replace("1", "x")):
         assert bool(printed.fullmatch(near, timeout=20)) == pattern.fullmatch(near)
 
@@ -282,20 +316,3 @@ def test_what_cannot_be_enforced_is_refused_with_its_place(schema: Any, kind: ty
     refuses(schema, kind, pointer, message)
 
 
-def test_real_schemas_are_enforced_or_refused_with_a_place() -> None:
-    if not SHARED_SAMPLE.exists():
-        pytest.skip(f"the sample of real schemas is not beside this checkout: {SHARED_SAMPLE.name}")
-    compiled = 0
-    with gzip.open(SHARED_SAMPLE, "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            try:
-                pattern = compile_schema(row["schema"])
-            except SchemaError as error:
-                assert error.pointer.startswith("#")  # noqa: PT017
-                continue
-            compiled += 1
-            for test in row["tests"]:
-                assert test["valid"] or not pattern.fullmatch(json.dumps(test["data"], ensure_ascii=False)), row["id"]
-            for seed in range(3):
-                jsonschema.validators.validator_for(row["schema"])(row["schema"]).validate(json.loads(pattern.sample(seed)))
-    assert compiled > 50

@@ -31,6 +31,7 @@ from rellm_agents.patterns import (
     lexeme,
     literal,
     not_containing,
+    recall,
     repeat,
     rule,
     sequence,
@@ -40,6 +41,7 @@ Blueprint = tuple[Any, ...]
 
 WIDE = "".join(map(chr, range(ord("a"), ord("a") + 120, 2))) + "€"  # in 61 ranges
 LETTERS = "ab(€"  # what blueprints speak of, one of them three bytes long
+BARRED = frozenset({b"ba"})  # the items of ``distinct`` begin with b
 STRANGERS = "[)]\n\u20ad\u00e9\U0001f600"  # what they say nothing of; U+20AD begins like the euro sign
 
 
@@ -85,7 +87,25 @@ def build(blueprint: Blueprint) -> Node:
         case ("in turns", one, other):
             turned = ("in turns", other, one)
             return rule(blueprint, lambda: choice(build(one), sequence(literal("("), build(turned), literal("]"))))
+        case ("distinct", _, _, least):
+            return sequence(literal("("), _distinct(blueprint, BARRED, least))
     raise AssertionError(f"no such blueprint: {blueprint!r}")
+
+
+def _distinct(blueprint: Blueprint, used: frozenset[bytes], missing: int) -> Node:
+    """Items, each written once, behind each of them what is between; at least ``missing`` more."""
+    _, item, between, _ = blueprint
+
+    def item_after() -> Node:
+        def after(text: bytes) -> Node:
+            return _distinct(blueprint, used | {text}, max(missing - 1, 0))
+
+        return recall(sequence(literal("b"), build(item)), used, build(between), (blueprint, missing), after)
+
+    def rest() -> Node:
+        return item_after() if missing else choice(literal(")"), item_after())
+
+    return rule((blueprint, used, missing), rest, exit=None if missing else lambda: literal(")"))
 
 
 def means(blueprint: Blueprint, text: str) -> bool:
@@ -141,7 +161,22 @@ def means(blueprint: Blueprint, text: str) -> bool:
                 return after(after(after(after({at}, ("literal", "[")), ("repeat", part, 0, 2)), inner), ("literal", "]"))
             case ("in turns", one, other):
                 return ends(one, at) | after(after(after({at}, ("literal", "(")), ("in turns", other, one)), ("literal", "]"))
+            case ("distinct", item, between, least):
+                return (
+                    frozenset(distinct(("sequence", ("literal", "b"), item), between, at + 1, BARRED, least))
+                    if text[at : at + 1] == "("
+                    else frozenset()
+                )
         raise AssertionError(f"no such blueprint: {part!r}")
+
+    def distinct(item: Blueprint, between: Blueprint, at: int, used: frozenset[bytes], missing: int) -> set[int]:
+        found = {at + 1} if not missing and text[at : at + 1] == ")" else set()
+        for end in ends(item, at):
+            said = text[at:end].encode()
+            if said not in used:
+                for begin in ends(between, end):
+                    found |= distinct(item, between, begin, used | {said}, max(missing - 1, 0))
+        return found
 
     def after(begins: set[int] | frozenset[int], part: Blueprint) -> frozenset[int]:
         return frozenset().union(*(ends(part, begin) for begin in begins))
@@ -165,6 +200,17 @@ def blueprints(*, max_leaves: int = 5) -> st.SearchStrategy[Blueprint]:
         plain_blueprints(),
         st.recursive(parts, lambda inner: st.one_of(_joined(inner), _counted(inner), _recursive(inner)), max_leaves=max_leaves),
     )
+
+
+def recalling_blueprints() -> st.SearchStrategy[Blueprint]:
+    """Blueprints with items that may not be written twice, alone, in rows, and inside each other."""
+    parts = st.one_of(plain_blueprints(max_leaves=2), _leaves(), st.just(("empty",)))
+
+    def of(item: st.SearchStrategy[Blueprint]) -> st.SearchStrategy[Blueprint]:
+        return _tagged("distinct", item, parts, st.sampled_from([0, 0, 0, 1, 2]))
+
+    lists = of(st.one_of(parts, st.recursive(parts, _recursive, max_leaves=2)))
+    return st.one_of(lists, of(lists), _tagged("nested", lists), _tagged("sequence", parts, lists, parts))
 
 
 def _leaves() -> st.SearchStrategy[Blueprint]:

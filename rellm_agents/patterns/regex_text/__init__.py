@@ -29,6 +29,7 @@ rellm_agents.errors.RegexSyntaxError: a back-reference is not regular: write out
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from functools import lru_cache
 from typing import Literal
 
@@ -38,9 +39,9 @@ from rellm_agents.patterns.regex_text.compiler import compile_tree
 from rellm_agents.patterns.regex_text.ecma import parse_ecma
 from rellm_agents.patterns.regex_text.parser import parse_regex
 from rellm_agents.patterns.regex_text.reading import MAX_COUNT, MAX_NESTING, Reading
-from rellm_agents.patterns.regex_text.syntax import ANY, Row, Times, Tree
+from rellm_agents.patterns.regex_text.syntax import ANY, Row, Times, Tree, first_around, widths
 
-__all__ = ["MAX_COUNT", "MAX_NESTING", "read_regex"]
+__all__ = ["MAX_COUNT", "MAX_NESTING", "read_composed", "read_regex"]
 
 
 @lru_cache(maxsize=1_024)
@@ -63,11 +64,43 @@ def read_regex(text: str, *, dialect: Literal["regex", "ecma"] = "regex", search
     if dialect == "ecma":
         tree, reading = parse_ecma(text)
     else:
-        tree, groups, reading = parse_regex(text)
+        tree, groups, _, reading = parse_regex(text)
     if search:
         anything = Times(ANY, 0, None, "greedy", 0)
-        tree = Row((anything, tree, anything))
+        parts = _without_ends(tree) if dialect == "ecma" else (tree,)
+        tree = Row((anything, *parts, anything)) if parts else anything
     try:
         return compile_tree(tree, groups, reading)
     except PatternTooLarge as error:
         raise RegexSyntaxError(text, 0, str(error)) from error
+
+
+def _without_ends(tree: Tree) -> tuple[Tree, ...]:
+    """The parts to be searched for, e.g. ``.*ab?`` -> ``a``: what may be empty at either end is found wherever the rest is.
+
+    Not where parts are atomic, or call others, which ECMA-262 does not have.
+    """
+    parts = list(tree.parts) if isinstance(tree, Row) else [tree]
+    for end in (0, -1):
+        while parts and widths(parts[end], {})[0] == 0 and first_around(parts[end]) is None:
+            parts.pop(end)
+    return tuple(parts)
+
+
+def read_composed(text: str, parts: Container[str], part: Callable[[str], Node]) -> Node:
+    """The node of a regex in the ``regex`` module's dialect that calls parts by name, which are made elsewhere.
+
+    Args:
+        text: regex text; ``(?&name)`` stands for the part of this name.
+        parts: what may be called.
+        part: makes the part of a name.
+
+    Raises:
+        RegexSyntaxError: as :func:`read_regex`.
+
+    >>> from rellm_agents.patterns.nodes import literal
+    >>> read_composed("a(?&b)", {"b"}, literal) is literal("ab")
+    True
+    """
+    tree, groups, called, reading = parse_regex(text, parts)
+    return compile_tree(tree, groups, reading, {number: part(name) for number, name in called.items()})

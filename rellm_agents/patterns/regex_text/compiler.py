@@ -7,7 +7,9 @@ rules.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
@@ -23,33 +25,35 @@ MAX_WRITTEN_OUT = 3  # times a repeat with lookaround inside is written out befo
 MAX_CALLS = 200  # calls of groups that do not call themselves, written out
 
 
-def compile_tree(tree: Tree, groups: Groups, reading: Reading) -> Node:
+def compile_tree(tree: Tree, groups: Groups, reading: Reading, parts: Mapping[int, Node] = MappingProxyType({})) -> Node:
     """The node of a tree.
 
     Args:
         tree: the whole.
         groups: what is called by number.
         reading: the text it was read from, to say where something is refused.
+        parts: what else is called by number, made before.
 
     Raises:
         RegexSyntaxError: a part that is not regular, or too large for its automaton.
     """
-    return _Compiler(groups, reading).whole(tree)
+    return _Compiler(groups, reading, parts).whole(tree)
 
 
 class _Compiler:
-    def __init__(self, groups: Groups, reading: Reading) -> None:
-        self.groups, self.reading = groups, reading
+    def __init__(self, groups: Groups, reading: Reading, parts: Mapping[int, Node]) -> None:
+        self.groups, self.reading, self.parts = groups, reading, parts
         self.called: dict[int, frozenset[int]] = {}
         self.written_out = 0
 
     def whole(self, tree: Tree) -> Node:
-        calls = bool(self.groups) and _has_call(tree)
+        calls = bool(self.groups) and any(call.number not in self.parts for call in _calls(tree))
         if calls:
             tree = self.without_calls(tree)
             for number in self.recursive():
                 self.check_rule(number)
-        check_atomic(tree, EMPTY, self.reading)
+        if _first_atomic(tree) is not None:
+            check_atomic(tree, EMPTY, self.reading)
         around = first_around(tree)
         if around is None:
             return self.plain(tree)
@@ -81,7 +85,7 @@ class _Compiler:
             case Atomic(inner):
                 return self.plain(inner)
             case Call(number):
-                return self.rule(number)
+                return self.parts[number] if number in self.parts else self.rule(number)
             case Around():
                 raise AssertionError("lookaround is met before")
             case _:
@@ -140,7 +144,7 @@ class _Compiler:
             case Atomic(inner, at):
                 return Atomic(self.without_calls(inner), at)
             case Call(number, at):
-                if number in self.calls_of(number):
+                if number in self.parts or number in self.calls_of(number):
                     return tree
                 self.written_out += 1
                 if self.written_out > MAX_CALLS:
@@ -156,7 +160,7 @@ class _Compiler:
             waiting = [number]
             while waiting:
                 for call in _calls(self.groups[waiting.pop()]):
-                    if call.number not in found:
+                    if call.number not in found and call.number not in self.parts:
                         found.add(call.number)
                         waiting.append(call.number)
             self.called[number] = frozenset(found)
@@ -178,6 +182,8 @@ class _Compiler:
         waiting = [number]
         while waiting:
             for call in self.first_calls(self.groups[waiting.pop()]):
+                if call.number in self.parts:
+                    continue
                 if call.number == number:
                     self.reading.fail(
                         "this group calls itself before it has read a character, so it comes to no end: put one before it", call.at

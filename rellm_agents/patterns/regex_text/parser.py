@@ -2,13 +2,14 @@ r"""Regex text in the ``regex`` module's dialect in, its syntax tree out.
 
 Versions 0 and 1 (``(?V1)``). What the module takes a class for is asked of the module itself, so the two agree.
 
->>> tree, groups, _ = parse_regex("a|b")
+>>> tree, groups, _, _ = parse_regex("a|b")
 >>> len(tree.options)
 2
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 import regex
@@ -48,21 +49,27 @@ _TURKIC = "\u0130\u0131"  # capital with a dot, small without
 _NO_WORD_FLAG = "with the flag w this follows Unicode's default rules for words and lines, which are not read: drop w for this part"
 
 
-def parse_regex(text: str) -> tuple[Tree, dict[int, Tree], Reading]:
-    """The tree of a regex, its groups by their numbers, and the text as it was read, to say where something is refused.
+def parse_regex(text: str, parts: Container[str] = ()) -> tuple[Tree, dict[int, Tree], dict[int, str], Reading]:
+    """The tree of a regex; its groups by number; the parts it calls, by number; the text as read, to say where it is refused.
+
+    Args:
+        text: regex text.
+        parts: names that may be called though no group has them.
 
     Raises:
         RegexSyntaxError: the text is not in the dialect; names the place.
     """
-    parser = _Parser(text)
-    return *parser.whole(), parser
+    parser = _Parser(text, parts)
+    tree, groups = parser.whole()
+    return tree, groups, {alias: name for name, alias in parser.aliases.items() if name not in parser.names}, parser
 
 
 class _Parser(SetReading):
     """Recursive descent over one text, with the flags that hold at the place and the groups met so far."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, parts: Container[str]) -> None:
         super().__init__(text)
+        self.parts = parts
         version_1 = _asks_for_version_1(text)
         self.flags = Flags(version_1=version_1, full_case=version_1)
         self.groups: dict[int, Tree] = {}
@@ -83,7 +90,8 @@ class _Parser(SetReading):
             {alias: self.groups[self.names[name]] for name, alias in self.aliases.items() if self.names.get(name) in self.groups}
         )
         for name, at in self.calls:
-            self._check_call(self._number_of(name, at), at)
+            if name in self.names or name not in self.parts:
+                self._check_call(self._number_of(name, at), at)
         return tree, self.groups
 
     def _skip(self) -> None:
@@ -120,7 +128,7 @@ class _Parser(SetReading):
                 return row(parts)
             begin, flags = self.at, self.flags
             item = self.item()
-            if self.flags != flags:
+            if self.flags is not flags and self.flags != flags:
                 flush()
             if item is None:
                 continue
@@ -230,11 +238,11 @@ class _Parser(SetReading):
             if self.take("*"):
                 return self.verb(begin)
             return self.captured(None, begin)
+        if self.take(":"):
+            return self.scoped(flags, begin)
         for sign, ahead, positive in (("=", True, True), ("!", True, False), ("<=", False, True), ("<!", False, False)):
             if self.take(sign):
                 return Around(self.scoped(flags, begin), ahead=ahead, positive=positive, at=begin)
-        if self.take(":"):
-            return self.scoped(flags, begin)
         if self.take(">"):
             return Atomic(self.scoped(flags, begin), begin)
         if self.take("|"):

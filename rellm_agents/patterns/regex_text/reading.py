@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NoReturn
 
 import regex
@@ -15,6 +16,14 @@ MAX_NESTING = 40  # groups inside groups, and sets inside sets
 MAX_COUNT = 20_000  # in a counted quantifier
 
 CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
+
+
+_compiled = lru_cache(maxsize=256)(regex.compile)  # the module's own memo takes ten times as long to ask
+
+
+@lru_cache(maxsize=1_024)
+def _one(c: str) -> CharSet:
+    return CharSet.of(c)
 
 
 class Reading:
@@ -46,7 +55,7 @@ class Reading:
 
     def match(self, pattern: str) -> regex.Match[str] | None:
         """Read what a regex matches here."""
-        found = regex.compile(pattern).match(self.text, self.at)
+        found = _compiled(pattern).match(self.text, self.at)
         if found is not None:
             self.at = found.end()
         return found
@@ -65,7 +74,7 @@ class Reading:
 
     def one(self, c: str, at: int) -> CharSet:
         """The set of one character."""
-        found = CharSet.of(c)
+        found = _one(c)
         if not found:
             self.fail("a lone surrogate is no character that a text in UTF-8 can hold", at)
         return found
@@ -87,6 +96,8 @@ class Reading:
     def quantifier(self) -> tuple[int, int | None] | None:
         """Read ``*``, ``+``, ``?`` or a count, if one stands here: the bounds."""
         at = self.at
+        if not self.looking_at("*", "+", "?", "{"):
+            return None
         for sign, bounds in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
             if self.take(sign):
                 return bounds

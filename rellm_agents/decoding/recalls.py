@@ -1,0 +1,266 @@
+"""A place in the text of a recall and a spot of the token trie in; where tokens land inside the text and behind it, out.
+
+Inside, they land where those of the inner part's own machine do, whatever was read before: all places share that work. Left
+out are the few that end where only barred texts go on. Behind it, what follows depends on the text, which is told by the
+place inside the token at which it is over - but not before ``between`` is over too.
+
+>>> from rellm_agents.decoding.landings import Landings
+>>> from rellm_agents.decoding.vocabulary import Vocabulary
+>>> from rellm_agents.decoding.walks import Walks
+>>> from rellm_agents.patterns import EMPTY, choice, literal, recall
+>>> from rellm_agents.patterns.machine import Machine
+>>> node = recall(choice(literal("a"), literal("ab")), frozenset({b"a"}), EMPTY, "recalls.example", lambda text: EMPTY)
+>>> landings = Landings(Machine.of(node), Walks(Vocabulary([b"a", b"ab", b"b", None], end_ids=[3])))
+>>> {id_ for landing in landings.of_cell(landings.machine.start.cells[0], landings.walks.spots.root) for id_ in landing.ids}
+{0, 1}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Set
+from functools import reduce
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from rellm_agents.decoding.spots import Spot
+from rellm_agents.decoding.trie import Mask, packed
+from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
+from rellm_agents.patterns.barred import first_bytes, goes_on
+from rellm_agents.patterns.cells import Continuation, RecallCell, State
+from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.machine import Machine
+
+if TYPE_CHECKING:
+    from rellm_agents.decoding.landings import Landing, Landings
+    from rellm_agents.decoding.token_costs import TokenCosts
+
+
+MAX_EXITS = 1_024  # walks whose exits are remembered, per pattern; then it begins to remember anew
+
+Along = tuple[tuple[int, tuple[int, ...], State], ...]  # after how many bytes tokens end, which, and in which state of a part
+
+
+class Inside:
+    """The tokens below a spot that fit a state of a part's own machine, whatever stands around that part.
+
+    Attributes:
+        landings: where they land inside the part.
+        over: the places inside tokens at which the part may be over, each node once, and how many lexemes are behind it.
+        at_least: as many tokens end inside the part, or more.
+    """
+
+    __slots__ = ("at_least", "landings", "over")
+
+    def __init__(self, found: list[Landing | Spot]) -> None:
+        self.landings = landings = tuple(one for one in found if not isinstance(one, Spot))
+        over = [one for one in found if isinstance(one, Spot)]  # where the part's continuation ``HERE`` is reached
+        nodes = sorted({node for spot in over for node in spot.nodes.tolist()})
+        depth = max((spot.depth for spot in over), default=0)
+        self.over = [(node, depth) for node in nodes]
+        sizes = (len(one.ids) if one.mask is None else int(np.bitwise_count(one.mask.bits).sum()) for one in landings)
+        self.at_least = max(sizes, default=0)
+
+
+class Exit:
+    """A place inside tokens at which the text of a recall may be over.
+
+    Attributes:
+        path: what the token holds of the text.
+        landings: of the tokens that go on from there, and end inside ``between``.
+        over: the places at which ``between`` may be over.
+    """
+
+    __slots__ = ("landings", "over", "path")
+
+    def __init__(self, path: bytes, landings: tuple[Landing, ...], over: list[Spot]) -> None:
+        self.path, self.landings, self.over = path, landings, over
+
+
+class InsideLanding:
+    """Tokens that end inside the text of a recall.
+
+    Args:
+        inside: where they land.
+        cell: the place in the text.
+        barred: those after which a barred text is still ahead.
+        removed: those after which nothing else is.
+    """
+
+    __slots__ = ("_barred", "_inside", "cell", "ids", "mask")
+
+    def __init__(self, inside: Landing, cell: RecallCell, barred: Collection[int], removed: Set[int]) -> None:
+        self._inside, self.cell, self._barred = inside, cell, barred
+        self.ids, self.mask = inside.ids, inside.mask
+        if removed:
+            self.ids = tuple(id_ for id_ in inside.ids if id_ not in removed)
+            self.mask = None if inside.mask is None else _without(inside.mask, removed)
+
+    def most_after(self, costs: TokenCosts) -> int:
+        """See :class:`Landing`."""
+        return min(self._inside.most_after(costs) + costs.recalls.after(self.cell), IMPOSSIBLE)
+
+    def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
+        """See :class:`Landing`."""
+        after, barred = costs.recalls.after(self.cell), self._barred
+        if after < limit:
+            return [id_ for id_ in self._inside.within(costs, limit - after) if id_ not in barred]
+        over = (id_ for id_ in self._inside.within(costs, 1) if id_ not in barred)  # what follows may cost less than what was said
+        return [id_ for id_ in over if costs.recalls.after(self.cell, self.cell.text + costs.recalls.bytes_of(id_)) < limit]
+
+
+class BarredLanding:
+    """Tokens that end inside the text of a recall where a barred text is still ahead, and others are."""
+
+    __slots__ = ("_places", "cell", "ids")
+    mask: ClassVar[None] = None
+
+    def __init__(self, cell: RecallCell, places: dict[tuple[State, bytes], tuple[int, ...]]) -> None:
+        self.cell, self._places = cell, places
+        self.ids = tuple(id_ for ids in places.values() for id_ in ids)
+
+    def most_after(self, costs: TokenCosts) -> int:
+        """See :class:`Landing`."""
+        own = max(costs.recalls.most_of_place(self.cell.node, state, text) for state, text in self._places)
+        return min(own + costs.recalls.after(self.cell), IMPOSSIBLE)
+
+    def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
+        """See :class:`Landing`."""
+        return [id_ for (state, text), ids in self._places.items() if costs.recalls.of_end(self.cell, state, text) < limit for id_ in ids]
+
+
+class BetweenLanding:
+    """Tokens in which the text of a recall is over, and that end before what depends on the text."""
+
+    __slots__ = ("_exits", "cell", "ids", "mask")
+
+    def __init__(self, cell: RecallCell, exits: tuple[Exit, ...]) -> None:
+        self.cell, self._exits = cell, exits
+        landings = [landing for one in exits for landing in one.landings]
+        self.ids = tuple(id_ for landing in landings for id_ in landing.ids)
+        masks = [landing.mask for landing in landings if landing.mask is not None]
+        self.mask: Mask | None = None
+        if masks:
+            bits = reduce(np.bitwise_or, [mask.bits for mask in masks])
+            self.mask = Mask(bits | packed(np.array(self.ids, dtype=np.int32), 32 * len(bits)))
+
+    def most_after(self, costs: TokenCosts) -> int:
+        """See :class:`Landing`."""
+        own = max(landing.most_after(costs) for one in self._exits for landing in one.landings)
+        return min(own + costs.recalls.rest(self.cell), IMPOSSIBLE)
+
+    def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
+        """See :class:`Landing`."""
+        for one in self._exits:
+            rest = costs.recalls.rest(self.cell, self.cell.text + one.path)
+            if rest < limit:
+                for landing in one.landings:
+                    yield from landing.within(costs, limit - rest)
+
+
+class RecallLandings:
+    """Where tokens land in and behind the texts of the recalls of one pattern under one vocabulary."""
+
+    def __init__(self, walks: Walks) -> None:
+        self._spots, self._trie = walks.spots, walks.vocabulary.trie
+        self._exits: dict[tuple[int, int, Node, frozenset[int] | None], tuple[Exit, ...]] = {}
+
+    def of_cell(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[list[Landing], list[tuple[Continuation | None, Spot]]]:
+        """Where the tokens below the one node of ``spot`` land that end before what depends on the text.
+
+        Args:
+            landings: of the machine whose cell it is.
+            cell: a place in a text.
+            spot: one node.
+
+        Returns:
+            The landings; and what depends on the text, with the places from which tokens go on with it.
+        """
+        node, text, machine = cell.node, cell.text, landings.machine
+        inner = landings.of_part(cell.state)
+        exits = self._exits_of(landings, cell, spot)
+        found: list[Landing] = []
+        low, high = node.beginning(text)
+        if low == high:
+            found.extend([InsideLanding(one, cell, (), frozenset()) for one in inner.inside(cell.state, spot).landings])
+        else:
+            places, removed = _barred_places(inner, cell, spot)
+            barred = {*removed, *(id_ for ids in places.values() for id_ in ids)}
+            found.extend([InsideLanding(one, cell, barred, removed) for one in inner.inside(cell.state, spot).landings])
+            if places:
+                found.append(BarredLanding(cell, places))
+            exits = tuple(one for one in exits if text + one.path not in node.barred)
+        if any(one.landings for one in exits):
+            found.append(BetweenLanding(cell, exits))
+        following: list[tuple[Continuation | None, Spot]] = []
+        for one in exits:
+            if one.over:
+                then = machine.continuation(node.after(text + one.path), cell.then)
+                following += [(then, over) for over in one.over]
+        return found, following
+
+    def _exits_of(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Exit, ...]:
+        key = cell.state.serial, spot.serial, cell.node.between, cell.node.begins
+        found = self._exits.get(key)
+        if found is None:
+            found = self._make_exits(landings, cell, spot)
+            if len(self._exits) >= MAX_EXITS:
+                self._exits.clear()
+            self._exits[key] = found
+        return found
+
+    def _make_exits(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Exit, ...]:
+        over, begins = landings.of_part(cell.state).inside(cell.state, spot).over, cell.node.begins
+        begin = Machine.of(cell.node.between).start_of_part
+        wanted: Set[int] | None = None
+        if begins is not None or not begin.accepting:
+            wanted = first_bytes(begin) | (begins or set() if begin.accepting else set())
+        if wanted is not None and over:
+            nodes = np.array([node for node, _ in over], dtype=np.int32)
+            going_on = set(np.concatenate([self._trie.parent[self._trie.children(nodes, byte)] for byte in wanted]).tolist())
+            over = [(node, depth) for node, depth in over if node in going_on]
+        found = [self._exit(landings, begin, spot, self._spots.of_node(node, depth)) for node, depth in over]
+        return tuple(one for one in found if one.landings or one.over)
+
+    def _exit(self, landings: Landings, begin: State, spot: Spot, over: Spot) -> Exit:
+        path = bytearray()
+        node = over.only_node
+        while node != spot.only_node:
+            assert node is not None
+            path.append(self._trie.byte[node])
+            node = int(self._trie.parent[node])
+        path.reverse()
+        following = [over] if begin.accepting else []
+        if not begin.cells:
+            return Exit(bytes(path), (), following)
+        between = landings.of_part(begin).inside(begin, over)
+        return Exit(bytes(path), between.landings, following + [self._spots.of_node(*one) for one in between.over])
+
+
+def _barred_places(inner: Landings, cell: RecallCell, spot: Spot) -> tuple[dict[tuple[State, bytes], tuple[int, ...]], set[int]]:
+    """Where tokens end while a barred text is ahead: the places with others ahead, and the tokens that end where nothing else is."""
+    node, text = cell.node, cell.text
+    low, high = node.beginning(text)
+    places: dict[tuple[State, bytes], tuple[int, ...]] = {}
+    removed: set[int] = set()
+    for barred in node.ordered[low:high]:
+        is_known_alive = False
+        for size, ids, state in reversed(inner.along(cell.state, spot, barred[len(text) :])):  # alive: so is where it came from
+            place = state, barred[: len(text) + size]
+            if place in places:
+                break
+            is_over = state.accepting and place[1] not in node.barred
+            if is_known_alive or is_over or goes_on(node, *place):
+                places[place] = ids
+                is_known_alive = True
+            else:
+                removed.update(ids)
+    return places, removed
+
+
+def _without(mask: Mask, removed: Set[int]) -> Mask:
+    bits = mask.bits.copy()
+    words = bits.data
+    for id_ in removed:
+        words[id_ >> 5] &= ~(1 << (id_ & 31)) & 0xFFFFFFFF
+    return Mask(bits)

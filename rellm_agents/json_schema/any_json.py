@@ -1,0 +1,90 @@
+"""A style in, shapes of any JSON value, or of any value of some types, out: the same for all schemas.
+
+>>> from rellm_agents.json_schema.json_text import Layout
+>>> from rellm_agents.patterns import Pattern
+>>> pattern = Pattern(anything(Style(Layout.of("spaced"))).node())
+>>> pattern.fullmatch('{"a": [null, -1.5e+300]}'), pattern.fullmatch('{"a": 1, "a": 2}')
+(True, False)
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from rellm_agents.json_schema.arrays import Array
+from rellm_agents.json_schema.json_text import BOOLEAN, NULL, STRING
+from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once
+from rellm_agents.json_schema.objects import Object, Undeclared
+from rellm_agents.json_schema.shapes import Ready, Reference, Rules, Shape, Source, Style, Union
+from rellm_agents.patterns import Node, literal
+
+TYPES = ("null", "boolean", "number", "string", "array", "object")
+_MAX_STYLES = 64
+
+
+def any_of_types(types: tuple[str, ...], style: Style, *, fractions: bool = True) -> Shape:
+    """Any value of some types.
+
+    Args:
+        types: names of types, as JSON Schema has them.
+        style: how it is written.
+        fractions: an integer may be written as 1.0.
+    """
+    return _any_of_types(types, style, fractions)
+
+
+def anything(style: Style) -> Shape:
+    """Any value."""
+    return _free(style).whole
+
+
+def spelled(conditions: Numbers, style: Style) -> Node:
+    """Numbers, as a style has them.
+
+    Raises:
+        PatternTooLarge: no automaton of bounded size tells them.
+    """
+    node = numbers_node(conditions)
+    return spelled_once(node) if style.unique else node
+
+
+@lru_cache(maxsize=_MAX_STYLES)
+def _any_of_types(types: tuple[str, ...], style: Style, fractions: bool) -> Shape:  # noqa: FBT001 - part of the memo's key
+    if not set(TYPES) - set(types):
+        return _free(style).whole
+    if len(types) > 1:
+        return Union([_any_of_types((one,), style, fractions) for one in types])
+    match types[0]:
+        case "null":
+            return Ready(NULL)
+        case "boolean":
+            return Ready(BOOLEAN)
+        case "integer":
+            return Ready(spelled(Numbers(integers=True, fractions=fractions), style))
+        case "number":
+            return Ready(spelled(Numbers(), style))
+        case "string":
+            return Ready(STRING)
+        case "array":
+            return _free(style).array
+        case "object":
+            return _free(style).object
+    raise AssertionError(f"JSON has no type {types[0]!r}")
+
+
+class _Free(NamedTuple):
+    whole: Shape
+    array: Shape
+    object: Shape
+
+
+@lru_cache(maxsize=_MAX_STYLES)
+def _free(style: Style) -> _Free:
+    layout = style.layout
+    rules = Rules(Source("true", f"{layout.separators} {layout.is_flexible} {style.unique}"), is_common=True)
+    whole = Reference(rules, "any", cheapest=literal("0"))
+    array = Array(rules, "array", layout, rest=((0, whole),))
+    object_ = Object(rules, "object", layout, (), (Undeclared(STRING, ((0, whole),)),))
+    whole.target = Union([Ready(NULL), Ready(BOOLEAN), Ready(spelled(Numbers(), style)), Ready(STRING), array, object_])
+    return _Free(whole, array, object_)

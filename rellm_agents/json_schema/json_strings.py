@@ -1,0 +1,235 @@
+r"""Conditions on a decoded string in, the node of its JSON text out: the strings that fit all of them, with their quotes.
+
+Schemas speak of the decoded string; the text holds it encoded, in the one spelling of :mod:`json_text`: raw UTF-8, short
+escapes, other control characters as ``\u00xx``. Encoding takes one character after the other and never two to the same
+text, so it goes through every kind of node. Knows nothing of schemas.
+
+>>> from rellm_agents.patterns import Pattern
+>>> quoted = Pattern(string_node(patterns=('^"[ab]+"$',), max_length=4))
+>>> quoted.fullmatch(r'"\"ab\""'), quoted.fullmatch(r'"\"aab\""'), quoted.fullmatch('"ab"')
+(True, False, False)
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import assert_never, cast
+
+from rellm_agents.errors import InexactFormat, PatternError
+from rellm_agents.json_schema.string_formats import string_format
+from rellm_agents.patterns import (
+    NOTHING,
+    TEXT,
+    CharSet,
+    Node,
+    characters,
+    choice,
+    complement,
+    intersection,
+    lexeme,
+    literal,
+    read_regex,
+    repeat,
+    sequence,
+)
+from rellm_agents.patterns.kinds import AnyNode, Characters, Choice, Complement, Intersection, Lexeme, Literal, Repeat, Rule, Sequence, Tail
+from rellm_agents.patterns.measure import byte_length
+from rellm_agents.patterns.nodes import CHARACTER
+from rellm_agents.patterns.repeats import Way, way_of
+
+_QUOTE = literal('"')
+_SHORT = {"\b": "b", "\t": "t", "\n": "n", "\f": "f", "\r": "r", '"': '"', "\\": "\\"}  # RFC 8259, section 7
+_ESCAPED = CharSet([(0, 0x1F)]) | CharSet.of('"\\')
+
+
+@lru_cache(maxsize=4_096)
+def encoded(node: Node) -> Node:
+    r"""The JSON spelling, without quotes, of decoded texts; ``node`` itself if none of them holds a character to be escaped.
+
+    Args:
+        node: the decoded texts; without rules.
+
+    Raises:
+        PatternError: ``node`` holds rules.
+
+    >>> encoded(literal('say "a"')) is literal(r'say \"a\"')
+    True
+    """
+    match cast(AnyNode, node):
+        case Literal() as one:
+            return literal(json.dumps(one.text, ensure_ascii=False)[1:-1])
+        case Characters(charset):
+            return _encoded_set(charset) if charset & _ESCAPED else node
+        case Sequence(parts):
+            return sequence(*map(encoded, parts))
+        case Choice(options):
+            return choice(*map(encoded, options))
+        case Repeat(inner, minimum, maximum):
+            return repeat(encoded(inner), minimum, maximum)
+        case Intersection(parts):
+            minus = [part for part in parts if isinstance(part, Complement)]
+            whole = [encoded(part) for part in parts if not isinstance(part, Complement)] or [encoded(TEXT)]
+            return intersection(*whole, *(complement(encoded(part.inner)) for part in minus))
+        case Complement(inner):
+            return intersection(encoded(TEXT), complement(encoded(inner)))
+        case Lexeme(inner):
+            return lexeme(encoded(inner))
+        case Rule() | Tail():
+            raise PatternError("a string's text cannot hold a rule (a part that is made on demand and may recurse)")
+        case _:
+            assert_never(node)
+
+
+def _encoded_set(charset: CharSet) -> Node:
+    """One character; put together as ``json_text.STRING`` is, so that both are the same node."""
+    short = CharSet.of(spelled for c, spelled in _SHORT.items() if c in charset)
+    control = charset & _ESCAPED & ~CharSet.of(_SHORT)
+    digits = [CharSet.of(f"{i % 16:x}" for i in range(first, first + 16) if chr(i) in control) for first in (0, 16)]
+    by_number = choice(sequence(literal("0"), characters(digits[0])), sequence(literal("1"), characters(digits[1])))
+    options = [characters(charset & ~_ESCAPED), sequence(literal("\\"), characters(short)), sequence(literal("\\u00"), by_number)]
+    return choice(*(option for option in options if option is not NOTHING))
+
+
+def json_string(content: Node) -> Node:
+    """The JSON strings of decoded texts, with their quotes.
+
+    Literals stay literals, and what is counted stays counted; anything else is a lexeme, with its closing quote.
+
+    Raises:
+        PatternError: ``content`` holds rules.
+
+    >>> json_string(choice(literal("red"), literal("blue"))) is choice(literal('"red"'), literal('"blue"'))
+    True
+    """
+    inner = encoded(content)
+    match inner:
+        case Literal():
+            return sequence(_QUOTE, inner, _QUOTE)
+        case Choice(options) if all(isinstance(option, Literal) for option in options):
+            return choice(*(sequence(_QUOTE, option, _QUOTE) for option in options))
+        case Repeat() if way_of(inner) is Way.COUNTER:
+            return sequence(_QUOTE, inner, _QUOTE)
+    return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
+
+
+def length(minimum: int, maximum: int | None) -> Node:
+    """The JSON strings, with their quotes, of so many characters (code points, decoded); no maximum: any number.
+
+    >>> from rellm_agents.json_schema.json_text import STRING
+    >>> length(0, None) is STRING
+    True
+    """
+    return NOTHING if maximum is not None and maximum < minimum else json_string(repeat(CHARACTER, minimum, maximum))
+
+
+@lru_cache(maxsize=1_024)
+def string_node(
+    *,
+    min_length: int = 0,
+    max_length: int | None = None,
+    patterns: tuple[str, ...] = (),
+    excluded_patterns: tuple[str, ...] = (),
+    formats: tuple[str, ...] = (),
+    excluded_formats: tuple[str, ...] = (),
+    excluded: tuple[str, ...] = (),
+) -> Node:
+    """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
+
+    Args:
+        min_length: in code points of the decoded string, as ``max_length``.
+        max_length: ``None``: any.
+        patterns: ECMA-262 regexes that match somewhere in it.
+        excluded_patterns: those that match nowhere in it.
+        formats: what it is written in; names that are not known ask for nothing.
+        excluded_formats: what it is not written in. Names that are not known fit every string, so that none is left.
+        excluded: strings that it is not.
+
+    Raises:
+        RegexSyntaxError: a pattern is outside the dialect, or not regular.
+        InexactFormat: an excluded format that is not known exactly.
+        PatternTooLarge: a named bound was passed while looking for a string that fits.
+    """
+    if max_length is not None and max_length < min_length:
+        return NOTHING
+    whole = [read_regex(text, dialect="ecma", search=True) for text in patterns]
+    whole += [known.node for name in formats if (known := string_format(name)) is not None]
+    minus = [read_regex(text, dialect="ecma", search=True) for text in excluded_patterns]
+    for name in excluded_formats:
+        known = string_format(name)
+        if known is None:
+            return NOTHING
+        if not known.exact:
+            raise InexactFormat(name)
+        minus.append(known.node)
+    minus += [literal(text) for text in excluded if _is_text(text)]
+    fitting = bounded(intersection(*whole) if whole else TEXT, min_length, max_length)
+    if minus:
+        fitting = intersection(fitting, complement(choice(*minus)))
+    made = json_string(fitting)
+    return NOTHING if made.is_doubtful and byte_length(made) is None else made
+
+
+def bounded(node: Node, minimum: int, maximum: int | None) -> Node:
+    """The texts of a node with so many characters; a bound that all of them keep anyway is not asked for.
+
+    >>> from rellm_agents.patterns import read_regex
+    >>> bounded(read_regex("[0-9]{4}"), 1, 10) is read_regex("[0-9]{4}"), bounded(read_regex("a+"), 0, 5) is read_regex("a{1,5}")
+    (True, True)
+    """
+    least, most = lengths(node)
+    if (maximum is not None and least > maximum) or (most is not None and most < minimum):
+        return NOTHING
+    low = minimum if least < minimum else 0
+    high = maximum if maximum is not None and (most is None or most > maximum) else None
+    if low == 0 and high is None:
+        return node
+    if isinstance(node, Repeat) and lengths(node.inner) == (1, 1):
+        return repeat(node.inner, max(node.minimum, low), high if high is not None else node.maximum)
+    return intersection(node, repeat(CHARACTER, low, high))
+
+
+@lru_cache(maxsize=4_096)
+def lengths(node: Node) -> tuple[int, int | None]:
+    """No text of a node without rules has fewer characters than the first, nor more than the second; ``None``: without end.
+
+    Exact, where neither intersections nor complements are inside.
+    """
+    match cast(AnyNode, node):
+        case Literal() as one:
+            return len(one.text), len(one.text)
+        case Characters():
+            return 1, 1
+        case Lexeme(inner):
+            return lengths(inner)
+        case Sequence(parts):
+            found = [lengths(part) for part in parts]
+            return sum(least for least, _ in found), _sum([most for _, most in found])
+        case Choice(options):
+            found = [lengths(option) for option in options]
+            endless = any(most is None for _, most in found)
+            return min((least for least, _ in found), default=0), None if endless else max((most or 0 for _, most in found), default=0)
+        case Repeat(inner, minimum, maximum):
+            least, most = lengths(inner)
+            return least * minimum, 0 if most == 0 else None if most is None or maximum is None else most * maximum
+        case Intersection(parts):
+            found = [lengths(part) for part in parts]
+            return max(least for least, _ in found), min((most for _, most in found if most is not None), default=None)
+        case Complement() | Rule() | Tail():
+            return 0, None
+        case _:
+            assert_never(node)
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+def _is_text(value: str) -> bool:
+    """It holds no lone surrogate: no text in UTF-8 spells one."""
+    return not any("\ud800" <= c <= "\udfff" for c in value)
