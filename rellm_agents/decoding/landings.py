@@ -15,26 +15,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
-from rellm_agents.decoding.recalls import Inside, RecallLandings
+from rellm_agents.decoding.recalls import Along, Inside, RecallLandings
 from rellm_agents.decoding.set_walks import SetWalk
 from rellm_agents.decoding.spots import Spot
 from rellm_agents.decoding.trie import Mask, TokenTrie
 from rellm_agents.decoding.walks import IMPOSSIBLE, CountedWalk, Walk, Walks
-from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
+from rellm_agents.patterns.cells import HERE, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.machine import Machine
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.token_costs import TokenCosts
 
+Key = TypeVar("Key")
+Made = TypeVar("Made")
+
 MAX_SET_WALKS = 1_024
-MAX_LANDINGS = 8_192  # places from which landings are remembered, per pattern, least recently used dropped
-MAX_INSIDE = 4_096
+MAX_LANDINGS = 8_192  # places from which landings are remembered, per pattern; then it begins to remember anew
 MAX_PARTS = 256
+_DEEP = 10  # continuations, from which on a node is looked through apart from what follows it
 _MERGED = 2  # lexemes a token may go through before the places where they end are told apart, lest there be too many sets of them
 
 
@@ -137,8 +140,7 @@ class CounterLanding:
 
     def __init__(self, walk: CountedWalk, cell: CounterCell, trie: TokenTrie) -> None:
         self.walk, self.cell, self._trie = walk, cell, trie
-        begun = cell.done + (not cell.automaton.accepting[cell.state])
-        self.room = None if cell.maximum is None else cell.maximum - begun  # how many times may still begin
+        self.room = _room(cell)
         self.mask = walk.mask(self.room)
 
     def most_after(self, costs: TokenCosts) -> int:
@@ -161,23 +163,18 @@ class CounterLanding:
         return costs.of_counter(self.cell.automaton, state, self.cell.minimum - self.cell.done - times)
 
 
-class Over:
-    """No tokens: here the text ends, and some tokens go on."""
+class Gathered:
+    """Tokens that fit, many of them.
 
-    __slots__ = ("spot",)
-    ids: ClassVar[tuple[int, ...]] = ()
-    mask: ClassVar[None] = None
+    Attributes:
+        ids: some of the tokens.
+        masks: masks of the others; and where ``HERE`` is reached inside tokens, from which they may go on.
+    """
 
-    def __init__(self, spot: Spot) -> None:
-        self.spot = spot
+    __slots__ = ("ids", "masks")
 
-    def most_after(self, costs: TokenCosts) -> int:  # noqa: ARG002 - as all landings
-        """See :class:`Landing`."""
-        return 0
-
-    def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:  # noqa: ARG002 - as all landings
-        """See :class:`Landing`."""
-        return ()
+    def __init__(self, ids: tuple[int, ...], masks: tuple[Mask | Spot, ...]) -> None:
+        self.ids, self.masks = ids, masks
 
 
 class Landings:
@@ -197,16 +194,99 @@ class Landings:
     def __init__(self, machine: Machine, walks: Walks) -> None:
         self.machine, self.walks = machine, walks
         self._trie = walks.vocabulary.trie
-        self.after = lru_cache(maxsize=MAX_LANDINGS)(self._make_after)
-        self.inside = lru_cache(maxsize=MAX_INSIDE)(self._make_inside)
-        self.along = lru_cache(maxsize=MAX_LANDINGS)(self._walk_along)
+        self._gathered: dict[int, tuple[int, ...] | Gathered] = {}
+        self._landed: dict[int, tuple[Landing | Spot, ...]] = {}
+        self._insides: dict[int, Inside] = {}
+        self._alongs: dict[tuple[int, int, bytes], Along] = {}
+        self._of_recall = RecallLandings(walks)
         self._parts = lru_cache(maxsize=MAX_PARTS)(partial(Landings.of, walks=walks))
-        self._of_recall = RecallLandings(self)
         self._of_set = lru_cache(maxsize=MAX_SET_WALKS)(partial(SetWalk, walks.spots))  # sets hold what follows: not for longer than here
 
-    def of_cell(self, cell: Cell, spot: Spot) -> list[Landing]:
-        """The landings of the tokens below ``spot`` that fit ``cell`` and what follows it; a token may land in several places."""
-        found: list[Landing] = []
+    def gather(self, cell: Cell, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
+        """Add the tokens below ``spot`` that fit ``cell`` and what follows it to ``ids`` and ``masks``, wherever they land."""
+        if type(cell) is LiteralCell:  # quicker than ``match``
+            data, offset = cell.data, cell.offset
+            for byte in data[offset:] if offset else data:
+                spot = spot.children.get(byte) or spot.child(byte)
+                if spot.token_ids:
+                    ids += spot.token_ids
+                if not spot.goes_on:
+                    return
+            self._gather_after(cell.then, spot, ids, masks)
+            return
+        match cell:
+            case LexemeCell():
+                walk = self.walks.of(cell.automaton, cell.state, spot)
+                if walk.mask is None:
+                    ids += walk.ids
+                else:
+                    masks.append(walk.mask)
+                if walk.exits.goes_on:
+                    self._gather_after(cell.then, walk.exits, ids, masks)
+            case SetCell():
+                several = self._of_set(cell.members, cell.low, cell.high, cell.offset, spot)
+                ids += several.ids
+                if several.mask is not None:
+                    masks.append(several.mask)
+                for member, exit_ in several.exits:
+                    self._gather_after(self.machine.continuation(cell.members.rests[member], cell.then), exit_, ids, masks)
+            case CounterCell():
+                counted = self.walks.counted(cell.automaton, cell.state, spot)
+                masks.append(counted.mask(_room(cell)))
+                room = None if cell.maximum is None else cell.maximum - cell.done
+                self._gather_after(cell.then, counted.exits(cell.minimum - cell.done, room), ids, masks)
+            case RecallCell():
+                for one in (spot,) if spot.only_node is not None else self.walks.spots.each(spot):
+                    landings, following = self._of_recall.of_cell(self, cell, one)
+                    for landing in landings:
+                        ids += landing.ids
+                        if landing.mask is not None:
+                            masks.append(landing.mask)
+                    for then, over in following:
+                        self._gather_after(then, over, ids, masks)
+
+    def _gather_after(self, then: Continuation | None, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
+        """The same for what a continuation says."""
+        if then is None or not spot.goes_on:
+            return
+        key = then.serial << 64 | spot.serial
+        found = self._gathered.get(key)
+        if found is None:
+            found = self._make_gathered(then, spot)
+            _keep(self._gathered, key, found)
+        if isinstance(found, Gathered):
+            ids += found.ids
+            masks += found.masks
+        else:
+            ids += found
+
+    def _make_gathered(self, then: Continuation, spot: Spot) -> tuple[int, ...] | Gathered:
+        ids: list[int] = []
+        masks: list[Mask | Spot] = []
+        if then.depth > _DEEP:
+            # Inside many others, the same stands again and again with other things around it, which few tokens reach.
+            inside: list[Mask | Spot] = []
+            self._gather_after(self.machine.continuation(then.node, HERE), spot, ids, inside)
+            for one in inside:
+                if isinstance(one, Mask):
+                    masks.append(one)
+                else:
+                    self._gather_after(then.then, one, ids, masks)
+        else:
+            entered = self.machine.enter(then)
+            for here in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
+                for cell in entered.cells:
+                    self.gather(cell, here, ids, masks)
+                if entered.accepting and then.depth < 0:
+                    masks.append(here)
+        return Gathered(tuple(ids), tuple(masks)) if masks else tuple(ids)
+
+    def of_cell(self, cell: Cell, spot: Spot) -> list[Landing | Spot]:
+        """The landings of the tokens below ``spot`` that fit ``cell`` and what follows it; a token may land in several places.
+
+        Where ``HERE`` is reached inside tokens, also the spot from which they may go on.
+        """
+        found: list[Landing | Spot] = []
         self._add(cell, spot, found)
         return found
 
@@ -215,13 +295,25 @@ class Landings:
         assert state.machine is not None
         return self._parts(state.machine)
 
-    def _make_inside(self, state: State, spot: Spot) -> Inside:
-        """Where tokens below ``spot`` land that fit a state, and where they go beyond the end."""
-        found = [landing for cell in state.cells for landing in self.of_cell(cell, spot)]
-        return Inside([one for one in found if not isinstance(one, Over)], [one.spot for one in found if isinstance(one, Over)])
+    def inside(self, state: State, spot: Spot) -> Inside:
+        """Where tokens below ``spot`` land that fit a state of a part, and where the part may be over inside them."""
+        key = state.serial << 64 | spot.serial
+        found = self._insides.get(key)
+        if found is None:
+            found = Inside([one for cell in state.cells for one in self.of_cell(cell, spot)])
+            _keep(self._insides, key, found)
+        return found
 
-    def _walk_along(self, state: State, spot: Spot, data: bytes) -> tuple[tuple[int, tuple[int, ...], State], ...]:
+    def along(self, state: State, spot: Spot, data: bytes) -> Along:
         """Where tokens end that write the beginning of ``data``: after how many bytes, the tokens, and the state, where one is left."""
+        key = state.serial, spot.serial, data
+        found = self._alongs.get(key)
+        if found is None:
+            found = self._walk_along(state, spot, data)
+            _keep(self._alongs, key, found)
+        return found
+
+    def _walk_along(self, state: State, spot: Spot, data: bytes) -> Along:
         found = []
         read = 0
         for size, byte in enumerate(data, 1):
@@ -235,7 +327,7 @@ class Landings:
                 break
         return tuple(found)
 
-    def _add(self, cell: Cell, spot: Spot, found: list[Landing]) -> None:
+    def _add(self, cell: Cell, spot: Spot, found: list[Landing | Spot]) -> None:
         match cell:
             case LiteralCell():
                 self._add_literal(cell, spot, found)
@@ -243,21 +335,24 @@ class Landings:
                 several = self._of_set(cell.members, cell.low, cell.high, cell.offset, spot)
                 found.append(SetLanding(several, cell))
                 for member, exit_ in several.exits:
-                    found.extend(self.after(self.machine.continuation(cell.members.rests[member], cell.then), exit_))
+                    found.extend(self._after(self.machine.continuation(cell.members.rests[member], cell.then), exit_))
             case LexemeCell():
                 walk = self.walks.of(cell.automaton, cell.state, spot)
                 found.append(LexemeLanding(walk, cell.then, self._trie))
-                found.extend(self.after(cell.then, walk.exits))
+                found.extend(self._after(cell.then, walk.exits))
             case CounterCell():
                 counted = self.walks.counted(cell.automaton, cell.state, spot)
                 found.append(CounterLanding(counted, cell, self._trie))
                 room = None if cell.maximum is None else cell.maximum - cell.done
-                found.extend(self.after(cell.then, counted.exits(cell.minimum - cell.done, room)))
+                found.extend(self._after(cell.then, counted.exits(cell.minimum - cell.done, room)))
             case RecallCell():
                 for one in (spot,) if spot.only_node is not None else self.walks.spots.each(spot):
-                    found.extend(self._of_recall.of_cell(cell, one))
+                    landings, following = self._of_recall.of_cell(self, cell, one)
+                    found += landings
+                    for then, over in following:
+                        found.extend(self._after(then, over))
 
-    def _add_literal(self, cell: LiteralCell, spot: Spot, found: list[Landing]) -> None:
+    def _add_literal(self, cell: LiteralCell, spot: Spot, found: list[Landing | Spot]) -> None:
         ids: list[int] = []
         ends: list[int] = []
         end = cell.offset
@@ -272,16 +367,34 @@ class Landings:
         if ids:
             found.append(LiteralLanding(cell, ids, ends))
         if end == len(cell.data) and spot.goes_on:
-            found.extend(self.after(cell.then, spot))
+            found.extend(self._after(cell.then, spot))
 
-    def _make_after(self, then: Continuation | None, spot: Spot) -> tuple[Landing, ...]:
+    def _after(self, then: Continuation | None, spot: Spot) -> tuple[Landing | Spot, ...]:
         """The landings below ``spot`` of what a continuation says."""
-        if not spot.goes_on:
+        if then is None or not spot.goes_on:
             return ()
-        if then is None:
-            return (Over(spot),)
-        found: list[Landing] = []
-        for one in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
-            for cell in self.machine.enter(then).cells:
-                self._add(cell, one, found)
-        return tuple(found)
+        key = then.serial << 64 | spot.serial
+        known = self._landed.get(key)
+        if known is not None:
+            return known
+        found: list[Landing | Spot] = []
+        entered = self.machine.enter(then)
+        for here in (spot,) if spot.depth <= _MERGED else self.walks.spots.each(spot):
+            for cell in entered.cells:
+                self._add(cell, here, found)
+            if entered.accepting and then.depth < 0:
+                found.append(here)
+        made = tuple(found)
+        _keep(self._landed, key, made)
+        return made
+
+
+def _keep(table: dict[Key, Made], key: Key, made: Made) -> None:
+    if len(table) >= MAX_LANDINGS:
+        table.clear()
+    table[key] = made
+
+
+def _room(cell: CounterCell) -> int | None:
+    """How many times may still begin."""
+    return None if cell.maximum is None else cell.maximum - cell.done - (not cell.automaton.accepting[cell.state])

@@ -44,7 +44,8 @@ class RecallCosts:
     def __init__(self, costs: TokenCosts, walks: Walks) -> None:
         self._costs, self._walks = costs, walks
         self._token_bytes = walks.vocabulary.token_bytes
-        self._alike = int(walks.vocabulary.trie.token_counts(np.arange(walks.vocabulary.trie.size, dtype=np.int32)).max(initial=1))  # of the same bytes
+        trie = walks.vocabulary.trie
+        self._alike = int(trie.token_counts(np.arange(trie.size, dtype=np.int32)).max(initial=1))  # tokens of the same bytes
         self._rests: WeakKeyDictionary[Recall, int] = WeakKeyDictionary()
         self._places: WeakKeyDictionary[Recall, dict[bytes, Way]] = WeakKeyDictionary()
         self._ways: WeakKeyDictionary[State, Way] = WeakKeyDictionary()
@@ -56,11 +57,11 @@ class RecallCosts:
 
     def of_cell(self, cell: RecallCell) -> int:
         """Tokens that suffice for a longer text, and all that follows it."""
-        return min(self._longer(cell.node, cell.state, cell.text)[0] + self.after(cell), IMPOSSIBLE)
+        return min(self._cost_of_longer(cell.node, cell.state, cell.text) + self.after(cell), IMPOSSIBLE)
 
     def of_end(self, cell: RecallCell, state: State, text: bytes) -> int:
         """The same from another place in the text of ``cell``, where the text may be over as well."""
-        longer = min(self._longer(cell.node, state, text)[0] + self.after(cell), IMPOSSIBLE) if state.cells else IMPOSSIBLE
+        longer = min(self._cost_of_longer(cell.node, state, text) + self.after(cell), IMPOSSIBLE) if state.cells else IMPOSSIBLE
         return min(longer, self.after(cell, text)) if state.accepting and text not in cell.node.barred else longer
 
     def most_of_place(self, node: Recall, state: State, text: bytes) -> int:
@@ -83,7 +84,7 @@ class RecallCosts:
 
     def cheapest(self, node: Recall) -> tuple[int, bytes] | None:
         """A text that takes the fewest tokens, and how many; ``None`` if all are barred, or cannot be spelled."""
-        start = Machine.of(node.inner).start
+        start = Machine.of(node.inner).start_of_part
         if not goes_on(node, start, b""):
             return None
         cost, text = self._longer(node, start, b"")
@@ -102,8 +103,13 @@ class RecallCosts:
         """The fewest tokens to an end of the text, and what they write."""
         return (0, b"") if state.accepting and text not in node.barred else self._longer(node, state, text)
 
+    def _cost_of_longer(self, node: Recall, state: State, text: bytes) -> int:
+        """The fewest tokens to an end of the text, where it has to go on; without looking for what they write, if that can be told."""
+        low, high = node.beginning(text)
+        return self._least(state) if low == high and not state.accepting else self._longer(node, state, text)[0]
+
     def _longer(self, node: Recall, state: State, text: bytes) -> Way:
-        """The same where the text has to go on."""
+        """The same where the text has to go on, and what they write."""
         low, high = node.beginning(text)
         if low == high:
             return self._free(state)
@@ -165,13 +171,19 @@ class RecallCosts:
         """The fewest tokens to an end, of one token or more, where nothing is barred."""
         found = self._ways.get(state)
         if found is None:
-            written, here, least = b"", state, self._least(state)
-            found = _NO_WAY
+            found, least = _NO_WAY, max(self._least(state), 1)  # where the text may be over, its cells ask for no more
             if least < IMPOSSIBLE:
-                while not written or not here.accepting:
-                    data = self.bytes_of(int(self._near(here, self._least(here))[0]))
-                    written, here = written + data, here.after(data)
-                found = least, written
+                near = self._near(state, least)
+                while not len(near) and len(self._near(state, IMPOSSIBLE)):
+                    least += 1
+                    near = self._near(state, least)
+                if len(near):
+                    written = self.bytes_of(int(near[0]))
+                    here = state.after(written)
+                    while not here.accepting:
+                        data = self.bytes_of(int(self._near(here, self._least(here))[0]))
+                        written, here = written + data, here.after(data)
+                    found = least, written
             if not self._costs.of_node.is_provisional:
                 self._ways[state] = found
         return found

@@ -18,16 +18,16 @@ place inside the token at which it is over - but not before ``between`` is over 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Set
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from rellm_agents.decoding.spots import Spot
 from rellm_agents.decoding.trie import Mask, packed
-from rellm_agents.decoding.walks import IMPOSSIBLE
+from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.patterns.barred import first_bytes, goes_on
-from rellm_agents.patterns.cells import RecallCell, State
+from rellm_agents.patterns.cells import Continuation, RecallCell, State
 from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.machine import Machine
 
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from rellm_agents.decoding.token_costs import TokenCosts
 
 
-MAX_EXITS = 1_024  # walks whose exits are remembered, per pattern
+MAX_EXITS = 1_024  # walks whose exits are remembered, per pattern; then it begins to remember anew
+
+Along = tuple[tuple[int, tuple[int, ...], State], ...]  # after how many bytes tokens end, which, and in which state of a part
 
 
 class Inside:
@@ -50,12 +52,14 @@ class Inside:
 
     __slots__ = ("at_least", "landings", "over")
 
-    def __init__(self, landings: list[Landing], over: list[Spot]) -> None:
-        self.landings = tuple(landings)
+    def __init__(self, found: list[Landing | Spot]) -> None:
+        self.landings = landings = tuple(one for one in found if not isinstance(one, Spot))
+        over = [one for one in found if isinstance(one, Spot)]  # where the part's continuation ``HERE`` is reached
         nodes = sorted({node for spot in over for node in spot.nodes.tolist()})
         depth = max((spot.depth for spot in over), default=0)
         self.over = [(node, depth) for node in nodes]
-        self.at_least = max((len(one.ids) if one.mask is None else int(np.bitwise_count(one.mask.bits).sum()) for one in landings), default=0)
+        sizes = (len(one.ids) if one.mask is None else int(np.bitwise_count(one.mask.bits).sum()) for one in landings)
+        self.at_least = max(sizes, default=0)
 
 
 class Exit:
@@ -157,22 +161,30 @@ class BetweenLanding:
 class RecallLandings:
     """Where tokens land in and behind the texts of the recalls of one pattern under one vocabulary."""
 
-    def __init__(self, landings: Landings) -> None:
-        self._landings = landings
-        self._spots, self._trie = landings.walks.spots, landings.walks.vocabulary.trie
-        self._exits = lru_cache(maxsize=MAX_EXITS)(self._make_exits)
+    def __init__(self, walks: Walks) -> None:
+        self._spots, self._trie = walks.spots, walks.vocabulary.trie
+        self._exits: dict[tuple[int, int, Node, frozenset[int] | None], tuple[Exit, ...]] = {}
 
-    def of_cell(self, cell: RecallCell, spot: Spot) -> list[Landing]:
-        """The landings of the tokens below the one node of ``spot``."""
-        node, text, machine = cell.node, cell.text, self._landings.machine
-        inner = self._landings.of_part(cell.state)
-        exits = self._exits(cell.state, spot, node.between, node.begins)
+    def of_cell(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[list[Landing], list[tuple[Continuation | None, Spot]]]:
+        """Where the tokens below the one node of ``spot`` land that end before what depends on the text.
+
+        Args:
+            landings: of the machine whose cell it is.
+            cell: a place in a text.
+            spot: one node.
+
+        Returns:
+            The landings; and what depends on the text, with the places from which tokens go on with it.
+        """
+        node, text, machine = cell.node, cell.text, landings.machine
+        inner = landings.of_part(cell.state)
+        exits = self._exits_of(landings, cell, spot)
         found: list[Landing] = []
         low, high = node.beginning(text)
         if low == high:
             found.extend([InsideLanding(one, cell, (), frozenset()) for one in inner.inside(cell.state, spot).landings])
         else:
-            places, removed = self._barred_places(cell, spot)
+            places, removed = _barred_places(inner, cell, spot)
             barred = {*removed, *(id_ for ids in places.values() for id_ in ids)}
             found.extend([InsideLanding(one, cell, barred, removed) for one in inner.inside(cell.state, spot).landings])
             if places:
@@ -180,34 +192,26 @@ class RecallLandings:
             exits = tuple(one for one in exits if text + one.path not in node.barred)
         if any(one.landings for one in exits):
             found.append(BetweenLanding(cell, exits))
+        following: list[tuple[Continuation | None, Spot]] = []
         for one in exits:
-            for over in one.over:
-                found.extend(self._landings.after(machine.continuation(node.after(text + one.path), cell.then), over))
+            if one.over:
+                then = machine.continuation(node.after(text + one.path), cell.then)
+                following += [(then, over) for over in one.over]
+        return found, following
+
+    def _exits_of(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Exit, ...]:
+        key = cell.state.serial, spot.serial, cell.node.between, cell.node.begins
+        found = self._exits.get(key)
+        if found is None:
+            found = self._make_exits(landings, cell, spot)
+            if len(self._exits) >= MAX_EXITS:
+                self._exits.clear()
+            self._exits[key] = found
         return found
 
-    def _barred_places(self, cell: RecallCell, spot: Spot) -> tuple[dict[tuple[State, bytes], tuple[int, ...]], set[int]]:
-        """Where tokens end while a barred text is ahead: the places with others ahead, and the tokens that end where nothing else is."""
-        node, text, inner = cell.node, cell.text, self._landings.of_part(cell.state)
-        low, high = node.beginning(text)
-        places: dict[tuple[State, bytes], tuple[int, ...]] = {}
-        removed: set[int] = set()
-        for barred in node.ordered[low:high]:
-            is_known_alive = False
-            for size, ids, state in reversed(inner.along(cell.state, spot, barred[len(text) :])):  # alive: so is where it came from
-                place = state, barred[: len(text) + size]
-                if place in places:
-                    break
-                is_over = state.accepting and place[1] not in node.barred
-                if is_known_alive or is_over or goes_on(node, *place):
-                    places[place] = ids
-                    is_known_alive = True
-                else:
-                    removed.update(ids)
-        return places, removed
-
-    def _make_exits(self, state: State, spot: Spot, between: Node, begins: frozenset[int] | None) -> tuple[Exit, ...]:
-        over = self._landings.of_part(state).inside(state, spot).over
-        begin = Machine.of(between).start
+    def _make_exits(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Exit, ...]:
+        over, begins = landings.of_part(cell.state).inside(cell.state, spot).over, cell.node.begins
+        begin = Machine.of(cell.node.between).start_of_part
         wanted: Set[int] | None = None
         if begins is not None or not begin.accepting:
             wanted = first_bytes(begin) | (begins or set() if begin.accepting else set())
@@ -215,10 +219,10 @@ class RecallLandings:
             nodes = np.array([node for node, _ in over], dtype=np.int32)
             going_on = set(np.concatenate([self._trie.parent[self._trie.children(nodes, byte)] for byte in wanted]).tolist())
             over = [(node, depth) for node, depth in over if node in going_on]
-        found = [self._exit(begin, spot, self._spots.of_node(node, depth)) for node, depth in over]
+        found = [self._exit(landings, begin, spot, self._spots.of_node(node, depth)) for node, depth in over]
         return tuple(one for one in found if one.landings or one.over)
 
-    def _exit(self, begin: State, spot: Spot, over: Spot) -> Exit:
+    def _exit(self, landings: Landings, begin: State, spot: Spot, over: Spot) -> Exit:
         path = bytearray()
         node = over.only_node
         while node != spot.only_node:
@@ -229,8 +233,29 @@ class RecallLandings:
         following = [over] if begin.accepting else []
         if not begin.cells:
             return Exit(bytes(path), (), following)
-        between = self._landings.of_part(begin).inside(begin, over)
+        between = landings.of_part(begin).inside(begin, over)
         return Exit(bytes(path), between.landings, following + [self._spots.of_node(*one) for one in between.over])
+
+
+def _barred_places(inner: Landings, cell: RecallCell, spot: Spot) -> tuple[dict[tuple[State, bytes], tuple[int, ...]], set[int]]:
+    """Where tokens end while a barred text is ahead: the places with others ahead, and the tokens that end where nothing else is."""
+    node, text = cell.node, cell.text
+    low, high = node.beginning(text)
+    places: dict[tuple[State, bytes], tuple[int, ...]] = {}
+    removed: set[int] = set()
+    for barred in node.ordered[low:high]:
+        is_known_alive = False
+        for size, ids, state in reversed(inner.along(cell.state, spot, barred[len(text) :])):  # alive: so is where it came from
+            place = state, barred[: len(text) + size]
+            if place in places:
+                break
+            is_over = state.accepting and place[1] not in node.barred
+            if is_known_alive or is_over or goes_on(node, *place):
+                places[place] = ids
+                is_known_alive = True
+            else:
+                removed.update(ids)
+    return places, removed
 
 
 def _without(mask: Mask, removed: Set[int]) -> Mask:

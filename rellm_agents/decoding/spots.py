@@ -13,6 +13,7 @@ price of a dictionary. Knows nothing of patterns.
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
+from itertools import count
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from rellm_agents.decoding.trie import Ids, TokenTrie
 MAX_SPOTS = 50_000  # remembered at a time; about 400 bytes each
 MAX_SINGLE = 4_096
 
+_NONE: dict[int, Spot] = {}  # the children of spots below which no token goes on
+_serial = count()
+
 
 class Spot:
     """One or several nodes of the trie.
@@ -28,16 +32,19 @@ class Spot:
     Attributes:
         nodes: int32[n], ascending.
         depth: how many lexemes a token has gone through before.
+        children: what :meth:`child` gave so far; empty where no token goes on.
+        serial: tells it from all others.
         token_ids: the tokens that end here; none for a spot made by :meth:`Spots.at`, which count for the lexeme that ends there.
         goes_on: some token goes on below.
     """
 
-    __slots__ = ("_children", "_nodes", "_spots", "depth", "goes_on", "token_ids")
+    __slots__ = ("_nodes", "_spots", "children", "depth", "goes_on", "serial", "token_ids")
 
     def __init__(self, spots: Spots, nodes: int | Ids, depth: int, token_ids: tuple[int, ...], *, goes_on: bool) -> None:
         self._spots, self._nodes, self.depth = spots, nodes, depth
         self.token_ids, self.goes_on = token_ids, goes_on
-        self._children: dict[int, Spot] = {}
+        self.children: dict[int, Spot] = {} if goes_on else _NONE
+        self.serial = next(_serial)
 
     @property
     def nodes(self) -> Ids:
@@ -51,9 +58,11 @@ class Spot:
 
     def child(self, byte: int) -> Spot:
         """The spot after one more byte; the spot of no nodes, if no token goes on with it."""
-        found = self._children.get(byte)
+        found = self.children.get(byte)
         if found is None:
-            found = self._children[byte] = self._spots._make_child(self._nodes, byte, self.depth)
+            if not self.goes_on:
+                return self._spots.nowhere
+            found = self.children[byte] = self._spots._make_child(self._nodes, byte, self.depth)
         return found
 
 
@@ -94,7 +103,7 @@ class Spots:
     def _make_child(self, nodes: int | Ids, byte: int, depth: int) -> Spot:
         if self._made >= MAX_SPOTS:
             self._made = 0
-            self.root._children.clear()
+            self.root.children.clear()
         self._made += 1
         if not isinstance(nodes, int):
             below = self.trie.children(nodes, byte)

@@ -13,11 +13,13 @@ only what follows is walked. Near the end of a budget the tokens are left out af
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 
 from rellm_agents.decoding.landings import Landing, Landings
 from rellm_agents.decoding.recent import Recent
+from rellm_agents.decoding.spots import Spot
 from rellm_agents.decoding.token_costs import TokenCosts
 from rellm_agents.decoding.trie import Bits, Mask, packed
 from rellm_agents.decoding.vocabulary import Vocabulary
@@ -25,9 +27,9 @@ from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.barred import first_bytes
-from rellm_agents.patterns.cells import LexemeCell, LiteralCell, RecallCell, State
+from rellm_agents.patterns.cells import Cell, LexemeCell, LiteralCell, RecallCell, State
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
-from rellm_agents.patterns.machine import DEAD_STATE
+from rellm_agents.patterns.machine import DEAD_STATE, Machine
 
 MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
 MAX_MOVES = 65_536
@@ -46,12 +48,25 @@ class _SharedMasks:
         self.walks = Walks(vocabulary)
         self.costs = TokenCosts(self.walks)
         self.nothing = Mask(np.zeros(-(-vocabulary.size // 32), dtype=np.uint32))
-        self.put_together = lru_cache(maxsize=max(64, MAX_SHARED_BYTES // max(self.nothing.bits.nbytes, 1)))(self._put_together)
+        self._known = Recent(max(64, MAX_SHARED_BYTES // max(self.nothing.bits.nbytes, 1)), self._put_together)
+        self.token_bytes: dict[int, bytes] = {}  # of tokens that were written
 
-    def _put_together(self, masks: tuple[Mask, ...], ids: tuple[int, ...]) -> Mask:
+    def read_bytes(self, token_id: int) -> bytes | None:
+        """The bytes of a token, which are remembered."""
+        data = self.vocabulary.token_bytes[token_id]
+        if data:
+            self.token_bytes[token_id] = data
+        return data
+
+    def put_together(self, masks: list[Mask], ids: list[int]) -> Mask:
         """The mask of all tokens of ``masks`` and ``ids``."""
-        if len(masks) == 1 and not ids:
+        if not ids and len(masks) == 1:
             return masks[0]
+        return self._known[(*masks, *ids) if masks else tuple(ids)]
+
+    def _put_together(self, parts: tuple[Mask | int, ...]) -> Mask:
+        masks = [part for part in parts if isinstance(part, Mask)]
+        ids = cast("tuple[int, ...]", parts[len(masks) :])
         bits = masks[0].bits if masks else self.nothing.bits
         for mask in masks[1:]:
             bits = bits | mask.bits
@@ -67,6 +82,49 @@ class _SharedMasks:
 @lru_cache(maxsize=16)
 def _shared(vocabulary: Vocabulary) -> _SharedMasks:
     return _SharedMasks(vocabulary)
+
+
+class _Assembly:
+    """Puts masks together. Apart from what remembers them, so that a pattern's masks hold themselves nowhere and go at once.
+
+    Attributes:
+        can_finish: from everywhere, so that no token leads to where the text cannot be finished.
+    """
+
+    def __init__(self, machine: Machine, shared: _SharedMasks, pattern: Pattern) -> None:
+        self._shared, self._costs, vocabulary = shared, shared.costs, shared.vocabulary
+        self._landings = Landings(machine, shared.walks)
+        self._end_ids = vocabulary.end_ids
+        self.can_finish = vocabulary.spells_every_text or (vocabulary.spells_common_bytes and is_finished_by_common_bytes(pattern.node))
+
+    def bits(self, state: State) -> Bits:
+        """All tokens that may come next."""
+        if not self.can_finish and self.most_after(state) >= IMPOSSIBLE:
+            return self.within(state, IMPOSSIBLE - 1).bits
+        ids: list[int] = [*self._end_ids] if state.accepting or state is ENDED else []
+        masks: list[Mask | Spot] = []  # none but masks, since what follows is known up to the end of the text
+        root, gather = self._shared.walks.spots.root, self._landings.gather
+        if type(state) is State:
+            for cell in state.cells:
+                gather(cell, root, ids, masks)
+        else:
+            gather(cast(Cell, state), root, ids, masks)
+        return self._shared.put_together(cast(list[Mask], masks), ids).bits
+
+    def most_after(self, state: State) -> int:
+        """The most tokens that any token allowed here leaves to be written, the end-of-text token included."""
+        return 1 + max((landing.most_after(self._costs) for landing in self._landings_of(state)), default=0)
+
+    def within(self, state: State, limit: int) -> Mask:
+        """The tokens after which ``limit`` more suffice, the end-of-text token included."""
+        ids = [*self._end_ids] if state.accepting else []
+        for landing in self._landings_of(state):
+            ids.extend(landing.within(self._costs, limit))
+        return self._shared.put_together([], ids)
+
+    def _landings_of(self, state: State) -> list[Landing]:
+        root = self._shared.walks.spots.root
+        return [cast(Landing, one) for cell in state.cells for one in self._landings.of_cell(cell, root)]  # no spots, as in ``bits``
 
 
 class TokenMasks:
@@ -90,15 +148,12 @@ class TokenMasks:
         self.start: State = self._machine.start
         self._shared = _shared(vocabulary)
         self._costs = self._shared.costs
-        self._landings = Landings(self._machine, self._shared.walks)
-        self._masks = Recent(MAX_MASKS, self._make_mask)
-        self._most_after = Recent(MAX_MASKS, self._find_most_after)
+        self._assembly = assembly = _Assembly(self._machine, self._shared, pattern)
+        self._masks = Recent(MAX_MASKS, assembly.bits)
+        self._most_after = Recent(MAX_MASKS, assembly.most_after)
         self._moves: dict[int, State] = {}
         self._size = vocabulary.size
-        self._can_finish = vocabulary.spells_every_text or (
-            vocabulary.spells_common_bytes and is_finished_by_common_bytes(pattern.node)
-        )  # from everywhere, so that no token leads to where the text cannot be finished
-        if not self._can_finish and self.tokens_needed(self.start) >= IMPOSSIBLE:
+        if not assembly.can_finish and self.tokens_needed(self.start) >= IMPOSSIBLE:
             raise VocabularyError(f"the vocabulary cannot spell any text of the pattern, such as {pattern.shortest()[:60]!r}")
 
     def bits(self, state: State, tokens_left: int | None = None) -> Bits:
@@ -120,8 +175,8 @@ class TokenMasks:
             needed = self.tokens_needed(state)
             if needed > tokens_left:
                 raise BudgetTooSmall(needed, tokens_left)
-            return self._within(state, tokens_left - 1).bits
-        return self._masks[state].bits
+            return self._assembly.within(state, tokens_left - 1).bits
+        return self._masks[state]
 
     def advance(self, state: State, token_id: int) -> State:
         """The state after one more token.
@@ -172,37 +227,10 @@ class TokenMasks:
             if state.accepting or state is ENDED:
                 return ENDED
             raise TokenRefused(f"token {token_id} ends the text, which may not end here")
-        data = self.vocabulary.token_bytes[token_id]
+        data = self._shared.token_bytes.get(token_id) or self._shared.read_bytes(token_id)
         if not data:
             raise TokenRefused(f"token {token_id} writes no text")
         after = self._machine.run(state, data)
-        if after is DEAD_STATE or (not self._can_finish and self._costs.of_state(after) >= IMPOSSIBLE):
+        if after is DEAD_STATE or (not self._assembly.can_finish and self._costs.of_state(after) >= IMPOSSIBLE):
             raise TokenRefused(f"token {token_id} ({data!r}) does not fit the pattern here")
         return after
-
-    def _make_mask(self, state: State) -> Mask:
-        if not self._can_finish and self._most_after[state] >= IMPOSSIBLE:
-            return self._within(state, IMPOSSIBLE - 1)
-        masks: list[Mask] = []
-        ids: list[int] = [*self.vocabulary.end_ids] if state.accepting or state is ENDED else []
-        for landing in self._landings_of(state):
-            if landing.mask is None:
-                ids.extend(landing.ids)
-            else:
-                masks.append(landing.mask)
-        return self._shared.put_together(tuple(masks), tuple(ids))
-
-    def _find_most_after(self, state: State) -> int:
-        """The most tokens that any token allowed here leaves to be written, the end-of-text token included."""
-        return 1 + max((landing.most_after(self._costs) for landing in self._landings_of(state)), default=0)
-
-    def _within(self, state: State, limit: int) -> Mask:
-        """The tokens after which ``limit`` more suffice, the end-of-text token included."""
-        ids = [*self.vocabulary.end_ids] if state.accepting else []
-        for landing in self._landings_of(state):
-            ids.extend(landing.within(self._costs, limit))
-        return self._shared.put_together((), tuple(ids))
-
-    def _landings_of(self, state: State) -> list[Landing]:
-        root = self._shared.walks.spots.root
-        return [landing for cell in state.cells for landing in self._landings.of_cell(cell, root)]

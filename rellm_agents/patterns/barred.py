@@ -7,7 +7,7 @@ inside it, the text is free. Knows nothing of tokens.
 >>> from rellm_agents.patterns.nodes import EMPTY, choice, literal, recall
 >>> inner = choice(literal("ab"), literal("ac"), literal("d"))
 >>> node = recall(inner, frozenset({b"ab", b"d"}), EMPTY, "barred.example", lambda text: EMPTY)
->>> start = Machine.of(inner).start
+>>> start = Machine.of(inner).start_of_part
 >>> goes_on(node, start, b""), goes_on(node, run(start, b"a"), b"a"), shortest_open(node, start)
 (True, True, b'ac')
 """
@@ -99,45 +99,39 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
 
 def _different(node: Recall, state: State, text: bytes) -> list[int]:
     """The bytes that can come next, ascending; of those that lead alike to where nothing is barred, the first."""
+    possible = sorted(first_bytes(state))
     low, high = node.beginning(text)
     barred = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
-    ways, firsts = _ways(state), set[Hashable]()
-    found = []
-    for byte in sorted(ways):
-        if byte in barred:
-            found.append(byte)
-        elif ways[byte] not in firsts:
-            firsts.add(ways[byte])
-            found.append(byte)
-    return found
+    firsts: dict[Hashable, int] = {}
+    for byte in possible:
+        firsts.setdefault(("barred", byte) if byte in barred else _way_of(state, byte), byte)
+    return list(firsts.values())
 
 
-def _ways(state: State) -> dict[int, Hashable]:
-    """For each byte that can come next, what tells it from others that lead elsewhere."""
-    found: dict[int, Hashable] = {}
-    for i, cell in enumerate(state.cells):
-        ways: dict[int, Hashable]
-        match cell:
-            case LiteralCell():
-                ways = {cell.data[cell.offset]: None}
-            case SetCell():
-                ways = {text[cell.offset]: text[cell.offset] for text in cell.members.texts[cell.low : cell.high]}
-            case LexemeCell() | CounterCell():
-                row = cell.automaton.row(cell.state)
-                ways = {byte: row[byte] for byte in _first_of(cell.automaton, cell.state)}
-            case RecallCell():
-                low, high = cell.node.beginning(cell.text)
-                ends = {one[len(cell.text)] for one in cell.node.ordered[low:high] if len(one) > len(cell.text)}
-                ways = {byte: (way, byte if byte in ends else None) for byte, way in _ways(cell.state).items()}
-        for byte, way in ways.items():
-            found[byte] = (found.get(byte), i, way)
-    return found
+def _way_of(state: State, byte: int) -> Hashable:
+    """Equal for two bytes that lead to where equally short texts end.
+
+    Which text a recall inside holds does not matter where none of its barred ones is ahead: see what it asks of what follows.
+    """
+    if isinstance(state, LexemeCell):
+        return state.automaton.row(state.state)[byte]
+    assert state.machine is not None
+    ways: list[Hashable] = []
+    data = bytes((byte,))
+    for cell in state.cells:
+        if isinstance(cell, RecallCell) and byte in first_bytes(cell.state):
+            low, high = cell.node.beginning(cell.text + data)
+            ways.append(_way_of(cell.state, byte) if low == high else ("barred", byte))
+        else:
+            stays, leaves = cell.read(state.machine, data, 0)
+            ways.append((stays, *leaves))
+    return tuple(ways)
 
 
 def first_bytes(state: State) -> Set[int]:
     """The bytes that can come next in a state."""
-    if len(state.cells) == 1 and isinstance(only := state.cells[0], LexemeCell):
-        return _first_of(only.automaton, only.state)
+    if isinstance(state, LexemeCell):
+        return _first_of(state.automaton, state.state)
     found: set[int] = set()
     for cell in state.cells:
         match cell:

@@ -22,39 +22,81 @@ from typing import TYPE_CHECKING
 from rellm_agents.patterns.automaton import DEAD, Automaton
 from rellm_agents.patterns.kinds import Node, Recall
 from rellm_agents.patterns.literal_set import LiteralSet
+from rellm_agents.patterns.nodes import EMPTY
 
 if TYPE_CHECKING:
     from rellm_agents.patterns.machine import Machine
 
-_serial = count()
+_serial = count(1)
 
 
 class Continuation:
     """``node``, then ``then``; ``None`` in place of a continuation is the end of the text.
 
     Attributes:
-        entered: the state before it, once it was asked for.
+        serial: tells it from all others, never 0.
+        depth: continuations up to the end of the text; negative: up to ``HERE``.
     """
 
-    __slots__ = ("__weakref__", "entered", "node", "then")
+    __slots__ = ("__weakref__", "depth", "node", "serial", "then")
 
     def __init__(self, node: Node, then: Continuation | None) -> None:
         self.node, self.then = node, then
-        self.entered: State | None = None
+        self.depth: int = 1 if then is None else then.depth + 1
+        self.serial = next(_serial)
+
+
+HERE = Continuation(EMPTY, None)
+"""In place of the end of the text: whatever may follow a node, not known yet."""
+HERE.depth = -(1 << 40)
+
+
+class State:
+    """Where a machine stands.
+
+    Attributes:
+        serial: tells it from all other states.
+        machine: whose state it is.
+        cells: the places it may be in, in the order they were first made.
+        accepting: the text may end here.
+    """
+
+    __slots__ = ("__weakref__", "accepting", "cells", "machine", "serial")
+
+    def __init__(self, machine: Machine | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
+        self.machine, self.cells, self.accepting = machine, cells, accepting
+        self.serial = next(_serial)
+
+    def after(self, data: bytes) -> State:
+        """The state after all bytes of ``data``; one without a machine if no text goes on with them."""
+        return self if self.machine is None else self.machine.run(self, data)
+
+    @property
+    def is_final(self) -> bool:
+        """The text may end here and cannot go on."""
+        return self.accepting and not self.cells
 
 
 Leaves = tuple["Continuation | None", int]  # a cell has been read to its end, before byte ``int``; what follows it
 
 
-class _Place:
-    """What all cells have and can do. No protocol or abstract class: their instance checks are slow."""
+class _Place(State):
+    """What all cells have and can do. No protocol or abstract class: their instance checks are slow.
 
-    __slots__ = ("alone", "serial", "then")
+    A cell is the state of being in it alone, where the text may not end: most states are such, and need no object of their own.
+    """
+
+    __slots__ = ("then",)
+    accepting = False  # in all of them
 
     def __init__(self, then: Continuation | None) -> None:
         self.then = then
         self.serial = next(_serial)
-        self.alone: State | None = None  # the state of this cell only, once it was made
+
+    @property  # a tuple that was kept would be one more object, and hold itself
+    def cells(self) -> tuple[Cell, ...]:  # type: ignore[override]
+        """The cell itself."""
+        return (self,)  # type: ignore[return-value]
 
     def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
         """Read ``data`` from ``at`` on.
@@ -68,29 +110,23 @@ class _Place:
 class LiteralCell(_Place):
     """Before byte ``offset`` of ``data``; then ``then``."""
 
-    __slots__ = ("_at", "data", "offset")
+    __slots__ = ("data", "key", "offset")
 
-    def __init__(self, data: bytes, offset: int, then: Continuation | None, at: list[LiteralCell | None] | None = None) -> None:
-        super().__init__(then)
-        self.data, self.offset = data, offset
-        self._at: list[LiteralCell | None] = [None] * len(data) if at is None else at  # shared by all places in the same literal
-        self._at[offset] = self
-
-    def at(self, offset: int) -> LiteralCell:
-        """The place before another byte of the same literal."""
-        found = self._at[offset]
-        return found if found is not None else LiteralCell(self.data, offset, self.then, self._at)
+    def __init__(self, data: bytes, offset: int, then: Continuation | None, key: int) -> None:
+        self.data, self.offset, self.then = data, offset, then
+        self.key = key  # of the place before the first byte of the same literal, in its machine
+        self.serial = next(_serial)
 
     @property
     def rest(self) -> bytes:
         """What is still to be read."""
         return self.data[self.offset :]
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:  # noqa: ARG002 - as all cells
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
         """See :class:`Cell`."""
         end = self.offset + len(data) - at
         if end < len(self.data):
-            return (self.at(end) if self.data.startswith(data[at:] if at else data, self.offset) else None), []
+            return (machine.within_literal(self, end) if self.data.startswith(data[at:] if at else data, self.offset) else None), []
         return None, [(self.then, len(data) - (end - len(self.data)))] if data.startswith(self.rest, at) else []
 
 
@@ -176,7 +212,7 @@ class CounterCell(_Place):
 
 
 class RecallCell(_Place):
-    """In the text of ``node.inner``: ``text`` was read, which led the machine of the inner part to ``state``; then ``then``.
+    """In the text of ``node.inner``: ``text`` was read, which led the machine of the inner part, as a part, to ``state``; then ``then``.
 
     Some longer text that begins with ``text`` is not barred.
     """
@@ -201,29 +237,3 @@ class RecallCell(_Place):
 
 
 Cell = LiteralCell | SetCell | LexemeCell | CounterCell | RecallCell
-
-
-class State:
-    """Where a machine stands.
-
-    Attributes:
-        serial: tells it from all other states.
-        machine: whose state it is.
-        cells: the places it may be in, in the order they were first made.
-        accepting: the text may end here.
-    """
-
-    __slots__ = ("__weakref__", "accepting", "cells", "machine", "serial")
-
-    def __init__(self, machine: Machine | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
-        self.machine, self.cells, self.accepting = machine, cells, accepting
-        self.serial = next(_serial)
-
-    def after(self, data: bytes) -> State:
-        """The state after all bytes of ``data``; one without a machine if no text goes on with them."""
-        return self if self.machine is None else self.machine.run(self, data)
-
-    @property
-    def is_final(self) -> bool:
-        """The text may end here and cannot go on."""
-        return self.accepting and not self.cells

@@ -61,6 +61,17 @@ class Node:
         return None if reference is None else reference()
 
     @classmethod
+    def _made_of(cls, *parts: Node) -> Self:
+        """The same for kinds whose fields are all nodes, faster."""
+        key = (cls, *map(id, parts))
+        reference = Node._interned.get(key)
+        found = None if reference is None else reference()
+        if found is None:
+            with Node._lock:
+                found = Node._known(key) or cls._intern(key, *parts)
+        return found  # type: ignore[return-value]
+
+    @classmethod
     def _intern(cls, key: tuple[Any, ...], *fields: Any) -> Self:
         made = cls.__new__(cls)
         made._fill(*fields)
@@ -75,7 +86,8 @@ class Node:
         for part in parts:
             inside |= part.inside
             positions += part.positions
-            depth = max(depth, part.depth)
+            if part.depth > depth:  # noqa: PLR1730 - many times faster than ``max``
+                depth = part.depth
         if depth >= MAX_DEPTH:
             raise PatternTooLarge(f"a pattern is nested {depth + 1} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
         self.nullable, self.inside, self.depth, self.positions = nullable, inside, depth + 1, positions
@@ -119,11 +131,8 @@ class Literal(Node):
     data: bytes
 
     def _fill(self, data: bytes) -> None:
-        self.data = data
-        self._inherit((), nullable=not data)
-        self.positions = len(data)
-        if data.translate(None, COMMON_BYTES):
-            self.inside = UNCOMMON
+        self.data, self.nullable, self.depth, self.positions = data, not data, 1, len(data)
+        self.inside = UNCOMMON if data.translate(None, COMMON_BYTES) else 0
 
     @property
     def text(self) -> str:
@@ -170,7 +179,12 @@ class Sequence(Node):
 
     def _fill(self, *parts: Node) -> None:
         self.parts = parts
-        self._inherit(parts, nullable=all(p.nullable for p in parts))
+        nullable = True
+        for part in parts:
+            if not part.nullable:
+                nullable = False
+                break
+        self._inherit(parts, nullable=nullable)
 
 
 class Choice(Node):
@@ -236,7 +250,9 @@ class Rule(Node):
     key: Hashable
 
     def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int, make_exit: Callable[[], Node] | None = None) -> None:
-        self.key, self._make_body, self._make_exit = key, make, make_exit
+        self.key = key
+        self._make_body: Callable[[], Node] | None = make  # both are dropped once used: they may hold what holds this rule
+        self._make_exit = make_exit
         self._body: Node | None = None
         self._exit: Node | None = None
         self._inherit((), nullable=False)
@@ -248,23 +264,27 @@ class Rule(Node):
         if self._body is None:
             with Node._lock:
                 if self._body is None:
+                    assert self._make_body is not None
                     self._body = self._make_body()
+                    self._make_body = None
         return self._body
 
     @property
     def has_exit(self) -> bool:
         """What is measured is not the body: it may be too large to look through."""
-        return self._make_exit is not None
+        return self._make_exit is not None or self._exit is not None
 
     @property
     def exit(self) -> Node:
         """What is measured: a part of the body that holds a cheapest text of it, or the body."""
-        if self._make_exit is None:
+        if not self.has_exit:
             return self.body
         if self._exit is None:
             with Node._lock:
                 if self._exit is None:
+                    assert self._make_exit is not None
                     self._exit = self._make_exit()
+                    self._make_exit = None
         return self._exit
 
 

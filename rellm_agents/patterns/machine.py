@@ -16,14 +16,15 @@ True
 from __future__ import annotations
 
 import threading
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import START, Automaton
 from rellm_agents.patterns.barred import goes_on
-from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, Leaves, LexemeCell, LiteralCell, RecallCell, SetCell, State
+from rellm_agents.patterns.cells import HERE, Cell, Continuation, CounterCell, Leaves, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.kinds import (
+    DOUBTFUL,
     AnyNode,
     Characters,
     Choice,
@@ -43,11 +44,17 @@ from rellm_agents.patterns.literal_set import WORTHWHILE, LiteralSet, begins_wit
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.nodes import EMPTY, repeat
 from rellm_agents.patterns.repeats import Way, way_of
+from rellm_agents.patterns.separators import joined
 
 MAX_EXPANSION = 100_000  # nodes entered before a byte is read
 MAX_CELLS = 10_000  # alternatives alive at the same place
-MAX_REMEMBERED = 50_000  # cells, continuations and states of one machine; then it begins to remember anew
+MAX_REMEMBERED = 50_000  # of each kind of what one machine makes; then it begins to remember anew
 _STRIDE = 64  # bytes that are read cell by cell before the cells are put together again
+_CHAIN = 64  # nodes that are entered one after the other before all ways are looked for
+_ID_BITS, _STATE_BITS = 64, 40  # more than an object's ``id``, a state of an automaton, an offset have
+
+Key = TypeVar("Key")
+Made = TypeVar("Made")
 
 DEAD_STATE = State(None, (), accepting=False)
 """The state in which no text goes on."""
@@ -81,17 +88,51 @@ class Machine:
 
     Attributes:
         node: what it reads.
-        start: the state before the first byte.
     """
 
     _machines: ClassVar[WeakValueDictionary[Node, Machine]] = WeakValueDictionary()
     _lock = threading.RLock()
 
     def __init__(self, node: Node) -> None:
-        self.node = node
-        self._remembered: dict[Any, Any] = {}
-        self._end = self._state(set(), accepting=True)
-        self.start = self.enter(self.continuation(node, None))
+        self.node, self._holders = node, 0
+        # What was made, by its fields. Keys are numbers where they can be, since the garbage collector goes through tuples. An ``id``
+        # in a key is that of something the value holds, so it stands for nothing else as long as the entry is there.
+        self._continuations: dict[int, Continuation] = {}
+        self._literal_cells: dict[int, LiteralCell] = {}
+        self._lexeme_cells: dict[int, LexemeCell] = {}
+        self._remembered: dict[Any, Any] = {}  # all else
+        self._entered: dict[Continuation, State] = {}
+        self.enter(self.continuation(node, None))  # now, under the lock of ``of``: threads find one start
+
+    @property
+    def start(self) -> State:
+        """The state before the first byte."""
+        return self.enter(self.continuation(self.node, None))
+
+    @property
+    def start_of_part(self) -> State:
+        """The same, where not the end of the text follows, but ``HERE``: what may follow is not known."""
+        return self.enter(self.continuation(self.node, HERE))
+
+    def hold(self) -> None:
+        """Say that one more pattern uses this machine."""
+        with Machine._lock:
+            self._holders += 1
+
+    def let_go(self) -> None:
+        """Say that one of them is gone. With the last goes what was made, which holds itself: so no collector has to go through it."""
+        with Machine._lock:
+            self._holders -= 1
+            if self._holders < 1:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Drop what is remembered, so that nothing is left that holds itself; what is in use stays as it is.
+
+        Equal objects made later are other ones: only memos are lost.
+        """
+        for table in (self._continuations, self._literal_cells, self._lexeme_cells, self._remembered, self._entered):
+            table.clear()
 
     @staticmethod
     def of(node: Node) -> Machine:
@@ -106,21 +147,28 @@ class Machine:
 
     def run(self, state: State, data: bytes) -> State:
         """The state after all bytes of ``data``, ``DEAD_STATE`` if there is none."""
-        if len(state.cells) == 1 and 0 < len(data) <= _STRIDE:
-            stays, leaves = state.cells[0].read(self, data, 0)
+        at, size = 0, len(data)
+        if size > _STRIDE:
+            for begin in range(0, size, _STRIDE):
+                if state is DEAD_STATE:
+                    break
+                state = self.run(state, data[begin : begin + _STRIDE])
+            return state
+        while at < size and type(state) is not State:  # a cell alone
+            stays, leaves = state.read(self, data, at)  # type: ignore[attr-defined]
             if not leaves:
                 return DEAD_STATE if stays is None else self._alone(stays)
-        for at in range(0, len(data), _STRIDE):
-            if state is DEAD_STATE:
+            if stays is not None or len(leaves) > 1:
                 break
-            state = self._read(state, data[at : at + _STRIDE])
-        return state
+            then, at = leaves[0]
+            state = self.enter(then)
+        return state if at == size else self._read(state, data, at)
 
-    def _read(self, state: State, data: bytes) -> State:
+    def _read(self, state: State, data: bytes, begin: int) -> State:
         """Each cell reads on its own, what follows it goes on from where it is over - from each place once."""
         size, accepting = len(data), False
         reached: set[Cell] = set()
-        waiting: list[tuple[Cell, int]] = [(cell, 0) for cell in state.cells]
+        waiting: list[tuple[Cell, int]] = [(cell, begin) for cell in state.cells]
         seen: set[Leaves] = set()
         while waiting:
             cell, at = waiting.pop()
@@ -143,29 +191,60 @@ class Machine:
     def enter(self, then: Continuation | None) -> State:
         """The state before what ``then`` says."""
         if then is None:
-            return self._end
-        if then.entered is None:
-            then.entered = self._entered(then)
-        return then.entered
+            return self._end()
+        state = self._entered.get(then)
+        if state is None:
+            if len(self._entered) >= MAX_REMEMBERED:
+                self._forget()
+            state = self._entered[then] = self._enter(then)
+        return state
 
-    def _entered(self, first: Continuation) -> State:  # noqa: PLR0915 - one case a kind of node
+    def _enter(self, first: Continuation) -> State:
+        """The same, where there is but one way: most continuations begin with one terminal."""
+        node, then = first.node, first.then
+        for _ in range(_CHAIN):
+            if node.inside & DOUBTFUL:
+                break
+            kind = type(node)  # quicker than ``match``
+            if kind is Sequence:
+                parts = joined(node.parts)  # type: ignore[attr-defined]
+                for part in parts[:0:-1]:
+                    then = self.continuation(part, then)
+                node = parts[0]
+            elif kind is Rule:
+                node = node.body  # type: ignore[attr-defined]
+            elif kind is Literal and not node.nullable:
+                return self._alone(self.literal_cell(node.data, then))  # type: ignore[attr-defined]
+            elif kind is Lexeme and not node.nullable:
+                automaton = Automaton.of(node)
+                return DEAD_STATE if automaton.is_empty else self._alone(self.lexeme_cell(automaton, START, then))
+            else:
+                break
+        return self._expanded(first)
+
+    def _expanded(self, first: Continuation) -> State:  # noqa: PLR0915 - one case a kind of node
         cells: set[Cell] = set()
         accepting = False
         waiting, seen = [first], {first}
 
         while waiting:
             place = waiting.pop()
-            if place.entered is not None:
-                cells.update(place.entered.cells)
-                accepting = accepting or place.entered.accepting
+            entered = self._entered.get(place)
+            if entered is not None:
+                cells.update(entered.cells)
+                accepting = accepting or entered.accepting
                 continue
             node, then = place.node, place.then
+            if node is EMPTY:  # all that is left to do here is done
+                accepting = True
+                continue
             if node.is_doubtful and byte_length(node) is None:
                 continue  # no text: the end could not be reached from inside
             if isinstance(node, Sequence):
-                for part in reversed(node.parts[1:]):
+                parts = joined(node.parts)
+                for part in parts[:0:-1]:
                     then = self.continuation(part, then)
-                node = node.parts[0]
+                node = parts[0]
             following: list[Continuation | None] = []
             match cast(AnyNode, node):
                 case Literal(data):
@@ -178,7 +257,7 @@ class Machine:
                 case Rule() as rule:
                     following = [self.continuation(rule.body, then)]
                 case Recall(inner) as recall:
-                    begin = Machine.of(inner).start
+                    begin = Machine.of(inner).start_of_part
                     if begin.accepting:
                         raise PatternError("a recall of what may be empty, as only its rules tell")
                     text_cell = self.recall_cell(recall, begin, b"", then)
@@ -223,29 +302,35 @@ class Machine:
         """``node``, then ``then``."""
         if node is EMPTY:
             return then
-        key = (node, then)
-        found = self._remembered.get(key)
-        return cast(Continuation, found) if found is not None else self._remember(key, Continuation(node, then))
+        key = id(node) if then is None else then.serial << _ID_BITS | id(node)
+        found = self._continuations.get(key)
+        return found if found is not None else _kept(self._continuations, key, Continuation(node, then))
 
-    def literal_cell(self, data: bytes, then: Continuation | None) -> LiteralCell:
-        """The place before a literal; it knows the places inside."""
-        key = (data, then)
-        found = self._remembered.get(key)
-        return cast(LiteralCell, found) if found is not None else self._remember(key, LiteralCell(data, 0, then))
+    def literal_cell(self, data: bytes, then: Continuation | None, offset: int = 0) -> LiteralCell:
+        """The place before a byte of a literal, by default the first."""
+        key = (id(data) if then is None else then.serial << _ID_BITS | id(data)) << _STATE_BITS
+        found = self._literal_cells.get(key + offset)
+        return found if found is not None else _kept(self._literal_cells, key + offset, LiteralCell(data, offset, then, key))
+
+    def within_literal(self, cell: LiteralCell, offset: int) -> LiteralCell:
+        """The place before another byte of the same literal."""
+        key = cell.key + offset
+        found = self._literal_cells.get(key)
+        return found if found is not None else _kept(self._literal_cells, key, LiteralCell(cell.data, offset, cell.then, cell.key))
 
     def set_cell(self, members: LiteralSet, low: int, high: int, offset: int, then: Continuation | None) -> SetCell | LiteralCell:
         """A place in a set; in its one literal, if only one is left."""
         if high - low == 1:
-            return self.literal_cell(members.texts[low], self.continuation(members.rests[low], then)).at(offset)
+            return self.literal_cell(members.texts[low], self.continuation(members.rests[low], then), offset)
         key = (members, low, high, offset, then)
         found = self._remembered.get(key)
         return cast(SetCell, found) if found is not None else self._remember(key, SetCell(members, low, high, offset, then))
 
     def lexeme_cell(self, automaton: Automaton, state: int, then: Continuation | None) -> LexemeCell:
         """A state of an automaton."""
-        key = (automaton, state, then)
-        found = self._remembered.get(key)
-        return cast(LexemeCell, found) if found is not None else self._remember(key, LexemeCell(automaton, state, then))
+        key = (id(automaton) if then is None else then.serial << _ID_BITS | id(automaton)) << _STATE_BITS | state
+        found = self._lexeme_cells.get(key)
+        return found if found is not None else _kept(self._lexeme_cells, key, LexemeCell(automaton, state, then))
 
     def counter_cell(
         self, automaton: Automaton, state: int, done: int, minimum: int, maximum: int | None, then: Continuation | None
@@ -290,12 +375,14 @@ class Machine:
             found = self._remember(node, found)
         return cast("tuple[LiteralSet | None, tuple[Node, ...]]", found)
 
+    def _end(self) -> State:
+        """The state in which only the end follows."""
+        return cast(State, self._remembered.get(((),))) or self._state(set(), accepting=True)
+
     def _alone(self, cell: Cell) -> State:
         """The state of one cell, where the text may not end."""
-        state = cell.alone
-        if state is None:
-            state = cell.alone = State(self, (cell,), accepting=False)
-        return state
+        cell.machine = self
+        return cell
 
     def _state(self, cells: set[Cell], *, accepting: bool) -> State:
         if not accepting and len(cells) < 2:
@@ -303,14 +390,19 @@ class Machine:
         if len(cells) > MAX_CELLS:
             raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
         ordered = tuple(sorted(cells, key=_serial_of))
-        key = (accepting, *ordered)
+        key = (ordered,) if accepting else ordered  # no cell is a tuple
         found = self._remembered.get(key)
         return cast(State, found) if found is not None else self._remember(key, State(self, ordered, accepting=accepting))
 
     def _remember(self, key: Any, made: Any) -> Any:
-        if len(self._remembered) >= MAX_REMEMBERED:
-            self._remembered.clear()  # what is in use stays as it is; equal objects made later are other ones: only memos are lost
-        return self._remembered.setdefault(key, made)
+        return _kept(self._remembered, key, made)
+
+
+def _kept(table: dict[Key, Made], key: Key, made: Made) -> Made:
+    """What ``table`` has for ``key``, ``made`` if it had nothing: threads get the same object."""
+    if len(table) >= MAX_REMEMBERED:
+        table.clear()  # what is in use stays as it is; equal objects made later are other ones: only memos are lost
+    return table.setdefault(key, made)
 
 
 def _serial_of(cell: Cell) -> int:

@@ -241,7 +241,7 @@ def _shortest_open(recall: Recall) -> tuple[int, bytes] | None:
     from rellm_agents.patterns.barred import shortest_open  # noqa: PLC0415 - a machine asks in turn whether what it enters has a text
     from rellm_agents.patterns.machine import Machine  # noqa: PLC0415
 
-    text = shortest_open(recall, Machine.of(recall.inner).start)
+    text = shortest_open(recall, Machine.of(recall.inner).start_of_part)
     return None if text is None else (len(text), text)
 
 

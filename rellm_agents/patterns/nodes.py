@@ -93,16 +93,16 @@ def sequence(*parts: Node) -> Node:
     """
     flat: list[Node] = []
     for part in parts:
-        for piece in part.parts if isinstance(part, Sequence) else (part,):
+        for piece in part.parts if type(part) is Sequence else (part,):
             if piece is NOTHING:
                 return NOTHING
-            if isinstance(piece, Literal) and flat and isinstance(flat[-1], Literal):
-                flat[-1] = Literal._make(flat[-1].data + piece.data)  # e.g. "a", "b" -> "ab"
+            if type(piece) is Literal and flat and type(before := flat[-1]) is Literal:
+                flat[-1] = Literal._make(before.data + piece.data)  # e.g. "a", "b" -> "ab"
             elif piece is not EMPTY:
                 flat.append(piece)
     if len(flat) < 2:
         return flat[0] if flat else EMPTY
-    return Sequence._make(*flat)
+    return Sequence._made_of(*flat)
 
 
 def choice(*options: Node) -> Node:
@@ -113,13 +113,13 @@ def choice(*options: Node) -> Node:
     """
     flat: dict[Node, None] = {}
     for option in options:
-        for one in option.options if isinstance(option, Choice) else (option,):
+        for one in option.options if type(option) is Choice else (option,):
             if one is ANYTHING:
                 return ANYTHING
             flat[one] = None
     if len(flat) == 1:
         return next(iter(flat))
-    return Choice._make(*flat)
+    return Choice._made_of(*flat)
 
 
 def optional(inner: Node) -> Node:
@@ -200,7 +200,11 @@ def not_containing(*parts: Node | str) -> Node:
 
 
 def rule(
-    key: Hashable, make: Callable[[], Node], *, doubts: int = UNCOMMON | DOUBTFUL, exit: Callable[[], Node] | None = None
+    key: Hashable,
+    make: Callable[[], Node],
+    *,
+    doubts: int = UNCOMMON | DOUBTFUL,
+    exit: Callable[[], Node] | None = None,  # noqa: A002 - the way out of a rule is called so everywhere
 ) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
 

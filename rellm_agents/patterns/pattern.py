@@ -111,7 +111,14 @@ class Pattern:
     @cached_property
     def machine(self) -> Machine:
         """The state machine over bytes that reads the texts."""
-        return Machine.of(self.node)
+        machine = Machine.of(self.node)
+        machine.hold()
+        return machine
+
+    def __del__(self) -> None:
+        machine: Machine | None = self.__dict__.get("machine")
+        if machine is not None:
+            machine.let_go()
 
     def sample(self, seed: int = 0) -> str:
         """A random text of the pattern; the same for the same seed.

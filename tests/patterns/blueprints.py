@@ -162,7 +162,11 @@ def means(blueprint: Blueprint, text: str) -> bool:
             case ("in turns", one, other):
                 return ends(one, at) | after(after(after({at}, ("literal", "(")), ("in turns", other, one)), ("literal", "]"))
             case ("distinct", item, between, least):
-                return frozenset(distinct(("sequence", ("literal", "b"), item), between, at + 1, BARRED, least)) if text[at : at + 1] == "(" else frozenset()
+                return (
+                    frozenset(distinct(("sequence", ("literal", "b"), item), between, at + 1, BARRED, least))
+                    if text[at : at + 1] == "("
+                    else frozenset()
+                )
         raise AssertionError(f"no such blueprint: {part!r}")
 
     def distinct(item: Blueprint, between: Blueprint, at: int, used: frozenset[bytes], missing: int) -> set[int]:

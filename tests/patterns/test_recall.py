@@ -12,12 +12,28 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from patterns.blueprints import Blueprint, build, means, recalling_blueprints
 from patterns.regex_texts import all_texts, law, one_edit_away
-from patterns.test_node_law import pattern_of, reaches_the_end, moves
+from patterns.test_node_law import moves, pattern_of, reaches_the_end
 from patterns.test_sharing import all_at_once, forget_everything
 
 from rellm_agents.errors import EmptyPattern, PatternError, UnsupportedRegex
-from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, Pattern, characters, choice, lexeme, literal, machine, optional
-from rellm_agents.patterns import read_regex, recall, repeat, rule, sequence
+from rellm_agents.patterns import (
+    EMPTY,
+    NOTHING,
+    CharSet,
+    Node,
+    Pattern,
+    characters,
+    choice,
+    lexeme,
+    literal,
+    machine,
+    optional,
+    read_regex,
+    recall,
+    repeat,
+    rule,
+    sequence,
+)
 from rellm_agents.patterns.measure import byte_length
 
 MAX_TRIED = 14
@@ -96,7 +112,9 @@ def free_object(key: str, *declared: str) -> Node:
     names = frozenset(f'"{name}"'.encode() for name in declared)
 
     def more(written: frozenset[bytes]) -> Node:
-        return rule(("more", key, written), lambda: choice(literal("}"), sequence(literal(", "), member(written))), exit=lambda: literal("}"))
+        return rule(
+            ("more", key, written), lambda: choice(literal("}"), sequence(literal(", "), member(written))), exit=lambda: literal("}")
+        )
 
     def member(written: frozenset[bytes]) -> Node:
         return recall(STRING, written, literal(": 1"), ("member", key), lambda name: more(written | {name}))
@@ -118,7 +136,7 @@ def free_object(key: str, *declared: str) -> Node:
         ('{"b": 1, "bb": 1, "": 1, "b": 1}', False),
     ],
 )
-def test_an_undeclared_name_is_written_once(text: str, fits: bool) -> None:  # noqa: FBT001 - a table
+def test_an_undeclared_name_is_written_once(text: str, fits: bool) -> None:
     assert Pattern(free_object("once", "a", "ab")).fullmatch(text) == fits
 
 
@@ -154,7 +172,15 @@ def test_a_recall_inside_its_own_text_is_measured() -> None:
     tree = rule("test_recall.tree", lambda: choice(sequence(literal("["), rest(frozenset(), 1)), literal("x")))
     pattern = Pattern(sequence(literal("["), rest(frozenset(), 1)))
     assert pattern.shortest() == "[x]"
-    for text, fits in {"[x]": True, "[xx]": False, "[x[x]]": True, "[[x]x[x]]": False, "[[x]x[[x]x]]": True, "[[xx]]": False, "[]": False}.items():
+    for text, fits in {
+        "[x]": True,
+        "[xx]": False,
+        "[x[x]]": True,
+        "[[x]x[x]]": False,
+        "[[x]x[[x]x]]": True,
+        "[[xx]]": False,
+        "[]": False,
+    }.items():
         assert pattern.fullmatch(text) == fits
 
 
@@ -188,7 +214,7 @@ def test_the_fingerprint_tells_what_is_barred_and_the_key() -> None:
 
     assert told("a", Owner("x")) == told("a", Owner("x"))
     assert len({told("a", "x"), told("b", "x"), told("a", Owner("x")), told("a", Owner("y")), told("a", frozenset({"x"}))}) == 5
-    with pytest.raises(PatternError, match="Node, in the key of a recall|object, in the key of a recall"):
+    with pytest.raises(PatternError, match=r"Node, in the key of a recall|object, in the key of a recall"):
         told("a", object())
 
 
