@@ -13,6 +13,7 @@ text, so it goes through every kind of node. Knows nothing of schemas.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import lru_cache
 from typing import assert_never, cast
 
@@ -154,7 +155,7 @@ def string_node(
         min_length: in code points of the decoded string, as ``max_length``.
         max_length: ``None``: any.
         patterns: ECMA-262 regexes that match somewhere in it.
-        excluded_patterns: those that match nowhere in it.
+        excluded_patterns: those that match nowhere in it; not as Python reads them either, where ``.`` and ``$`` match more.
         formats: what it is written in; names that are not known ask for nothing.
         excluded_formats: what it is not written in. Names that are not known fit every string, so that none is left.
         excluded: strings that it is not.
@@ -168,7 +169,7 @@ def string_node(
         return NOTHING
     whole = [read_regex(text, dialect="ecma", search=True) for text in patterns]
     whole += [known.node for name in formats if (known := string_format(name)) is not None]
-    minus = [read_regex(text, dialect="ecma", search=True) for text in excluded_patterns]
+    minus = [reading for text in excluded_patterns for reading in _readings(text)]
     for name in excluded_formats:
         known = string_format(name)
         if known is None:
@@ -182,6 +183,14 @@ def string_node(
         fitting = intersection(fitting, complement(choice(*minus)))
     made = json_string(fitting)
     return NOTHING if made.is_doubtful and byte_length(made) is None else made
+
+
+def _readings(pattern: str) -> list[Node]:
+    """What validators take a pattern for: most of them read it as their own language does."""
+    found = [read_regex(pattern, dialect="ecma", search=True)]
+    with suppress(PatternError):  # what another language does not read, no validator of it can apply
+        found.append(read_regex(pattern, search=True))
+    return found
 
 
 def bounded(node: Node, minimum: int, maximum: int | None) -> Node:
