@@ -1,9 +1,9 @@
 """JSON Schema in, patterns of the JSON text of its instances out.
 
-Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order: ``keywords`` (what is supported),
-``inputs`` (what users pass), ``metaschema`` (whether it is a schema), ``json_text`` (how values are spelled),
-``string_formats`` (dates, addresses, identifiers), ``json_strings`` (conditions on strings), ``shapes`` (what a schema
-says), ``compiler``.
+Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order: ``keywords`` (what is supported), ``inputs`` (what
+users pass), ``normal_form`` (what the schema says, by jsonschema-rs) and ``places`` (where it says so), ``json_text`` (how values are
+spelled), ``numbers`` (with ``bounds``, ``digits``, ``multiples``), ``json_strings`` and ``string_formats``, ``shapes`` (parts, read and
+checked), ``any_json``, ``name_kinds`` and ``objects``, ``spellings`` and ``arrays``, ``compiler``.
 """
 
 from rellm_agents.json_schema.compiler import compile_schema

@@ -300,6 +300,29 @@ def test_recursion_has_no_bound() -> None:
     rejects(schema, text[:-1], text + "}")
 
 
+def test_references_lead_to_a_registry_and_to_metaschemas() -> None:
+    registry = {"https://example.com/a.json": {"$defs": {"n": {"type": "integer", "minimum": 3}}, "type": "string"}}
+    parts = {"x": {"$ref": "https://example.com/a.json#/$defs/n"}, "y": {"$ref": "https://example.com/a.json"}}
+    pattern = compile_schema({"type": "object", "properties": parts}, registry=registry)
+    assert pattern.fullmatch('{"x": 3, "y": "s"}')
+    assert not pattern.fullmatch('{"x": 2}')
+    assert not pattern.fullmatch('{"y": 3}')
+    metaschema = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+    accepts(metaschema, {"type": "object", "properties": {"a": {"minLength": 1}}})
+    rejects(metaschema, '{"type": "objec"}', '{"properties": {"a": {"minLength": -1}}}')
+
+
+def test_the_draft_decides_what_a_keyword_means() -> None:
+    old, new = "http://json-schema.org/draft-04/schema#", "https://json-schema.org/draft/2020-12/schema"
+    accepts({"$schema": old, "type": "number", "minimum": 1, "exclusiveMinimum": True}, 1.5)
+    rejects({"$schema": old, "type": "number", "minimum": 1, "exclusiveMinimum": True}, "1")
+    rejects({"$schema": old, "type": "integer"}, "1.0")
+    accepts({"$schema": new, "type": "integer"}, 1.0)
+    beside = {"$ref": "#/definitions/s", "maxLength": 1, "definitions": {"s": {"type": "string"}}}
+    accepts({"$schema": "http://json-schema.org/draft-07/schema#", **beside}, "ab")
+    rejects({"$schema": new, **beside}, '"ab"')
+
+
 class Colour(TypedDict):
     name: Literal["red", "blue"]
 
