@@ -308,7 +308,7 @@ def test_references_lead_to_a_registry_and_to_metaschemas() -> None:
     assert not pattern.fullmatch('{"x": 2}')
     assert not pattern.fullmatch('{"y": 3}')
     metaschema = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
-    accepts(metaschema, {"type": "object", "properties": {"a": {"minLength": 1}}})
+    accepts(metaschema, {"properties": {"a": {"minLength": 1}}, "type": "object"})
     rejects(metaschema, '{"type": "objec"}', '{"properties": {"a": {"minLength": -1}}}')
 
 
