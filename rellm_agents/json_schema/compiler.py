@@ -118,7 +118,7 @@ class _Compiler:
         self._form = NormalForm.of(schema, text=text, registry=registry)
         self._here = _Here(Place.root(schema), "", Style(Layout.of(whitespace)))
         self._closed, self._any_order = closed, order == "any"
-        self._is_plain = _DEMANDING.search(text) is None
+        self._is_plain = not closed and _DEMANDING.search(text) is None  # what is not written has to be told at once
         options = f"{whitespace} {order} {closed}" + ("" if registry is None else text_of(dict(registry)))
         self._rules = Rules(Source(text, options), is_common=not text.encode().translate(None, COMMON_BYTES))
         self._narrowed: dict[str, None] = {}
@@ -336,7 +336,7 @@ class _Compiler:
 
         is_open = not conditions and view.additional_properties is None and not view.pattern_properties and listed is None
         later = None
-        if self._is_plain and not self._closed:
+        if self._is_plain:
             later = arranged
         else:
             shapes = list(arranged(shapes))

@@ -210,6 +210,8 @@ def test_an_object_has_its_properties_in_order_and_once() -> None:
     assert not closed.fullmatch('{"b": 1, "d": 1}')
     assert closed.narrowed == ("#: properties that are not declared are not written",)
     assert compile_schema({**schema, "additionalProperties": False}, closed=True).narrowed == ()
+    inside = compile_schema({"type": "array", "items": {**schema, "additionalProperties": schema}}, closed=True)
+    assert inside.narrowed == ("#/items/additionalProperties: properties that are not declared are not written",)
 
 
 @given(schemas, st.integers(0, 2**32), st.randoms(use_true_random=False))
