@@ -280,7 +280,8 @@ class _Compiler:
         """A list in the style of its place, its items in another."""
         contained = [Contained(1 if one.min_contains is None else one.min_contains, one.max_contains) for one in view.contains]
         kinds = [(i, one.schema) for i, one in enumerate(view.contains)]
-        exact = any(one.most is not None for one in contained)
+        distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
+        exact = distinct or any(one.most is not None for one in contained)  # an item that could have counted may not come again
 
         def variants(item: CanonicalSchema, place: Place, name: str) -> Variants:
             met_ = met(self._form, item, kinds, exact=exact) if kinds else ((0, item),)
@@ -300,7 +301,7 @@ class _Compiler:
             least=view.min_items or 0,
             most=view.max_items,
             contained=contained,
-            distinct=view.distinctness == canonical.Distinctness.ALL_DISTINCT,
+            distinct=distinct,
             repeated=view.distinctness == canonical.Distinctness.SOME_REPEATED,
             item_layout=style.layout,
         )

@@ -174,7 +174,7 @@ class _Sampler:
                 drawn: list[str] = []
                 _Sampler(self.chance, drawn, self.before + len(self.out)).add(recall.inner, depth)
                 text = "".join(drawn).encode()
-                if text not in recall.barred:
+                if text not in recall.barred and character_length(recall.after(text)) is not None:
                     return text
         return _open_text(recall)
 
