@@ -305,7 +305,11 @@ class Landings:
         return found
 
     def along(self, state: State, spot: Spot, data: bytes) -> Along:
-        """Where tokens end that write the beginning of ``data``: after how many bytes, the tokens, and the state, where one is left."""
+        """Where tokens end that write the beginning of ``data``: after how many bytes, the tokens, and the state, where one is left.
+
+        Returns:
+            These; and after how many bytes no token goes on, 0 if some still may.
+        """
         key = state.serial, spot.serial, data
         found = self._alongs.get(key)
         if found is None:
@@ -314,18 +318,18 @@ class Landings:
         return found
 
     def _walk_along(self, state: State, spot: Spot, data: bytes) -> Along:
-        found = []
+        found: list[tuple[int, tuple[int, ...], State]] = []
         read = 0
         for size, byte in enumerate(data, 1):
             spot = spot.child(byte)
             if spot.token_ids:
                 state, read = state.after(data[read:size]), size
                 if state.machine is None:
-                    break
+                    return tuple(found), size
                 found.append((size, spot.token_ids, state))
             if not spot.goes_on:
-                break
-        return tuple(found)
+                return tuple(found), size
+        return tuple(found), 0
 
     def _add(self, cell: Cell, spot: Spot, found: list[Landing | Spot]) -> None:
         match cell:

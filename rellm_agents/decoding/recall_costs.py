@@ -131,7 +131,7 @@ class RecallCosts:
             low, high = node.beginning(text)
             part, seen = self._part(state), set()
             for barred in node.ordered[low:high]:
-                for size, _, after in part.along(state, self._walks.spots.root, barred[len(text) :]):
+                for size, _, after in part.along(state, self._walks.spots.root, barred[len(text) :])[0]:
                     longer = barred[: len(text) + size]
                     if longer in seen or not (after.cells or after.accepting):
                         continue

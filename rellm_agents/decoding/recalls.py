@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 MAX_EXITS = 1_024  # walks whose exits are remembered, per pattern; then it begins to remember anew
 
-Along = tuple[tuple[int, tuple[int, ...], State], ...]  # after how many bytes tokens end, which, and in which state of a part
+# After how many bytes tokens end, which, and in which state of a part; and after how many bytes no token goes on, 0 if some may.
+Along = tuple[tuple[tuple[int, tuple[int, ...], State], ...], int]
 
 
 class Inside:
@@ -243,9 +244,10 @@ def _barred_places(inner: Landings, cell: RecallCell, spot: Spot) -> tuple[dict[
     low, high = node.beginning(text)
     places: dict[tuple[State, bytes], tuple[int, ...]] = {}
     removed: set[int] = set()
-    for barred in node.ordered[low:high]:
-        is_known_alive = False
-        for size, ids, state in reversed(inner.along(cell.state, spot, barred[len(text) :])):  # alive: so is where it came from
+    while low < high:
+        barred, is_known_alive = node.ordered[low], False
+        along, last = inner.along(cell.state, spot, barred[len(text) :])
+        for size, ids, state in reversed(along):  # alive: so is where it came from
             place = state, barred[: len(text) + size]
             if place in places:
                 break
@@ -255,6 +257,7 @@ def _barred_places(inner: Landings, cell: RecallCell, spot: Spot) -> tuple[dict[
                 is_known_alive = True
             else:
                 removed.update(ids)
+        low = node.beginning(barred[: len(text) + last])[1] if last else low + 1  # those that begin alike lead nowhere else
     return places, removed
 
 

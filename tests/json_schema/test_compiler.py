@@ -123,7 +123,7 @@ def judge(schema: Any) -> Any:
 
 
 @given(schemas, st.sampled_from(["spaced", "compact", "flexible"]), st.booleans(), st.integers(0, 2**32))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 def test_every_sampled_text_is_json_and_valid(schema: Any, whitespace: Any, closed: bool, seed: int) -> None:
     pattern = compiled(schema, whitespace=whitespace, closed=closed)
     assume(pattern)
@@ -134,7 +134,7 @@ def test_every_sampled_text_is_json_and_valid(schema: Any, whitespace: Any, clos
 
 
 @given(schemas, schemas, st.integers(0, 2**32))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 def test_an_instance_has_a_text_exactly_if_it_is_valid(schema: Any, other: Any, seed: int) -> None:
     """Instances of a schema, judged by another one as jsonschema does."""
     pattern, source = compiled(schema), compiled(other)
@@ -147,12 +147,12 @@ def test_an_instance_has_a_text_exactly_if_it_is_valid(schema: Any, other: Any, 
 
 
 def is_rarely_spelled(value: Any) -> bool:
-    """It holds a number whose one spelling here is none of ours: an integer with an exponent, say."""
-    return bool(re.search(r"\de|\.\d{16}|\d{16}", json.dumps(value)))
+    """It holds a number that is not written everywhere: an integer with an exponent, many digits where a divisor is asked for."""
+    return bool(re.search(r"\de|\d{10}|\.\d{7}", json.dumps(value)))
 
 
 @given(schemas, st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_the_printed_regex_accepts_the_same(schema: Any, seed: int) -> None:
     pattern = compiled(schema, closed=True)
     assume(pattern)
@@ -168,14 +168,14 @@ def test_the_printed_regex_accepts_the_same(schema: Any, seed: int) -> None:
 
 
 @given(st.recursive(scalars, lambda s: st.lists(s, max_size=3) | st.dictionaries(st.text(max_size=3), s, max_size=3), max_leaves=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_a_value_is_written_as_json_that_reads_back(value: Any) -> None:
     assert json.loads(dumps(value)) == value
     accepts({"const": value}, value)
 
 
 @given(st.text(), st.integers(-(10**19), 10**19), st.floats(-1e15, 1e15, allow_nan=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_strings_and_numbers_are_spelled_as_json_dumps_does(text: str, integer: int, number: float) -> None:
     accepts({"type": "string"}, text)
     accepts({"type": "integer"}, integer)
@@ -215,7 +215,7 @@ def test_an_object_has_its_properties_in_order_and_once() -> None:
 
 
 @given(schemas, st.integers(0, 2**32), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_in_any_order_every_order_of_a_valid_instance_is_a_text(schema: Any, seed: int, chance: random.Random) -> None:
     free = compiled(schema, order="any")
     assume(free)
