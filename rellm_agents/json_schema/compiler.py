@@ -1,8 +1,8 @@
 """A JSON Schema in, the pattern of its valid instances as JSON text out.
 
 The schema is brought into normal form, its parts are read into shapes, and nothing else is made: nodes come into being where a text
-comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.keywords`; where a pattern has fewer
-texts than the schema has instances, ``Pattern.narrowed`` says so. Knows nothing of tokens or of agents.
+comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.keywords`; ``Pattern.narrowed`` tells
+which objects ``closed`` closes. Knows nothing of tokens or of agents.
 
 >>> pattern = compile_schema({"type": "object", "properties": {"n": {"type": "integer", "minimum": 10}}, "required": ["n"]})
 >>> pattern.fullmatch('{"n": 42}'), pattern.fullmatch('{"n": 4}'), pattern.fullmatch('{"n": 42, "m": [null]}')
@@ -21,16 +21,14 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, get_args
 
-from jsonschema_rs import CanonicalSchema, canonical
-
 from rellm_agents.errors import InexactFormat, PatternError, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
 from rellm_agents.json_schema.arrays import Array, Contained
 from rellm_agents.json_schema.inputs import SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.json_strings import string_node
 from rellm_agents.json_schema.json_text import STRING, Layout, Whitespace
-from rellm_agents.json_schema.name_kinds import Condition, Met, admits, allows_name, conditions_of, listed_names, met, name_kinds, value_of
-from rellm_agents.json_schema.normal_form import Kind, NormalForm, Registry, Unsettled, json_key
+from rellm_agents.json_schema.name_kinds import Condition, Met, allows_name, conditions_of, listed_names, met, name_kinds, value_of
+from rellm_agents.json_schema.normal_form import CanonicalSchema, Kind, NormalForm, Registry, Unsettled, admits, canonical, json_key
 from rellm_agents.json_schema.numbers import Numbers
 from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
 from rellm_agents.json_schema.places import Place
@@ -45,9 +43,11 @@ MAX_DEPTH = 80  # schemas inside schemas, those behind a reference apart
 _DEMANDING = re.compile(
     r'"(?:allOf|oneOf|not|if|pattern|patternProperties|propertyNames|multipleOf|contains|uniqueItems|minProperties|maxProperties|dependencies'
     r'|dependentSchemas|dependentRequired|unevaluatedItems|unevaluatedProperties|\$dynamicRef|\$recursiveRef)"\s*:|[0-9]{30}|[0-9][eE]'
-    r'|"format"\s*:.*"m(?:in|ax)Length"\s*:|"m(?:in|ax)Length"\s*:.*"format"\s*:',
+    r'|"\$ref"\s*:\s*"[^#]|"format"\s*:.*"m(?:in|ax)Length"\s*:|"m(?:in|ax)Length"\s*:.*"format"\s*:',
     re.DOTALL,
-)  # without these, no part of a schema can be beyond what is enforced, and the normal form has found what contradicts itself
+)
+# Without these, and without references to what is not in the text, no part of a schema can be beyond what is enforced, and the normal form
+# has found what contradicts itself.
 _DEEP = 32  # parts in each other, from which on one is a rule, so that not all of them are made at once
 _WORTH_A_DELAY = frozenset({Kind.OBJECT, Kind.ARRAY, Kind.ANY_OF})
 
@@ -113,14 +113,15 @@ class _Compiler:
     """One schema on its way to a pattern: its parts are read and checked, and no more made than that needs."""
 
     def __init__(self, source: SchemaLike, whitespace: Whitespace, order: Order, *, closed: bool, registry: Registry | None) -> None:
-        self._schema = schema = schema_of(source)
+        schema = schema_of(source)
         text = text_of(schema, source)
         self._form = NormalForm.of(schema, text=text, registry=registry)
         self._here = _Here(Place.root(schema), "", Style(Layout.of(whitespace)))
         self._closed, self._any_order = closed, order == "any"
         self._is_plain = not closed and _DEMANDING.search(text) is None  # what is not written has to be told at once
-        options = f"{whitespace} {order} {closed}" + ("" if registry is None else text_of(dict(registry)))
-        self._rules = Rules(Source(text, options), is_common=not text.encode().translate(None, COMMON_BYTES))
+        known = "" if registry is None else text_of(dict(registry))
+        is_common = not (text + known).encode().translate(None, COMMON_BYTES)
+        self._rules = Rules(Source(text, f"{whitespace} {order} {closed} {known}"), is_common=is_common)
         self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
         self._references: dict[tuple[Any, Style], Reference] = {}

@@ -12,12 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-import jsonschema_rs
-from jsonschema_rs import CanonicalSchema, canonical
-
-from rellm_agents.json_schema.normal_form import Kind, NormalForm, Unsettled
+from rellm_agents.json_schema.normal_form import CanonicalSchema, Kind, NormalForm, Unsettled, admits, canonical, matches
 
 MAX_CONDITIONS = 6
 MAX_KINDS = 64
@@ -101,7 +97,7 @@ def name_kinds(form: NormalForm, view: canonical.ObjectView, conditions: Sequenc
 
 def value_of(form: NormalForm, view: canonical.ObjectView, name: str) -> CanonicalSchema:
     """What the value of a property has to be that is not declared by itself."""
-    return _value(form, view, [pattern for pattern in view.pattern_properties if _matches(pattern, name)])
+    return _value(form, view, [pattern for pattern in view.pattern_properties if matches(pattern, name)])
 
 
 def allows_name(view: canonical.ObjectView, name: str) -> bool:
@@ -156,11 +152,6 @@ def met(form: NormalForm, value: CanonicalSchema, kinds: Sequence[tuple[int, Can
     return tuple(found)
 
 
-def admits(part: CanonicalSchema, value: object) -> bool:
-    """Whether a value is one of a part."""
-    return _validator(part).is_valid(value)
-
-
 def _value(form: NormalForm, view: canonical.ObjectView, patterns: Sequence[str]) -> CanonicalSchema:
     if not patterns:
         return form.anything if view.additional_properties is None else view.additional_properties
@@ -168,19 +159,3 @@ def _value(form: NormalForm, view: canonical.ObjectView, patterns: Sequence[str]
     for other in others:
         first = form.both(first, other)
     return first
-
-
-def _matches(pattern: str, name: str) -> bool:
-    return _pattern_validator(pattern).is_valid(name)
-
-
-@lru_cache(maxsize=256)
-def _pattern_validator(pattern: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator({"pattern": pattern})
-
-
-@lru_cache(maxsize=64)
-def _validator(part: CanonicalSchema) -> jsonschema_rs.Draft202012Validator:
-    schema = part.to_json_schema()
-    assert isinstance(schema, dict | bool)
-    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)

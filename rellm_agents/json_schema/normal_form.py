@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jsonschema_rs
@@ -24,6 +24,8 @@ from rellm_agents.json_schema.inputs import TOO_DEEP, Schema, text_of
 from rellm_agents.json_schema.keywords import HOLDERS, Holds
 from rellm_agents.json_schema.pointers import below
 from rellm_agents.patterns import read_regex
+
+__all__ = ["CanonicalSchema", "Kind", "NormalForm", "Registry", "Unsettled", "admits", "canonical", "json_key", "matches"]
 
 Registry = Mapping[str, Any]  # schemas by the URI under which they are referred to
 
@@ -215,6 +217,28 @@ def json_key(value: Any) -> str:
     return canonical.json.to_string(value)
 
 
+def admits(part: CanonicalSchema, value: object) -> bool:
+    """Whether a value is one of a part."""
+    return _validator(part).is_valid(value)
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether an ECMA-262 pattern matches somewhere in a text."""
+    return _pattern_validator(pattern).is_valid(text)
+
+
+@lru_cache(maxsize=256)
+def _pattern_validator(pattern: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator({"pattern": pattern})
+
+
+@lru_cache(maxsize=64)
+def _validator(part: CanonicalSchema) -> jsonschema_rs.Draft202012Validator:
+    schema = part.to_json_schema()
+    assert isinstance(schema, dict | bool)
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+
+
 def _cleaned(schema: Any, text: str) -> Any:
     """The schema without what the library misreads; itself, if there is nothing of it.
 
@@ -285,7 +309,12 @@ def _of_pattern(schema: Schema, error: Exception) -> SchemaError:
 
 def _of_reference(schema: Schema, error: Exception) -> SchemaError:
     for pointer, keyword, value in _keywords(schema, "#"):
-        if keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str) and value.strip("#") in str(error):
+        if (
+            keyword in ("$ref", "$dynamicRef", "$recursiveRef")
+            and isinstance(value, str)
+            and value.strip("#")
+            and value.strip("#") in str(error)
+        ):
             return UnsupportedSchema(
                 below(pointer, keyword),
                 f"{value!r} points to nothing in this schema, and nothing is fetched: "

@@ -113,10 +113,6 @@ class Place:
 
         return self._below(find)
 
-    def additional(self) -> Place:
-        """The place of the values of undeclared properties."""
-        return self.undeclared(())
-
     def item(self, index: int) -> Place:
         """The place of the item at a position."""
         return self._below(lambda schema: _of_item(schema, index))
@@ -124,10 +120,6 @@ class Place:
     def rest(self) -> Place:
         """The place of the items behind those with a schema of their own."""
         return self._below(lambda schema: _one(schema, "items") + _one(schema, "additionalItems") + _one(schema, "unevaluatedItems"))
-
-    def contained(self) -> Place:
-        """The place of an item that has to be there."""
-        return self._below(lambda schema: _one(schema, "contains"))
 
     def of_reference(self, uri: str) -> Place | None:
         """The place of what a reference of the normal form stands for, wherever it is referred to; ``None`` if it is not found."""

@@ -11,6 +11,7 @@ Knows nothing of keywords.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,7 +99,7 @@ class Style:
 Alive = Callable[["Shape"], bool]
 
 
-class Shape:
+class Shape(ABC):
     """The instances of a schema.
 
     Attributes:
@@ -119,8 +120,8 @@ class Shape:
         """The JSON text of the instances."""
         return NOTHING if self.is_impossible else self._node()
 
-    def _node(self) -> Node:
-        raise NotImplementedError
+    @abstractmethod
+    def _node(self) -> Node: ...
 
 
 class Never(Shape):
@@ -132,6 +133,9 @@ class Never(Shape):
     def is_possible(self, alive: Alive) -> bool:  # noqa: ARG002
         """See :class:`Shape`."""
         return False
+
+    def _node(self) -> Node:
+        return NOTHING
 
 
 class Ready(Shape):
