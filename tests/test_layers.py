@@ -1,6 +1,7 @@
 """Imports point one way: ``langchain -> decoding, formats -> json_schema -> patterns``; ``decoding -> patterns``; nothing points back."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,14 @@ ONE_FILE_ONLY = "langchain_classic"
 
 def test_the_package_keeps_its_layers():
     assert violations({module_name(path): (path.read_text(encoding="utf-8"), is_package(path)) for path in ROOT.rglob("*.py")}) == []
+
+
+def test_the_library_that_normalises_schemas_is_touched_in_one_module():
+    imported = {
+        module_name(path): re.findall(r"^(?:from|import) jsonschema_rs", path.read_text("utf-8"), re.M) for path in ROOT.rglob("*.py")
+    }
+    users = [module for module, lines in imported.items() if lines]
+    assert users == [f"{PACKAGE}.json_schema.normal_form"]
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -309,12 +309,8 @@ def _of_pattern(schema: Schema, error: Exception) -> SchemaError:
 
 def _of_reference(schema: Schema, error: Exception) -> SchemaError:
     for pointer, keyword, value in _keywords(schema, "#"):
-        if (
-            keyword in ("$ref", "$dynamicRef", "$recursiveRef")
-            and isinstance(value, str)
-            and value.strip("#")
-            and value.strip("#") in str(error)
-        ):
+        is_reference = keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str)
+        if is_reference and (name := value.strip("#")) and name in str(error):
             return UnsupportedSchema(
                 below(pointer, keyword),
                 f"{value!r} points to nothing in this schema, and nothing is fetched: "
