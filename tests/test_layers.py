@@ -34,7 +34,8 @@ def test_the_package_keeps_its_layers():
 
 def test_the_library_that_normalises_schemas_is_touched_in_one_module():
     imported = {
-        module_name(path): re.findall(r"^(?:from|import) jsonschema_rs", path.read_text("utf-8"), re.M) for path in ROOT.rglob("*.py")
+        module_name(path): re.findall(r"^(?:from|import) jsonschema_rs", path.read_text("utf-8"), re.MULTILINE)
+        for path in ROOT.rglob("*.py")
     }
     users = [module for module, lines in imported.items() if lines]
     assert users == [f"{PACKAGE}.json_schema.normal_form"]
