@@ -125,7 +125,7 @@ class LexemeLanding:
         """See :class:`Landing`."""
         walk, starts = self.walk, self.walk.spot.nodes
         nodes, states = self._trie.walk(walk.automaton, starts, np.full(len(starts), walk.state, dtype=np.int32))
-        own = np.zeros(int(states.max(initial=0)) + 1, dtype=np.int64)
+        own = np.full(int(states.max(initial=0)) + 1, IMPOSSIBLE, dtype=np.int64)
         for end in walk.ends:
             own[end] = costs.of_lexeme(walk.automaton, end)
         ids: list[int] = self._trie.tokens_at(nodes[own[states] + costs.of_continuation(self.then) < limit]).tolist()

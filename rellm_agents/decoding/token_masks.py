@@ -27,7 +27,7 @@ from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.barred import first_bytes
-from rellm_agents.patterns.cells import Cell, LexemeCell, LiteralCell, RecallCell, State
+from rellm_agents.patterns.cells import Cell, CounterCell, LexemeCell, LiteralCell, RecallCell, State
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.machine import DEAD_STATE, Machine
 
@@ -88,7 +88,7 @@ class _Assembly:
     """Puts masks together. Apart from what remembers them, so that a pattern's masks hold themselves nowhere and go at once.
 
     Attributes:
-        can_finish: from everywhere, so that no token leads to where the text cannot be finished.
+        can_finish: from everywhere but inside automata, so that walks, which know those, need no more watching.
     """
 
     def __init__(self, machine: Machine, shared: _SharedMasks, pattern: Pattern) -> None:
@@ -110,6 +110,17 @@ class _Assembly:
         else:
             gather(cast(Cell, state), root, ids, masks)
         return self._shared.put_together(cast(list[Mask], masks), ids).bits
+
+    def is_stuck(self, state: State) -> bool:
+        """Whether the text cannot be finished from here with this vocabulary."""
+        if self.can_finish:
+            return not state.accepting and all(map(self._is_stuck_in, state.cells))
+        return self._costs.of_state(state) >= IMPOSSIBLE
+
+    def _is_stuck_in(self, cell: Cell) -> bool:
+        if isinstance(cell, RecallCell):
+            return all(map(self._is_stuck_in, cell.state.cells))
+        return isinstance(cell, LexemeCell | CounterCell) and self._shared.walks.is_stuck(cell.automaton, cell.state)
 
     def most_after(self, state: State) -> int:
         """The most tokens that any token allowed here leaves to be written, the end-of-text token included."""
@@ -231,6 +242,6 @@ class TokenMasks:
         if not data:
             raise TokenRefused(f"token {token_id} writes no text")
         after = self._machine.run(state, data)
-        if after is DEAD_STATE or (not self._assembly.can_finish and self._costs.of_state(after) >= IMPOSSIBLE):
+        if after is DEAD_STATE or self._assembly.is_stuck(after):
             raise TokenRefused(f"token {token_id} ({data!r}) does not fit the pattern here")
         return after

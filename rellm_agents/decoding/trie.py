@@ -163,28 +163,25 @@ class TokenTrie:
         nodes, states, times = (np.concatenate(of) for of in zip(*found, strict=True))
         return nodes, states, times
 
-    def walk_all(self, automaton: Automaton, state: int) -> Ids | None:
+    def walk_all(self, automaton: Automaton, state: int) -> NDArray[np.intp] | None:
         """The same from the root, for all nodes at once: cheaper where most are reached.
 
         Returns:
             intp[size], the automaton's state at each node, ``DEAD`` where it does not get to and at the root; ``None`` if
-            few nodes are reached or the automaton is too large to be made whole.
+            few nodes are reached.
         """
         if sum(map(bool, automaton.row(state))) < _MANY_BYTES:
             return None
-        table = automaton.whole_table()
-        if table is None:
-            return None
-        flat = (table.astype(np.intp) << 8).ravel()  # so that a state is where its row begins
         states = np.zeros(self.size, dtype=np.intp)
-        states[self.root] = state << 8
+        states[self.root] = state
         for first, end in self._levels:
             index = states.take(self._parent_index[first:end])
+            flat = automaton.table(index).ravel()
+            index <<= 8  # where the row of a state begins
             index += self._byte_index[first:end]
-            flat.take(index, out=states[first:end], mode="clip")  # clip: no bounds are checked, none can be passed
+            states[first:end] = flat.take(index, mode="clip")  # clip: no bounds are checked, none can be passed
         states[self.root] = DEAD
-        states >>= 8
-        return cast(Ids, states)
+        return states
 
     def at_tokens(self, of_nodes: NDArray[Any]) -> NDArray[Any]:
         """What ``of_nodes``, [size], says of the node at which each token ends: [V]; the root's for ids that are not in the trie."""

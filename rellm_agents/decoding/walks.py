@@ -1,6 +1,7 @@
 """An automaton, one of its states and a spot of the token trie in; the tokens it allows, and where it may end inside them, out.
 
-Lexemes know nothing of the pattern they stand in, so this work is done once per vocabulary and shared by all patterns.
+Lexemes know nothing of the pattern they stand in, so this work is done once per vocabulary and shared by all patterns. A token
+that ends where the vocabulary cannot spell any rest of the lexeme is not among those allowed.
 
 >>> from rellm_agents.decoding.vocabulary import Vocabulary
 >>> from rellm_agents.patterns import read_regex
@@ -13,6 +14,7 @@ Lexemes know nothing of the pattern they stand in, so this work is done once per
 from __future__ import annotations
 
 from functools import lru_cache, partial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,17 +62,18 @@ class CountedWalk:
         ends: how many times are done and the state of the automaton at the ends of tokens, each pair once.
     """
 
-    def __init__(self, spots: Spots, automaton: Automaton, state: int, spot: Spot) -> None:
+    def __init__(self, walks: Walks, automaton: Automaton, state: int, spot: Spot) -> None:
         self.automaton, self.state, self.spot = automaton, state, spot
-        self._spots, self._trie = spots, spots.trie
+        self._spots = spots = walks.spots
+        self._trie = spots.trie
         nodes, states, done = _counted(self._trie, automaton, state, spot, is_root=spot is spots.root)
         complete = automaton.accepting_flags(states)
         begun = done + ~complete - (not automaton.accepting[state])  # a time that was begun before the token is not begun by it
-        is_end = self._trie.is_token[nodes]
+        is_end = walks.without_stuck(automaton, self._trie.is_token[nodes], states)
         order = np.argsort(begun[is_end], kind="stable")
         self._nodes, self._begun, self._done, self._states = (of[is_end][order] for of in (nodes, begun, done, states))
         self.most = int(self._begun.max(initial=0))
-        kinds = int(states.max(initial=0)) + 1
+        kinds = int(self._states.max(initial=0)) + 1
         self.ends: list[tuple[int, int]] = [divmod(pair, kinds) for pair in _distinct(self._done * kinds + self._states)]
         is_exit = complete & (self._trie.child_count[nodes] > 0)
         self._exit_nodes, self._exit_done = nodes[is_exit], done[is_exit]
@@ -112,8 +115,35 @@ class Walks:
         self.vocabulary = vocabulary
         self.spots = Spots(vocabulary.trie)
         self.of = lru_cache(maxsize=MAX_WALKS)(self._of)
-        self.counted = lru_cache(maxsize=MAX_COUNTED_WALKS)(partial(CountedWalk, self.spots))
+        self.counted = lru_cache(maxsize=MAX_COUNTED_WALKS)(partial(CountedWalk, self))
         self._reference = lru_cache(maxsize=MAX_REFERENCES)(_Reference)
+        self._is_watching = vocabulary.spells_common_bytes and not vocabulary.spells_every_text  # else never, or all is measured
+        self._open: WeakKeyDictionary[Automaton, dict[int, bool]] = WeakKeyDictionary()
+
+    def is_stuck(self, automaton: Automaton, state: int) -> bool:
+        """Whether the vocabulary can spell no way from a state of an automaton to an end; only where it spells the common bytes."""
+        return self._is_watching and not (automaton.ends_commonly(state) or self._is_open(automaton, state))
+
+    def without_stuck(self, automaton: Automaton, flags: NDArray[np.bool_], states: Ids) -> NDArray[np.bool_]:
+        """``flags``, bool[n], without those of ``states``, int[n], that are stuck."""
+        if automaton.node.is_common or not self._is_watching:
+            return flags
+        stuck = [state for state in _distinct(states[flags]) if self.is_stuck(automaton, state)]
+        return flags & ~np.isin(states, stuck) if stuck else flags
+
+    def _is_open(self, automaton: Automaton, state: int) -> bool:
+        """Whether tokens lead to an end, as some may that hold a byte which is no token of its own."""
+        known = self._open.setdefault(automaton, {})
+        if state not in known:
+            seen, waiting = {state}, [state]
+            root = self.spots.root.nodes
+            while waiting and not any(map(automaton.ends_commonly, seen)):
+                nodes, states = self.vocabulary.trie.walk(automaton, root, np.array([waiting.pop()], dtype=np.int32))
+                new = {*_distinct(states[self.vocabulary.trie.is_token[nodes]])} - seen
+                seen |= new
+                waiting += sorted(new)
+            known[state] = any(map(automaton.ends_commonly, seen))
+        return known[state]
 
     def _of(self, automaton: Automaton, state: int, spot: Spot) -> Walk:
         """The walk from ``state`` at ``spot``."""
@@ -127,13 +157,14 @@ class Walks:
             if all_states is not None:
                 return self._summed_up(reference, state, all_states)
         nodes, states = trie.walk(automaton, spot.nodes, np.full(len(spot.nodes), state, dtype=np.int32))
-        is_end = trie.is_token[nodes]
+        is_end = self.without_stuck(automaton, trie.is_token[nodes], states)
         exits = self.spots.at(trie.inner(nodes[automaton.accepting_flags(states)]), spot.depth + 1)
         return Walk(automaton, state, spot, self._few_or_packed(trie.tokens_at(nodes[is_end])), _distinct(states[is_end]), exits)
 
     def _summed_up(self, reference: _Reference, state: int, all_states: Ids) -> Walk:
         automaton, trie = reference.automaton, self.vocabulary.trie
         at_tokens = trie.at_tokens(all_states)
+        at_tokens = np.where(self.without_stuck(automaton, at_tokens != DEAD, at_tokens), at_tokens, DEAD)
         nodes = np.flatnonzero(automaton.accepting_flags(all_states)).astype(np.int32)
         bits = packed_flags(at_tokens != DEAD)
         walk = Walk(automaton, state, self.spots.root, Mask(bits), _distinct(at_tokens), self.spots.at(trie.inner(nodes), 1))
@@ -157,7 +188,7 @@ class Walks:
         start_states = np.array([row[b] for b in trie.byte[starts].tolist()], dtype=np.int32)
         below, below_states = trie.walk(automaton, starts, start_states)
         nodes, states = np.concatenate((starts, below)), np.concatenate((start_states, below_states))
-        is_end = trie.is_token[nodes]
+        is_end = self.without_stuck(automaton, trie.is_token[nodes], states)
         is_new_token = trie.at_tokens(is_new)
         assert known.mask is not None
         bits = known.mask.bits & ~packed_flags(is_new_token) | packed(trie.tokens_at(nodes[is_end]), trie.vocabulary_size)

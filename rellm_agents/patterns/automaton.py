@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rellm_agents.errors import PatternTooLarge
+from rellm_agents.patterns.charset import COMMON_BYTES
 from rellm_agents.patterns.derivative import BYTES, members, transitions
 from rellm_agents.patterns.kinds import Lexeme, Node
 from rellm_agents.patterns.nodes import NOTHING
@@ -29,6 +30,8 @@ START = 1
 MAX_STATES = 50_000  # of one automaton
 MAX_WHOLE = 256  # states of an automaton that is worth making whole at once
 MAX_SHARED_AUTOMATA = 4_096  # kept at a time, least recently used dropped
+_ALL = (1 << 256) - 1  # bytes, as ``derivative`` has sets of them
+_COMMON = sum(1 << byte for byte in COMMON_BYTES)
 
 
 class Automaton:
@@ -47,7 +50,8 @@ class Automaton:
         self._lock = threading.RLock()
         self._nodes: list[Node] = [NOTHING]
         self._numbers: dict[Node, int] = {NOTHING: DEAD}
-        self._alive: dict[Node, bool] = {NOTHING: False}
+        self._alive: dict[Node, bool] = {NOTHING: False}  # some text leads to the end
+        self._commonly: dict[Node, bool] = {NOTHING: False}  # one of common bytes does
         self.rows: list[list[int] | None] = [[DEAD] * 256]
         self._table = np.zeros((8, 256), dtype=np.int32)
         self._is_whole: bool | None = None
@@ -111,6 +115,10 @@ class Automaton:
         """Accepting, and nothing may follow."""
         return self.accepting[state] and not any(self.row(state))
 
+    def ends_commonly(self, state: int) -> bool:
+        """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end."""
+        return self._leads_commonly(self._nodes[state])
+
     def matches(self, data: bytes) -> bool:
         """Whether ``data`` is one of the texts."""
         state = START
@@ -158,27 +166,34 @@ class Automaton:
         return number
 
     def _is_alive(self, node: Node) -> bool:
-        """Whether some text leads from ``node`` to the end: a breadth-first search, remembered along the path found."""
+        """Whether some text leads from ``node`` to the end."""
+        return self._leads_commonly(node) or self._search(node, _ALL, self._alive)
+
+    def _leads_commonly(self, node: Node) -> bool:
+        return node.is_common or self._search(node, _COMMON, self._commonly)
+
+    def _search(self, node: Node, allowed: int, known: dict[Node, bool]) -> bool:
+        """Whether a text of ``allowed`` bytes leads from ``node`` to the end: a breadth-first search, remembered along the path found."""
         came_from: dict[Node, Node | None] = {node: None}
         queue = deque([node])
         while queue:
             here = queue.popleft()
-            known = self._alive.get(here)
-            if known is False:
+            is_found = known.get(here)
+            if is_found is False:
                 continue
-            if known or here.nullable or not here.has_boolean:
+            if is_found or here.nullable or here.is_common or (allowed == _ALL and not here.has_boolean):
                 on_path: Node | None = here
                 while on_path is not None:
-                    self._alive[on_path] = True
+                    known[on_path] = True
                     on_path = came_from[on_path]
                 return True
             if len(came_from) > MAX_STATES:
                 raise PatternTooLarge(f"no text was found among the first {MAX_STATES} states of an intersection or complement")
-            for _, target in transitions(here, BYTES):
-                if target not in came_from:
+            for symbols, target in transitions(here, BYTES):
+                if symbols & allowed and target not in came_from:
                     came_from[target] = here
                     queue.append(target)
-        self._alive.update(dict.fromkeys(came_from, False))
+        known.update(dict.fromkeys(came_from, False))
         return False
 
 
