@@ -236,13 +236,8 @@ class Landings:
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 self._gather_after(cell.then, counted.exits(cell.minimum - cell.done, room), ids, masks)
             case RecallCell():
-                for one in (spot,) if spot.only_node is not None else self.walks.spots.each(spot):
-                    landings, following = self._of_recall.of_cell(self, cell, one)
-                    for landing in landings:
-                        ids += landing.ids
-                        if landing.mask is not None:
-                            masks.append(landing.mask)
-                    for then, over in following:
+                for one in self._of_recall.spots(cell, spot):
+                    for then, over in self._of_recall.gather(self, cell, one, ids, masks):
                         self._gather_after(then, over, ids, masks)
 
     def _gather_after(self, then: Continuation | None, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
@@ -350,7 +345,7 @@ class Landings:
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 found.extend(self._after(cell.then, counted.exits(cell.minimum - cell.done, room)))
             case RecallCell():
-                for one in (spot,) if spot.only_node is not None else self.walks.spots.each(spot):
+                for one in self._of_recall.spots(cell, spot):
                     landings, following = self._of_recall.of_cell(self, cell, one)
                     found += landings
                     for then, over in following:

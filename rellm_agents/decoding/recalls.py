@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 
 MAX_EXITS = 1_024  # walks whose exits are remembered, per pattern; then it begins to remember anew
+_FEW_BYTES = 8  # that a text may begin with, if they are to be looked for among many nodes first
+MAX_BESIDE = 256  # places near barred texts, likewise; some masks each
 
 # After how many bytes tokens end, which, and in which state of a part; and after how many bytes no token goes on, 0 if some may.
 Along = tuple[tuple[tuple[int, tuple[int, ...], State], ...], int]
@@ -47,11 +49,12 @@ class Inside:
 
     Attributes:
         landings: where they land inside the part.
+        free: the same, where nothing is barred.
         over: the places inside tokens at which the part may be over, each node once, and how many lexemes are behind it.
         at_least: as many tokens end inside the part, or more.
     """
 
-    __slots__ = ("at_least", "landings", "over")
+    __slots__ = ("at_least", "free", "landings", "over")
 
     def __init__(self, found: list[Landing | Spot]) -> None:
         self.landings = landings = tuple(one for one in found if not isinstance(one, Spot))
@@ -61,6 +64,7 @@ class Inside:
         self.over = [(node, depth) for node in nodes]
         sizes = (len(one.ids) if one.mask is None else int(np.bitwise_count(one.mask.bits).sum()) for one in landings)
         self.at_least = max(sizes, default=0)
+        self.free = Beside(self, {}, frozenset())
 
 
 class Exit:
@@ -78,6 +82,23 @@ class Exit:
         self.path, self.landings, self.over = path, landings, over
 
 
+class Beside:
+    """Tokens that end inside the text of a recall, beside its barred texts: the same wherever equal texts are barred.
+
+    Attributes:
+        landings: where they land inside the inner part, each with those of its tokens after which not only barred texts are ahead.
+        places: where those end after which barred texts are ahead as well.
+        barred: the tokens after which a barred text is ahead, whatever else is.
+    """
+
+    __slots__ = ("barred", "landings", "places")
+
+    def __init__(self, inside: Inside, places: dict[tuple[State, bytes], tuple[int, ...]], removed: Set[int]) -> None:
+        self.places = places
+        self.barred: Set[int] = {*removed, *(id_ for ids in places.values() for id_ in ids)}
+        self.landings = [(one, *_without(one, removed)) for one in inside.landings]
+
+
 class InsideLanding:
     """Tokens that end inside the text of a recall.
 
@@ -85,17 +106,15 @@ class InsideLanding:
         inside: where they land.
         cell: the place in the text.
         barred: those after which a barred text is still ahead.
-        removed: those after which nothing else is.
+        ids: the tokens, if they are few.
+        mask: the tokens, if they are many.
     """
 
     __slots__ = ("_barred", "_inside", "cell", "ids", "mask")
 
-    def __init__(self, inside: Landing, cell: RecallCell, barred: Collection[int], removed: Set[int]) -> None:
+    def __init__(self, inside: Landing, cell: RecallCell, barred: Collection[int], ids: tuple[int, ...], mask: Mask | None) -> None:
         self._inside, self.cell, self._barred = inside, cell, barred
-        self.ids, self.mask = inside.ids, inside.mask
-        if removed:
-            self.ids = tuple(id_ for id_ in inside.ids if id_ not in removed)
-            self.mask = None if inside.mask is None else _without(inside.mask, removed)
+        self.ids, self.mask = ids, mask
 
     def most_after(self, costs: TokenCosts) -> int:
         """See :class:`Landing`."""
@@ -165,6 +184,37 @@ class RecallLandings:
     def __init__(self, walks: Walks) -> None:
         self._spots, self._trie = walks.spots, walks.vocabulary.trie
         self._exits: dict[tuple[int, int, Node, frozenset[int] | None], tuple[Exit, ...]] = {}
+        self._beside: dict[tuple[int, int, frozenset[bytes], bytes], Beside] = {}
+
+    def spots(self, cell: RecallCell, spot: Spot) -> list[Spot]:
+        """The single nodes of ``spot`` from which tokens may go on with the text."""
+        if spot.only_node is not None:
+            return [spot]
+        possible = first_bytes(cell.state)
+        if len(possible) > _FEW_BYTES:
+            return self._spots.each(spot)
+        nodes = np.concatenate([self._trie.parent[self._trie.children(spot.nodes, byte)] for byte in possible])
+        return [self._spots.of_node(node, spot.depth) for node in sorted({*nodes.tolist()})]
+
+    def gather(
+        self, landings: Landings, cell: RecallCell, spot: Spot, ids: list[int], masks: list[Mask | Spot]
+    ) -> list[tuple[Continuation | None, Spot]]:
+        """Add the tokens that :meth:`of_cell` would give to ``ids`` and ``masks``, without saying where they land.
+
+        Returns:
+            What depends on the text, as :meth:`of_cell`.
+        """
+        beside, exits = self._around(landings, cell, spot)
+        for _, few, mask in beside.landings:
+            ids += few
+            if mask is not None:
+                masks.append(mask)
+        for exit_ in exits:
+            for landing in exit_.landings:
+                ids += landing.ids
+                if landing.mask is not None:
+                    masks.append(landing.mask)
+        return _following(landings.machine, cell, exits)
 
     def of_cell(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[list[Landing], list[tuple[Continuation | None, Spot]]]:
         """Where the tokens below the one node of ``spot`` land that end before what depends on the text.
@@ -177,28 +227,30 @@ class RecallLandings:
         Returns:
             The landings; and what depends on the text, with the places from which tokens go on with it.
         """
-        node, text, machine = cell.node, cell.text, landings.machine
-        inner = landings.of_part(cell.state)
-        exits = self._exits_of(landings, cell, spot)
-        found: list[Landing] = []
-        low, high = node.beginning(text)
-        if low == high:
-            found.extend([InsideLanding(one, cell, (), frozenset()) for one in inner.inside(cell.state, spot).landings])
-        else:
-            places, removed = _barred_places(inner, cell, spot)
-            barred = {*removed, *(id_ for ids in places.values() for id_ in ids)}
-            found.extend([InsideLanding(one, cell, barred, removed) for one in inner.inside(cell.state, spot).landings])
-            if places:
-                found.append(BarredLanding(cell, places))
-            exits = tuple(one for one in exits if text + one.path not in node.barred)
+        beside, exits = self._around(landings, cell, spot)
+        found: list[Landing] = [InsideLanding(one, cell, beside.barred, ids, mask) for one, ids, mask in beside.landings]
+        if beside.places:
+            found.append(BarredLanding(cell, beside.places))
         if any(one.landings for one in exits):
             found.append(BetweenLanding(cell, exits))
-        following: list[tuple[Continuation | None, Spot]] = []
-        for one in exits:
-            if one.over:
-                then = machine.continuation(node.after(text + one.path), cell.then)
-                following += [(then, over) for over in one.over]
-        return found, following
+        return found, _following(landings.machine, cell, exits)
+
+    def _around(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Beside, tuple[Exit, ...]]:
+        """The tokens that end inside the text, and the places inside tokens at which it is over."""
+        node, text = cell.node, cell.text
+        inner = landings.of_part(cell.state)
+        exits = self._exits_of(landings, cell, spot)
+        low, high = node.beginning(text)
+        if low == high:
+            return inner.inside(cell.state, spot).free, exits
+        key = cell.state.serial, spot.serial, node.barred, text
+        beside = self._beside.get(key)
+        if beside is None:
+            beside = Beside(inner.inside(cell.state, spot), *_barred_places(inner, cell, spot))
+            if len(self._beside) >= MAX_BESIDE:
+                self._beside.clear()
+            self._beside[key] = beside
+        return beside, tuple([one for one in exits if text + one.path not in node.barred])
 
     def _exits_of(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Exit, ...]:
         key = cell.state.serial, spot.serial, cell.node.between, cell.node.begins
@@ -238,32 +290,51 @@ class RecallLandings:
         return Exit(bytes(path), between.landings, following + [self._spots.of_node(*one) for one in between.over])
 
 
+def _following(machine: Machine, cell: RecallCell, exits: tuple[Exit, ...]) -> list[tuple[Continuation | None, Spot]]:
+    following: list[tuple[Continuation | None, Spot]] = []
+    for one in exits:
+        if one.over:
+            then = machine.continuation(cell.node.after(cell.text + one.path), cell.then)
+            following += [(then, over) for over in one.over]
+    return following
+
+
 def _barred_places(inner: Landings, cell: RecallCell, spot: Spot) -> tuple[dict[tuple[State, bytes], tuple[int, ...]], set[int]]:
     """Where tokens end while a barred text is ahead: the places with others ahead, and the tokens that end where nothing else is."""
-    node, text = cell.node, cell.text
+    node, text, size = cell.node, cell.text, len(cell.text)
+    ordered = node.ordered
     low, high = node.beginning(text)
+    many = high - low
     places: dict[tuple[State, bytes], tuple[int, ...]] = {}
     removed: set[int] = set()
     while low < high:
-        barred, is_known_alive = node.ordered[low], False
-        along, last = inner.along(cell.state, spot, barred[len(text) :])
-        for size, ids, state in reversed(along):  # alive: so is where it came from
-            place = state, barred[: len(text) + size]
+        barred, is_known_alive = ordered[low], False
+        along, last = inner.along(cell.state, spot, barred[size:])
+        for read, ids, state in reversed(along):  # alive: so is where it came from
+            place = state, barred[: size + read]
             if place in places:
                 break
-            is_over = state.accepting and place[1] not in node.barred
-            if is_known_alive or is_over or goes_on(node, *place):
+            if not is_known_alive:
+                is_over = state.accepting and place[1] not in node.barred
+                is_known_alive = is_over or len(first_bytes(state)) > many or goes_on(node, *place)
+            if is_known_alive:
                 places[place] = ids
-                is_known_alive = True
             else:
                 removed.update(ids)
-        low = node.beginning(barred[: len(text) + last])[1] if last else low + 1  # those that begin alike lead nowhere else
+        low += 1
+        if last:  # those that begin alike lead nowhere else
+            alike = barred[: size + last]
+            while low < high and ordered[low].startswith(alike):
+                low += 1
     return places, removed
 
 
-def _without(mask: Mask, removed: Set[int]) -> Mask:
-    bits = mask.bits.copy()
+def _without(landing: Landing, removed: Set[int]) -> tuple[tuple[int, ...], Mask | None]:
+    """The tokens of ``landing`` but those removed: if they are few, and if they are many."""
+    if not removed or landing.mask is None:
+        return tuple([id_ for id_ in landing.ids if id_ not in removed]), landing.mask
+    bits = landing.mask.bits.copy()
     words = bits.data
     for id_ in removed:
         words[id_ >> 5] &= ~(1 << (id_ & 31)) & 0xFFFFFFFF
-    return Mask(bits)
+    return (), Mask(bits)
