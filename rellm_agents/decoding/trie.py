@@ -23,7 +23,8 @@ from rellm_agents.patterns.automaton import DEAD, Automaton
 Ids = NDArray[np.int32]  # token ids, nodes of the trie or states of an automaton
 Bits = NDArray[np.uint32]  # ceil(V / 32) words, bit i % 32 of word i // 32: id i
 
-_MANY_BYTES = 64  # a state that goes on with as many bytes is walked over all nodes
+_WIDE = 0.15  # a state whose next bytes have as many of all nodes below them is walked over all nodes
+_NARROW = 64  # nodes of a level that are walked one by one, as are those of all levels behind it: long runs of spaces and dashes
 _MANY_NODES = 1_000  # children of as many nodes are found among all nodes of the byte
 
 
@@ -170,16 +171,21 @@ class TokenTrie:
             intp[size], the automaton's state at each node, ``DEAD`` where it does not get to and at the root; ``None`` if
             few nodes are reached.
         """
-        if sum(map(bool, automaton.row(state))) < _MANY_BYTES:
+        if self.below_byte[np.array(automaton.row(state), dtype=bool)].sum() < _WIDE * self.size:
             return None
         states = np.zeros(self.size, dtype=np.intp)
         states[self.root] = state
-        for first, end in self._levels:
+        end = 1
+        for first, end in self._wide_levels:
             index = states.take(self._parent_index[first:end])
             flat = automaton.table(index).ravel()
             index <<= 8  # where the row of a state begins
             index += self._byte_index[first:end]
             states[first:end] = flat.take(index, mode="clip")  # clip: no bounds are checked, none can be passed
+        for node, (parent, byte) in enumerate(zip(self.parent[end:].tolist(), self.byte[end:].tolist(), strict=True), end):
+            before = states[parent]
+            if before != DEAD:
+                states[node] = automaton.step(before, byte)
         states[self.root] = DEAD
         return states
 
@@ -205,6 +211,19 @@ class TokenTrie:
     def _byte_starts(self) -> list[int]:
         counts = np.bincount(self.byte[1:], minlength=256)
         return [0, *np.cumsum(counts).tolist()]
+
+    @cached_property
+    def _wide_levels(self) -> list[tuple[int, int]]:
+        """The levels up to the first behind the widest that is narrow."""
+        widths = [end - first for first, end in self._levels]
+        widest = max(range(len(widths)), key=widths.__getitem__, default=0)
+        narrow = (i for i in range(widest + 1, len(widths)) if widths[i] < _NARROW)
+        return self._levels[: next(narrow, len(widths))]
+
+    @cached_property
+    def below_byte(self) -> NDArray[np.int64]:
+        """How many nodes begin with each byte: int64[256]."""
+        return np.bincount(self.first_byte[1:], minlength=256)
 
     @cached_property
     def first_byte(self) -> NDArray[np.uint8]:

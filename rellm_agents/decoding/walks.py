@@ -179,9 +179,9 @@ class Walks:
         automaton, trie = known.automaton, self.vocabulary.trie
         row = automaton.row(state)
         differ = np.array(row) != np.array(automaton.row(known.state))
-        is_new = differ[trie.first_byte]
-        if np.count_nonzero(is_new) > _WORTH_A_DELTA * trie.size:
+        if trie.below_byte[differ].sum() > _WORTH_A_DELTA * trie.size:
             return None
+        is_new = differ[trie.first_byte]
         starts = np.array(
             [n for b in np.flatnonzero(differ).tolist() if row[b] != DEAD and (n := trie.child(trie.root, b))], dtype=np.int32
         )

@@ -53,12 +53,14 @@ class Automaton:
         self._alive: dict[Node, bool] = {NOTHING: False}  # some text leads to the end
         self._commonly: dict[Node, bool] = {NOTHING: False}  # one of common bytes does
         self.rows: list[list[int] | None] = [[DEAD] * 256]
+        self._made = 1  # rows
         self._table = np.zeros((8, 256), dtype=np.int32)
         self._is_whole: bool | None = None
         self.accepting: list[bool] = [False]
         if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
             self._nodes.append(NOTHING)
             self.rows.append([DEAD] * 256)
+            self._made += 1
             self.accepting.append(False)
 
     @staticmethod
@@ -92,9 +94,10 @@ class Automaton:
 
     def table(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
         """The transition table, int32[>= largest state + 1, 256], with at least the rows of ``states`` filled."""
-        for state in np.flatnonzero(np.bincount(states)):
-            if self.rows[state] is None:
-                self._make_row(int(state))
+        if self._made < len(self.rows):
+            for state in np.flatnonzero(np.bincount(states)).tolist():
+                if self.rows[state] is None:
+                    self._make_row(state)
         return self._table
 
     def accepting_flags(self, states: NDArray[Any]) -> NDArray[np.bool_]:
@@ -145,6 +148,7 @@ class Automaton:
                 self._table = grown
             self._table[state] = row
             self.rows[state] = row
+            self._made += 1
             return row
 
     def _number(self, node: Node) -> int:
