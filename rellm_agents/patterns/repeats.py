@@ -14,6 +14,8 @@ from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.kinds import Characters, Literal, Node, Repeat
 
 COUNTED = 16  # a bound from which on times are counted, rather than told apart as states
+COUNTED_WIDE = 3  # the same where many bytes may come next: a walk for each of the states is dear, and one for all bounds is enough
+WIDE = 64  # bytes
 WORTHWHILE = 4  # bytes of literals from which on reading them one by one is faster than an automaton
 MAX_POSITIONS = 2_000  # places in a repeat's text, spelled out, that one automaton may stand for
 
@@ -30,7 +32,8 @@ def way_of(node: Repeat) -> Way:
     """How ``node`` is read."""
     if not node.is_plain or node.maximum == 1:
         return Way.UNROLLED  # nothing goes round
-    if max(node.minimum, node.maximum or 0) >= COUNTED and _is_prefix_code(node.inner):
+    bound = max(node.minimum, node.maximum or 0)
+    if bound >= COUNTED_WIDE and _is_prefix_code(node.inner) and (bound >= COUNTED or _is_wide(node.inner)):
         return Way.COUNTER
     if not node.inner.has_classes and node.inner.positions >= WORTHWHILE:
         return Way.UNROLLED  # literals are read as they are
@@ -49,3 +52,8 @@ def _is_prefix_code(node: Node) -> bool:
     if table is None or automaton.is_empty:
         return False
     return all(not automaton.accepting[state] or not any(automaton.row(state)) for state in range(START, automaton.size) if state != DEAD)
+
+
+@lru_cache(maxsize=4_096)
+def _is_wide(node: Node) -> bool:
+    return sum(map(bool, Automaton.of(node).row(START))) >= WIDE
