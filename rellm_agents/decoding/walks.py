@@ -161,7 +161,7 @@ class Walks:
         exits = self.spots.at(trie.inner(nodes[automaton.accepting_flags(states)]), spot.depth + 1)
         return Walk(automaton, state, spot, self._few_or_packed(trie.tokens_at(nodes[is_end])), _distinct(states[is_end]), exits)
 
-    def _summed_up(self, reference: _Reference, state: int, all_states: Ids) -> Walk:
+    def _summed_up(self, reference: _Reference, state: int, all_states: NDArray[np.intp]) -> Walk:
         automaton, trie = reference.automaton, self.vocabulary.trie
         at_tokens = trie.at_tokens(all_states)
         at_tokens = np.where(self.without_stuck(automaton, at_tokens != DEAD, at_tokens), at_tokens, DEAD)

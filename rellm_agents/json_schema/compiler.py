@@ -15,7 +15,6 @@ rellm_agents.errors.UnsatisfiableSchema: #: no instance is valid: "minimum", "ma
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -32,6 +31,7 @@ from rellm_agents.json_schema.normal_form import CanonicalSchema, Kind, NormalFo
 from rellm_agents.json_schema.numbers import Numbers
 from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
 from rellm_agents.json_schema.places import Place
+from rellm_agents.json_schema.plain_parts import PlainParts
 from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice
 from rellm_agents.patterns.charset import COMMON_BYTES
@@ -40,15 +40,6 @@ Order = Literal["source", "any"]
 
 MAX_DEPTH = 80  # schemas inside schemas, those behind a reference apart
 
-_DEMANDING = re.compile(
-    r'"(?:allOf|oneOf|not|if|pattern|patternProperties|propertyNames|multipleOf|contains|uniqueItems|minProperties|maxProperties|dependencies'
-    r'|dependentSchemas|dependentRequired|unevaluatedItems|unevaluatedProperties|\$dynamicRef|\$recursiveRef)"\s*:|[0-9]{30}|[0-9][eE]'
-    r'|"\$ref"\s*:\s*"[^#]|"format"\s*:.*"m(?:in|ax)Length"\s*:|"m(?:in|ax)Length"\s*:.*"format"\s*:',
-    re.DOTALL,
-)
-# Without these, and without references to what is not in the text, no part of a schema can be beyond what is enforced, and the normal form
-# has found what contradicts itself.
-_DEEP = 32  # parts in each other, from which on one is a rule, so that not all of them are made at once
 _WORTH_A_DELAY = frozenset({Kind.OBJECT, Kind.ARRAY, Kind.ANY_OF})
 
 
@@ -118,7 +109,8 @@ class _Compiler:
         self._form = NormalForm.of(schema, text=text, registry=registry)
         self._here = _Here(Place.root(schema), "", Style(Layout.of(whitespace)))
         self._closed, self._any_order = closed, order == "any"
-        self._is_plain = not closed and _DEMANDING.search(text) is None  # what is not written has to be told at once
+        self._plain = PlainParts(self._form)
+        self._all_plain = not closed and self._plain.holds(self._form.root)  # where objects are closed, that has to be told at once
         known = "" if registry is None else text_of(dict(registry))
         is_common = not (text + known).encode().translate(None, COMMON_BYTES)
         self._rules = Rules(Source(text, f"{whitespace} {order} {closed} {known}"), is_common=is_common)
@@ -150,13 +142,18 @@ class _Compiler:
 
     def _inner(self, part: CanonicalSchema, here: _Here) -> Shape:
         """The shape of a part inside another; not read before it is needed, where nothing can be wrong with it."""
-        if self._is_plain and part.kind in _WORTH_A_DELAY:
-
-            def make() -> Node:
-                return self._whole(part, here).node()
-
-            return Later(lambda: make() if here.depth % _DEEP else self._rules.rule(here.path, "inner", make))
+        if part.kind in _WORTH_A_DELAY and self._is_plain(part):
+            return Later(lambda: self._made(part, here))
         return self._shape(part, here)
+
+    def _made(self, part: CanonicalSchema, here: _Here) -> Node:
+        """The node of a part that was not read before."""
+        if part.kind == Kind.MULTI_TYPE:
+            return self._whole(part, here).node()
+        return self._rules.rule(here.path, "inner", lambda: self._whole(part, here).node())
+
+    def _is_plain(self, part: CanonicalSchema) -> bool:
+        return self._all_plain or (not self._closed and self._plain.holds(part))
 
     def _shape(self, part: CanonicalSchema, here: _Here) -> Shape:
         self._depth += 1
@@ -338,7 +335,7 @@ class _Compiler:
 
         is_open = not conditions and view.additional_properties is None and not view.pattern_properties and listed is None
         later = None
-        if self._is_plain:
+        if not conditions and listed is None and (not view.additional_properties or self._is_plain(view.additional_properties)):
             later = arranged
         else:
             shapes = list(arranged(shapes))
@@ -375,6 +372,8 @@ class _Compiler:
         if not (name in listed if listed is not None else allows_name(view, name)):
             self._in_doubt = True
             return ()
+        if not conditions and self._is_plain(value):
+            return ((0, Later(lambda: self._made(value, here.below(here.place.property(name), f"={name}")))),)
         there = here.below(here.place.property(name), f"={name}")
         if not conditions:
             return ((0, self._inner(value, there)),)

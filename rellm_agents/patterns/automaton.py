@@ -92,7 +92,7 @@ class Automaton:
         row = self.rows[state]
         return row if row is not None else self._make_row(state)
 
-    def table(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
+    def table(self, states: NDArray[Any]) -> NDArray[np.int32]:
         """The transition table, int32[>= largest state + 1, 256], with at least the rows of ``states`` filled."""
         if self._made < len(self.rows):
             for state in np.flatnonzero(np.bincount(states)).tolist():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def validator(schema: str) -> Any:
 def fits(
     text: str, *, min_length: int = 0, max_length: int | None = None, excluded: tuple[str, ...] = (), **asked: tuple[str, ...]
 ) -> bool:
-    """What the validator says of a decoded string."""
+    """What the validator says of a decoded string; what must not match a pattern must not match it as Python reads it either."""
     parts: list[Any] = [{"pattern": p} for p in asked.get("patterns", ())] + [{"format": f} for f in asked.get("formats", ())]
     parts += [{"not": {"pattern": p}} for p in asked.get("excluded_patterns", ())]
     parts += [{"not": {"format": f}} for f in asked.get("excluded_formats", ())]
@@ -93,7 +94,7 @@ def fits(
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "minLength": min_length, "allOf": [{}, *parts]}
     if max_length is not None:
         schema["maxLength"] = max_length
-    return bool(validator(json.dumps(schema)).is_valid(text))
+    return bool(validator(json.dumps(schema)).is_valid(text)) and not any(re.search(p, text) for p in asked.get("excluded_patterns", ()))
 
 
 def shape(node: Node) -> list[str]:
@@ -145,12 +146,18 @@ def test_no_condition_is_any_string() -> None:
 
 
 def test_lengths_are_counted() -> None:
-    for node in (length(0, 5_000), length(20, None), string_node(max_length=255), string_node(patterns=("^[a-z]+$",), max_length=64)):
+    for node in (
+        length(0, 5_000),
+        length(20, None),
+        length(1, 5),
+        string_node(max_length=255),
+        string_node(patterns=("^[a-z]+$",), max_length=64),
+    ):
         assert shape(node) == ["Literal", "Repeat", "Literal"]
         assert isinstance(node, Sequence)
         assert isinstance(node.parts[1], Repeat)
         assert way_of(node.parts[1]) is Way.COUNTER
-    assert shape(length(1, 5)) == ["Literal", "Lexeme"]
+    assert shape(length(1, 2)) == ["Literal", "Lexeme"]
     assert length(3, 2) is NOTHING
     assert length(0, 0) is literal('""')
 

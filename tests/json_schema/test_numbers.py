@@ -212,6 +212,8 @@ def test_samples_are_valid_as_doubles_and_as_decimals(one: Numbers, seed: int) -
 @given(conditions(divisors=False), st.data())
 def test_what_json_dumps_writes_is_accepted(one: Numbers, data: st.DataObject) -> None:
     low, high = one.minimum, one.maximum
+    if any(isinstance(bound, Decimal) and Decimal(repr(float(bound))) != bound for bound in (low, high)):
+        return  # another bound for those who read it as a double: they take its neighbours for it
     node = numbers_node(one)
     doubles = st.floats(None if low is None else float(low), None if high is None else float(high), allow_nan=False, allow_infinity=False)
     whole = st.integers(None if low is None else math.ceil(low), None if high is None else math.floor(high))
