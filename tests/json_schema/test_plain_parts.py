@@ -38,7 +38,8 @@ def is_told_alike(schema: Any, texts: list[str]) -> None:
 
 
 inner = st.sampled_from(["a", "b", "c"]).map(lambda name: {"$ref": f"#/$defs/{name}"}) | schemas
-named = st.fixed_dictionaries({name: schemas | st.fixed_dictionaries({"properties": st.fixed_dictionaries({"x": inner})}) for name in "abc"})
+objects = st.fixed_dictionaries({"properties": st.fixed_dictionaries({"x": inner})})
+named = st.fixed_dictionaries({name: schemas | objects for name in "abc"})
 
 
 @given(schemas, named, inner, inner)
