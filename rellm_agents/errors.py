@@ -10,7 +10,9 @@
     |-- SchemaError (ValueError)        a JSON Schema cannot be compiled: its JSON pointer
     |   |-- InvalidSchema               not a JSON Schema at all
     |   |-- UnsupportedSchema           a keyword that cannot be enforced exactly
+    |   |   `-- UnknownReference        a reference that leads nowhere
     |   `-- UnsatisfiableSchema         no instance is valid
+    |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
     |-- DecodingError
     |   |-- VocabularyError (ValueError)  a tokenizer whose tokens cannot be read, or cannot spell the pattern
@@ -105,8 +107,27 @@ class UnsupportedSchema(SchemaError):
     """A keyword, or a combination of keywords, that cannot be enforced exactly."""
 
 
+class UnknownReference(UnsupportedSchema):
+    """A reference to what is neither in the schema nor in the registry."""
+
+
 class UnsatisfiableSchema(SchemaError):
     """A schema that no instance satisfies."""
+
+
+class InvalidInstance(RELLMError, ValueError):
+    """A value that a schema does not allow, or no text of its pattern.
+
+    Attributes:
+        pointer: JSON pointer (as a URI fragment) to the place in the value.
+
+    >>> print(InvalidInstance("#/a", "1 is not of type 'string'"))
+    #/a: 1 is not of type 'string'
+    """
+
+    def __init__(self, pointer: str, reason: str) -> None:
+        self.pointer, self.reason = pointer, reason
+        super().__init__(f"{pointer}: {reason}")
 
 
 class FormatError(RELLMError, ValueError):

@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, get_args
 
-from rellm_agents.errors import InexactFormat, PatternError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.errors import InexactFormat, PatternError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
 from rellm_agents.json_schema.arrays import Array, Contained
-from rellm_agents.json_schema.inputs import SchemaLike, schema_of, text_of
+from rellm_agents.json_schema.inputs import TOO_DEEP, SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.json_strings import string_node
 from rellm_agents.json_schema.json_text import STRING, Layout, Whitespace
 from rellm_agents.json_schema.name_kinds import Condition, Met, allows_name, conditions_of, listed_names, met, name_kinds, value_of
@@ -32,8 +32,10 @@ from rellm_agents.json_schema.numbers import Numbers
 from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
 from rellm_agents.json_schema.places import Place
 from rellm_agents.json_schema.plain_parts import PlainParts
+from rellm_agents.json_schema.schema_pattern import SchemaPattern
 from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
-from rellm_agents.patterns import NOTHING, Node, Pattern, choice
+from rellm_agents.json_schema.unenforced import lessened
+from rellm_agents.patterns import NOTHING, Node, choice
 from rellm_agents.patterns.charset import COMMON_BYTES
 
 Order = Literal["source", "any"]
@@ -50,7 +52,8 @@ def compile_schema(
     order: Order = "source",
     closed: bool = False,
     registry: Registry | None = None,
-) -> Pattern:
+    lenient: bool = False,
+) -> SchemaPattern:
     """The pattern of the instances of a schema, written as JSON.
 
     Args:
@@ -61,10 +64,13 @@ def compile_schema(
         order: of properties: ``"source"`` for that of the schema, undeclared ones behind the declared; ``"any"``.
         closed: objects that declare properties hold no others, where the schema leaves that open.
         registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
+        lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
+            its ``value(text)`` checks them.
 
     Raises:
         InvalidSchema: not a JSON Schema.
-        UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly.
+        UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly; with ``lenient``, only a reference that leads
+            nowhere, and schemas that are nested too deep.
         UnsatisfiableSchema: no instance is valid.
         ValueError: an option that there is not.
 
@@ -73,7 +79,20 @@ def compile_schema(
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
-    return _Compiler(schema, whitespace, order, closed=closed, registry=registry).pattern()
+    data = schema_of(schema)
+    source, unenforced = schema, list[str]()
+    while True:
+        try:
+            node, narrowed = _Compiler(source, whitespace, order, closed=closed, registry=registry).compiled()
+        except UnsupportedSchema as error:
+            is_over = not lenient or isinstance(error, UnknownReference) or error.reason == TOO_DEEP
+            less = None if is_over else lessened(schema_of(source), error.pointer)
+            if less is None:
+                raise
+            source, pointer = less
+            unenforced.append(f"{pointer}: {error.reason}")
+        else:
+            return SchemaPattern(node, narrowed, tuple(unenforced), data, registry)
 
 
 class _Here(NamedTuple):
@@ -121,14 +140,14 @@ class _Compiler:
         self._in_doubt = False  # a part may have no instance
         self._depth = 0
 
-    def pattern(self) -> Pattern:
-        """The pattern of the whole schema."""
+    def compiled(self) -> tuple[Node, tuple[str, ...]]:
+        """The node of the whole schema, and where it allows less."""
         whole = self._whole(self._form.root, self._here)
         if self._in_doubt:
             find_impossible(self._shapes)
         if whole.is_impossible:
             raise UnsatisfiableSchema("#", "no instance is valid: a required part allows nothing, or contains itself without end")
-        return Pattern(whole.node(), narrowed=tuple(self._narrowed))
+        return whole.node(), tuple(self._narrowed)
 
     def _whole(self, part: CanonicalSchema, here: _Here) -> Shape:
         """The shape of a part, all references inside it followed."""

@@ -8,7 +8,11 @@ A keyword that stands in no table is an annotation by the specification (2020-12
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum, auto
+from typing import Any
+
+from rellm_agents.json_schema.pointers import below
 
 
 class Holds(Enum):
@@ -101,3 +105,25 @@ HOLDERS = {
     "definitions": Holds.NAMED,
 }
 """Keywords whose values hold schemas."""
+
+
+def each_keyword(schema: Any, pointer: str = "#") -> Iterator[tuple[str, str, Any]]:
+    """All keywords of a schema and of the schemas inside it: the pointer of the schema, the keyword and its value.
+
+    >>> [(pointer, keyword) for pointer, keyword, _ in each_keyword({"items": {"type": "null"}})]
+    [('#', 'items'), ('#/items', 'type')]
+    """
+    if not isinstance(schema, dict):
+        return
+    for keyword, value in schema.items():
+        yield pointer, keyword, value
+        at = below(pointer, keyword)
+        holds = HOLDERS.get(keyword)
+        if holds is not None and isinstance(value, list):
+            for i, one in enumerate(value):
+                yield from each_keyword(one, below(at, str(i)))
+        elif holds is Holds.NAMED and isinstance(value, dict):
+            for name, one in value.items():
+                yield from each_keyword(one, below(at, name))
+        elif holds is Holds.ONE:
+            yield from each_keyword(value, at)

@@ -19,9 +19,9 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import CanonicalSchema, canonical
 
-from rellm_agents.errors import InvalidSchema, RegexSyntaxError, SchemaError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.errors import InvalidSchema, RegexSyntaxError, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.inputs import TOO_DEEP, Schema, text_of
-from rellm_agents.json_schema.keywords import HOLDERS, Holds
+from rellm_agents.json_schema.keywords import HOLDERS, Holds, each_keyword
 from rellm_agents.json_schema.pointers import below
 from rellm_agents.patterns import read_regex
 
@@ -295,7 +295,7 @@ def _place(cause: canonical.Cause) -> str:
 
 def _of_pattern(schema: Schema, error: Exception) -> SchemaError:
     """The error for a pattern that the library cannot read: ours says more."""
-    for pointer, keyword, value in _keywords(schema, "#"):
+    for pointer, keyword, value in each_keyword(schema):
         patterns = [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" and isinstance(value, dict) else []
         for pattern in patterns:
             if (isinstance(pattern, str) and repr(pattern)[1:-1] in str(error)) or f'"{pattern}"' in str(error):
@@ -308,33 +308,10 @@ def _of_pattern(schema: Schema, error: Exception) -> SchemaError:
 
 
 def _of_reference(schema: Schema, error: Exception) -> SchemaError:
-    for pointer, keyword, value in _keywords(schema, "#"):
-        is_reference = keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str)
-        if is_reference and (name := value.strip("#")) and name in str(error):
-            return UnsupportedSchema(
-                below(pointer, keyword),
-                f"{value!r} points to nothing in this schema, and nothing is fetched: "
-                "write what it means into $defs, or pass it in a registry",
-            )
-    return UnsupportedSchema("#", str(error))
-
-
-def _keywords(schema: Any, pointer: str) -> list[tuple[str, str, Any]]:
-    """All keywords of a schema and its parts: the part's pointer, keyword and value."""
-    found: list[tuple[str, str, Any]] = []
-    if isinstance(schema, dict):
-        for keyword, value in schema.items():
-            found.append((pointer, keyword, value))
-            at = below(pointer, keyword)
-            holds = HOLDERS.get(keyword)
-            if holds is None:
-                continue
-            if isinstance(value, list):
-                for i, one in enumerate(value):
-                    found += _keywords(one, below(at, str(i)))
-            elif holds is Holds.NAMED and isinstance(value, dict):
-                for name, one in value.items():
-                    found += _keywords(one, below(at, name))
-            elif holds is Holds.ONE:
-                found += _keywords(value, at)
-    return found
+    advice = "nothing is fetched: write what it means into $defs, or pass it in a registry"
+    for pointer, keyword, value in each_keyword(schema):
+        if keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str):
+            document, _, fragment = value.partition("#")
+            if (document or fragment) and (document or fragment) in str(error):
+                return UnknownReference(below(pointer, keyword), f"{value!r} points to nothing in this schema, and {advice}")
+    return UnknownReference("#", f"{error}; {advice}")

@@ -1,7 +1,7 @@
-"""Names on the way down a schema in, its JSON pointer out (RFC 6901, as a URI fragment without percent signs).
+"""Names on the way down a schema in, its JSON pointer out, and back (RFC 6901, as a URI fragment without percent signs).
 
->>> below("#/properties", "a/b", "type")
-'#/properties/a~1b/type'
+>>> below("#/properties", "a/b", "type"), names_of("#/properties/a~1b/type")
+('#/properties/a~1b/type', ['properties', 'a/b', 'type'])
 """
 
 from __future__ import annotations
@@ -12,3 +12,8 @@ def below(pointer: str, *names: str) -> str:
     for name in names:
         pointer = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
     return pointer
+
+
+def names_of(pointer: str) -> list[str]:
+    """The names on the way to what a JSON pointer names."""
+    return [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:]]

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from rellm_agents import Pattern, compile_schema
-from rellm_agents.errors import InvalidSchema, SchemaError, UnsatisfiableSchema, UnsupportedRegex, UnsupportedSchema
+from rellm_agents.errors import InvalidSchema, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedRegex, UnsupportedSchema
 from rellm_agents.json_schema.json_text import Layout, dumps
 
 END = r"(?![\s\S])"  # as "$", which Python also finds before a line break at the end
@@ -389,9 +389,9 @@ def named(name: str, schema: Any) -> dict[str, Any]:
         ({"type": "string", "pattern": r"(a)\1"}, UnsupportedSchema, "#/pattern", "a back-reference is not regular"),
         ({"type": "string", "not": {"format": "regex"}}, UnsupportedSchema, "#/not", "only known in part"),
         ({"type": "integer", "multipleOf": 123456789}, UnsupportedSchema, "#/multipleOf", "more than 1000 states"),
-        ({"$ref": "#/$defs/none"}, UnsupportedSchema, "#/$ref", "points to nothing"),
-        ({**named("a", {"$ref": "#"}), "items": {"$ref": "#/$defs/none"}}, UnsupportedSchema, "#/items/$ref", "'#/$defs/none' points"),
-        ({"$ref": "https://example.com/a.json"}, UnsupportedSchema, "#/$ref", "nothing is fetched"),
+        ({"$ref": "#/$defs/none"}, UnknownReference, "#/$ref", "points to nothing"),
+        ({**named("a", {"$ref": "#"}), "items": {"$ref": "#/$defs/none"}}, UnknownReference, "#/items/$ref", "'#/$defs/none' points"),
+        ({"$ref": "https://example.com/a.json"}, UnknownReference, "#/$ref", "nothing is fetched"),
         (False, UnsatisfiableSchema, "#", "no instance is valid"),
         ({"not": {}}, UnsatisfiableSchema, "#", '"not" at # allows nothing'),
         ({"enum": [1], "type": "string"}, UnsatisfiableSchema, "#", "allows nothing"),
