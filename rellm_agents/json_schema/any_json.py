@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rellm_agents.json_schema.arrays import Array
-from rellm_agents.json_schema.json_text import BOOLEAN, NULL, STRING
+from rellm_agents.json_schema.json_strings import string_node
+from rellm_agents.json_schema.json_text import BOOLEAN, NULL
 from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once
 from rellm_agents.json_schema.objects import Object, Undeclared
 from rellm_agents.json_schema.shapes import Ready, Reference, Rules, Shape, Source, Style, Union
@@ -65,7 +66,7 @@ def _any_of_types(types: tuple[str, ...], style: Style, fractions: bool) -> Shap
         case "number":
             return Ready(spelled(Numbers(), style))
         case "string":
-            return Ready(STRING)
+            return Ready(string_node(without=style.layout.without))
         case "array":
             return _free(style).array
         case "object":
@@ -82,9 +83,10 @@ class _Free(NamedTuple):
 @lru_cache(maxsize=_MAX_STYLES)
 def _free(style: Style) -> _Free:
     layout = style.layout
-    rules = Rules(Source("true", f"{layout.separators} {layout.is_flexible} {style.unique}"), is_common=True)
+    rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_common=True)
+    string = string_node(without=layout.without)
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))
-    object_ = Object(rules, "object", layout, (), (Undeclared(STRING, ((0, whole),)),))
-    whole.target = Union([Ready(NULL), Ready(BOOLEAN), Ready(spelled(Numbers(), style)), Ready(STRING), array, object_])
+    object_ = Object(rules, "object", layout, (), (Undeclared(string, ((0, whole),)),))
+    whole.target = Union([Ready(NULL), Ready(BOOLEAN), Ready(spelled(Numbers(), style)), Ready(string), array, object_])
     return _Free(whole, array, object_)

@@ -25,7 +25,7 @@ from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
 from rellm_agents.json_schema.arrays import Array, Contained
 from rellm_agents.json_schema.inputs import TOO_DEEP, SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.json_strings import string_node
-from rellm_agents.json_schema.json_text import STRING, Layout, Whitespace
+from rellm_agents.json_schema.json_text import Layout, Whitespace, checked_without
 from rellm_agents.json_schema.name_kinds import Condition, Met, allows_name, conditions_of, listed_names, met, name_kinds, value_of
 from rellm_agents.json_schema.normal_form import CanonicalSchema, Kind, NormalForm, Registry, Unsettled, admits, canonical, json_key
 from rellm_agents.json_schema.numbers import Numbers
@@ -53,8 +53,9 @@ def compile_schema(
     closed: bool = False,
     registry: Registry | None = None,
     lenient: bool = False,
+    without: Sequence[str] = (),
 ) -> SchemaPattern:
-    """The pattern of the instances of a schema, written as JSON.
+    r"""The pattern of the instances of a schema, written as JSON.
 
     Args:
         schema: a JSON Schema (draft 4 to 2020-12, by its ``$schema``) as a dict, a bool or JSON text, or a type that pydantic can
@@ -66,24 +67,27 @@ def compile_schema(
         registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
         lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
             its ``value(text)`` checks them.
+        without: texts that no string holds as they are, such as the fence around a code block: where one would be complete, its last
+            character is written by its number (``\u0060``), which reads back as the same.
 
     Raises:
         InvalidSchema: not a JSON Schema.
         UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly; with ``lenient``, only a reference that leads
             nowhere, and schemas that are nested too deep.
         UnsatisfiableSchema: no instance is valid.
-        ValueError: an option that there is not.
+        ValueError: an option that there is not, or a text that strings cannot be written without.
 
     >>> compile_schema({"enum": ["red", None]}).regex
     'null|"red"'
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
+    layout = Layout.of(whitespace, checked_without(without))
     data = schema_of(schema)
     source, unenforced = schema, list[str]()
     while True:
         try:
-            node, narrowed = _Compiler(source, whitespace, order, closed=closed, registry=registry).compiled()
+            node, narrowed = _Compiler(source, layout, order, closed=closed, registry=registry).compiled()
         except UnsupportedSchema as error:
             is_over = not lenient or isinstance(error, UnknownReference) or error.reason == TOO_DEEP
             less = None if is_over else lessened(schema_of(source), error.pointer)
@@ -122,17 +126,19 @@ class _Here(NamedTuple):
 class _Compiler:
     """One schema on its way to a pattern: its parts are read and checked, and no more made than that needs."""
 
-    def __init__(self, source: SchemaLike, whitespace: Whitespace, order: Order, *, closed: bool, registry: Registry | None) -> None:
+    def __init__(self, source: SchemaLike, layout: Layout, order: Order, *, closed: bool, registry: Registry | None) -> None:
         schema = schema_of(source)
         text = text_of(schema, source)
         self._form = NormalForm.of(schema, text=text, registry=registry)
-        self._here = _Here(Place.root(schema), "", Style(Layout.of(whitespace)))
+        self._here = _Here(Place.root(schema), "", Style(layout))
         self._closed, self._any_order = closed, order == "any"
         self._plain = PlainParts(self._form)
         self._all_plain = not closed and self._plain.holds(self._form.root)  # where objects are closed, that has to be told at once
         known = "" if registry is None else text_of(dict(registry))
         is_common = not (text + known).encode().translate(None, COMMON_BYTES)
-        self._rules = Rules(Source(text, f"{whitespace} {order} {closed} {known}"), is_common=is_common)
+        self._rules = Rules(
+            Source(text, f"{layout.separators} {layout.is_flexible} {layout.without} {order} {closed} {known}"), is_common=is_common
+        )
         self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
         self._references: dict[tuple[Any, Style], Reference] = {}
@@ -264,6 +270,7 @@ class _Compiler:
                 formats=tuple(view.formats),
                 excluded_formats=tuple(view.excluded_formats),
                 excluded=tuple(view.excluded),
+                without=here.style.layout.without,
             )
         except InexactFormat as error:
             raise UnsupportedSchema(here.place.pointer_of("not", "format"), str(error)) from error
@@ -287,7 +294,7 @@ class _Compiler:
             return self._list(view, here, Style(style.layout, unique=style.unique or distinct))
         options: list[Shape] = []
         for whitespace in ("spaced", "compact"):  # items that are equal have to look alike
-            option = self._list(view, here.branch(len(options)), Style(Layout.of(whitespace), unique=True))
+            option = self._list(view, here.branch(len(options)), Style(Layout.of(whitespace, style.layout.without), unique=True))
             if option.has_flat_items:
                 return option
             options.append(option)
@@ -404,7 +411,7 @@ class _Compiler:
         if view.property_names is None and not view.pattern_properties and not conditions:
             value = view.additional_properties
             shape = anything(here.style) if value is None else self._inner(value, here.below(place, "other"))
-            yield Undeclared(STRING, ((0, shape),))
+            yield Undeclared(string_node(without=here.style.layout.without), ((0, shape),))
             return
         for i, kind in enumerate(name_kinds(self._form, view, conditions)):
             names = self._shape(kind.names, here.below(here.place, f"names{i}")).node()

@@ -12,12 +12,12 @@ text, so it goes through every kind of node. Knows nothing of schemas.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from functools import lru_cache
 from typing import assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError
+from rellm_agents.json_schema.json_text import by_number, dumps, quoted
 from rellm_agents.json_schema.string_formats import string_format
 from rellm_agents.patterns import (
     NOTHING,
@@ -30,6 +30,7 @@ from rellm_agents.patterns import (
     intersection,
     lexeme,
     literal,
+    not_containing,
     read_regex,
     repeat,
     sequence,
@@ -59,11 +60,12 @@ _ESCAPED = CharSet([(0, 0x1F)]) | CharSet.of('"\\')
 
 
 @lru_cache(maxsize=4_096)
-def encoded(node: Node) -> Node:
+def encoded(node: Node, by_number_too: frozenset[str] = frozenset()) -> Node:
     r"""The JSON spelling, without quotes, of decoded texts; ``node`` itself if none of them holds a character to be escaped.
 
     Args:
         node: the decoded texts; without rules.
+        by_number_too: characters that need no escape, but may be written by their number as well.
 
     Raises:
         PatternError: ``node`` holds rules.
@@ -71,45 +73,58 @@ def encoded(node: Node) -> Node:
     >>> encoded(literal('say "a"')) is literal(r'say \"a\"')
     True
     """
+
+    def inside(part: Node) -> Node:
+        return encoded(part, by_number_too)
+
     match cast(AnyNode, node):
         case Literal() as one:
-            return literal(json.dumps(one.text, ensure_ascii=False)[1:-1])
+            if not by_number_too.isdisjoint(one.text):
+                return sequence(*(_encoded_set(CharSet.of(c), by_number_too) for c in one.text))
+            return literal(dumps(one.text)[1:-1])
         case Characters(charset):
-            return _encoded_set(charset) if charset & _ESCAPED else node
+            return _encoded_set(charset, by_number_too)
         case Sequence(parts):
-            return sequence(*map(encoded, parts))
+            return sequence(*map(inside, parts))
         case Choice(options):
-            return choice(*map(encoded, options))
+            return choice(*map(inside, options))
         case Repeat(inner, minimum, maximum):
-            return repeat(encoded(inner), minimum, maximum)
+            return repeat(inside(inner), minimum, maximum)
         case Intersection(parts):
             minus = [part for part in parts if isinstance(part, Complement)]
-            whole = [encoded(part) for part in parts if not isinstance(part, Complement)] or [encoded(TEXT)]
-            return intersection(*whole, *(complement(encoded(part.inner)) for part in minus))
+            whole = [inside(part) for part in parts if not isinstance(part, Complement)] or [inside(TEXT)]
+            return intersection(*whole, *(complement(inside(part.inner)) for part in minus))
         case Complement(inner):
-            return intersection(encoded(TEXT), complement(encoded(inner)))
+            return intersection(inside(TEXT), complement(inside(inner)))
         case Lexeme(inner):
-            return lexeme(encoded(inner))
+            return lexeme(inside(inner))
         case Rule() | Recall() | Steps() | Tail():
             raise PatternError("a string's text cannot hold a rule (a part that is made on demand and may recurse)")
         case _:
             assert_never(node)
 
 
-def _encoded_set(charset: CharSet) -> Node:
+def _encoded_set(charset: CharSet, by_number_too: frozenset[str]) -> Node:
     """One character; put together as ``json_text.STRING`` is, so that both are the same node."""
+    numbered = [literal(by_number(c)) for c in sorted(by_number_too) if c in charset]
+    if not charset & _ESCAPED:
+        return choice(characters(charset), *numbered) if numbered else characters(charset)
     short = CharSet.of(spelled for c, spelled in _SHORT.items() if c in charset)
     control = charset & _ESCAPED & ~CharSet.of(_SHORT)
     digits = [CharSet.of(f"{i % 16:x}" for i in range(first, first + 16) if chr(i) in control) for first in (0, 16)]
-    by_number = choice(sequence(literal("0"), characters(digits[0])), sequence(literal("1"), characters(digits[1])))
-    options = [characters(charset & ~_ESCAPED), sequence(literal("\\"), characters(short)), sequence(literal("\\u00"), by_number)]
-    return choice(*(option for option in options if option is not NOTHING))
+    in_hex = choice(sequence(literal("0"), characters(digits[0])), sequence(literal("1"), characters(digits[1])))
+    options = [characters(charset & ~_ESCAPED), sequence(literal("\\"), characters(short)), sequence(literal("\\u00"), in_hex)]
+    return choice(*(option for option in options if option is not NOTHING), *numbered)
 
 
-def json_string(content: Node) -> Node:
+def json_string(content: Node, without: tuple[str, ...] = ()) -> Node:
     """The JSON strings of decoded texts, with their quotes.
 
     Literals stay literals, and what is counted stays counted; anything else is a lexeme, with its closing quote.
+
+    Args:
+        content: the decoded texts.
+        without: texts that the JSON text does not hold, see :func:`json_text.quoted`.
 
     Raises:
         PatternError: ``content`` holds rules.
@@ -117,15 +132,28 @@ def json_string(content: Node) -> Node:
     >>> json_string(choice(literal("red"), literal("blue"))) is choice(literal('"red"'), literal('"blue"'))
     True
     """
-    inner = encoded(content)
-    match inner:
-        case Literal():
-            return sequence(_QUOTE, inner, _QUOTE)
+    match content:
+        case Literal() as one:
+            return literal(quoted(one.text, without))
         case Choice(options) if all(isinstance(option, Literal) for option in options):
-            return choice(*(sequence(_QUOTE, option, _QUOTE) for option in options))
-        case Repeat() if way_of(inner) is Way.COUNTER:
-            return sequence(_QUOTE, inner, _QUOTE)
+            return choice(*(literal(quoted(option.text, without)) for option in options if isinstance(option, Literal)))
+    inner = encoded(content)
+    if without and (either := encoded(content, frozenset(one[-1] for one in without))) is not inner:
+        inner = intersection(either, _spelled_without(without))
+    elif isinstance(inner, Repeat) and way_of(inner) is Way.COUNTER:
+        return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
+
+
+@lru_cache(maxsize=256)
+def _spelled_without(texts: tuple[str, ...]) -> Node:
+    """Encoded texts that hold none of ``texts``, and in which characters are written by number only where one would be complete."""
+    units = encoded(TEXT, frozenset(one[-1] for one in texts))
+    unneeded: list[Node] = []
+    for end in sorted({one[-1] for one in texts}):
+        needed = sequence(TEXT, choice(*(literal(one[:-1]) for one in texts if one[-1] == end)))
+        unneeded.append(sequence(intersection(units, complement(needed)), literal(by_number(end)), units))
+    return intersection(not_containing(*texts), *(complement(one) for one in unneeded))
 
 
 def length(minimum: int, maximum: int | None) -> Node:
@@ -148,6 +176,7 @@ def string_node(
     formats: tuple[str, ...] = (),
     excluded_formats: tuple[str, ...] = (),
     excluded: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
 ) -> Node:
     """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
 
@@ -159,6 +188,7 @@ def string_node(
         formats: what it is written in; names that are not known ask for nothing.
         excluded_formats: what it is not written in. Names that are not known fit every string, so that none is left.
         excluded: strings that it is not.
+        without: texts that its JSON text does not hold, see :func:`json_text.quoted`.
 
     Raises:
         RegexSyntaxError: a pattern is outside the dialect, or not regular.
@@ -181,7 +211,7 @@ def string_node(
     fitting = bounded(intersection(*whole) if whole else TEXT, min_length, max_length)
     if minus:
         fitting = intersection(fitting, complement(choice(*minus)))
-    made = json_string(fitting)
+    made = json_string(fitting, without)
     return NOTHING if made.is_doubtful and byte_length(made) is None else made
 
 

@@ -11,7 +11,8 @@ characters as ``\u00xx``; numbers with an exponent where Python writes one. Know
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -45,6 +46,51 @@ def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
+def quoted(text: str, without: Sequence[str] = ()) -> str:
+    r"""A string as JSON text that holds none of ``without``: where one would be complete, its last character is written by its number.
+
+    >>> quoted("a ``` and ````", without=["```"])
+    '"a ``\\u0060 and ``\\u0060`"'
+    """
+    plain = dumps(text)
+    if not any(one in plain for one in without):
+        return plain
+    found = ""
+    for c in text:
+        spelled = dumps(c)[1:-1]
+        found += by_number(c) if spelled == c and any((found + c).endswith(one) for one in without) else spelled
+    return f'"{found}"'
+
+
+def by_number(character: str) -> str:
+    """A character as JSON text that spells it by its code units."""
+    return json.dumps(character)[1:-1] if character > "\x7f" else f"\\u{ord(character):04x}"
+
+
+def checked_without(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts that strings can be written without.
+
+    Raises:
+        ValueError: one is empty, or stands in strings whatever is done: in escapes, or with what is always escaped.
+
+    >>> checked_without(["```", "</tool>"])
+    ('```', '</tool>')
+    >>> checked_without(["00"])
+    Traceback (most recent call last):
+      ...
+    ValueError: without='00': strings cannot be written without it, since escapes are written with it
+    """
+    if isinstance(texts, str):
+        raise ValueError(f"without={texts!r}: pass a list of texts")  # noqa: TRY004 - as other options that are not known
+    found = tuple(dict.fromkeys(texts))
+    for one in found:
+        if not one or dumps(one)[1:-1] != one:
+            raise ValueError(f"without={one!r}: strings never hold it as it is, since part of it is always escaped")
+        if re.fullmatch("[bfnrt]|u[0-9a-f]{0,4}|[0-9a-f]{1,4}", one):
+            raise ValueError(f"without={one!r}: strings cannot be written without it, since escapes are written with it")
+    return found
+
+
 @dataclass(frozen=True)
 class Layout:
     """What stands between the parts of JSON text.
@@ -53,6 +99,7 @@ class Layout:
         comma, colon: the separators, with the whitespace around them.
         opened, closing: whitespace after ``{`` or ``[`` and before ``}`` or ``]``.
         separators: for :func:`dumps`, to write the same style.
+        without: texts that no string holds as they are, see :func:`quoted`.
     """
 
     comma: Node
@@ -60,6 +107,12 @@ class Layout:
     opened: Node
     closing: Node
     separators: tuple[str, str]
+    without: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Tells it from others."""
+        return f"{self.separators} {self.is_flexible} {self.without}"
 
     @property
     def is_flexible(self) -> bool:
@@ -72,21 +125,21 @@ class Layout:
         return b",] \t\r\n" if self.is_flexible else b",]"
 
     @classmethod
-    def of(cls, whitespace: Whitespace) -> Layout:
-        """The layout of a whitespace style.
+    def of(cls, whitespace: Whitespace, without: tuple[str, ...] = ()) -> Layout:
+        """The layout of a whitespace style, with texts that no string is to hold.
 
         Raises:
             ValueError: there is no such style.
         """
         match whitespace:
             case "spaced":
-                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "))
+                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), without)
             case "compact":
-                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"))
+                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), without)
             case "flexible":
                 # A lexeme, not a counter: its few states are walked once for all schemas, where a counter is a place of each.
                 some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
-                return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "))
+                return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "), without)
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
     def value(self, value: Any, *, fractions: bool = False) -> Node:
@@ -110,12 +163,14 @@ class Layout:
                 return choice(literal(str(int(value))), *others)
             case Decimal():  # beyond what a float can hold
                 return literal(str(value))
+            case str():
+                return literal(quoted(value, self.without))
             case _:
                 return literal(dumps(value))
 
     def key(self, name: str) -> Node:
         """A property's name, and what stands before its value."""
-        return sequence(literal(dumps(name)), self.colon)
+        return sequence(literal(quoted(name, self.without)), self.colon)
 
     def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
         """An object of just these properties, in this order: names and values."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
 
-from rellm_agents.json_schema.json_text import Layout, dumps
+from rellm_agents.json_schema.json_text import Layout, quoted
 from rellm_agents.json_schema.shapes import Alive, Rules, Shape
 from rellm_agents.patterns import Node, choice, literal, recall, sequence
 
@@ -124,6 +124,11 @@ class Object(Shape):
         declared = self._declared if self._arranged is None else self._arranged(self._declared)
         return _Ways(declared, self._undeclared, *self._bounds, lambda value: not value.is_impossible, any_order=self._any_order)
 
+    @cached_property
+    def _declared_names(self) -> frozenset[bytes]:
+        """The JSON text of the declared names, also of those whose values are impossible."""
+        return frozenset(quoted(name, self._layout.without).encode() for name in self._ways.all_names)
+
     def _node(self) -> Node:
         return sequence(literal("{"), self._layout.opened, self._rule("first", self._ways.start))
 
@@ -199,7 +204,7 @@ class Object(Shape):
                 if after is not None:
                     yield recall(
                         one.names,
-                        barred=self._ways.names | place.written,
+                        barred=self._declared_names | place.written,
                         between=sequence(self._layout.colon, value.node()),
                         key=self._rules.key(self._part, ("other", kind, credit, *place)),
                         make=partial(self._behind, after),
@@ -215,7 +220,7 @@ class _Ways:
 
     Attributes:
         declared, undeclared: without values that are impossible.
-        names: the JSON text of the declared names.
+        all_names: of declared properties, those with impossible values too.
         counts: whether the number of properties matters.
     """
 
@@ -232,18 +237,13 @@ class _Ways:
     ) -> None:
         self.declared = [Property(one.name, v, one.required) for one in declared if (v := _alive(one.variants, is_alive))]
         self.undeclared = [Undeclared(one.names, v) for one in undeclared if (v := _alive(one.variants, is_alive))]
-        self._all_names = [one.name for one in declared]
+        self.all_names = [one.name for one in declared]
         self._required = sum(1 << i for i, one in enumerate(self.declared) if one.required)
         self._least, self._most, self._any_order = least, most, any_order
         required = self._required.bit_count()
         self.counts = least > required or (most is not None and (bool(self.undeclared) or most < len(self.declared)))
         self.start = _Place(0, 0, 0, owed)
         self._left: dict[_Place, int | None] = {}
-
-    @cached_property
-    def names(self) -> frozenset[bytes]:
-        """See the class."""
-        return frozenset(dumps(name).encode() for name in self._all_names)
 
     def remaining(self, place: _Place) -> Iterator[int]:
         """The declared properties that may still come."""
