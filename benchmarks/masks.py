@@ -4,7 +4,8 @@
     python benchmarks/masks.py --tokenizer FOLDER --data SCHEMAS.jsonl.gz --limit 600 --json RESULT.json
 
 Everything runs on one thread. Each part has a process of its own, in which all engines take turns, warmed up before. Python's garbage
-collector is left as it is: its collections are part of the figures. Without ``--data`` the schemas are generated ones, always the same.
+collector is left as it is: its collections are part of the figures, but for what the schemas before have left. Without ``--data`` the
+schemas are generated ones, always the same.
 Peers come with the extra ``bench``; one that is not installed is left out.
 """
 
