@@ -93,8 +93,8 @@ def compile_schema(
             less = None if is_over else lessened(schema_of(source), error.pointer)
             if less is None:
                 raise
-            source, pointer = less
-            unenforced.append(f"{pointer}: {error.reason}")
+            source, pointers = less
+            unenforced += [f"{pointer}: {error.reason}" for pointer in pointers]
         else:
             return SchemaPattern(node, narrowed, tuple(unenforced), data, registry)
 

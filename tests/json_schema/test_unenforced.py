@@ -24,13 +24,13 @@ BACK = {"pattern": "^(a|b)\\1$"}
         ({"type": "string", "oneOf": [BACK, {"minLength": 3}]}, ["#/oneOf"], ["aa", "abc"], ["ab"]),
         (
             {"type": "object", "patternProperties": {"^(x)\\1$": {"type": "null"}}, "additionalProperties": {"type": "integer"}},
-            ["#/patternProperties"],
+            ["#/patternProperties", "#/additionalProperties"],
             [{"xx": None, "y": 1}],
             [{"xx": 1}, {"y": None}],
         ),
         (
             {"if": {"type": "string", **BACK}, "then": {"minLength": 3}, "else": {"type": "integer"}, "type": ["string", "integer"]},
-            ["#/if"],
+            ["#/if", "#/then", "#/else"],
             [1],
             ["aa", "x"],
         ),
@@ -45,6 +45,12 @@ BACK = {"pattern": "^(a|b)\\1$"}
             ["#/unevaluatedProperties", "#/allOf/0/properties/a/pattern"],
             [{"a": "aa"}],
             [{"a": "ab"}, {"b": 1}],
+        ),
+        (
+            {"type": ["string", "null"], "not": {"$ref": "#/$defs/a"}, "$defs": {"a": {"allOf": [BACK, {"type": "string"}]}}},
+            ["#/not"],
+            ["ab", None],
+            ["aa"],
         ),
         (
             {"type": "object", "properties": {"x": {"$ref": "#/$defs/e~f"}}, "$defs": {"e~f": {"anyOf": [BACK, {"type": "null"}]}}},
@@ -65,6 +71,14 @@ def test_what_is_too_much_is_left_out_listed_and_checked(schema: Any, pointers: 
     for value in invalid:
         with pytest.raises(InvalidInstance, match=r"in the schema|no such text"):
             pattern.value(json.dumps(value))
+
+
+def test_an_alternative_that_has_nothing_to_do_with_it_stays() -> None:
+    parts = {"a": {"required": ["a"]}, "b": {"required": ["b"]}}
+    one = {"oneOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}]}
+    pattern = compile_schema({"type": "object", "properties": {"x": BACK}, **one, "$defs": parts}, lenient=True)
+    assert [text.partition(": ")[0] for text in pattern.unenforced] == ["#/properties/x/pattern"]
+    assert not pattern.fullmatch('{"x": "aa", "a": 1, "b": 1}')
 
 
 def test_an_error_names_the_place_in_the_value_and_the_keyword() -> None:
