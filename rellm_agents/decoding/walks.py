@@ -7,8 +7,8 @@ that ends where the vocabulary cannot spell any rest of the lexeme is not among 
 >>> from rellm_agents.patterns import read_regex
 >>> walks = Walks(Vocabulary([b"a", b"aa", b"ab", None], end_ids=[3]))
 >>> walk = walks.of(Automaton.of(read_regex("a+")), 1, walks.spots.root)
->>> walk.ids, walk.exits.child(ord("b")).token_ids
-((0, 1), (2,))
+>>> walk.mask.bits.tolist(), walk.exits.child(ord("b")).token_ids
+([3], (2,))
 """
 
 from __future__ import annotations

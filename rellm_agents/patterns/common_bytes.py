@@ -4,7 +4,7 @@ Where they can, and no token is written inside an automaton that leads to where 
 bytes needs no more watching: no token leads to where no token fits.
 
 >>> from rellm_agents.patterns.regex_text import read_regex
->>> is_finished_by_common_bytes(read_regex(r"a\x04?")), is_finished_by_common_bytes(read_regex(r"a\x04"))
+>>> is_finished_by_common_bytes(read_regex("(?!b)[^c]*")), is_finished_by_common_bytes(read_regex(r"a\x04"))
 (True, False)
 """
 
