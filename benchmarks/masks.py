@@ -5,8 +5,7 @@
 
 Everything runs on one thread. Each part has a process of its own, in which all engines take turns, warmed up before. Python's garbage
 collector is left as it is: its collections are part of the figures, but for what the schemas before have left. Without ``--data`` the
-schemas are generated ones, always the same.
-Peers come with the extra ``bench``; one that is not installed is left out.
+schemas are generated ones, always the same. Peers come with the extra ``bench``; one that is not installed is left out.
 """
 
 from __future__ import annotations

@@ -84,19 +84,22 @@ class PatternTooLarge(PatternError):
     """A pattern, or an automaton made from one, that passes a named bound."""
 
 
-class SchemaError(RELLMError, ValueError):
+class _ErrorAtPointer(RELLMError, ValueError):
+    def __init__(self, pointer: str, reason: str) -> None:
+        self.pointer, self.reason = pointer, reason
+        super().__init__(f"{pointer}: {reason}")
+
+
+class SchemaError(_ErrorAtPointer):
     """A JSON Schema cannot be compiled.
 
     Attributes:
         pointer: JSON pointer (as a URI fragment) to the place in the schema.
+        reason: what is wrong there, and what to write instead.
 
     >>> print(SchemaError("#/properties/a", "is not a schema"))
     #/properties/a: is not a schema
     """
-
-    def __init__(self, pointer: str, reason: str) -> None:
-        self.pointer, self.reason = pointer, reason
-        super().__init__(f"{pointer}: {reason}")
 
 
 class InvalidSchema(SchemaError):
@@ -115,19 +118,16 @@ class UnsatisfiableSchema(SchemaError):
     """A schema that no instance satisfies."""
 
 
-class InvalidInstance(RELLMError, ValueError):
+class InvalidInstance(_ErrorAtPointer):
     """A value that a schema does not allow, or no text of its pattern.
 
     Attributes:
         pointer: JSON pointer (as a URI fragment) to the place in the value.
+        reason: what is not allowed there, and by which keyword.
 
     >>> print(InvalidInstance("#/a", "1 is not of type 'string'"))
     #/a: 1 is not of type 'string'
     """
-
-    def __init__(self, pointer: str, reason: str) -> None:
-        self.pointer, self.reason = pointer, reason
-        super().__init__(f"{pointer}: {reason}")
 
 
 class FormatError(RELLMError, ValueError):

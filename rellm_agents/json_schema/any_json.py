@@ -66,7 +66,7 @@ def _any_of_types(types: tuple[str, ...], style: Style, fractions: bool) -> Shap
         case "number":
             return Ready(spelled(Numbers(), style))
         case "string":
-            return Ready(string_node(without=style.layout.without))
+            return Ready(string_node(marks=style.layout.marks))
         case "array":
             return _free(style).array
         case "object":
@@ -84,7 +84,7 @@ class _Free(NamedTuple):
 def _free(style: Style) -> _Free:
     layout = style.layout
     rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_common=True)
-    string = string_node(without=layout.without)
+    string = string_node(marks=layout.marks)
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))
     object_ = Object(rules, "object", layout, (), (Undeclared(string, ((0, whole),)),))

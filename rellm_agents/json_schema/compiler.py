@@ -1,16 +1,13 @@
-"""A JSON Schema in, the pattern of its valid instances as JSON text out.
+"""A JSON Schema in, the node of its valid instances as JSON text out.
 
 The schema is brought into normal form, its parts are read into shapes, and nothing else is made: nodes come into being where a text
-comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.keywords`; ``Pattern.narrowed`` tells
-which objects ``closed`` closes. Knows nothing of tokens or of agents.
+comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.keywords`. Knows nothing of tokens or
+of agents.
 
->>> pattern = compile_schema({"type": "object", "properties": {"n": {"type": "integer", "minimum": 10}}, "required": ["n"]})
->>> pattern.fullmatch('{"n": 42}'), pattern.fullmatch('{"n": 4}'), pattern.fullmatch('{"n": 42, "m": [null]}')
-(True, False, True)
->>> compile_schema({"type": "integer", "minimum": 3, "maximum": 2})
-Traceback (most recent call last):
-  ...
-rellm_agents.errors.UnsatisfiableSchema: #: no instance is valid: "minimum", "maximum" at # allows nothing
+>>> node, narrowed = Compiler({"enum": [1, "a"]}, "", Layout.of("spaced"), any_order=False, closed=False, registry=None).compiled()
+>>> from rellm_agents.patterns import Pattern
+>>> Pattern(node).fullmatch('"a"'), narrowed
+(True, ())
 """
 
 from __future__ import annotations
@@ -18,85 +15,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
-from rellm_agents.errors import InexactFormat, PatternError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.any_json import any_of_types, anything, spelled
+from rellm_agents.errors import InexactFormat, PatternError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.json_schema.any_json import TYPES, any_of_types, anything, spelled
 from rellm_agents.json_schema.arrays import Array, Contained
-from rellm_agents.json_schema.inputs import TOO_DEEP, SchemaLike, schema_of, text_of
+from rellm_agents.json_schema.inputs import Schema, text_of
 from rellm_agents.json_schema.json_strings import string_node
-from rellm_agents.json_schema.json_text import Layout, Whitespace, checked_without
+from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.json_schema.name_kinds import Condition, Met, allows_name, conditions_of, listed_names, met, name_kinds, value_of
 from rellm_agents.json_schema.normal_form import CanonicalSchema, Kind, NormalForm, Registry, Unsettled, admits, canonical, json_key
 from rellm_agents.json_schema.numbers import Numbers
 from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
 from rellm_agents.json_schema.places import Place
 from rellm_agents.json_schema.plain_parts import PlainParts
-from rellm_agents.json_schema.schema_pattern import SchemaPattern
 from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
-from rellm_agents.json_schema.unenforced import lessened
 from rellm_agents.patterns import NOTHING, Node, choice
 from rellm_agents.patterns.charset import COMMON_BYTES
-
-Order = Literal["source", "any"]
 
 MAX_DEPTH = 80  # schemas inside schemas, those behind a reference apart
 
 _WORTH_A_DELAY = frozenset({Kind.OBJECT, Kind.ARRAY, Kind.ANY_OF})
-
-
-def compile_schema(
-    schema: SchemaLike,
-    *,
-    whitespace: Whitespace = "spaced",
-    order: Order = "source",
-    closed: bool = False,
-    registry: Registry | None = None,
-    lenient: bool = False,
-    without: Sequence[str] = (),
-) -> SchemaPattern:
-    r"""The pattern of the instances of a schema, written as JSON.
-
-    Args:
-        schema: a JSON Schema (draft 4 to 2020-12, by its ``$schema``) as a dict, a bool or JSON text, or a type that pydantic can
-            describe.
-        whitespace: ``"spaced"`` as ``json.dumps`` writes it, ``"compact"`` for none, ``"flexible"`` for any, in
-            bounded runs.
-        order: of properties: ``"source"`` for that of the schema, undeclared ones behind the declared; ``"any"``.
-        closed: objects that declare properties hold no others, where the schema leaves that open.
-        registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
-        lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
-            its ``value(text)`` checks them.
-        without: texts that no string holds as they are, such as the fence around a code block: where one would be complete, its last
-            character is written by its number (``\u0060``), which reads back as the same.
-
-    Raises:
-        InvalidSchema: not a JSON Schema.
-        UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly; with ``lenient``, only a reference that leads
-            nowhere, and schemas that are nested too deep.
-        UnsatisfiableSchema: no instance is valid.
-        ValueError: an option that there is not, or a text that strings cannot be written without.
-
-    >>> compile_schema({"enum": ["red", None]}).regex
-    'null|"red"'
-    """
-    if order not in get_args(Order):
-        raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
-    layout = Layout.of(whitespace, checked_without(without))
-    data = schema_of(schema)
-    source, unenforced = schema, list[str]()
-    while True:
-        try:
-            node, narrowed = _Compiler(source, layout, order, closed=closed, registry=registry).compiled()
-        except UnsupportedSchema as error:
-            is_over = not lenient or isinstance(error, UnknownReference) or error.reason == TOO_DEEP
-            less = None if is_over else lessened(schema_of(source), error.pointer)
-            if less is None:
-                raise
-            source, pointers = less
-            unenforced += [f"{pointer}: {error.reason}" for pointer in pointers]
-        else:
-            return SchemaPattern(node, narrowed, tuple(unenforced), data, registry)
 
 
 class _Here(NamedTuple):
@@ -106,13 +45,11 @@ class _Here(NamedTuple):
         place: in an instance.
         path: in the normal form; tells the rules of parts from each other.
         style: how it is written.
-        depth: in how many others it is.
     """
 
     place: Place
     path: str
     style: Style
-    depth: int = 0
 
     def branch(self, number: int) -> _Here:
         """One of several alternatives."""
@@ -120,25 +57,33 @@ class _Here(NamedTuple):
 
     def below(self, place: Place, name: str, style: Style | None = None) -> _Here:
         """A part inside."""
-        return _Here(place, f"{self.path}/{name}", style or self.style, self.depth + 1)
+        return _Here(place, f"{self.path}/{name}", style or self.style)
 
 
-class _Compiler:
-    """One schema on its way to a pattern: its parts are read and checked, and no more made than that needs."""
+class Compiler:
+    """One schema on its way to a pattern: its parts are read and checked, and no more made than that needs.
 
-    def __init__(self, source: SchemaLike, layout: Layout, order: Order, *, closed: bool, registry: Registry | None) -> None:
-        schema = schema_of(source)
-        text = text_of(schema, source)
+    Args:
+        schema: plain data.
+        text: the same as JSON text.
+        layout: how instances are written.
+        any_order: properties are written in any order.
+        closed: objects that declare properties hold no others, where the schema leaves that open.
+        registry: schemas that references may name.
+
+    Raises:
+        InvalidSchema, UnsupportedSchema, UnsatisfiableSchema: as :func:`compile_schema`.
+    """
+
+    def __init__(self, schema: Schema, text: str, layout: Layout, *, any_order: bool, closed: bool, registry: Registry | None) -> None:
         self._form = NormalForm.of(schema, text=text, registry=registry)
         self._here = _Here(Place.root(schema), "", Style(layout))
-        self._closed, self._any_order = closed, order == "any"
+        self._closed, self._any_order = closed, any_order
         self._plain = PlainParts(self._form)
         self._all_plain = not closed and self._plain.holds(self._form.root)  # where objects are closed, that has to be told at once
         known = "" if registry is None else text_of(dict(registry))
         is_common = not (text + known).encode().translate(None, COMMON_BYTES)
-        self._rules = Rules(
-            Source(text, f"{layout.separators} {layout.is_flexible} {layout.without} {order} {closed} {known}"), is_common=is_common
-        )
+        self._rules = Rules(Source(text, f"{layout.name} {any_order} {closed} {known}"), is_common=is_common)
         self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
         self._references: dict[tuple[Any, Style], Reference] = {}
@@ -197,7 +142,7 @@ class _Compiler:
         view = part.view()
         match view:  # the most frequent first
             case canonical.MultiTypeView():
-                return any_of_types(tuple(view.types), here.style, fractions=self._form.draft != 4)
+                return self._types(tuple(view.types), here)
             case canonical.ObjectView():
                 return self._object(view, here)
             case canonical.ReferenceView():
@@ -219,13 +164,28 @@ class _Compiler:
             case canonical.NumberView():
                 return self._number(_numbers(view), here)
             case canonical.TrueView():
-                return anything(here.style)
+                return self._types(TYPES, here)
             case canonical.FalseView():
                 self._in_doubt = True
                 return Never()
             case canonical.TypedGroupView(_, body):  # draft 4: an integer, which has no fraction
                 return self._shape(body, here)
         raise AssertionError(f"the normal form has no {view!r}")
+
+    def _types(self, types: tuple[str, ...], here: _Here) -> Shape:
+        """Any value of some types; where objects are closed, those of no other properties than the source names."""
+        fractions = self._form.draft != 4
+        names = here.place.names(frozenset()) if self._closed and "object" in types else []
+        if not names:
+            return any_of_types(types, here.style, fractions=fractions)
+        self._close(here.place)
+        declared = [Property(name, ((0, anything(here.style)),), required=False) for name in names]
+        object_ = Object(self._rules, here.path, here.style.layout, declared, any_order=self._any_order)
+        others = tuple(one for one in types if one != "object")
+        return Union([any_of_types(others, here.style, fractions=fractions), object_]) if others else object_
+
+    def _close(self, place: Place) -> None:
+        self._narrowed[f"{place.pointer}: properties that are not declared are not written"] = None
 
     def _reference(self, uri: str, here: _Here) -> Shape:
         """What a reference stands for; it may meet itself inside."""
@@ -270,7 +230,7 @@ class _Compiler:
                 formats=tuple(view.formats),
                 excluded_formats=tuple(view.excluded_formats),
                 excluded=tuple(view.excluded),
-                without=here.style.layout.without,
+                marks=here.style.layout.marks,
             )
         except InexactFormat as error:
             raise UnsupportedSchema(here.place.pointer_of("not", "format"), str(error)) from error
@@ -294,7 +254,7 @@ class _Compiler:
             return self._list(view, here, Style(style.layout, unique=style.unique or distinct))
         options: list[Shape] = []
         for whitespace in ("spaced", "compact"):  # items that are equal have to look alike
-            option = self._list(view, here.branch(len(options)), Style(Layout.of(whitespace, style.layout.without), unique=True))
+            option = self._list(view, here.branch(len(options)), Style(Layout.of(whitespace, style.layout.marks), unique=True))
             if option.has_flat_items:
                 return option
             options.append(option)
@@ -360,14 +320,12 @@ class _Compiler:
             return [*ordered, *known.values()]
 
         is_open = not conditions and view.additional_properties is None and not view.pattern_properties and listed is None
-        later = None
-        if not conditions and listed is None and (not view.additional_properties or self._is_plain(view.additional_properties)):
-            later = arranged
-        else:
+        is_late = not self._closed and (self._all_plain or self._plain.leaves_others_plain(view))
+        if not is_late:
             shapes = list(arranged(shapes))
         undeclared: list[Undeclared] = []
         if listed is None and self._closed and is_open and shapes:
-            self._narrowed[f"{here.place.pointer}: properties that are not declared are not written"] = None
+            self._close(here.place)
         elif listed is None:
             undeclared = list(self._undeclared(view, here, conditions))
         least, most = view.min_properties or 0, view.max_properties
@@ -381,7 +339,7 @@ class _Compiler:
             least=least,
             most=most,
             conditions=len(conditions),
-            arranged=later,
+            arranged=arranged if is_late else None,
             any_order=self._any_order,
         )
 
@@ -411,7 +369,7 @@ class _Compiler:
         if view.property_names is None and not view.pattern_properties and not conditions:
             value = view.additional_properties
             shape = anything(here.style) if value is None else self._inner(value, here.below(place, "other"))
-            yield Undeclared(string_node(without=here.style.layout.without), ((0, shape),))
+            yield Undeclared(string_node(marks=here.style.layout.marks), ((0, shape),))
             return
         for i, kind in enumerate(name_kinds(self._form, view, conditions)):
             names = self._shape(kind.names, here.below(here.place, f"names{i}")).node()

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError
-from rellm_agents.json_schema.json_text import by_number, dumps, quoted
+from rellm_agents.json_schema.json_text import by_number, quoted
 from rellm_agents.json_schema.string_formats import string_format
 from rellm_agents.patterns import (
     NOTHING,
@@ -30,7 +30,6 @@ from rellm_agents.patterns import (
     intersection,
     lexeme,
     literal,
-    not_containing,
     read_regex,
     repeat,
     sequence,
@@ -60,12 +59,12 @@ _ESCAPED = CharSet([(0, 0x1F)]) | CharSet.of('"\\')
 
 
 @lru_cache(maxsize=4_096)
-def encoded(node: Node, by_number_too: frozenset[str] = frozenset()) -> Node:
+def encoded(node: Node, marks: str = "") -> Node:
     r"""The JSON spelling, without quotes, of decoded texts; ``node`` itself if none of them holds a character to be escaped.
 
     Args:
         node: the decoded texts; without rules.
-        by_number_too: characters that need no escape, but may be written by their number as well.
+        marks: characters that are written by their number, see :func:`json_text.marks_of`.
 
     Raises:
         PatternError: ``node`` holds rules.
@@ -75,15 +74,13 @@ def encoded(node: Node, by_number_too: frozenset[str] = frozenset()) -> Node:
     """
 
     def inside(part: Node) -> Node:
-        return encoded(part, by_number_too)
+        return encoded(part, marks)
 
     match cast(AnyNode, node):
         case Literal() as one:
-            if not by_number_too.isdisjoint(one.text):
-                return sequence(*(_encoded_set(CharSet.of(c), by_number_too) for c in one.text))
-            return literal(dumps(one.text)[1:-1])
+            return literal(quoted(one.text, marks)[1:-1])
         case Characters(charset):
-            return _encoded_set(charset, by_number_too)
+            return _encoded_set(charset, marks)
         case Sequence(parts):
             return sequence(*map(inside, parts))
         case Choice(options):
@@ -104,9 +101,10 @@ def encoded(node: Node, by_number_too: frozenset[str] = frozenset()) -> Node:
             assert_never(node)
 
 
-def _encoded_set(charset: CharSet, by_number_too: frozenset[str]) -> Node:
+def _encoded_set(charset: CharSet, marks: str) -> Node:
     """One character; put together as ``json_text.STRING`` is, so that both are the same node."""
-    numbered = [literal(by_number(c)) for c in sorted(by_number_too) if c in charset]
+    numbered = [literal(by_number(c)) for c in marks if c in charset]
+    charset = charset & ~CharSet.of(marks)
     if not charset & _ESCAPED:
         return choice(characters(charset), *numbered) if numbered else characters(charset)
     short = CharSet.of(spelled for c, spelled in _SHORT.items() if c in charset)
@@ -117,14 +115,14 @@ def _encoded_set(charset: CharSet, by_number_too: frozenset[str]) -> Node:
     return choice(*(option for option in options if option is not NOTHING), *numbered)
 
 
-def json_string(content: Node, without: tuple[str, ...] = ()) -> Node:
+def json_string(content: Node, marks: str = "") -> Node:
     """The JSON strings of decoded texts, with their quotes.
 
     Literals stay literals, and what is counted stays counted; anything else is a lexeme, with its closing quote.
 
     Args:
         content: the decoded texts.
-        without: texts that the JSON text does not hold, see :func:`json_text.quoted`.
+        marks: characters that are written by their number, see :func:`json_text.marks_of`.
 
     Raises:
         PatternError: ``content`` holds rules.
@@ -132,28 +130,15 @@ def json_string(content: Node, without: tuple[str, ...] = ()) -> Node:
     >>> json_string(choice(literal("red"), literal("blue"))) is choice(literal('"red"'), literal('"blue"'))
     True
     """
-    match content:
-        case Literal() as one:
-            return literal(quoted(one.text, without))
+    inner = encoded(content, marks)
+    match inner:
+        case Literal():
+            return sequence(_QUOTE, inner, _QUOTE)
         case Choice(options) if all(isinstance(option, Literal) for option in options):
-            return choice(*(literal(quoted(option.text, without)) for option in options if isinstance(option, Literal)))
-    inner = encoded(content)
-    if without and (either := encoded(content, frozenset(one[-1] for one in without))) is not inner:
-        inner = intersection(either, _spelled_without(without))
-    elif isinstance(inner, Repeat) and way_of(inner) is Way.COUNTER:
-        return sequence(_QUOTE, inner, _QUOTE)
+            return choice(*(sequence(_QUOTE, option, _QUOTE) for option in options))
+        case Repeat() if way_of(inner) is Way.COUNTER:
+            return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
-
-
-@lru_cache(maxsize=256)
-def _spelled_without(texts: tuple[str, ...]) -> Node:
-    """Encoded texts that hold none of ``texts``, and in which characters are written by number only where one would be complete."""
-    units = encoded(TEXT, frozenset(one[-1] for one in texts))
-    unneeded: list[Node] = []
-    for end in sorted({one[-1] for one in texts}):
-        needed = sequence(TEXT, choice(*(literal(one[:-1]) for one in texts if one[-1] == end)))
-        unneeded.append(sequence(intersection(units, complement(needed)), literal(by_number(end)), units))
-    return intersection(not_containing(*texts), *(complement(one) for one in unneeded))
 
 
 def length(minimum: int, maximum: int | None) -> Node:
@@ -176,7 +161,7 @@ def string_node(
     formats: tuple[str, ...] = (),
     excluded_formats: tuple[str, ...] = (),
     excluded: tuple[str, ...] = (),
-    without: tuple[str, ...] = (),
+    marks: str = "",
 ) -> Node:
     """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
 
@@ -188,7 +173,7 @@ def string_node(
         formats: what it is written in; names that are not known ask for nothing.
         excluded_formats: what it is not written in. Names that are not known fit every string, so that none is left.
         excluded: strings that it is not.
-        without: texts that its JSON text does not hold, see :func:`json_text.quoted`.
+        marks: characters that are written by their number, see :func:`json_text.marks_of`.
 
     Raises:
         RegexSyntaxError: a pattern is outside the dialect, or not regular.
@@ -211,7 +196,7 @@ def string_node(
     fitting = bounded(intersection(*whole) if whole else TEXT, min_length, max_length)
     if minus:
         fitting = intersection(fitting, complement(choice(*minus)))
-    made = json_string(fitting, without)
+    made = json_string(fitting, marks)
     return NOTHING if made.is_doubtful and byte_length(made) is None else made
 
 

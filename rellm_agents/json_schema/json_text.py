@@ -11,8 +11,7 @@ characters as ``\u00xx``; numbers with an exponent where Python writes one. Know
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -24,6 +23,9 @@ MAX_DIGITS = 20  # before the point, and after it: a model cannot loop in digits
 MAX_WHITESPACE = 20  # in one run, where whitespace is flexible: a model cannot loop in spaces
 
 Whitespace = Literal["spaced", "compact", "flexible"]
+
+_IN_ESCAPES = frozenset("0123456789abcdefnrtu")
+_SIGNS = " .,:;!?'()-/"  # usual in any text
 
 STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
@@ -46,20 +48,19 @@ def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
-def quoted(text: str, without: Sequence[str] = ()) -> str:
-    r"""A string as JSON text that holds none of ``without``: where one would be complete, its last character is written by its number.
+def quoted(text: str, marks: str = "") -> str:
+    r"""A string as JSON text.
 
-    >>> quoted("a ``` and ````", without=["```"])
-    '"a ``\\u0060 and ``\\u0060`"'
+    Args:
+        text: the decoded string.
+        marks: characters that are written by their number, wherever they stand; of those that :func:`marks_of` gives.
+
+    >>> quoted("a `b`", marks="`")
+    '"a \\u0060b\\u0060"'
     """
-    plain = dumps(text)
-    if not any(one in plain for one in without):
-        return plain
-    found = ""
-    for c in text:
-        spelled = dumps(c)[1:-1]
-        found += by_number(c) if spelled == c and any((found + c).endswith(one) for one in without) else spelled
-    return f'"{found}"'
+    if not any(c in text for c in marks):
+        return dumps(text)
+    return f'"{"".join(by_number(c) if c in marks else dumps(c)[1:-1] for c in text)}"'
 
 
 def by_number(character: str) -> str:
@@ -67,28 +68,35 @@ def by_number(character: str) -> str:
     return json.dumps(character)[1:-1] if character > "\x7f" else f"\\u{ord(character):04x}"
 
 
-def checked_without(texts: Iterable[str]) -> tuple[str, ...]:
-    """Texts that strings can be written without.
+def marks_of(without: Iterable[str]) -> str:
+    """Characters so that strings hold none of some texts if those are written by their number: of each text the least usual one.
 
     Raises:
-        ValueError: one is empty, or stands in strings whatever is done: in escapes, or with what is always escaped.
+        ValueError: no character of a text will do: those of its characters that stand in escapes stay in strings.
 
-    >>> checked_without(["```", "</tool>"])
-    ('```', '</tool>')
-    >>> checked_without(["00"])
+    >>> marks_of(["```", "</tool>"])
+    '<`'
+    >>> marks_of(["and"])
     Traceback (most recent call last):
       ...
-    ValueError: without='00': strings cannot be written without it, since escapes are written with it
+    ValueError: without='and': strings cannot be kept without it, since escapes are written with all of its letters
     """
-    if isinstance(texts, str):
-        raise ValueError(f"without={texts!r}: pass a list of texts")  # noqa: TRY004 - as other options that are not known
-    found = tuple(dict.fromkeys(texts))
-    for one in found:
-        if not one or dumps(one)[1:-1] != one:
-            raise ValueError(f"without={one!r}: strings never hold it as it is, since part of it is always escaped")
-        if re.fullmatch("[bfnrt]|u[0-9a-f]{0,4}|[0-9a-f]{1,4}", one):
-            raise ValueError(f"without={one!r}: strings cannot be written without it, since escapes are written with it")
-    return found
+    if isinstance(without, str):
+        raise ValueError(f"without={without!r}: pass a list of texts")  # noqa: TRY004 - as other options that are not known
+    found: set[str] = set()
+    for text in without:
+        if not text or dumps(text)[1:-1] != text:
+            raise ValueError(f"without={text!r}: strings never hold it as it is, since part of it is always escaped")
+        possible = [c for c in text if c not in _IN_ESCAPES]
+        if not possible:
+            raise ValueError(f"without={text!r}: strings cannot be kept without it, since escapes are written with all of its letters")
+        found.add(min(possible, key=_usualness))
+    return "".join(sorted(found))
+
+
+def _usualness(character: str) -> int:
+    usual = (not character.isascii(), character not in _SIGNS and not character.isalnum(), character.isupper(), character in _SIGNS)
+    return next((rank for rank, holds in enumerate(usual) if holds), len(usual))
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ class Layout:
         comma, colon: the separators, with the whitespace around them.
         opened, closing: whitespace after ``{`` or ``[`` and before ``}`` or ``]``.
         separators: for :func:`dumps`, to write the same style.
-        without: texts that no string holds as they are, see :func:`quoted`.
+        marks: characters of strings that are written by their number, see :func:`marks_of`.
     """
 
     comma: Node
@@ -107,12 +115,12 @@ class Layout:
     opened: Node
     closing: Node
     separators: tuple[str, str]
-    without: tuple[str, ...] = ()
+    marks: str = ""
 
     @property
     def name(self) -> str:
         """Tells it from others."""
-        return f"{self.separators} {self.is_flexible} {self.without}"
+        return f"{self.separators} {self.is_flexible} {self.marks}"
 
     @property
     def is_flexible(self) -> bool:
@@ -125,21 +133,21 @@ class Layout:
         return b",] \t\r\n" if self.is_flexible else b",]"
 
     @classmethod
-    def of(cls, whitespace: Whitespace, without: tuple[str, ...] = ()) -> Layout:
-        """The layout of a whitespace style, with texts that no string is to hold.
+    def of(cls, whitespace: Whitespace, marks: str = "") -> Layout:
+        """The layout of a whitespace style, with characters of strings that are written by their number.
 
         Raises:
             ValueError: there is no such style.
         """
         match whitespace:
             case "spaced":
-                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), without)
+                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), marks)
             case "compact":
-                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), without)
+                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), marks)
             case "flexible":
                 # A lexeme, not a counter: its few states are walked once for all schemas, where a counter is a place of each.
                 some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
-                return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "), without)
+                return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "), marks)
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
     def value(self, value: Any, *, fractions: bool = False) -> Node:
@@ -164,13 +172,13 @@ class Layout:
             case Decimal():  # beyond what a float can hold
                 return literal(str(value))
             case str():
-                return literal(quoted(value, self.without))
+                return literal(quoted(value, self.marks))
             case _:
                 return literal(dumps(value))
 
     def key(self, name: str) -> Node:
         """A property's name, and what stands before its value."""
-        return sequence(literal(quoted(name, self.without)), self.colon)
+        return sequence(literal(quoted(name, self.marks)), self.colon)
 
     def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
         """An object of just these properties, in this order: names and values."""

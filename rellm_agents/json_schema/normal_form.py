@@ -25,7 +25,7 @@ from rellm_agents.json_schema.keywords import HOLDERS, Holds, each_keyword
 from rellm_agents.json_schema.pointers import below
 from rellm_agents.patterns import read_regex
 
-__all__ = ["CanonicalSchema", "Kind", "NormalForm", "Registry", "Unsettled", "admits", "canonical", "json_key", "matches"]
+__all__ = ["CanonicalSchema", "Kind", "NormalForm", "Registry", "Unsettled", "Validator", "admits", "canonical", "json_key", "matches"]
 
 Registry = Mapping[str, Any]  # schemas by the URI under which they are referred to
 
@@ -79,9 +79,7 @@ class NormalForm:
             UnsupportedSchema: a reference to nothing, or a pattern that is not read.
             UnsatisfiableSchema: no instance is valid.
         """
-        known = None
-        if registry is not None:
-            known = jsonschema_rs.Registry([(uri, _cleaned(one, text_of(one))) for uri, one in registry.items()])
+        known = _registry(registry)
         cleaned = _cleaned(schema, text_of(schema) if text is None else text)
         try:
             root = jsonschema_rs.canonicalize(cleaned, offline=True, validate_formats=True, registry=known)
@@ -210,6 +208,39 @@ def _exactly(what: str) -> Iterator[None]:
         yield
     except canonical.CanonicalizationError as error:
         raise Unsettled(f'"{what}" of parts that cannot be told apart exactly') from error
+
+
+class Validator:
+    """Checks values, by a schema as it is.
+
+    Args:
+        schema: plain data.
+        registry: schemas that it may refer to.
+
+    Raises:
+        UnsupportedSchema: it cannot be checked, e.g. as a pattern in it is no regex.
+
+    >>> Validator({"items": {"maximum": 1}}, None).violation([0, 2])
+    ([1], ['items', 'maximum'], '2 is greater than the maximum of 1')
+    """
+
+    def __init__(self, schema: Schema, registry: Registry | None) -> None:
+        known, cleaned = _registry(registry), _cleaned(schema, text_of(schema))
+        try:
+            self._validator = jsonschema_rs.validator_for(cleaned, registry=known, validate_formats=True, offline=True)
+        except jsonschema_rs.ValidationError as error:
+            raise UnsupportedSchema(below("#", *map(str, error.instance_path)), f"it cannot be checked either: {error.message}") from error
+        except jsonschema_rs.ReferencingError as error:
+            raise _of_reference(schema, error) from error
+
+    def violation(self, value: object) -> tuple[list[str | int], list[str | int], str] | None:
+        """The place in a value, the place in the schema and the reason of the first thing that is not allowed; ``None`` if all is."""
+        error = next(iter(self._validator.iter_errors(value)), None)
+        return None if error is None else (list(error.instance_path), list(error.schema_path), error.message)
+
+
+def _registry(registry: Registry | None) -> jsonschema_rs.Registry | None:
+    return None if registry is None else jsonschema_rs.Registry([(uri, _cleaned(one, text_of(one))) for uri, one in registry.items()])
 
 
 def json_key(value: Any) -> str:

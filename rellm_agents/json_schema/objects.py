@@ -127,7 +127,7 @@ class Object(Shape):
     @cached_property
     def _declared_names(self) -> frozenset[bytes]:
         """The JSON text of the declared names, also of those whose values are impossible."""
-        return frozenset(quoted(name, self._layout.without).encode() for name in self._ways.all_names)
+        return frozenset(quoted(name, self._layout.marks).encode() for name in self._ways.all_names)
 
     def _node(self) -> Node:
         return sequence(literal("{"), self._layout.opened, self._rule("first", self._ways.start))

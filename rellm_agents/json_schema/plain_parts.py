@@ -17,8 +17,6 @@ from rellm_agents.json_schema.normal_form import CanonicalSchema, NormalForm, Un
 
 _SPELLED = 10**15  # numbers below are written as they are
 
-Inside = tuple[list[CanonicalSchema], set[str]]  # parts, and the references among them
-
 
 class PlainParts:
     """The parts of a schema that can be read later."""
@@ -31,6 +29,12 @@ class PlainParts:
         """Whether ``part`` is one of them."""
         references = _references(part)
         return references is not None and all(map(self._is_plain, references))
+
+    def leaves_others_plain(self, view: canonical.ObjectView) -> bool:
+        """Whether those are that an object says nothing of by name."""
+        if view.pattern_properties or view.violations or view.property_names is not None:
+            return False
+        return view.additional_properties is None or self.holds(view.additional_properties)
 
     def _is_plain(self, reference: str) -> bool:
         if reference not in self._targets:

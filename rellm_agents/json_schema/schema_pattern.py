@@ -1,27 +1,33 @@
-"""A pattern that was made of a schema: a text in, the value it says out, checked for what the pattern does not enforce.
+"""A JSON Schema in, the pattern of its valid instances as JSON text out, which reads their texts as well.
 
->>> from rellm_agents.json_schema.compiler import compile_schema
->>> pattern = compile_schema({"type": "array", "items": {"type": "integer"}})
->>> pattern.value("[1, 2]"), pattern.unenforced
-([1, 2], ())
+>>> pattern = compile_schema({"type": "object", "properties": {"n": {"type": "integer", "minimum": 10}}, "required": ["n"]})
+>>> pattern.fullmatch('{"n": 42}'), pattern.fullmatch('{"n": 4}'), pattern.fullmatch('{"n": 42, "m": [null]}')
+(True, False, True)
+>>> pattern.value('{"n": 42}'), pattern.unenforced
+({'n': 42}, ())
+>>> compile_schema({"type": "integer", "minimum": 3, "maximum": 2})
+Traceback (most recent call last):
+  ...
+rellm_agents.errors.UnsatisfiableSchema: #: no instance is valid: "minimum", "maximum" at # allows nothing
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
-import jsonschema
-from jsonschema.validators import validator_for
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
-
-from rellm_agents.errors import InvalidInstance
-from rellm_agents.json_schema.inputs import Schema
+from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
+from rellm_agents.json_schema.compiler import Compiler
+from rellm_agents.json_schema.inputs import TOO_DEEP, SchemaLike, schema_of, text_of
+from rellm_agents.json_schema.json_text import Layout, Whitespace, marks_of
+from rellm_agents.json_schema.normal_form import Registry, Validator
 from rellm_agents.json_schema.pointers import below
+from rellm_agents.json_schema.unenforced import lessened
 from rellm_agents.patterns import Pattern
+
+Order = Literal["source", "any"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,11 @@ class SchemaPattern(Pattern):
     Attributes:
         unenforced: where the pattern has more texts than the schema allows, each place with the reason; only where
             :func:`compile_schema` was asked for it.
-        schema: what it was compiled from, as plain data.
-        registry: the schemas that it may refer to, by their URIs.
+        validator: checks what is not enforced.
     """
 
     unenforced: tuple[str, ...] = ()
-    schema: Schema = field(default=True, compare=False, repr=False)
-    registry: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    validator: Validator | None = field(default=None, compare=False, repr=False)
 
     def value(self, text: str) -> Any:
         """The value that a text says.
@@ -48,23 +52,75 @@ class SchemaPattern(Pattern):
         Raises:
             InvalidInstance: another text; or a keyword that is not enforced does not allow the value.
 
-        >>> from rellm_agents.json_schema.compiler import compile_schema
         >>> compile_schema({"type": "object"}).value('{"a": 1.5}')
         {'a': 1.5}
         """
         if not self.fullmatch(text):
             raise InvalidInstance("#", f"the pattern has no such text: {text[:60]!r}")
         value = json.loads(text)
-        if self.unenforced:
-            self._check(value)
+        found = None if self.validator is None else self.validator.violation(value)
+        if found is not None:
+            place, rule, reason = found
+            raise InvalidInstance(below("#", *map(str, place)), f"{reason} ({below('#', *map(str, rule))} in the schema)")
         return value
 
-    def _check(self, value: Any) -> None:
-        kind = validator_for(self.schema, default=jsonschema.Draft202012Validator)
-        known: Registry[Any] = Registry().with_resources(
-            (uri, Resource.from_contents(one, default_specification=DRAFT202012)) for uri, one in (self.registry or {}).items()
-        )
-        error = jsonschema.exceptions.best_match(kind(self.schema, registry=known, format_checker=kind.FORMAT_CHECKER).iter_errors(value))
-        if error is not None:
-            rule = below("#", *map(str, error.absolute_schema_path))
-            raise InvalidInstance(below("#", *map(str, error.absolute_path)), f"{error.message} ({rule} in the schema)") from error
+
+def compile_schema(
+    schema: SchemaLike,
+    *,
+    whitespace: Whitespace = "spaced",
+    order: Order = "source",
+    closed: bool = False,
+    registry: Registry | None = None,
+    lenient: bool = False,
+    without: Sequence[str] = (),
+) -> SchemaPattern:
+    r"""The pattern of the instances of a schema, written as JSON.
+
+    Args:
+        schema: a JSON Schema (draft 4 to 2020-12, by its ``$schema``) as a dict, a bool or JSON text, or a type that pydantic can
+            describe.
+        whitespace: ``"spaced"`` as ``json.dumps`` writes it, ``"compact"`` for none, ``"flexible"`` for any, in
+            bounded runs.
+        order: of properties: ``"source"`` for that of the schema, undeclared ones behind the declared; ``"any"``.
+        closed: objects that declare properties hold no others, where the schema leaves that open. What stands in a list or an object
+            of which the schema allows everything is left as free as it is.
+        registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
+        lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
+            its ``value(text)`` checks them.
+        without: texts that no string holds as they are, such as the fence around a code block: the least usual character of each is
+            written by its number (``\u0060``) in all strings, which reads back as the same.
+
+    Raises:
+        InvalidSchema: not a JSON Schema.
+        UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly; with ``lenient``, only what cannot be
+            checked either: a reference that leads nowhere, a pattern that is no regex, schemas that are nested too deep.
+        UnsatisfiableSchema: no instance is valid.
+        ValueError: an option that there is not, or a text that strings cannot be kept without.
+
+    >>> compile_schema({"enum": ["red", None]}).regex
+    'null|"red"'
+    """
+    if order not in get_args(Order):
+        raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
+    layout = Layout.of(whitespace, marks_of(without))
+    source = schema_of(schema)
+    text, left = text_of(source, schema), source
+    unenforced: list[str] = []
+    while True:
+        try:
+            node, narrowed = Compiler(left, text, layout, any_order=order == "any", closed=closed, registry=registry).compiled()
+            break
+        except UnsupportedSchema as error:
+            is_over = not lenient or isinstance(error, UnknownReference) or error.reason == TOO_DEEP
+            less = None if is_over else lessened(left, error.pointer)
+            if less is None:
+                raise
+            left, pointers = less
+            text = text_of(left)
+            unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
+    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None)
+
+
+def _reason(pointer: str, error: UnsupportedSchema) -> str:
+    return error.reason if pointer == error.pointer else f"left out with {error.pointer}: {error.reason}"

@@ -16,6 +16,7 @@ b'abc'
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -98,13 +99,9 @@ class _Place(State):
         """The cell itself."""
         return (self,)  # type: ignore[return-value]
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
-        """Read ``data`` from ``at`` on.
-
-        Returns:
-            The cell in which ``data`` ends, if any, and the places in ``data`` at which this one may be over.
-        """
-        raise NotImplementedError
+    read: Callable[..., tuple[Cell | None, list[Leaves]]]
+    """Read ``data`` in ``machine`` from ``at`` on, each kind in its way: the cell in which ``data`` ends, if any, and the places in
+    ``data`` at which this one may be over."""
 
 
 class LiteralCell(_Place):

@@ -210,6 +210,15 @@ def test_an_object_has_its_properties_in_order_and_once() -> None:
     assert not closed.fullmatch('{"b": 1, "d": 1}')
     assert closed.narrowed == ("#: properties that are not declared are not written",)
     assert compile_schema({**schema, "additionalProperties": False}, closed=True).narrowed == ()
+    anything = compile_schema({"type": "object", "properties": {"a": {}, "b": True}}, closed=True)
+    assert anything.fullmatch('{"a": 1, "b": {"c": 2}}')
+    assert not anything.fullmatch('{"c": 1}')
+    assert anything.narrowed == closed.narrowed
+    untyped = compile_schema({"type": "array", "items": {"properties": {"a": {}}, "type": ["object", "integer"]}}, closed=True)
+    assert untyped.fullmatch('[{"a": 1}, 2, {}]')
+    assert not untyped.fullmatch('[{"b": 1}]')
+    assert not compile_schema({"properties": {"a": {}}}, closed=True).fullmatch('{"b": 1}')
+    assert untyped.narrowed == ("#/items: properties that are not declared are not written",)
     inside = compile_schema({"type": "array", "items": {**schema, "additionalProperties": schema}}, closed=True)
     assert inside.narrowed == ("#/items/additionalProperties: properties that are not declared are not written",)
 

@@ -105,6 +105,29 @@ def test_nothing_is_left_out_that_can_be_enforced_or_that_means_something_else()
         compile_schema('{"items": ' * 100_000 + "true" + "}" * 100_000, lenient=True)
 
 
+def test_a_pattern_that_is_no_regex_is_an_error_since_it_cannot_be_checked_either() -> None:
+    with pytest.raises(UnsupportedSchema, match="is not a"):
+        compile_schema({"type": "object", "properties": {"a": {"pattern": "("}}}, lenient=True)
+
+
+def test_values_are_checked_as_the_schema_was_read_and_when() -> None:
+    """Patterns as ECMA-262 has them, and the schema as it was then."""
+    schema = {"type": "object", "properties": {"n": {"type": "string", "pattern": r"^\p{L}+$"}, "x": {**BACK}}}
+    pattern = compile_schema(schema, lenient=True)
+    del schema["properties"]
+    assert pattern.value('{"n": "é", "x": "aa"}') == {"n": "é", "x": "aa"}
+    for text in ('{"n": "1", "x": "aa"}', '{"x": "ab"}', r'{"x": "aa\n"}'):
+        with pytest.raises(InvalidInstance):
+            pattern.value(text)
+
+
+def test_what_is_left_out_for_another_says_for_which() -> None:
+    pattern = compile_schema({"type": "object", "properties": {"a": BACK}, "unevaluatedProperties": False}, lenient=True)
+    first, second = pattern.unenforced
+    assert first.startswith("#/unevaluatedProperties: left out with #/properties/a/pattern: a back-reference")
+    assert second.startswith("#/properties/a/pattern: a back-reference")
+
+
 def test_what_the_registry_holds_is_checked_too() -> None:
     registry = {"https://example.com/a": {"properties": {"n": {"type": "integer"}}, "required": ["n"]}}
     schema = {"type": "object", "properties": {"x": {"$ref": "https://example.com/a", **BACK}}}

@@ -3,6 +3,7 @@ r"""Escapes and character classes of the ``regex`` module's dialect in, sets of 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import regex
 
@@ -22,6 +23,8 @@ class SetReading(Reading):
     """Reads what stands for one character."""
 
     flags: Flags
+    folded: Callable[[str], Tree]
+    """Characters side by side under full case folding: of whoever reads whole texts."""
 
     def set(self) -> Tree:
         """A class, from its bracket on."""
@@ -38,10 +41,6 @@ class SetReading(Reading):
             if words:
                 return Either((One(charset), *(self.folded(word) for word in words)))
         return One(charset)
-
-    def folded(self, text: str) -> Tree:
-        """Characters side by side under full case folding."""
-        raise NotImplementedError
 
     def _close_set(self, begin: int) -> None:
         if not self.take("]"):
