@@ -127,7 +127,7 @@ class RecallCosts:
         if text in known:
             return known[text]
         best = self._leaving(node, state, text)
-        if best[0] > self._least(state):
+        if best[0] > 1:
             low, high = node.beginning(text)
             part, seen = self._part(state), set()
             for barred in node.ordered[low:high]:
@@ -148,7 +148,7 @@ class RecallCosts:
         least = self._least(state)
         if least >= IMPOSSIBLE:
             return _NO_WAY
-        for limit in range(least, least + _NEAR):
+        for limit in range(1, least + _NEAR):  # the first that is found takes the fewest: there was none below the limit
             for id_ in self._near(state, limit):
                 data = self.bytes_of(int(id_))
                 low, high = node.beginning(text + data)
@@ -168,22 +168,22 @@ class RecallCosts:
         return min(cost + 1, IMPOSSIBLE), data + rest
 
     def _free(self, state: State) -> Way:
-        """The fewest tokens to an end, of one token or more, where nothing is barred."""
+        """As many tokens as suffice to an end, of one token or more, where nothing is barred; and what the fewest write."""
         found = self._ways.get(state)
         if found is None:
             found, least = _NO_WAY, max(self._least(state), 1)  # where the text may be over, its cells ask for no more
-            if least < IMPOSSIBLE:
-                near = self._near(state, least)
-                while not len(near) and len(self._near(state, IMPOSSIBLE)):
-                    least += 1
-                    near = self._near(state, least)
-                if len(near):
-                    written = self.bytes_of(int(near[0]))
-                    here = state.after(written)
-                    while not here.accepting:
-                        data = self.bytes_of(int(self._near(here, self._least(here))[0]))
-                        written, here = written + data, here.after(data)
-                    found = least, written
+            if least < IMPOSSIBLE and len(self._near(state, IMPOSSIBLE)):
+                # A token that spans parts may be nearer to the end than is counted. The text begins with it all the same: what follows is
+                # measured after a cheapest text, since that leaves only dearer ones, and has to be enough after any other.
+                limit = 1
+                while not len(near := self._near(state, limit)):
+                    limit += 1
+                written = self.bytes_of(int(near[0]))
+                here = state.after(written)
+                while not here.accepting:
+                    data = self.bytes_of(int(self._near(here, self._least(here))[0]))
+                    written, here = written + data, here.after(data)
+                found = max(least, limit), written
             if not self._costs.of_node.is_provisional:
                 self._ways[state] = found
         return found

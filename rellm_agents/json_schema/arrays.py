@@ -130,8 +130,10 @@ class Array(Shape):
         ending = self._ending(place, is_empty=name == "first")
         if ending:
             return ending[0]
-        nearer = self._items(place, None if self._repeated else self._room.to_end(place))
-        return sequence(self._layout.comma, nearer) if name == "more" else nearer
+        nearer = partial(self._items, place, None if self._repeated else self._room.to_end(place))
+        if name == "more":  # the comma apart from the item, as where there is a choice of items: not cheaper than what is written
+            return sequence(self._layout.comma, self._rules.rule(self._part, ("nearer", *place), nearer))
+        return nearer()
 
     def _first(self, place: _Place) -> Node:
         return choice(*self._ending(place, is_empty=True), self._items(place))

@@ -133,8 +133,9 @@ class Object(Shape):
         return sequence(literal("{"), self._layout.opened, self._rule("first", self._ways.start))
 
     def _rule(self, name: str, place: _Place) -> Node:
-        make = {"first": self._first, "more": self._more, "names": self._names}[name]
-        return self._rules.rule(self._part, (name, *place), partial(make, place), partial(self._exit, name, place))
+        make = {"first": self._first, "more": self._more, "names": self._names, "nearer": self._nearer}[name]
+        exit_ = None if name == "nearer" else partial(self._exit, name, place)
+        return self._rules.rule(self._part, (name, *place), partial(make, place), exit_)
 
     def _first(self, place: _Place) -> Node:
         return choice(*self._ending(place), self._names(place))
@@ -143,11 +144,19 @@ class Object(Shape):
         return choice(*self._ending(place), sequence(self._layout.comma, self._names(place)))
 
     def _exit(self, name: str, place: _Place) -> Node:
-        """A cheapest way to the end: at once, or with properties that bring it nearer."""
+        """A cheapest way to the end: at once, or with properties that bring it nearer.
+
+        A comma stays apart from the name behind it, as it does where there is a choice of names: what is measured here must not be
+        cheaper than what is written.
+        """
         if name != "names" and (ending := self._ending(place)):
             return ending[0]
-        nearer = self._names(place, nearer=True)
-        return sequence(self._layout.comma, nearer) if name == "more" else nearer
+        if name == "more":
+            return sequence(self._layout.comma, self._rule("nearer", place))
+        return self._nearer(place)
+
+    def _nearer(self, place: _Place) -> Node:
+        return self._names(place, nearer=True)
 
     def _ending(self, place: _Place) -> list[Node]:
         return [sequence(self._layout.closing, literal("}"))] if self._ways.can_close(place) else []
