@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from rellm_agents.json_schema.json_text import Layout, quoted
 from rellm_agents.json_schema.shapes import Alive, Rules, Shape
-from rellm_agents.patterns import Node, choice, literal, recall, sequence
+from rellm_agents.patterns import NOTHING, Node, choice, literal, recall, sequence
 
 _BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
 _NO_NAMES: frozenset[bytes] = frozenset()
@@ -172,7 +172,8 @@ class Object(Shape):
 
         Args:
             place: where they may come.
-            nearer: only those that bring the end nearer.
+            nearer: only those that bring the end nearer; in any order, the first of those that have to come, since all orders of
+                them are too many to look for the cheapest.
         """
         ways, options = self._ways, []
         limit = ways.to_end(place) if nearer else None
@@ -182,9 +183,10 @@ class Object(Shape):
                 if (left := ways.to_end(later)) is not None and left == (limit or left):
                     options.append(self._rule("names", later))
                 return choice(*options)
-            options.append(self._option(i, place, limit))
-            if ways.declared[i].required and not self._any_order:
-                return choice(*options)
+            option = self._option(i, place, limit)
+            if ways.declared[i].required and (nearer or not self._any_order) and option is not NOTHING:
+                return option if self._any_order else choice(*options, option)
+            options.append(option)
         return choice(*options, *self._others(place, limit))
 
     def _option(self, i: int, place: _Place, limit: int | None) -> Node:

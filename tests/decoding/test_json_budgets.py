@@ -95,3 +95,9 @@ def ends_in_time(pattern: Pattern, chance: random.Random) -> None:
         text = written(masks, masks.tokens_needed(masks.start) + more, chance)
         assert pattern.fullmatch(text)
         json.loads(text)
+
+
+def test_many_that_have_to_come_in_any_order() -> None:
+    names = [f"name{i}" for i in range(40)]
+    schema = {"type": "object", "properties": dict.fromkeys(names, {"type": "boolean"}), "required": names, "minProperties": 41}
+    ends_in_time(compile_schema(schema, order="any"), random.Random(0))
