@@ -1,7 +1,7 @@
 """A transformers causal model, prompts and patterns in, completions that match out.
 
-One forward pass a token at most: none where the mask leaves a single token to end the text with. The budget is a
-promise: close to it only tokens are allowed after which the text can still be finished.
+The budget is a promise: close to it only tokens are allowed after which the text can still be finished. What the pattern forces
+costs no forward pass of its own, and what the model has read of earlier prompts is not read again.
 
 >>> Completion("ab", (0, 2), 2, "accepted").text
 'ab'
@@ -9,48 +9,29 @@ promise: close to it only tokens are allowed after which the text can still be f
 
 from __future__ import annotations
 
-import codecs
-import inspect
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, TypedDict, Unpack, get_args, overload
 
 import torch
-from transformers import DynamicCache
 
-from rellm_agents.decoding.logits import AllowedTokens, choose
-from rellm_agents.decoding.token_masks import ENDED, TokenMasks
+from rellm_agents.decoding import step_cache
+from rellm_agents.decoding.logits import AllowedTokens, pick
+from rellm_agents.decoding.passes import Passes, Scorer, Scores
+from rellm_agents.decoding.rows import Completion, Row, Spelling
+from rellm_agents.decoding.spelling import Speller
+from rellm_agents.decoding.step_cache import StepCache
+from rellm_agents.decoding.stops import Stops
+from rellm_agents.decoding.token_masks import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.patterns import Pattern
-from rellm_agents.patterns.cells import State
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 MAX_PATTERNS = 64  # whose masks a decoder remembers, least recently used dropped
-MAX_APPLIED_MASKS = 1_024
-
-Finish = Literal["accepted", "closed", "stopped"]
-
-
-@dataclass(frozen=True)
-class Completion:
-    """What was written after one prompt.
-
-    Attributes:
-        text: the text, without the prompt and without the stop string it ended at.
-        token_ids: the tokens chosen, without an end-of-text token.
-        forward_passes: calls of the model this row took part in, the prompt's included.
-        finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, tokens
-            were left out so that the text could be finished; ``"stopped"``: at a stop string.
-    """
-
-    text: str
-    token_ids: tuple[int, ...]
-    forward_passes: int
-    finish: Finish
 
 
 class DecodingOptions(TypedDict, total=False):
@@ -65,6 +46,10 @@ class DecodingOptions(TypedDict, total=False):
             beside it; pass a list with a seed for each row to get different texts for the same prompt.
         stop: a text ends before the first of these strings in it.
         stop_behind: where given, a stop string only counts behind a text of this pattern, with spaces or lines between or not.
+        spelling: ``"canonical"``, the default: text that the pattern forces, names and members of an enum are written with the
+            tokens that the tokenizer itself writes them with; ``"any"``: with any tokens, each chosen by its probability.
+        healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
+            tokens were not written yet; on by default.
     """
 
     max_new_tokens: int
@@ -74,6 +59,8 @@ class DecodingOptions(TypedDict, total=False):
     seed: int | Sequence[int] | None
     stop: Sequence[str]
     stop_behind: Pattern | None
+    spelling: Spelling
+    healing: bool
 
 
 @dataclass(frozen=True)
@@ -87,6 +74,8 @@ class _Request:
     seed: int | Sequence[int] | None = None
     stop: Sequence[str] = ()
     stop_behind: Pattern | None = None
+    spelling: Spelling = "canonical"
+    healing: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
@@ -97,6 +86,8 @@ class _Request:
             raise ValueError(f"top_p={self.top_p}: above 0 and at most 1, or None for all")
         if isinstance(self.stop, str) or "" in self.stop:
             raise ValueError(f"stop={self.stop!r}: a list of strings that are not empty")
+        if self.spelling not in get_args(Spelling):
+            raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
 
 
 class ConstrainedDecoder:
@@ -105,18 +96,20 @@ class ConstrainedDecoder:
     Args:
         model: a transformers causal language model, on any device.
         tokenizer: its fast tokenizer.
+        kept_bytes: keys and values of earlier prompts and texts that are kept, so that a prompt that begins like one of them
+            is read from there on only; 0: none.
 
     Raises:
         VocabularyError: the tokenizer's tokens cannot be read, or it has no end-of-text token.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, kept_bytes: int = step_cache.MAX_BYTES) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.vocabulary = Vocabulary.from_tokenizer(tokenizer, end_ids=_end_ids(model, tokenizer))
         self.masks = lru_cache(maxsize=MAX_PATTERNS)(self._masks)
-        self._allowed = lru_cache(maxsize=MAX_APPLIED_MASKS)(self._make_allowed)
-        takes = inspect.signature(model.forward).parameters
-        self._last_logits_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
+        self._speller = Speller(tokenizer, self.vocabulary)
+        self._scorer = Scorer(model)
+        self._steps = StepCache(kept_bytes)
 
     def _masks(self, pattern: Pattern) -> TokenMasks:
         """The masks of a pattern, shared by all its generations."""
@@ -154,7 +147,7 @@ class ConstrainedDecoder:
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         request = _Request(**options)
         rows = self._rows(prompts, pattern, request)
-        for _ in self._decode(prompts, rows, request):
+        for _ in self._decode(rows, request):
             pass
         completions = [row.completion() for row in rows]
         return completions[0] if isinstance(prompt, str) else completions
@@ -171,7 +164,7 @@ class ConstrainedDecoder:
         request = _Request(**options)
         (row,) = rows = self._rows([prompt], pattern, request)
         shown = 0
-        for _ in self._decode([prompt], rows, request):
+        for _ in self._decode(rows, request):
             certain = row.certain_text()
             if len(certain) > shown:
                 yield certain[shown:]
@@ -181,7 +174,7 @@ class ConstrainedDecoder:
             yield completion.text[shown:]
         return completion
 
-    def _rows(self, prompts: list[str], pattern: Pattern | Sequence[Pattern], request: _Request) -> list[_Row]:
+    def _rows(self, prompts: list[str], pattern: Pattern | Sequence[Pattern], request: _Request) -> list[Row]:
         patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
         seed = request.seed
         seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
@@ -189,56 +182,79 @@ class ConstrainedDecoder:
             raise ValueError(
                 f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
             )
-        stops = _Stops(tuple(request.stop), request.stop_behind)
-        rows = [_Row(self.masks(p), request.max_new_tokens, s, stops) for p, s in zip(patterns, seeds, strict=True)]
-        for row in rows:
-            needed = row.masks.tokens_needed(row.state)
-            if needed > row.tokens_left:
-                raise BudgetTooSmall(needed, row.tokens_left)
-        return rows
+        for one in patterns:
+            masks = self.masks(one)
+            needed = masks.tokens_needed(masks.start)
+            if needed > request.max_new_tokens:
+                raise BudgetTooSmall(needed, request.max_new_tokens)
+        stops = Stops(tuple(request.stop), request.stop_behind)
+        return [
+            Row(
+                self.masks(one),
+                self._speller,
+                self._encoded(prompt),
+                budget=request.max_new_tokens,
+                seed=own_seed,
+                stops=stops,
+                spelling=request.spelling,
+                healing=request.healing,
+            )
+            for prompt, one, own_seed in zip(prompts, patterns, seeds, strict=True)
+        ]
 
     @torch.inference_mode()
-    def _decode(self, prompts: list[str], rows: list[_Row], request: _Request) -> Iterator[None]:
+    def _decode(self, rows: list[Row], request: _Request) -> Iterator[None]:
         """Decode all rows to their ends, a step at a time."""
-        encoded = [self._encoded(prompt) for prompt in prompts]
-        live = [row for row in rows if not row.settle()]
+        live = [row for row in rows if not row.is_settled]
         if not live:
             return
-        device = self.model.device
-        encoded = [ids for ids, row in zip(encoded, rows, strict=True) if row in live]
-        length = max(map(len, encoded))
-        input_ids = torch.tensor([[ids[0]] * (length - len(ids)) + ids for ids in encoded], device=device)
-        attention = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in encoded], device=device)
-        positions = (attention.cumsum(-1) - 1).clamp(min=0)
-        cache = DynamicCache(config=self.model.config)
+        is_alone, leaves_out = len(live) == 1, self._scorer.leaves_out
+        cache, length = self._steps.find(live[0].known[:-1], self.model.config) if is_alone and leaves_out else (None, 0)
+        passes = Passes(self._scorer, len(live), cache, length)
+        for row in live:
+            row.fed = length
         while True:
-            logits = self.model(
-                input_ids=input_ids,
-                attention_mask=attention,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                **self._last_logits_only,
-            ).logits[:, -1]
-            for row, scores in zip(live, logits, strict=True):
-                row.forward_passes += 1
-                allowed = self._allowed_for(row)
-                token_id = choose(
-                    scores, allowed, temperature=request.temperature, top_k=request.top_k, top_p=request.top_p, generator=row.generator
-                )
-                row.append(token_id)
+            read = self._read(passes, live, in_step=bool(length or live[0].forward_passes) and not (is_alone or leaves_out))
+            chosen = [(i, row) for i, row in enumerate(live) if row.fed == len(row.known)]
+            self._choose(passes, read, chosen, request)
             yield
-            kept = [i for i, row in enumerate(live) if not row.settle()]
+            kept = [i for i, row in enumerate(live) if not row.is_settled]
             if not kept:
+                if is_alone and leaves_out:
+                    row = live[0]
+                    self._steps.keep(row.known[: row.fed], passes.cache, passes.places(0))
                 return
             if len(kept) < len(live):
-                index = torch.tensor(kept, device=device)
                 live = [live[i] for i in kept]
-                cache.batch_select_indices(index)
-                attention, positions = attention[index], positions[index]
-            input_ids = torch.tensor([[row.token_ids[-1]] for row in live], device=device)
-            attention = torch.cat([attention, attention.new_ones(len(live), 1)], dim=1)
-            positions = positions[:, -1:] + 1
+                passes.select(kept)
+
+    def _read(self, passes: Passes, live: list[Row], *, in_step: bool) -> Scores:
+        """One forward pass: what is certain and not read yet, and drafts; where rows have to go on in step, a token of each."""
+        tokens = []
+        for row in live:
+            if not self._scorer.leaves_out:
+                row.drafts = []
+            new = row.known[row.fed : row.fed + 1 if in_step else None]
+            tokens.append([*new, *row.drafts])
+            row.fed += len(new)
+            row.forward_passes += 1
+        return passes.feed(tokens, kept=1 + max(len(row.drafts) for row in live))
+
+    def _choose(self, passes: Passes, scores: Scores, rows: list[tuple[int, Row]], request: _Request) -> None:
+        """Let rows choose their next tokens."""
+
+        def choose(row: Row, at: int, allowed: AllowedTokens) -> int:
+            only = allowed.only()
+            if only is not None:
+                return only
+            made, ids = scores.of(places[row], len(drafts[row]) - at, allowed)
+            return pick(made, ids, temperature=request.temperature, top_k=request.top_k, top_p=request.top_p, generator=row.generator)
+
+        places = {row: i for i, row in rows}
+        drafts = {row: row.drafts for _, row in rows}
+        scores.prepare([(i, len(row.drafts)) for i, row in rows if not scores.few(row.allowed())])
+        for i, row in rows:
+            passes.leave_out(i, row.take(choose))
 
     def _encoded(self, prompt: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(prompt)
@@ -248,93 +264,6 @@ class ConstrainedDecoder:
                 raise ValueError("the prompt is empty, and the tokenizer has no beginning-of-text token to begin with")
             ids = [start]
         return ids
-
-    def _allowed_for(self, row: _Row) -> AllowedTokens:
-        plain = row.masks.bits(row.state)
-        bits = row.masks.bits(row.state, row.tokens_left)
-        if bits is plain:
-            return self._allowed(row.masks, row.state)
-        row.was_narrowed |= bool((bits != plain).any())
-        return AllowedTokens.of(bits, self.vocabulary.size)
-
-    def _make_allowed(self, masks: TokenMasks, state: State) -> AllowedTokens:
-        return AllowedTokens.of(masks.bits(state), self.vocabulary.size)
-
-
-@dataclass(frozen=True)
-class _Stops:
-    """Strings that end a text, and behind what they count."""
-
-    strings: tuple[str, ...]
-    behind: Pattern | None
-
-    def find(self, text: str, start: int) -> int | None:
-        """Where the text ends because of the first stop string at or after ``start``; behind a pattern, without spaces before it."""
-        while True:
-            at = min((i for s in self.strings if (i := text.find(s, start)) >= 0), default=None)
-            if at is None or self.behind is None:
-                return at
-            for end in (at, len(text[:at].rstrip())):
-                if self.behind.fullmatch(text[:end]):
-                    return end
-            start = at + 1
-
-    def held_back(self, text: str) -> int:
-        """How many characters at the end may turn out to begin a stop string."""
-        longest = max(map(len, self.strings), default=0) - 1
-        held = next((n for n in range(min(longest, len(text)), 0, -1) if any(s.startswith(text[-n:]) for s in self.strings)), 0)
-        return held if self.behind is None else len(text) - len(text[: len(text) - held].rstrip())
-
-
-@dataclass(eq=False)
-class _Row:
-    """One text while it is written."""
-
-    masks: TokenMasks
-    tokens_left: int
-    seed: int | None
-    stops: _Stops
-    token_ids: list[int] = field(default_factory=list)
-    forward_passes: int = 0
-    was_narrowed: bool = False
-
-    def __post_init__(self) -> None:
-        self.state: State = self.masks.start
-        self.generator = torch.Generator()
-        if self.seed is None:
-            self.generator.seed()
-        else:
-            self.generator.manual_seed(self.seed)
-        self.text = ""
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._searched = 0
-        self._stopped_at: int | None = None
-
-    def append(self, token_id: int) -> None:
-        self.state = self.masks.advance(self.state, token_id)
-        self.tokens_left -= 1
-        if self.state is ENDED:
-            return
-        self.token_ids.append(token_id)
-        self.text += self._utf8.decode(self.masks.vocabulary.token_bytes[token_id] or b"")
-        if self.stops.strings:
-            self._stopped_at = self.stops.find(self.text, self._searched)
-            self._searched = max(0, len(self.text) - max(map(len, self.stops.strings)) + 1)
-
-    def settle(self) -> bool:
-        """Whether the text is finished: ended, stopped, or nothing can follow."""
-        return self.state is ENDED or self._stopped_at is not None or self.state.is_final
-
-    def certain_text(self) -> str:
-        """What has been written and will stay."""
-        if self._stopped_at is not None:
-            return self.text[: self._stopped_at]
-        held_back = 0 if self.settle() else self.stops.held_back(self.text)
-        return self.text[: len(self.text) - held_back]
-
-    def completion(self) -> Completion:
-        finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self.was_narrowed else "accepted"
-        return Completion(self.text[: self._stopped_at], tuple(self.token_ids), self.forward_passes, finish)
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

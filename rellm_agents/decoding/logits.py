@@ -1,21 +1,21 @@
 """Masks and logits in, chosen tokens out: masks are applied here, and here only.
 
 >>> import torch
->>> choose(torch.tensor([0.0, 3.0, 2.0]), AllowedTokens(np.array([5], dtype=np.uint32), 3))
+>>> pick(*AllowedTokens(np.array([5], dtype=np.uint32), 3).scores(torch.tensor([0.0, 3.0, 2.0])))
 2
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
 
-from rellm_agents.decoding.trie import Bits, unpacked
+from rellm_agents.decoding.trie import Bits, Ids, packed, unpacked
 
 FEW_IDS = 1024
 """Up to so many ids, single entries are written; above, a row of bounds is laid over the logits, which is as fast or faster."""
@@ -75,6 +75,17 @@ class AllowedTokens:
         allowed: AllowedTokens = _MASKS.get((id(bits), size), make)
         return allowed
 
+    def without(self, ids: Sequence[int]) -> AllowedTokens:
+        """The same without some tokens."""
+        bits = self.bits.copy()
+        for id_ in ids:
+            bits[id_ >> 5] &= ~np.uint32(1 << (id_ & 31))
+        return AllowedTokens(bits, self.size)
+
+    def among(self, ids: Ids) -> AllowedTokens:
+        """Those of ``ids``, int32[n], that are allowed."""
+        return AllowedTokens(self.bits & packed(ids, self.size), self.size)
+
     def only(self) -> int | None:
         """The one allowed token, if there is just one."""
         return int(self.ids[0]) if self.count == 1 else None
@@ -104,6 +115,19 @@ class AllowedTokens:
             logits.index_fill_(0, ids if len(logits) >= self.size else ids[ids < len(logits)], -torch.inf)
         return logits
 
+    def scores(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The logits of allowed tokens.
+
+        Args:
+            logits: float[>= V]; not changed.
+
+        Returns:
+            float[n] on the CPU, and ids, int64[n]; or float[>= V] and ``None``, where the others have minus infinity.
+        """
+        if self.keeps_few:
+            return logits[self.ids.to(logits.device)].float().cpu(), self.ids
+        return self.apply_(logits.float().cpu().clone()), None
+
     def _bounds(self, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
         """The most each logit may be: plus infinity if allowed, else minus infinity."""
 
@@ -116,34 +140,25 @@ class AllowedTokens:
         return held[1]
 
 
-def choose(
-    logits: torch.Tensor,
-    allowed: AllowedTokens,
+def pick(
+    scores: torch.Tensor,
+    ids: torch.Tensor | None,
     *,
     temperature: float = 0.0,
     top_k: int | None = None,
     top_p: float | None = None,
     generator: torch.Generator | None = None,
 ) -> int:
-    """The next token.
+    """One of some tokens.
 
     Args:
-        logits: float[>= V]; not changed.
-        allowed: the mask, under which the probabilities are taken anew.
-        temperature: 0: the most likely token; else the logits are divided by it and one is drawn.
-        top_k: draw from the ``top_k`` most likely allowed tokens only.
-        top_p: draw from the fewest allowed tokens whose probabilities add up to ``top_p`` or more.
+        scores: float[n], on the CPU; not changed.
+        ids: int64[n], of the tokens; ``None``: 0, 1, ...
+        temperature: 0: the most likely token; else the scores are divided by it and one is drawn.
+        top_k: draw from the ``top_k`` most likely tokens only.
+        top_p: draw from the fewest tokens whose probabilities add up to ``top_p`` or more.
         generator: the source of chance, on the CPU.
     """
-    only = allowed.only()
-    if only is not None:
-        return only
-    if allowed.keeps_few:
-        ids = allowed.ids
-        scores = logits[ids.to(logits.device)].float().cpu()
-    else:
-        ids = None
-        scores = allowed.apply_(logits.float().cpu().clone())
     at = (
         int(scores.argmax()) if temperature <= 0 else _drawn((scores.double() - float(scores.max())) / temperature, top_k, top_p, generator)
     )

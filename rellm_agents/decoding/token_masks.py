@@ -12,7 +12,7 @@ only what follows is walked. Near the end of a budget the tokens are left out af
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import cast
 
 import numpy as np
@@ -21,19 +21,21 @@ from rellm_agents.decoding.landings import Landing, Landings
 from rellm_agents.decoding.recent import Recent
 from rellm_agents.decoding.spots import Spot
 from rellm_agents.decoding.token_costs import TokenCosts
-from rellm_agents.decoding.trie import Bits, Mask, packed
+from rellm_agents.decoding.trie import Bits, Ids, Mask, TokenTrie, packed
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.barred import first_bytes
-from rellm_agents.patterns.cells import Cell, CounterCell, LexemeCell, LiteralCell, RecallCell, State
+from rellm_agents.patterns.cells import Cell, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.machine import DEAD_STATE, Machine
+from rellm_agents.patterns.nodes import byte_literal
 
 MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
 MAX_MOVES = 65_536
 MAX_SHARED_BYTES = 32 << 20  # of masks remembered per vocabulary for all patterns
+MAX_LITERALS = 32  # that are compared one by one
 _FEW = 64  # tokens that are set one by one
 
 ENDED = State(None, (), accepting=False)
@@ -50,6 +52,7 @@ class _SharedMasks:
         self.nothing = Mask(np.zeros(-(-vocabulary.size // 32), dtype=np.uint32))
         self._known = Recent(max(64, MAX_SHARED_BYTES // max(self.nothing.bits.nbytes, 1)), self._put_together)
         self.token_bytes: dict[int, bytes] = {}  # of tokens that were written
+        self.longer_tokens = lru_cache(maxsize=MAX_MASKS)(self._longer_tokens)
 
     def read_bytes(self, token_id: int) -> bytes | None:
         """The bytes of a token, which are remembered."""
@@ -57,6 +60,15 @@ class _SharedMasks:
         if data:
             self.token_bytes[token_id] = data
         return data
+
+    def _longer_tokens(self, data: bytes) -> Ids:
+        """Ids, int32[n], of the tokens that begin with ``data`` and have more behind it."""
+        trie, node = self.vocabulary.trie, TokenTrie.root
+        for byte in data:
+            node = trie.child(node, byte)
+            if node == TokenTrie.root:
+                return np.zeros(0, dtype=np.int32)
+        return trie.tokens_at(trie.below(node))
 
     def put_together(self, masks: list[Mask], ids: list[int]) -> Mask:
         """The mask of all tokens of ``masks`` and ``ids``."""
@@ -162,6 +174,7 @@ class TokenMasks:
         self._assembly = assembly = _Assembly(self._machine, self._shared, pattern)
         self._masks = Recent(MAX_MASKS, assembly.bits)
         self._most_after = Recent(MAX_MASKS, assembly.most_after)
+        self._forced = Recent(MAX_MASKS, partial(_forced_bytes, self._machine))
         self._moves: dict[int, State] = {}
         self._size = vocabulary.size
         if not assembly.can_finish and self.tokens_needed(self.start) >= IMPOSSIBLE:
@@ -212,21 +225,58 @@ class TokenMasks:
 
     def forced_bytes(self, state: State) -> bytes:
         """The bytes that every continuation begins with; empty where there is a choice, or the text may end."""
-        found = bytearray()
-        while not state.accepting and len(state.cells) == 1 and len(found) < MAX_MOVES:
-            (cell,) = state.cells
+        return self._forced[state]
+
+    def behind(self, data: bytes) -> State:
+        """The state before ``data`` and a text of the pattern: for tokens that begin in what is written already."""
+        if not data:
+            return self.start
+        machine = self._machine
+        return machine.enter(machine.continuation(byte_literal(data), machine.continuation(machine.node, None)))
+
+    def goes_beyond(self, state: State, data: bytes) -> bool:
+        """Whether some token that may come next begins with ``data`` and has more behind it.
+
+        Args:
+            state: where the token begins.
+            data: a beginning of every text that may follow.
+        """
+        longer = self.longer_tokens(data)
+        return bool(len(longer)) and bool((self.bits(state)[longer >> 5] >> (longer & 31).astype(np.uint32) & 1).any())
+
+    def longer_tokens(self, data: bytes) -> Ids:
+        """Ids, int32[n], of the tokens that begin with ``data`` and have more behind it."""
+        return self._shared.longer_tokens(data)
+
+    def literal_texts(self, state: State, data: bytes) -> list[bytes] | None:
+        """The literals that ``data`` begins, if it ends inside literals only, as in a name or a member of an enum.
+
+        Args:
+            state: where ``data`` begins.
+            data: the bytes of a token that may come next.
+
+        Returns:
+            What is left of them in ``state``; ``None`` if ``data`` may end elsewhere too, or in too many of them.
+        """
+        found: list[bytes] = []
+        for cell in state.cells:
             if isinstance(cell, LiteralCell):
-                found += cell.data[cell.offset :]
-                state = self._machine.enter(cell.then)
-                continue
-            if not isinstance(cell, LexemeCell | RecallCell):
-                break
-            possible = first_bytes(state)
-            if len(possible) > 1:
-                break
-            found += bytes(possible)
-            state = self._machine.run(state, bytes(possible))
-        return bytes(found)
+                found.append(cell.rest)
+            elif isinstance(cell, SetCell):
+                low, high = cell.low, cell.high
+                for at, byte in enumerate(data, cell.offset):
+                    low, high = cell.members.narrowed(low, high, at, byte)
+                    if low == high:
+                        break
+                    if len(cell.members.texts[low]) == at + 1:  # texts ascend: only the first can be over
+                        return None
+                if high - low > MAX_LITERALS:
+                    return None
+                found += [text[cell.offset :] for text in cell.members.texts[low:high]]
+            elif any(cell.read(self._machine, data, 0)):
+                return None
+        found = [text for text in found if text.startswith(data[: len(text)])]
+        return found if all(len(text) > len(data) for text in found) else None
 
     def tokens_needed(self, state: State) -> int:
         """How many tokens suffice to finish from here, the end-of-text token included."""
@@ -245,3 +295,18 @@ class TokenMasks:
         if after is DEAD_STATE or self._assembly.is_stuck(after):
             raise TokenRefused(f"token {token_id} ({data!r}) does not fit the pattern here")
         return after
+
+
+def _forced_bytes(machine: Machine, state: State) -> bytes:
+    found = bytearray()
+    while not state.accepting and state.machine is not None and len(found) < MAX_MOVES:
+        if isinstance(state, LiteralCell):
+            found += state.rest
+            state = machine.enter(state.then)
+            continue
+        possible = first_bytes(state)
+        if len(possible) > 1:
+            break
+        found += bytes(possible)
+        state = machine.run(state, bytes(possible))
+    return bytes(found)

@@ -115,6 +115,14 @@ class TokenTrie:
         """Those of ``nodes`` that have children."""
         return nodes[self.child_count[nodes] > 0]
 
+    def below(self, node: int) -> Ids:
+        """All nodes below ``node``."""
+        found, level = [], np.array([node], dtype=np.int32)
+        while len(level := self.inner(level)):
+            level = _ranges(self.first_child[level], self.child_count[level])
+            found.append(level)
+        return np.concatenate(found) if found else level
+
     def tokens_at(self, nodes: Ids | int) -> Ids:
         """The ids of the tokens that end at ``nodes``, in the order of the nodes."""
         nodes = np.atleast_1d(np.asarray(nodes, dtype=np.int32))

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from rellm_agents.decoding.logits import FEW_IDS, AllowedTokens, _Remembered, choose
+from rellm_agents.decoding.logits import FEW_IDS, AllowedTokens, _Remembered, pick
 from rellm_agents.decoding.trie import packed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = 70
 FEW, MANY, ALL, ONE = [3, 31, 32, 69], [i for i in range(SIZE) if i % 7], list(range(SIZE)), [40]
+
+
+def choose(logits, allowed, **options):
+    return pick(*allowed.scores(logits), **options)
 
 
 def allowed(ids, size=SIZE):

@@ -1,0 +1,296 @@
+"""Scores of the next token in, a text that matches out: one row of a batch, while it is written.
+
+What the pattern forces needs no choice. Where no token could span its end, it is *certain*, and read by the model together with
+what was chosen; the tokens at its end, and after ``spelling="any"`` all of them, are *drafts*: they are read along too, and each
+is kept if it is what would have been chosen.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from rellm_agents.decoding.logits import AllowedTokens
+from rellm_agents.decoding.spelling import Speller
+from rellm_agents.decoding.stops import Stops
+from rellm_agents.decoding.token_masks import ENDED, TokenMasks
+from rellm_agents.errors import TokenRefused
+from rellm_agents.patterns.cells import State
+
+MAX_DRAFTS = 16
+"""Tokens that are read along without being certain."""
+_SPANNED = 4  # tokens at the end of a text that one token may span together with what follows
+
+Finish = Literal["accepted", "closed", "stopped"]
+Spelling = Literal["canonical", "any"]
+Choose = Callable[["Row", int, AllowedTokens], int]
+"""Chooses the next token of a row: which row, how many drafts stand before it, what is allowed."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What was written after one prompt.
+
+    Attributes:
+        text: the text, without the prompt and without the stop string it ended at.
+        token_ids: the tokens of the text, without an end-of-text token.
+        forward_passes: calls of the model this row took part in, the prompt's included.
+        finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, tokens
+            were left out so that the text could be finished; ``"stopped"``: at a stop string.
+        healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    forward_passes: int
+    finish: Finish
+    healed: str = ""
+
+
+class Row:
+    """One text while it is written.
+
+    Args:
+        masks: of its pattern.
+        speller: of its tokenizer.
+        prompt: ids of the prompt's tokens, at least one.
+        budget: tokens that may be written, the end-of-text token included.
+        seed: of its own source of chance.
+        stops: what else ends it.
+        spelling: ``"canonical"``: what is forced is written as the tokenizer writes it; ``"any"``: every token is a choice.
+        healing: tokens at the end of the prompt may give way to longer ones.
+
+    Attributes:
+        known: the tokens of the prompt and of the text that are certain.
+        fed: how many of them the model has read.
+        drafts: tokens that may follow them.
+    """
+
+    def __init__(
+        self,
+        masks: TokenMasks,
+        speller: Speller,
+        prompt: Sequence[int],
+        *,
+        budget: int,
+        seed: int | None,
+        stops: Stops,
+        spelling: Spelling,
+        healing: bool,
+    ) -> None:
+        self.masks, self.tokens_left, self._stops = masks, budget, stops
+        self._speller, self._is_canonical = speller, spelling == "canonical"
+        self.known, self.fed, self.drafts = list(prompt), 0, list[int]()
+        self.state: State = masks.start
+        self.generator = torch.Generator()
+        if seed is None:
+            self.generator.seed()
+        else:
+            self.generator.manual_seed(seed)
+        self.forward_passes = 0
+        self.was_narrowed = False
+        self.text = ""
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._searched = 0
+        self._stopped_at: int | None = None
+        again = self._spanned_prompt() if healing else 0
+        self._begin = len(self.known) - again
+        self._again = tuple(self.known[self._begin :])
+        self._still_again = b"".join(map(self._bytes, self._again))  # what is left of them
+        del self.known[self._begin :]
+        self.tokens_left += again
+        self.state = masks.behind(self._still_again)
+        self._go_on(None)
+
+    def take(self, choose: Choose) -> int:
+        """Choose, and add, tokens: as many of the drafts as are kept, and one more.
+
+        Returns:
+            How many of the drafts are not kept.
+        """
+        drafts, self.drafts = self.drafts, []
+        self.fed = len(self.known)
+        for i in range(len(drafts) + 1):
+            draft = drafts[i] if i < len(drafts) else None
+            if not self._choose(lambda allowed, i=i: choose(self, i, allowed), draft):  # type: ignore[misc]
+                return len(drafts) - i
+            self.fed += 1
+            if self.is_settled:
+                return len(drafts) - i - 1
+        return 0
+
+    def allowed(self) -> AllowedTokens:
+        """The tokens that may come next, within the budget."""
+        bits = self.masks.bits(self.state, self.tokens_left)
+        return AllowedTokens.of(bits, self.masks.vocabulary.size)
+
+    def _choose(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
+        """Choose a token, and add it and what is certain behind it. Whether it is ``draft``, behind which all is known."""
+        allowed = self.allowed()
+        plain = self.masks.bits(self.state)
+        self.was_narrowed |= allowed.bits is not plain and bool((allowed.bits != plain).any())
+        left, first, refused = allowed, None, list[int]()
+        while True:
+            token_id = choose(left)
+            first = token_id if first is None else first
+            if token_id == draft:
+                self._append(token_id)
+                return True
+            if self._go_on(token_id):
+                return False
+            refused.append(token_id)
+            if len(refused) == allowed.count:  # none is spelled as it should be
+                self._append(first)
+                return False
+            # The text that was chosen stays, if it can begin a longer token: no text loses its chances by the way it is spelled.
+            left = allowed.without(refused)
+            longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
+            left = longer if longer.count else left
+
+    def _go_on(self, chosen: int | None) -> bool:
+        """Add a token, and what has to follow. Without it, at the beginning, what has to come.
+
+        Returns:
+            Whether the token is one with which the tokenizer could begin a text that is possible here.
+        """
+        data = b"" if chosen is None else self._bytes(chosen)
+        after = self.state if chosen is None else self.masks.advance(self.state, chosen)
+        forced = _whole_characters(data + self.masks.forced_bytes(after))[len(data) :]
+        certain: Sequence[int] = () if chosen is None else (chosen,)
+        drafts: Sequence[int] = ()
+        if self._is_canonical and chosen is not None and data and not self._is_spelled(chosen, data):
+            return False
+        if self._still_again and chosen is not None and not self._goes_with_prompt(chosen, data):
+            return False
+        if forced and self._is_canonical:
+            row = self._speller.row(self.known, data + forced)
+            if (known := self._certain(row)) and self._fits(row[:known]):
+                certain, drafts = row[:known], row[known:]
+            elif chosen is None:
+                drafts = row
+            elif row and row[0] != chosen:
+                return False
+            else:
+                drafts = row[1:]
+        elif forced:
+            again = self._again if chosen is None and forced.startswith(self._still_again) else ()
+            drafts = (*again, *self._speller.row((*self.known, *certain, *again), forced[len(self._still_again) if again else 0 :]))
+        for token_id in certain:
+            self._append(token_id)
+            if self.is_settled:
+                return True
+        self.drafts = list(drafts[:MAX_DRAFTS])
+        return True
+
+    def _is_spelled(self, chosen: int, data: bytes) -> bool:
+        """Whether a token that ends inside a literal begins one as the tokenizer writes it."""
+        texts = self.masks.literal_texts(self.state, data)
+        return texts is None or any(self._speller.row(self.known, _whole_characters(text))[:1] in ((chosen,), ()) for text in texts)
+
+    def _goes_with_prompt(self, chosen: int, data: bytes) -> bool:
+        """A token in what the prompt ends with: its own one, or one that goes beyond."""
+        return len(data) > len(self._still_again) or self._is_canonical or chosen == self._again[len(self.known) - self._begin]
+
+    def _certain(self, ids: Sequence[int]) -> int:
+        """How many of the tokens of a forced text stay, whatever follows: up to the first that a token may span with more behind it."""
+        states = [self.state]
+        for token_id in ids:
+            try:
+                states.append(self.masks.advance(states[-1], token_id))
+            except TokenRefused:  # a way to the end that this vocabulary cannot write
+                return 0
+        if states[-1].is_final:
+            return len(ids)
+        return len(ids) - _spanned(self.masks, states, list(map(self._bytes, ids)))
+
+    def _fits(self, ids: Sequence[int]) -> bool:
+        """Whether the text can be finished within the budget behind these tokens."""
+        state = self.state
+        for token_id in ids:
+            state = self.masks.advance(state, token_id)
+        return state.is_final or self.masks.tokens_needed(state) <= self.tokens_left - len(ids)
+
+    def _spanned_prompt(self) -> int:
+        """How many of the prompt's last tokens one token may span, together with a beginning of the text."""
+        pieces: list[bytes] = []
+        for token_id in reversed(self.known[max(1, len(self.known) - _SPANNED) :]):
+            piece = self._bytes(token_id)
+            if not piece or token_id in self._speller.added_ids:
+                break
+            pieces.insert(0, piece)
+        states = [self.masks.behind(b"".join(pieces[at:])) for at in range(len(pieces) + 1)]
+        spanned = _spanned(self.masks, states, pieces)
+        while spanned and 0x80 <= pieces[-spanned][0] < 0xC0:  # inside a character
+            spanned -= 1
+        return spanned
+
+    def _append(self, token_id: int) -> None:
+        self.state = self.masks.advance(self.state, token_id)
+        self.tokens_left -= 1
+        if self.state is ENDED:
+            return
+        self.known.append(token_id)
+        data = self._bytes(token_id)
+        again = min(len(self._still_again), len(data))
+        self._still_again = self._still_again[again:]
+        self.text += self._utf8.decode(data[again:])
+        if self._stops.strings:
+            self._stopped_at = self._stops.find(self.text, self._searched)
+            self._searched = max(0, len(self.text) - max(map(len, self._stops.strings)) + 1)
+
+    def _bytes(self, token_id: int) -> bytes:
+        token_bytes = self.masks.vocabulary.token_bytes
+        return (token_bytes[token_id] or b"") if token_id < len(token_bytes) else b""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the text is finished: ended, stopped, or nothing can follow."""
+        return self.state is ENDED or self._stopped_at is not None or self.state.is_final
+
+    def certain_text(self) -> str:
+        """What has been written and will stay."""
+        if self._stopped_at is not None:
+            return self.text[: self._stopped_at]
+        held_back = 0 if self.is_settled else self._stops.held_back(self.text)
+        return self.text[: len(self.text) - held_back]
+
+    def completion(self) -> Completion:
+        """What has been written."""
+        written, same = tuple(self.known[self._begin :]), 0
+        while same < len(self._again) and written[same : same + 1] == self._again[same : same + 1]:
+            same += 1
+        healed = b"".join(map(self._bytes, self._again[same:])).decode(errors="replace")
+        finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self.was_narrowed else "accepted"
+        return Completion(self.text[: self._stopped_at], written[same:], self.forward_passes, finish, healed)
+
+
+def _spanned(masks: TokenMasks, states: Sequence[State], pieces: Sequence[bytes]) -> int:
+    """How many tokens at the end of a forced text one token may span, together with what follows.
+
+    Args:
+        masks: say which tokens fit.
+        states: before each of them.
+        pieces: their bytes.
+    """
+    spanned, rest = 0, b""
+    for back in range(1, min(len(pieces), _SPANNED) + 1):
+        rest = pieces[-back] + rest
+        if masks.goes_beyond(states[len(pieces) - back], rest):
+            spanned = back
+    return spanned
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """As much of UTF-8 text, which may begin inside a character, as ends with a whole one."""
+    for back in range(1, min(len(data), 3) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            size = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return data if back == size else data[:-back]
+        if byte < 0x80:
+            break
+    return data

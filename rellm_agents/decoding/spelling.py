@@ -1,0 +1,100 @@
+"""Text in, the tokens that the tokenizer itself writes it with out.
+
+Of the many token rows that write a text, a model was trained on one. What has to come anyway is written in that row.
+
+>>> from transformers import PreTrainedTokenizerFast
+>>> from tokenizers import Tokenizer, models, decoders
+>>> from rellm_agents.decoding.vocabulary import Vocabulary
+>>> backend = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2, "<end>": 3}, [("a", "b")]))
+>>> backend.decoder = decoders.Fuse()
+>>> tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
+>>> speller = Speller(tokenizer, Vocabulary.from_tokenizer(tokenizer))
+>>> speller.row([0], b"ab"), speller.row([0], b"b")
+((2,), (1,))
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rellm_agents.decoding.token_reader import fast_backend
+from rellm_agents.decoding.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+CONTEXT = 8
+"""Tokens before a text that may have a say in how it is split."""
+MAX_ROWS = 16_384  # remembered
+_STAND_IN = "\n"  # before a text with nothing before it, where a tokenizer writes the beginning of a text in a way of its own
+
+
+class Speller:
+    """Spells text as a tokenizer does. Safe to share between threads.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        vocabulary: the bytes of its tokens.
+
+    Attributes:
+        added_ids: ids of tokens that are found in a text before it is split.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary: Vocabulary) -> None:
+        self._backend = copy.deepcopy(fast_backend(tokenizer))  # calls of the tokenizer change how its own one pads and cuts
+        self._backend.no_padding()
+        self._backend.no_truncation()
+        self._vocabulary = vocabulary
+        self.added_ids = frozenset(self._backend.get_added_tokens_decoder())
+        self._rows = lru_cache(maxsize=MAX_ROWS)(self._spelled)
+
+    def row(self, before: Sequence[int], data: bytes) -> tuple[int, ...]:
+        """The tokens of a text.
+
+        Args:
+            before: ids of the tokens before it.
+            data: the text, which ends with a whole character.
+
+        Returns:
+            Their ids; none if the tokenizer writes no such text, or no token begins where it does.
+        """
+        return self._rows(tuple(before[-CONTEXT:]), data)
+
+    def _spelled(self, before: tuple[int, ...], data: bytes) -> tuple[int, ...]:
+        for size in dict.fromkeys((len(before), min(len(before), 1))):
+            found = self._split(self._text_of(before[len(before) - size :]), data)
+            if found:
+                return found
+        return self._split(b"", data) or self._split(_STAND_IN.encode(), data)
+
+    def _text_of(self, ids: tuple[int, ...]) -> bytes:
+        """The text of the last tokens, from where one begins that writes text, and a character."""
+        data = b""
+        for id_ in reversed(ids):
+            piece = self._vocabulary.token_bytes[id_] if id_ < self._vocabulary.size else None
+            if piece is None:
+                break
+            data = piece + data
+        begin = next((i for i, byte in enumerate(data) if not 0x80 <= byte < 0xC0), len(data))
+        return data[begin:] if begin < 4 else b""
+
+    def _split(self, before: bytes, data: bytes) -> tuple[int, ...]:
+        """The tokens of ``data`` in the row of both."""
+        whole = before + data
+        try:
+            ids: list[int] = self._backend.encode(whole.decode(), add_special_tokens=False).ids
+        except UnicodeDecodeError:
+            return ()
+        pieces = [self._vocabulary.token_bytes[id_] if id_ < self._vocabulary.size else None for id_ in ids]
+        written = b"".join(piece or b"" for piece in pieces)
+        if None in pieces or written not in (whole, b" " + whole):  # a special token; or a space that begins each text
+            return ()
+        left = len(written) - len(data)
+        for at, piece in enumerate(pieces):
+            if left == 0:
+                return tuple(ids[at:])
+            left -= len(piece or b"")
+        return ()
