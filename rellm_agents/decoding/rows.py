@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Literal
 
 import torch
@@ -27,6 +28,9 @@ _SPANNED = 4  # tokens at the end of a text that one token may span together wit
 
 Finish = Literal["accepted", "closed", "stopped"]
 Spelling = Literal["canonical", "any"]
+MAX_FOLLOWING = 1_024
+"""Tokens that are tried, one by one, behind another."""
+
 Choose = Callable[["Row", int, AllowedTokens], int]
 """Chooses the next token of a row: which row, how many drafts stand before it, what is allowed."""
 
@@ -49,6 +53,15 @@ class Completion:
     forward_passes: int
     finish: Finish
     healed: str = ""
+
+
+class _Fit(Enum):
+    """How a token goes with the tokens before it and the texts behind it, as the tokenizer writes them."""
+
+    YES = auto()
+    NO = auto()
+    IF_LONGER = auto()
+    """Its text is right, but would be written with a token that goes on."""
 
 
 class Row:
@@ -137,59 +150,95 @@ class Row:
         while True:
             token_id = choose(left)
             first = token_id if first is None else first
-            if token_id == draft:
-                self._append(token_id)
-                return True
-            if self._go_on(token_id):
+            fit = self._fit(token_id)
+            if fit is _Fit.YES:
+                if token_id == draft:
+                    self._append(token_id)
+                    return True
+                self._go_on(token_id)
                 return False
             refused.append(token_id)
             if len(refused) == allowed.count:  # none is spelled as it should be
                 self._append(first)
                 return False
-            # The text that was chosen stays, if it can begin a longer token: no text loses its chances by the way it is spelled.
             left = allowed.without(refused)
-            longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
-            left = longer if longer.count else left
+            if fit is _Fit.IF_LONGER:  # the text chosen stays: none loses its chances by the way it is spelled
+                longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
+                left = longer if longer.count else left
 
-    def _go_on(self, chosen: int | None) -> bool:
-        """Add a token, and what has to follow. Without it, at the beginning, what has to come.
-
-        Returns:
-            Whether the token is one with which the tokenizer could begin a text that is possible here.
-        """
-        data = b"" if chosen is None else self._bytes(chosen)
-        after = self.state if chosen is None else self.masks.advance(self.state, chosen)
-        forced = _whole_characters(data + self.masks.forced_bytes(after))[len(data) :]
+    def _go_on(self, chosen: int | None) -> None:
+        """Add a token, and what has to follow. Without it, at the beginning, what has to come."""
+        data, forced = self._with_forced(chosen)
         certain: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
-        if self._is_canonical and chosen is not None and data and not self._is_spelled(chosen, data):
-            return False
-        if self._still_again and chosen is not None and not self._goes_with_prompt(chosen, data):
-            return False
         if forced and self._is_canonical:
             row = self._speller.row(self.known, data + forced)
-            if (known := self._certain(row)) and self._fits(row[:known]):
+            if (known := self._certain(row)) and self._is_in_budget(row[:known]):
                 certain, drafts = row[:known], row[known:]
-            elif chosen is None:
-                drafts = row
-            elif row and row[0] != chosen:
-                return False
-            else:
-                drafts = row[1:]
+            elif row[: len(certain)] == certain:
+                drafts = row[len(certain) :]
         elif forced:
             again = self._again if chosen is None and forced.startswith(self._still_again) else ()
             drafts = (*again, *self._speller.row((*self.known, *certain, *again), forced[len(self._still_again) if again else 0 :]))
         for token_id in certain:
             self._append(token_id)
             if self.is_settled:
-                return True
+                return
         self.drafts = list(drafts[:MAX_DRAFTS])
+
+    def _with_forced(self, chosen: int | None) -> tuple[bytes, bytes]:
+        """The bytes of a token, and what has to follow it, up to the end of a character."""
+        data = b"" if chosen is None else self._bytes(chosen)
+        after = self.state if chosen is None else self.masks.advance(self.state, chosen)
+        return data, _whole_characters(data + self.masks.forced_bytes(after))[len(data) :]
+
+    def _fit(self, chosen: int) -> _Fit:
+        """Whether the tokenizer could write a text that is possible here with a token."""
+        data, forced = self._with_forced(chosen)
+        if not data:
+            return _Fit.YES
+        if not self._is_canonical:
+            return _Fit.YES if not self._still_again or self._goes_with_prompt(chosen, data) else _Fit.NO
+        texts = self.masks.literal_texts(self.state, data)
+        if texts is not None and not any(self._begins(chosen, _whole_characters(text)) for text in texts):
+            return _Fit.IF_LONGER
+        if forced:
+            row = self._speller.row(self.known, data + forced)
+            if row and not self._certain(row):
+                return _Fit.YES if row[0] == chosen and self._follows(chosen) else _Fit.IF_LONGER
+            return _Fit.YES if not row or self._follows(row[0]) else _Fit.NO
+        if not self._follows(chosen):
+            return _Fit.NO
+        return _Fit.YES if self._leads_on(chosen, data) else _Fit.IF_LONGER
+
+    def _begins(self, token_id: int, text: bytes) -> bool:
+        return self._speller.row(self.known, text)[:1] in ((token_id,), ())
+
+    def _follows(self, token_id: int) -> bool:
+        """Whether the tokenizer would not write the last tokens together with this one in another way."""
+        for count in (_SPANNED, 1):
+            last = tuple(self.known[-count:])
+            before, data = self.known[:-count], b"".join(map(self._bytes, last))
+            if not all(map(self._bytes, last)):  # nothing goes across a special token
+                continue
+            if count == 1 or self._speller.row(before, data) == last:
+                return self._speller.row(before, data + self._bytes(token_id)) in ((*last, token_id), ())
         return True
 
-    def _is_spelled(self, chosen: int, data: bytes) -> bool:
-        """Whether a token that ends inside a literal begins one as the tokenizer writes it."""
-        texts = self.masks.literal_texts(self.state, data)
-        return texts is None or any(self._speller.row(self.known, _whole_characters(text))[:1] in ((chosen,), ()) for text in texts)
+    def _leads_on(self, chosen: int, data: bytes) -> bool:
+        """Whether the tokenizer could write the token and another that may come next; where many may, it is taken for granted."""
+        after = self.masks.advance(self.state, chosen)
+        following = AllowedTokens.of(self.masks.bits(after), self.masks.vocabulary.size)
+        if after.accepting or not following.keeps_few or following.count > MAX_FOLLOWING:
+            return True
+        key = after.serial << 32 | chosen
+        known = self._speller.leads_on.get(key)
+        if known is None:
+            rows = (row for one in following.ids.tolist() if (row := self._speller.row(self.known, data + self._bytes(one))))
+            first = next(rows, (chosen,))  # where none can be told, any may
+            known = first[0] == chosen or any(row[0] == chosen for row in rows)
+            self._speller.leads_on[key] = known
+        return known
 
     def _goes_with_prompt(self, chosen: int, data: bytes) -> bool:
         """A token in what the prompt ends with: its own one, or one that goes beyond."""
@@ -207,7 +256,7 @@ class Row:
             return len(ids)
         return len(ids) - _spanned(self.masks, states, list(map(self._bytes, ids)))
 
-    def _fits(self, ids: Sequence[int]) -> bool:
+    def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text can be finished within the budget behind these tokens."""
         state = self.state
         for token_id in ids:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rellm_agents.decoding.recent import Recent
 from rellm_agents.decoding.token_reader import fast_backend
 from rellm_agents.decoding.vocabulary import Vocabulary
 
@@ -49,6 +50,7 @@ class Speller:
         self._backend.no_truncation()
         self._vocabulary = vocabulary
         self.added_ids = frozenset(self._backend.get_added_tokens_decoder())
+        self.leads_on: Recent[int, bool] = Recent(MAX_ROWS, bool)  # by state and token, where it was found
         self._rows = lru_cache(maxsize=MAX_ROWS)(self._spelled)
 
     def row(self, before: Sequence[int], data: bytes) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from rellm_agents.errors import FormatError, MissingExtra
 from rellm_agents.formats import Action, Finish
 from rellm_agents.langchain import RELLM, format_for, parser_for
 
-RUNS, MAX_STEPS = 5, 4
+RUNS, MAX_STEPS = 12, 4
 CALLS: list[tuple[str, object]] = []
 
 
@@ -77,7 +77,7 @@ AGENTS = {
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "invoked"])
 @pytest.mark.parametrize("name", AGENTS)
 def test_no_step_of_an_agent_fails(name, stream):
-    """Thirty runs in all; neither a parsing error nor a tool that does not exist nor an argument that does not fit."""
+    """Twelve runs each; neither a parsing error nor a tool that does not exist nor an argument that does not fit."""
     make, prompt, format_of, tools = AGENTS[name]
     tokenizer = byte_level_tokenizer()
     CALLS.clear()
