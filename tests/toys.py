@@ -12,13 +12,27 @@ The tokenizers are spelled out, not trained: a list of tokens beyond the single 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    Gemma2Config,
+    GPT2Config,
+    LlamaConfig,
+    MambaConfig,
+    MistralConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    T5Config,
+)
 
 from rellm_agents.decoding import Vocabulary
 
@@ -157,6 +171,27 @@ def random_pieces(seed: int, *, count: int = 60, alphabet: bytes = b'ab(["]) ,:{
     return [*found, *found[: count // 10]]
 
 
+_SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 8192,
+    "initializer_range": 0.3,
+}
+KINDS: dict[str, Callable[..., PreTrainedConfig]] = {
+    "llama": partial(LlamaConfig, **_SMALL),
+    "gpt2": partial(GPT2Config, n_positions=2048, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3),
+    "mistral": partial(MistralConfig, sliding_window=16, **_SMALL),
+    "qwen2": partial(Qwen2Config, **_SMALL),
+    "gemma": partial(Gemma2Config, sliding_window=16, head_dim=8, query_pre_attn_scalar=8, **_SMALL),  # scores are capped
+    "mamba": partial(MambaConfig, hidden_size=32, num_hidden_layers=2, state_size=4, initializer_range=0.3),
+    "t5": partial(T5Config, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, initializer_factor=1.0),
+}
+"""Configurations by the shape of model they make, but for the size of the vocabulary."""
+
+
 def random_model(
     tokenizer: PreTrainedTokenizerFast, *, seed: int = 0, kind: str = "llama", spread: float = 6.0, extra_rows: int = 0
 ) -> PreTrainedModel:
@@ -165,21 +200,18 @@ def random_model(
     Args:
         tokenizer: its ids are the rows of the model's head.
         seed: of the weights.
-        kind: ``"llama"`` or ``"gpt2"``.
+        kind: one of ``KINDS``.
         spread: how far the logits are from each other.
         extra_rows: rows of the head beyond the tokenizer's ids, as models are padded to a round number.
     """
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.eos_token_id}
-    size = len(tokenizer) + extra_rows
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if kind == "llama":
-            small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-            config = LlamaConfig(vocab_size=size, max_position_embeddings=8192, initializer_range=0.3, **small, **ends)
-            model: PreTrainedModel = LlamaForCausalLM(config)
-        else:
-            config = GPT2Config(vocab_size=size, n_positions=2048, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3, **ends)
-            model = GPT2LMHeadModel(config)
+        config = KINDS[kind](vocab_size=len(tokenizer) + extra_rows, **ends)
+        if config.is_encoder_decoder:
+            config.decoder_start_token_id = tokenizer.eos_token_id
+        kinds = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model: PreTrainedModel = kinds.from_config(config)
         with torch.no_grad():
             head = model.get_output_embeddings().weight
             head.copy_(torch.randn(head.shape) * spread / 32**0.5)
@@ -202,11 +234,12 @@ class FixedLogits(torch.nn.Module):
 
     def __init__(self, table: torch.Tensor) -> None:
         super().__init__()
+        self._is_stateful = False
         self.table, self.device = table, table.device
         self.config = LlamaConfig(num_hidden_layers=1, hidden_size=4, num_attention_heads=1)
         self.generation_config = SimpleNamespace(eos_token_id=None)
 
-    def forward(self, input_ids, past_key_values, **_):
+    def forward(self, input_ids, past_key_values, position_ids=None, **_):
         keys = input_ids[:, None, :, None].float()
         past_key_values.update(keys, keys, 0)
         return SimpleNamespace(logits=self.table[input_ids % len(self.table)].clone())

@@ -94,7 +94,7 @@ class ConstrainedDecoder:
     """Generates texts of patterns with one model. Safe to share between threads as far as the model is.
 
     Args:
-        model: a transformers causal language model, on any device.
+        model: a transformers causal language model, or one with an encoder such as T5, on any device.
         tokenizer: its fast tokenizer.
         kept_bytes: keys and values of earlier prompts and texts that are kept, so that a prompt that begins like one of them
             is read from there on only; 0: none.
@@ -110,6 +110,7 @@ class ConstrainedDecoder:
         self._speller = Speller(tokenizer, self.vocabulary)
         self._scorer = Scorer(model)
         self._steps = StepCache(kept_bytes)
+        self._start = _start_of_decoder(model) if self._scorer.has_encoder else ()
 
     def _masks(self, pattern: Pattern) -> TokenMasks:
         """The masks of a pattern, shared by all its generations."""
@@ -193,6 +194,7 @@ class ConstrainedDecoder:
                 self.masks(one),
                 self._speller,
                 self._encoded(prompt),
+                start=self._start,
                 budget=request.max_new_tokens,
                 seed=own_seed,
                 stops=stops,
@@ -208,13 +210,20 @@ class ConstrainedDecoder:
         live = [row for row in rows if not row.is_settled]
         if not live:
             return
+        if len(live) > 1 and not self._scorer.takes_batches:
+            for row in live:
+                yield from self._decode([row], request)
+            return
         is_alone, leaves_out = len(live) == 1, self._scorer.leaves_out
         cache, length = self._steps.find(live[0].known[:-1], self.model.config) if is_alone and leaves_out else (None, 0)
-        passes = Passes(self._scorer, len(live), cache, length)
+        prompts = [row.prompt for row in live] if self._scorer.has_encoder else None
+        passes = Passes(self._scorer, len(live), cache=cache, length=length, prompts=prompts)
         for row in live:
             row.fed = length
+        in_step = not (is_alone or leaves_out)
         while True:
-            read = self._read(passes, live, in_step=bool(length or live[0].forward_passes) and not (is_alone or leaves_out))
+            is_first = not live[0].forward_passes
+            read = self._read(passes, live, in_step=in_step and not (is_first and prompts is None))
             chosen = [(i, row) for i, row in enumerate(live) if row.fed == len(row.known)]
             self._choose(passes, read, chosen, request)
             yield
@@ -271,3 +280,13 @@ def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list
     configured = getattr(model.generation_config, "eos_token_id", None)
     ids = configured if isinstance(configured, list) else [configured]
     return sorted({id_ for id_ in (*ids, tokenizer.eos_token_id) if id_ is not None})
+
+
+def _start_of_decoder(model: PreTrainedModel) -> tuple[int, ...]:
+    """The token that texts begin behind, where an encoder reads the prompt."""
+    start = model.generation_config.decoder_start_token_id
+    if start is None:
+        raise ValueError(
+            f"{type(model).__name__} does not say which token its texts begin behind: set generation_config.decoder_start_token_id"
+        )
+    return (start,)

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import DynamicCache
+from transformers import DynamicCache, EncoderDecoderCache
 
 from rellm_agents.decoding.logits import AllowedTokens
 
@@ -56,9 +56,11 @@ class Scorer:
     """What a model can do, found out once.
 
     Args:
-        model: a transformers causal language model.
+        model: a transformers causal language model, or one with an encoder, which reads the prompt.
 
     Attributes:
+        has_encoder: the prompt is read by an encoder.
+        takes_batches: rows can be filled up, and leave a batch: it keeps a token's traces apart, instead of one state for all.
         leaves_out: places between a row's tokens can be left out: it is told where each token stands, and looks at all of them.
     """
 
@@ -67,9 +69,10 @@ class Scorer:
         takes = inspect.signature(model.forward).parameters
         self._last_logits_only = "logits_to_keep" in takes
         self._positions = "position_ids" in takes
-        config = getattr(model, "config", None)
-        is_plain = not (getattr(model, "_is_stateful", False) or getattr(config, "is_encoder_decoder", False))
-        self.leaves_out = self._positions and is_plain and not _slides(config)
+        config = model.config
+        self.has_encoder: bool = config.is_encoder_decoder
+        self.takes_batches: bool = not model._is_stateful  # the mark transformers itself goes by
+        self.leaves_out = self._positions and self.takes_batches and not self.has_encoder and not _slides(config)
 
     @cached_property
     def head(self) -> torch.nn.Linear | None:
@@ -87,11 +90,11 @@ class Scorer:
         _log.debug("%s: its scores are not those of its output layer alone, so all are computed at each token", type(model).__name__)
         return None
 
-    def run(self, inputs: dict[str, torch.Tensor], cache: Cache, kept: int) -> Scores:
+    def run(self, inputs: dict[str, Any], cache: Cache, kept: int) -> Scores:
         """One forward pass.
 
         Args:
-            inputs: ``input_ids``, ``attention_mask``, ``position_ids``.
+            inputs: ``input_ids``, ``attention_mask``, ``position_ids``; or those of a decoder.
             cache: is added to.
             kept: at how many places, counted from the last, scores may be asked for.
         """
@@ -102,6 +105,13 @@ class Scorer:
             return Scores(hidden, self.head)
         keep = {"logits_to_keep": kept} if self._last_logits_only else {}
         return Scores(self.model(**inputs, past_key_values=cache, use_cache=True, **keep).logits[:, -kept:], None)
+
+    def encoded(self, prompts: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """What the encoder makes of prompts, float[rows, length, width], and which places of it are read."""
+        chunk = Chunk(prompts)
+        input_ids = torch.tensor(chunk.filled(pad=prompts[0][0]), device=self.model.device)
+        is_read = torch.tensor(chunk.is_read, device=self.model.device)
+        return {"hidden": self.model.get_encoder()(input_ids=input_ids, attention_mask=is_read)[0], "is_read": is_read}
 
 
 class Scores:
@@ -159,12 +169,19 @@ class Passes:
         rows: how many.
         cache: what the model has read of the only row, if it has read anything.
         length: how many tokens that is.
+        prompts: the prompts' ids, where an encoder reads them.
     """
 
-    def __init__(self, scorer: Scorer, rows: int, cache: Cache | None = None, length: int = 0) -> None:
+    def __init__(
+        self, scorer: Scorer, rows: int, *, cache: Cache | None = None, length: int = 0, prompts: Sequence[Sequence[int]] | None = None
+    ) -> None:
         self._scorer = scorer
-        device = scorer.model.device
-        self.cache = DynamicCache(config=scorer.model.config) if cache is None else cache
+        config, device = scorer.model.config, scorer.model.device
+        self._encoded = None if prompts is None else scorer.encoded(prompts)
+        if cache is None:
+            own = DynamicCache(config=config)
+            cache = own if prompts is None else EncoderDecoderCache(own, DynamicCache(config=config))
+        self.cache = cache
         self._attention = torch.ones((rows, length), dtype=torch.long, device=device)
         self._next = torch.full((rows, 1), length, dtype=torch.long, device=device)  # position of each row's next token
 
@@ -178,12 +195,15 @@ class Passes:
         chunk = Chunk(tokens)
         device = self._attention.device
         input_ids = torch.tensor(chunk.filled(pad=tokens[0][0]), device=device)
+        if self._encoded is not None:
+            hidden, is_read = self._encoded["hidden"], self._encoded["is_read"]
+            inputs = {"decoder_input_ids": input_ids, "encoder_outputs": (hidden,), "attention_mask": is_read}
+            return self._scorer.run(inputs, self.cache, kept)
         is_read = torch.tensor(chunk.is_read, device=device)
         self._attention = torch.cat([self._attention, is_read], dim=1)
         positions = (self._next + is_read.cumsum(-1) - 1).clamp(min=0)
         self._next = self._next + is_read.sum(-1, keepdim=True)
-        inputs = {"input_ids": input_ids, "attention_mask": self._attention, "position_ids": positions}
-        return self._scorer.run(inputs, self.cache, kept)
+        return self._scorer.run({"input_ids": input_ids, "attention_mask": self._attention, "position_ids": positions}, self.cache, kept)
 
     def leave_out(self, row: int, count: int) -> None:
         """The last tokens that a row has read are not part of its text."""
@@ -196,6 +216,8 @@ class Passes:
         index = torch.tensor(rows, device=self._attention.device)
         self.cache.batch_select_indices(index)
         self._attention, self._next = self._attention[index], self._next[index]
+        if self._encoded is not None:
+            self._encoded = {name: value[index] for name, value in self._encoded.items()}
 
     def places(self, row: int) -> torch.Tensor:
         """int64[n]: where in the cache the tokens of a row are."""
@@ -204,9 +226,7 @@ class Passes:
 
 def _slides(config: Any) -> bool:
     """Whether some layer looks back for a number of places only, which then must not be left empty."""
-    if config is None:
-        return False
-    text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
+    text = config.get_text_config(decoder=True)
     kinds = getattr(text, "layer_types", None)
     if kinds:
         return any(kind != "full_attention" for kind in kinds)

@@ -71,6 +71,7 @@ class Row:
         masks: of its pattern.
         speller: of its tokenizer.
         prompt: ids of the prompt's tokens, at least one.
+        start: ids that the text stands behind instead, where an encoder reads the prompt.
         budget: tokens that may be written, the end-of-text token included.
         seed: of its own source of chance.
         stops: what else ends it.
@@ -89,6 +90,7 @@ class Row:
         speller: Speller,
         prompt: Sequence[int],
         *,
+        start: Sequence[int] = (),
         budget: int,
         seed: int | None,
         stops: Stops,
@@ -97,7 +99,7 @@ class Row:
     ) -> None:
         self.masks, self.tokens_left, self._stops = masks, budget, stops
         self._speller, self._is_canonical = speller, spelling == "canonical"
-        self.known, self.fed, self.drafts = list(prompt), 0, list[int]()
+        self.prompt, self.known, self.fed, self.drafts = prompt, list(start or prompt), 0, list[int]()
         self.state: State = masks.start
         self.generator = torch.Generator()
         if seed is None:
