@@ -86,6 +86,10 @@ class AllowedTokens:
         """Those of ``ids``, int32[n], that are allowed."""
         return AllowedTokens(self.bits & packed(ids, self.size), self.size)
 
+    def ids_allowed(self) -> torch.Tensor:
+        """int64[count]: the ids of all allowed tokens."""
+        return self.ids if self.keeps_few else torch.from_numpy(np.flatnonzero(unpacked(self.bits, self.size)))
+
     def only(self) -> int | None:
         """The one allowed token, if there is just one."""
         return int(self.ids[0]) if self.count == 1 else None
