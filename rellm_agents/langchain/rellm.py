@@ -1,7 +1,7 @@
 """A transformers pipeline and a pattern in, a LangChain language model out, whose every text matches.
 
 The successor of ``langchain_experimental.llms.RELLM``: the same constructor, but the regex is enforced, ``stop`` is
-honoured, the prompt is not repeated, and one forward pass is spent on a token instead of a whole prompt.
+honoured, the prompt is not repeated, and a token costs one forward pass at most instead of a whole prompt.
 
     llm = RELLM(pipeline=pipeline("text-generation", model=...), regex=r"(yes|no)", max_new_tokens=5)
     llm.invoke("Is water wet? ")
@@ -20,11 +20,12 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, ConstrainedDecoder
 from rellm_agents.decoding.decoder import DecodingOptions
+from rellm_agents.decoding.rows import Spelling
 from rellm_agents.formats import ActionFormat
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
 _CONSTRAINTS = ("regex", "pattern", "format")
-_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
+_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "healing")
 
 
 class RELLM(BaseLLM):
@@ -42,6 +43,8 @@ class RELLM(BaseLLM):
         temperature: 0: greedy; else tokens are drawn.
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
+        spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with; ``"any"``: with any.
+        healing: a token may span the end of the prompt and the beginning of the text.
         stop: a completion ends before the first of these strings. With a format, a stop string only counts where the
             step is complete, so that no step is cut.
 
@@ -62,6 +65,8 @@ class RELLM(BaseLLM):
     top_k: int | None = None
     top_p: float | None = None
     seed: int | None = None
+    spelling: Spelling = "canonical"
+    healing: bool = True
     stop: list[str] | None = None
 
     _decoder: ConstrainedDecoder = PrivateAttr()
