@@ -197,7 +197,7 @@ class Row:
     def _fit(self, chosen: int) -> _Fit:
         """Whether the tokenizer could write a text that is possible here with a token."""
         data, forced = self._with_forced(chosen)
-        if not data:
+        if not data or chosen in self.masks.vocabulary.end_ids:
             return _Fit.YES
         if not self._is_canonical:
             return _Fit.YES if not self._still_again or self._goes_with_prompt(chosen, data) else _Fit.NO

@@ -210,6 +210,16 @@ def test_a_tokenizer_that_pads_and_cuts_its_calls_is_asked_without():
     assert speller.row([ord("x")], b"the the the") == speller.row([], b"the the the") != ()
 
 
+def test_an_end_of_text_with_bytes_of_its_own_is_no_text():
+    tokenizer = byte_level_tokenizer()
+    table = torch.zeros(1, len(tokenizer))
+    table[0, ord("\n")] = 9.0
+    model = FixedLogits(table)
+    model.generation_config.eos_token_id = [ord("\n")]
+    completion = ConstrainedDecoder(model, tokenizer).generate("x", compile_regex("a(\nAction|b)?"), max_new_tokens=9)
+    assert (completion.text, completion.finish) == ("a", "accepted")
+
+
 # The end of the prompt
 
 
