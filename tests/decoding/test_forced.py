@@ -22,7 +22,7 @@ from rellm_agents.patterns import literal, sequence
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SAMPLES = int(os.environ.get("DISTRIBUTION_SAMPLES", "2000"))
+SAMPLES = int(os.environ.get("DISTRIBUTION_SAMPLES", "1000"))
 PROMPTS = ("a", "Question: how many?\nThought:", "é€ 你好", '{"action": ', "yes or no, ab ab ab", " ", "the the the", "\n")
 PATTERNS = [pattern for group in GROUPS.values() for pattern in group.values()]
 SPELLINGS = ("canonical", "any")

@@ -56,7 +56,7 @@ def written(masks: TokenMasks, budget: int, chance: random.Random) -> str:
 
 
 @given(schemas, st.sampled_from(["spaced", "compact", "flexible"]), st.sampled_from(["source", "any"]), st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_budget_from_the_least_on_suffices(schema: Any, whitespace: Any, order: Any, seed: int) -> None:
     try:
         pattern = compile_schema(schema, whitespace=whitespace, order=order)
