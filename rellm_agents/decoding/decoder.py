@@ -46,8 +46,8 @@ class DecodingOptions(TypedDict, total=False):
             beside it; pass a list with a seed for each row to get different texts for the same prompt.
         stop: a text ends before the first of these strings in it.
         stop_behind: where given, a stop string only counts behind a text of this pattern, with spaces or lines between or not.
-        spelling: ``"canonical"``, the default: text that the pattern forces, names and members of an enum are written with the
-            tokens that the tokenizer itself writes them with; ``"any"``: with any tokens, each chosen by its probability.
+        spelling: ``"canonical"``, the default: text is written with the tokens that the tokenizer itself writes it with, but where
+            the budget is nearly spent; ``"any"``: with any tokens, each chosen by its probability.
         healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
             tokens were not written yet; on by default.
     """
@@ -97,7 +97,7 @@ class ConstrainedDecoder:
         model: a transformers causal language model, or one with an encoder such as T5, on any device.
         tokenizer: its fast tokenizer.
         kept_bytes: keys and values of earlier prompts and texts that are kept, so that a prompt that begins like one of them
-            is read from there on only; 0: none.
+            is read from there on only; 0: none. Make a new decoder when the model's weights change.
 
     Raises:
         VocabularyError: the tokenizer's tokens cannot be read, or it has no end-of-text token.

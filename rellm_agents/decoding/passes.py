@@ -100,7 +100,7 @@ class Scorer:
         """
         if not self._positions:
             inputs = {name: value for name, value in inputs.items() if name != "position_ids"}
-        if self.head is not None:
+        if not _is_watched(self.model) and self.head is not None:
             hidden = self.model.base_model(**inputs, past_key_values=cache, use_cache=True)[0][:, -kept:]
             return Scores(hidden, self.head)
         keep = {"logits_to_keep": kept} if self._last_logits_only else {}
@@ -222,6 +222,11 @@ class Passes:
     def places(self, row: int) -> torch.Tensor:
         """int64[n]: where in the cache the tokens of a row are."""
         return self._attention[row].nonzero()[:, 0]
+
+
+def _is_watched(model: PreTrainedModel) -> bool:
+    """Whether somebody counts on the whole model being called: by a hook, or by a ``forward`` of its own, as of a compiled one."""
+    return bool(model._forward_hooks or model._forward_pre_hooks) or "forward" in vars(model)
 
 
 def _slides(config: Any) -> bool:

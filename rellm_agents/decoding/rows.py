@@ -108,6 +108,7 @@ class Row:
             self.generator.manual_seed(seed)
         self.forward_passes = 0
         self.was_narrowed = False
+        self._allowed: AllowedTokens | None = None
         self.text = ""
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._searched = 0
@@ -139,9 +140,10 @@ class Row:
         return 0
 
     def allowed(self) -> AllowedTokens:
-        """The tokens that may come next, within the budget."""
-        bits = self.masks.bits(self.state, self.tokens_left)
-        return AllowedTokens.of(bits, self.masks.vocabulary.size)
+        """The tokens that may come next, within the budget; close to it they are not found for nothing, so they are kept."""
+        if self._allowed is None:
+            self._allowed = AllowedTokens.of(self.masks.bits(self.state, self.tokens_left), self.masks.vocabulary.size)
+        return self._allowed
 
     def _choose(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, and add it and what is certain behind it. Whether it is ``draft``, behind which all is known."""
@@ -280,7 +282,7 @@ class Row:
         return spanned
 
     def _append(self, token_id: int) -> None:
-        self.state = self.masks.advance(self.state, token_id)
+        self.state, self._allowed = self.masks.advance(self.state, token_id), None
         self.tokens_left -= 1
         if self.state is ENDED:
             return

@@ -7,6 +7,7 @@ import torch
 from decoding.many_patterns import GROUPS
 from toys import KINDS, byte_level_tokenizer, random_model
 
+from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
 from rellm_agents.decoding.passes import Scorer
 
@@ -66,3 +67,14 @@ def test_capped_scores_are_never_taken_from_the_output_layer(monkeypatch):
     monkeypatch.setattr(scorer, "leaves_out", True)  # the reason that holds for them as well
     with torch.inference_mode():
         assert scorer.head is None
+
+
+def test_a_model_that_is_watched_is_called_as_a_whole():
+    decoder, pattern, seen = decoder_of("llama"), compile_regex("[a-z]{5,}"), []
+    options = {"max_new_tokens": least(decoder, pattern) + 12, "temperature": 1.0, "seed": 1}
+    alone = decoder.generate("a", pattern, **options)
+    handle = decoder.model.register_forward_hook(lambda *_: seen.append(1))
+    watched = decoder.generate("b", pattern, **options)
+    assert len(seen) == watched.forward_passes > 0
+    handle.remove()
+    assert decoder.generate("a", pattern, **options).text == alone.text
