@@ -10,16 +10,18 @@ costs no forward pass of its own, and what the model has read of earlier prompts
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypedDict, Unpack, get_args, overload
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 import torch
 
 from rellm_agents.decoding import step_cache
-from rellm_agents.decoding.logits import AllowedTokens, pick
-from rellm_agents.decoding.passes import Passes, Scorer, Scores
-from rellm_agents.decoding.rows import Completion, Row, Spelling
+from rellm_agents.decoding.custom_generate import CustomGenerate
+from rellm_agents.decoding.kept import log_kept
+from rellm_agents.decoding.loop import Choose, Sampling, decode
+from rellm_agents.decoding.passes import Passes, Scorer
+from rellm_agents.decoding.rows import Completion, Manner, Row, Spelling
 from rellm_agents.decoding.spelling import Speller
 from rellm_agents.decoding.step_cache import StepCache
 from rellm_agents.decoding.stops import Stops
@@ -30,12 +32,28 @@ from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers.generation.streamers import BaseStreamer
 
 MAX_PATTERNS = 64  # whose masks a decoder remembers, least recently used dropped
 
 
-class DecodingOptions(TypedDict, total=False):
-    """How texts are written.
+class TextOptions(TypedDict, total=False):
+    """How texts are written, whoever chooses the tokens.
+
+    Attributes:
+        stop: a text ends before the first of these strings in it.
+        stop_behind: where given, a stop string only counts behind a text of this pattern, with spaces or lines between or not.
+        spelling: ``"canonical"``, the default: text is written with the tokens that the tokenizer itself writes it with, but where
+            the budget is nearly spent; ``"any"``: with any tokens, each chosen by its probability.
+    """
+
+    stop: Sequence[str]
+    stop_behind: Pattern | None
+    spelling: Spelling
+
+
+class DecodingOptions(TextOptions, total=False):
+    """How texts are written, and how tokens are chosen.
 
     Attributes:
         max_new_tokens: the budget of each text in tokens, its end-of-text token included; 256 by default.
@@ -44,12 +62,9 @@ class DecodingOptions(TypedDict, total=False):
         top_p: draw from the likeliest tokens only that have this much probability together.
         seed: makes drawing repeatable. Each row draws from a source of its own, so its text does not depend on the rows
             beside it; pass a list with a seed for each row to get different texts for the same prompt.
-        stop: a text ends before the first of these strings in it.
-        stop_behind: where given, a stop string only counts behind a text of this pattern, with spaces or lines between or not.
-        spelling: ``"canonical"``, the default: text is written with the tokens that the tokenizer itself writes it with, but where
-            the budget is nearly spent; ``"any"``: with any tokens, each chosen by its probability.
         healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
             tokens were not written yet; on by default.
+        with_kept: measure what the pattern took from the model, see ``Completion.kept``; reads each prompt and text once more.
     """
 
     max_new_tokens: int
@@ -57,10 +72,8 @@ class DecodingOptions(TypedDict, total=False):
     top_k: int | None
     top_p: float | None
     seed: int | Sequence[int] | None
-    stop: Sequence[str]
-    stop_behind: Pattern | None
-    spelling: Spelling
     healing: bool
+    with_kept: bool
 
 
 @dataclass(frozen=True)
@@ -68,26 +81,30 @@ class _Request:
     """The options with their defaults, checked."""
 
     max_new_tokens: int = 256
-    temperature: float = 0.0
-    top_k: int | None = None
-    top_p: float | None = None
+    temperature: InitVar[float] = 0.0
+    top_k: InitVar[int | None] = None
+    top_p: InitVar[float | None] = None
     seed: int | Sequence[int] | None = None
-    stop: Sequence[str] = ()
-    stop_behind: Pattern | None = None
-    spelling: Spelling = "canonical"
-    healing: bool = True
+    stop: InitVar[Sequence[str]] = ()
+    stop_behind: InitVar[Pattern | None] = None
+    spelling: InitVar[Spelling] = "canonical"
+    healing: InitVar[bool] = True
+    with_kept: bool = False
+    sampling: Sampling = field(init=False)
+    manner: Manner = field(init=False)
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise ValueError(f"temperature={self.temperature}: 0 for greedy, or a positive number")
-        if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top_k={self.top_k}: at least 1, or None for all")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p={self.top_p}: above 0 and at most 1, or None for all")
-        if isinstance(self.stop, str) or "" in self.stop:
-            raise ValueError(f"stop={self.stop!r}: a list of strings that are not empty")
-        if self.spelling not in get_args(Spelling):
-            raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
+    def __post_init__(
+        self,
+        temperature: float,
+        top_k: int | None,
+        top_p: float | None,
+        stop: Sequence[str],
+        stop_behind: Pattern | None,
+        spelling: Spelling,
+        healing: bool,
+    ) -> None:
+        object.__setattr__(self, "sampling", Sampling(temperature, top_k, top_p))
+        object.__setattr__(self, "manner", Manner(Stops.of(stop, stop_behind), spelling, healing=healing))
 
 
 class ConstrainedDecoder:
@@ -108,9 +125,9 @@ class ConstrainedDecoder:
         self.vocabulary = Vocabulary.from_tokenizer(tokenizer, end_ids=_end_ids(model, tokenizer))
         self.masks = lru_cache(maxsize=MAX_PATTERNS)(self._masks)
         self._speller = Speller(tokenizer, self.vocabulary)
-        self._scorer = Scorer(model)
+        self.scorer = Scorer(model)
         self._steps = StepCache(kept_bytes)
-        self._start = _start_of_decoder(model) if self._scorer.has_encoder else ()
+        self._start = _start_of_decoder(model) if self.scorer.has_encoder else ()
 
     def _masks(self, pattern: Pattern) -> TokenMasks:
         """The masks of a pattern, shared by all its generations."""
@@ -147,10 +164,10 @@ class ConstrainedDecoder:
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         request = _Request(**options)
-        rows = self._rows(prompts, pattern, request)
-        for _ in self._decode(rows, request):
+        rows, steps = self._begun(prompts, pattern, request)
+        for _ in steps:
             pass
-        completions = [row.completion() for row in rows]
+        completions = [self._completion(row, one, request) for row, one in zip(rows, prompts, strict=True)]
         return completions[0] if isinstance(prompt, str) else completions
 
     def stream(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> Generator[str, None, Completion]:
@@ -163,109 +180,96 @@ class ConstrainedDecoder:
             The completion.
         """
         request = _Request(**options)
-        (row,) = rows = self._rows([prompt], pattern, request)
+        (row,), steps = self._begun([prompt], pattern, request)
         shown = 0
-        for _ in self._decode(rows, request):
+        for _ in steps:
             certain = row.certain_text()
             if len(certain) > shown:
                 yield certain[shown:]
                 shown = len(certain)
-        completion = row.completion()
+        completion = self._completion(row, prompt, request)
         if len(completion.text) > shown:
             yield completion.text[shown:]
         return completion
 
-    def _rows(self, prompts: list[str], pattern: Pattern | Sequence[Pattern], request: _Request) -> list[Row]:
-        patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
-        seed = request.seed
-        seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
-        if not len(prompts) == len(patterns) == len(seeds):
+    def custom_generate(
+        self, pattern: Pattern | Sequence[Pattern], *, streamer: BaseStreamer | None = None, **options: Unpack[TextOptions]
+    ) -> CustomGenerate:
+        """For ``model.generate(..., custom_generate=...)``: the same loop, with all that ``generate`` brings.
+
+            model.generate(**inputs, custom_generate=decoder.custom_generate(pattern), max_new_tokens=64, do_sample=True, top_k=5)
+
+        Args:
+            pattern: one for all prompts, or one for each.
+            streamer: is told of the tokens as they are certain, of one prompt; ``generate`` keeps its own ``streamer`` for itself.
+            **options: see :class:`TextOptions`.
+        """
+        manner = _Request(**options).manner
+        return CustomGenerate(self, pattern, replace(manner, healing=False), streamer)
+
+    def rows(
+        self,
+        begun: Sequence[Sequence[int]],
+        pattern: Pattern | Sequence[Pattern],
+        seed: int | Sequence[int | None] | None,
+        *,
+        budget: int,
+        manner: Manner,
+    ) -> list[Row]:
+        """Texts that are to be written, each behind some ids.
+
+        Raises:
+            BudgetTooSmall: a pattern needs more than the budget.
+            ValueError: the numbers of prompts, patterns and seeds do not fit together.
+        """
+        patterns = [pattern] * len(begun) if isinstance(pattern, Pattern) else list(pattern)
+        seeds = [seed] * len(begun) if seed is None or isinstance(seed, int) else list(seed)
+        if not len(begun) == len(patterns) == len(seeds):
             raise ValueError(
-                f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
+                f"{len(begun)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
             )
         for one in patterns:
             masks = self.masks(one)
             needed = masks.tokens_needed(masks.start)
-            if needed > request.max_new_tokens:
-                raise BudgetTooSmall(needed, request.max_new_tokens)
-        stops = Stops(tuple(request.stop), request.stop_behind)
+            if needed > budget:
+                raise BudgetTooSmall(needed, budget)
         return [
-            Row(
-                self.masks(one),
-                self._speller,
-                self._encoded(prompt),
-                start=self._start,
-                budget=request.max_new_tokens,
-                seed=own_seed,
-                stops=stops,
-                spelling=request.spelling,
-                healing=request.healing,
-            )
-            for prompt, one, own_seed in zip(prompts, patterns, seeds, strict=True)
+            Row(self.masks(one), self._speller, begin, budget=budget, seed=own_seed, manner=manner)
+            for begin, one, own_seed in zip(begun, patterns, seeds, strict=True)
         ]
 
+    def _begun(self, prompts: list[str], pattern: Pattern | Sequence[Pattern], request: _Request) -> tuple[list[Row], Iterator[None]]:
+        """The rows of a request, and the steps that write them."""
+        ids = list(map(self._ids_of, prompts))
+        begun = [self._start] * len(ids) if self.scorer.has_encoder else ids
+        rows = self.rows(begun, pattern, request.seed, budget=request.max_new_tokens, manner=request.manner)
+        return rows, self._decode(rows, ids, request.sampling)
+
     @torch.inference_mode()
-    def _decode(self, rows: list[Row], request: _Request) -> Iterator[None]:
-        """Decode all rows to their ends, a step at a time."""
-        live = [row for row in rows if not row.is_settled]
-        if not live:
-            return
-        if len(live) > 1 and not self._scorer.takes_batches:
-            for row in live:
-                yield from self._decode([row], request)
-            return
-        is_alone, leaves_out = len(live) == 1, self._scorer.leaves_out
-        cache, length = self._steps.find(live[0].known[:-1], self.model.config) if is_alone and leaves_out else (None, 0)
-        prompts = [row.prompt for row in live] if self._scorer.has_encoder else None
-        passes = Passes(self._scorer, len(live), cache=cache, length=length, prompts=prompts)
-        for row in live:
-            row.fed = length
-        in_step = not (is_alone or leaves_out)
-        while True:
-            is_first = not live[0].forward_passes
-            read = self._read(passes, live, in_step=in_step and not (is_first and prompts is None))
-            chosen = [(i, row) for i, row in enumerate(live) if row.fed == len(row.known)]
-            self._choose(passes, read, chosen, request)
-            yield
-            kept = [i for i, row in enumerate(live) if not row.is_settled]
-            if not kept:
-                if is_alone and leaves_out:
-                    row = live[0]
-                    self._steps.keep(row.known[: row.fed], passes.cache, passes.places(0))
-                return
-            if len(kept) < len(live):
-                live = [live[i] for i in kept]
-                passes.select(kept)
+    def _completion(self, row: Row, prompt: str, request: _Request) -> Completion:
+        if not request.with_kept:
+            return row.completion()
+        encoded = self.scorer.encoded([self._ids_of(prompt)]) if self.scorer.has_encoder else None
+        return row.completion(log_kept(Passes(self.scorer, 1, encoded=encoded), row))
 
-    def _read(self, passes: Passes, live: list[Row], *, in_step: bool) -> Scores:
-        """One forward pass: what is certain and not read yet, and drafts; where rows have to go on in step, a token of each."""
-        tokens = []
-        for row in live:
-            if not self._scorer.leaves_out:
-                row.drafts = []
-            new = row.known[row.fed : row.fed + 1 if in_step else None]
-            tokens.append([*new, *row.drafts])
-            row.fed += len(new)
-            row.forward_passes += 1
-        return passes.feed(tokens, kept=1 + max(len(row.drafts) for row in live))
+    @torch.inference_mode()
+    def _decode(self, rows: list[Row], prompts: list[list[int]], choose: Choose) -> Iterator[None]:
+        """Write all rows to their ends, a step at a time."""
+        scorer = self.scorer
+        if len(rows) > 1 and not scorer.takes_batches:
+            for row, prompt in zip(rows, prompts, strict=True):
+                yield from self._decode([row], [prompt], choose)
+        elif len(rows) == 1 and scorer.leaves_out:
+            (row,) = rows
+            cache, row.fed = self._steps.find(row.known[:-1], self.model.config)
+            passes = Passes(scorer, 1, cache=cache, read=torch.ones((1, row.fed), dtype=torch.long, device=self.model.device))
+            yield from decode(passes, rows, choose)
+            self._steps.keep(row.known[: row.fed], passes.cache, passes.places(0))
+        else:
+            encoded = scorer.encoded(prompts) if scorer.has_encoder else None
+            yield from decode(Passes(scorer, len(rows), encoded=encoded), rows, choose)
 
-    def _choose(self, passes: Passes, scores: Scores, rows: list[tuple[int, Row]], request: _Request) -> None:
-        """Let rows choose their next tokens."""
-
-        def choose(row: Row, at: int, allowed: AllowedTokens) -> int:
-            only = allowed.only()
-            if only is not None:
-                return only
-            made, ids = scores.of(places[row], len(drafts[row]) - at, allowed)
-            return pick(made, ids, temperature=request.temperature, top_k=request.top_k, top_p=request.top_p, generator=row.generator)
-
-        places = {row: i for i, row in rows}
-        drafts = {row: row.drafts for _, row in rows}
-        scores.prepare([(i, len(row.drafts)) for i, row in rows if not scores.few(row.allowed())])
-        for i, row in rows:
-            passes.leave_out(i, row.take(choose))
-
-    def _encoded(self, prompt: str) -> list[int]:
+    def _ids_of(self, prompt: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(prompt)
         if not ids:
             start = self.tokenizer.bos_token_id

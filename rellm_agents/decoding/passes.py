@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import DynamicCache, EncoderDecoderCache
+from transformers.cache_utils import DynamicLayer
 
 from rellm_agents.decoding.logits import AllowedTokens
 
@@ -106,12 +107,12 @@ class Scorer:
         keep = {"logits_to_keep": kept} if self._last_logits_only else {}
         return Scores(self.model(**inputs, past_key_values=cache, use_cache=True, **keep).logits[:, -kept:], None)
 
-    def encoded(self, prompts: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
-        """What the encoder makes of prompts, float[rows, length, width], and which places of it are read."""
+    def encoded(self, prompts: Sequence[Sequence[int]]) -> Encoded:
+        """What the encoder makes of prompts."""
         chunk = Chunk(prompts)
         input_ids = torch.tensor(chunk.filled(pad=prompts[0][0]), device=self.model.device)
         is_read = torch.tensor(chunk.is_read, device=self.model.device)
-        return {"hidden": self.model.get_encoder()(input_ids=input_ids, attention_mask=is_read)[0], "is_read": is_read}
+        return Encoded(self.model.get_encoder()(input_ids=input_ids, attention_mask=is_read)[0], is_read)
 
 
 class Scores:
@@ -161,49 +162,85 @@ class Scores:
         return self._head is not None and allowed.keeps_few and allowed.count <= FEW_ROWS
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What stands for a batch's prompts instead of tokens.
+
+    Attributes:
+        vectors: float[rows, length, width]: what an encoder made of them, or embeddings.
+        is_read: int64[rows, length]: 1 for what is to be looked at, 0 for what is filled up.
+    """
+
+    vectors: torch.Tensor
+    is_read: torch.Tensor
+
+
 class Passes:
     """The passes of one batch.
 
     Args:
         scorer: of the model.
         rows: how many.
-        cache: what the model has read of the only row, if it has read anything.
-        length: how many tokens that is.
-        prompts: the prompts' ids, where an encoder reads them.
+        cache: what the model has read so far; by default nothing.
+        read: int64[rows, length]: 1 for each place in the cache that belongs to a row, 0 for one that is filled up.
+        encoded: what an encoder made of the prompts.
+        embedded: what is read before the first tokens, in place of a prompt's tokens.
+        may_gape: the cache is of no use to anybody else, so that places may be left out in it.
+
+    Attributes:
+        leaves_out: places between a row's tokens can be left out.
+        lets_go: rows can leave the batch.
     """
 
     def __init__(
-        self, scorer: Scorer, rows: int, *, cache: Cache | None = None, length: int = 0, prompts: Sequence[Sequence[int]] | None = None
+        self,
+        scorer: Scorer,
+        rows: int,
+        *,
+        cache: Cache | None = None,
+        read: torch.Tensor | None = None,
+        encoded: Encoded | None = None,
+        embedded: Encoded | None = None,
+        may_gape: bool = True,
     ) -> None:
-        self._scorer = scorer
+        self._scorer, self._encoded, self._embedded = scorer, encoded, embedded
         config, device = scorer.model.config, scorer.model.device
-        self._encoded = None if prompts is None else scorer.encoded(prompts)
         if cache is None:
             own = DynamicCache(config=config)
-            cache = own if prompts is None else EncoderDecoderCache(own, DynamicCache(config=config))
+            cache = own if encoded is None else EncoderDecoderCache(own, DynamicCache(config=config))
         self.cache = cache
-        self._attention = torch.ones((rows, length), dtype=torch.long, device=device)
-        self._next = torch.full((rows, 1), length, dtype=torch.long, device=device)  # position of each row's next token
+        self.leaves_out = may_gape and scorer.leaves_out and _grows(cache)
+        of_decoder = cache.self_attention_cache if isinstance(cache, EncoderDecoderCache) else cache
+        self.lets_go = may_gape and all(hasattr(layer, "batch_select_indices") for layer in of_decoder.layers)
+        self._attention = torch.ones((rows, 0), dtype=torch.long, device=device) if read is None else read
+        self._next = self._attention.sum(-1, keepdim=True)  # position of each row's next token
 
     def feed(self, tokens: Sequence[Sequence[int]], kept: int) -> Scores:
         """Let the model read the next tokens of each row.
 
         Args:
-            tokens: of each row, one at least; ids.
+            tokens: ids of each row, one at least; none where the prompts are embedded, which are read first, by themselves.
             kept: at how many places, counted from the last, scores may be asked for.
         """
         chunk = Chunk(tokens)
         device = self._attention.device
-        input_ids = torch.tensor(chunk.filled(pad=tokens[0][0]), device=device)
+        input_ids = torch.tensor(chunk.filled(pad=0), dtype=torch.long, device=device)
         if self._encoded is not None:
-            hidden, is_read = self._encoded["hidden"], self._encoded["is_read"]
-            inputs = {"decoder_input_ids": input_ids, "encoder_outputs": (hidden,), "attention_mask": is_read}
-            return self._scorer.run(inputs, self.cache, kept)
-        is_read = torch.tensor(chunk.is_read, device=device)
+            encoder = {"encoder_outputs": (self._encoded.vectors,), "attention_mask": self._encoded.is_read}
+            return self._scorer.run({"decoder_input_ids": input_ids, **encoder}, self.cache, kept)
+        is_read = torch.tensor(chunk.is_read, dtype=torch.long, device=device)
+        inputs = {"input_ids": input_ids}
+        if self._embedded is not None:
+            inputs, is_read, self._embedded = {"inputs_embeds": self._embedded.vectors}, self._embedded.is_read, None
         self._attention = torch.cat([self._attention, is_read], dim=1)
         positions = (self._next + is_read.cumsum(-1) - 1).clamp(min=0)
         self._next = self._next + is_read.sum(-1, keepdim=True)
-        return self._scorer.run({"input_ids": input_ids, "attention_mask": self._attention, "position_ids": positions}, self.cache, kept)
+        return self._scorer.run({**inputs, "attention_mask": self._attention, "position_ids": positions}, self.cache, kept)
+
+    @property
+    def begins_embedded(self) -> bool:
+        """Whether the next pass reads embedded prompts."""
+        return self._embedded is not None
 
     def leave_out(self, row: int, count: int) -> None:
         """The last tokens that a row has read are not part of its text."""
@@ -216,12 +253,16 @@ class Passes:
         index = torch.tensor(rows, device=self._attention.device)
         self.cache.batch_select_indices(index)
         self._attention, self._next = self._attention[index], self._next[index]
-        if self._encoded is not None:
-            self._encoded = {name: value[index] for name, value in self._encoded.items()}
+        self._encoded, self._embedded = (one and Encoded(one.vectors[index], one.is_read[index]) for one in (self._encoded, self._embedded))
 
     def places(self, row: int) -> torch.Tensor:
         """int64[n]: where in the cache the tokens of a row are."""
         return self._attention[row].nonzero()[:, 0]
+
+
+def _grows(cache: Cache) -> bool:
+    """Whether a cache takes any number of tokens and keeps all of them."""
+    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
 def _is_watched(model: PreTrainedModel) -> bool:

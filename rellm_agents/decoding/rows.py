@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -31,8 +31,8 @@ Spelling = Literal["canonical", "any"]
 MAX_FOLLOWING = 1_024
 """Tokens that are tried, one by one, behind another."""
 
-Choose = Callable[["Row", int, AllowedTokens], int]
-"""Chooses the next token of a row: which row, how many drafts stand before it, what is allowed."""
+Choose = Callable[[int, AllowedTokens], int]
+"""Chooses the next token: how many drafts stand before it, what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Completion:
         finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, tokens
             were left out so that the text could be finished; ``"stopped"``: at a stop string.
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
+        kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
+            to all allowed tokens together: 0 where the pattern took nothing from it.
     """
 
     text: str
@@ -53,6 +55,26 @@ class Completion:
     forward_passes: int
     finish: Finish
     healed: str = ""
+    kept: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How texts are written, whoever chooses the tokens.
+
+    Attributes:
+        stops: what else ends them.
+        spelling: ``"canonical"``: what is forced is written as the tokenizer writes it; ``"any"``: every token is a choice.
+        healing: tokens at the end of the prompt may give way to longer ones.
+    """
+
+    stops: Stops = field(default_factory=Stops)
+    spelling: Spelling = "canonical"
+    healing: bool = True
+
+    def __post_init__(self) -> None:
+        if self.spelling not in get_args(Spelling):
+            raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
 
 
 class _Fit(Enum):
@@ -70,36 +92,32 @@ class Row:
     Args:
         masks: of its pattern.
         speller: of its tokenizer.
-        prompt: ids of the prompt's tokens, at least one.
-        start: ids that the text stands behind instead, where an encoder reads the prompt.
+        begin: ids of the tokens that it stands behind: the prompt's, or those that a decoder begins with.
         budget: tokens that may be written, the end-of-text token included.
         seed: of its own source of chance.
-        stops: what else ends it.
-        spelling: ``"canonical"``: what is forced is written as the tokenizer writes it; ``"any"``: every token is a choice.
-        healing: tokens at the end of the prompt may give way to longer ones.
+        manner: how it is written.
 
     Attributes:
-        known: the tokens of the prompt and of the text that are certain.
+        known: the tokens of the beginning, but for those that were taken back, and those of the text that are certain.
         fed: how many of them the model has read.
         drafts: tokens that may follow them.
+        end_id: the end-of-text token, where one was chosen.
+        steps: the state and the tokens left before each token that was added.
     """
 
     def __init__(
         self,
         masks: TokenMasks,
         speller: Speller,
-        prompt: Sequence[int],
+        begin: Sequence[int],
         *,
-        start: Sequence[int] = (),
         budget: int,
         seed: int | None,
-        stops: Stops,
-        spelling: Spelling,
-        healing: bool,
+        manner: Manner,
     ) -> None:
-        self.masks, self.tokens_left, self._stops = masks, budget, stops
-        self._speller, self._is_canonical = speller, spelling == "canonical"
-        self.prompt, self.known, self.fed, self.drafts = prompt, list(start or prompt), 0, list[int]()
+        self.masks, self.tokens_left, self._stops = masks, budget, manner.stops
+        self._speller, self._is_canonical = speller, manner.spelling == "canonical"
+        self.begin, self.known, self.fed, self.drafts = begin, list(begin), 0, list[int]()
         self.state: State = masks.start
         self.generator = torch.Generator()
         if seed is None:
@@ -113,8 +131,10 @@ class Row:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._searched = 0
         self._stopped_at: int | None = None
-        again = self._spanned_prompt() if healing else 0
+        again = self._spanned_prompt() if manner.healing else 0
         self._begin = len(self.known) - again
+        self.end_id: int | None = None
+        self.steps: list[tuple[State, int]] = []
         self._again = tuple(self.known[self._begin :])
         self._still_again = b"".join(map(self._bytes, self._again))  # what is left of them
         del self.known[self._begin :]
@@ -132,7 +152,7 @@ class Row:
         self.fed = len(self.known)
         for i in range(len(drafts) + 1):
             draft = drafts[i] if i < len(drafts) else None
-            if not self._choose(lambda allowed, i=i: choose(self, i, allowed), draft):  # type: ignore[misc]
+            if not self._choose(lambda allowed, i=i: choose(i, allowed), draft):  # type: ignore[misc]
                 return len(drafts) - i
             self.fed += 1
             if self.is_settled:
@@ -282,9 +302,11 @@ class Row:
         return spanned
 
     def _append(self, token_id: int) -> None:
+        self.steps.append((self.state, self.tokens_left))
         self.state, self._allowed = self.masks.advance(self.state, token_id), None
         self.tokens_left -= 1
         if self.state is ENDED:
+            self.end_id = token_id
             return
         self.known.append(token_id)
         data = self._bytes(token_id)
@@ -299,6 +321,12 @@ class Row:
         token_bytes = self.masks.vocabulary.token_bytes
         return (token_bytes[token_id] or b"") if token_id < len(token_bytes) else b""
 
+    def cut(self, length: int) -> None:
+        """End the text behind so many of ``known``, whatever the pattern says."""
+        del self.known[length:], self.steps[length - self._begin :]
+        self.text = b"".join(map(self._bytes, self.known[self._begin :])).decode(errors="ignore")
+        self._stopped_at = len(self.text)
+
     @property
     def is_settled(self) -> bool:
         """Whether the text is finished: ended, stopped, or nothing can follow."""
@@ -311,14 +339,15 @@ class Row:
         held_back = 0 if self.is_settled else self._stops.held_back(self.text)
         return self.text[: len(self.text) - held_back]
 
-    def completion(self) -> Completion:
-        """What has been written."""
+    def completion(self, kept: tuple[float, ...] | None = None) -> Completion:
+        """What has been written; with ``kept`` of each of ``steps``, if that is known."""
         written, same = tuple(self.known[self._begin :]), 0
         while same < len(self._again) and written[same : same + 1] == self._again[same : same + 1]:
             same += 1
         healed = b"".join(map(self._bytes, self._again[same:])).decode(errors="replace")
         finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self.was_narrowed else "accepted"
-        return Completion(self.text[: self._stopped_at], written[same:], self.forward_passes, finish, healed)
+        text, passes = self.text[: self._stopped_at], self.forward_passes
+        return Completion(text, written[same:], passes, finish, healed, None if kept is None else kept[same:])
 
 
 def _spanned(masks: TokenMasks, states: Sequence[State], pieces: Sequence[bytes]) -> int:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rellm_agents.patterns import Pattern
@@ -16,8 +17,15 @@ from rellm_agents.patterns import Pattern
 class Stops:
     """Strings that end a text, and behind what they count."""
 
-    strings: tuple[str, ...]
-    behind: Pattern | None
+    strings: tuple[str, ...] = ()
+    behind: Pattern | None = None
+
+    @staticmethod
+    def of(strings: Sequence[str], behind: Pattern | None) -> Stops:
+        """The same, checked."""
+        if isinstance(strings, str) or "" in strings:
+            raise ValueError(f"stop={strings!r}: a list of strings that are not empty")
+        return Stops(tuple(strings), behind)
 
     def find(self, text: str, start: int) -> int | None:
         """Where the text ends because of the first stop string at or after ``start``; behind a pattern, without spaces before it."""

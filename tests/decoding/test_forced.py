@@ -15,9 +15,8 @@ from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, ran
 from rellm_agents import Pattern, compile_regex, json_action
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks, passes, rows
 from rellm_agents.decoding.logits import AllowedTokens
-from rellm_agents.decoding.rows import Row
+from rellm_agents.decoding.rows import Manner, Row
 from rellm_agents.decoding.spelling import Speller
-from rellm_agents.decoding.stops import Stops
 from rellm_agents.patterns import literal, sequence
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -49,7 +48,7 @@ def test_drafts_change_no_text(monkeypatch, spelling, temperature, fallback):
     asked = [(chance.choice(PROMPTS), chance.choice(PATTERNS), chance.randrange(20), chance.randrange(1000)) for _ in range(25)]
     for drafts, leaves_out in ((rows.MAX_DRAFTS, True), (0, True), (0, False)):
         monkeypatch.setattr(rows, "MAX_DRAFTS", drafts)
-        monkeypatch.setattr(decoder._scorer, "leaves_out", leaves_out)
+        monkeypatch.setattr(decoder.scorer, "leaves_out", leaves_out)
         found.append(
             [
                 decoder.generate(p, q, max_new_tokens=least(decoder, q) + more, temperature=temperature, seed=seed, spelling=spelling)
@@ -127,13 +126,11 @@ def spelled_chances(decoder, pattern, table, budget) -> Counter[str]:
             [ord("a")],
             budget=budget,
             seed=0,
-            stops=Stops((), None),
-            spelling="canonical",
-            healing=False,
+            manner=Manner(healing=False),
         )
         left = iter(script)
 
-        def choose(row, _at, allowed, left=left):
+        def choose(_at, allowed, row=row, left=left):
             ids = allowed.ids_allowed()
             if len(ids) == 1:
                 return int(ids[0])
@@ -230,8 +227,8 @@ def test_a_healed_prompt_is_one_that_ended_earlier(spelling):
     pattern = json_action({"search": SEARCH}).pattern
     for prompt in ("the {", "Thought: ", "a\n", "x {", "yes Hum", "é ", "the  ", "how"):
         for regex in (pattern, compile_regex(r'("action": "[a-z]*"\}|an: [a-z]*|[a-z ]*)')):
-            row = Row(decoder.masks(regex), decoder._speller, decoder.tokenizer.encode(prompt), budget=40, seed=0, stops=Stops((), None),
-                      spelling=spelling, healing=True)  # fmt: skip
+            row = Row(decoder.masks(regex), decoder._speller, decoder.tokenizer.encode(prompt), budget=40, seed=0,
+                      manner=Manner(spelling=spelling))  # fmt: skip
             again = b"".join(decoder.vocabulary.token_bytes[i] for i in row._again)
             if not again:
                 continue
