@@ -147,15 +147,21 @@ class TokenRefused(DecodingError, ValueError):
 
 
 class BudgetTooSmall(DecodingError, ValueError):
-    """Fewer tokens than the shortest text of the pattern needs.
+    """Fewer tokens than the shortest text of the pattern, or of a part of it, needs.
 
     >>> print(BudgetTooSmall(needed=27, budget=20))
     the pattern needs at least 27 tokens (end of text included), the budget is 20
+    >>> print(BudgetTooSmall(needed=3, budget=2, part="thought"))
+    the part 'thought' of the pattern needs at least 3 tokens, its budget is 2
     """
 
-    def __init__(self, needed: int, budget: int) -> None:
-        self.needed, self.budget = needed, budget
-        super().__init__(f"the pattern needs at least {needed} tokens (end of text included), the budget is {budget}")
+    def __init__(self, needed: int, budget: int, *, part: str | None = None) -> None:
+        self.needed, self.budget, self.part = needed, budget, part
+        super().__init__(
+            f"the pattern needs at least {needed} tokens (end of text included), the budget is {budget}"
+            if part is None
+            else f"the part {part!r} of the pattern needs at least {needed} tokens, its budget is {budget}"
+        )
 
 
 class ModelNotFound(RELLMError, OSError):

@@ -9,8 +9,8 @@ costs no forward pass of its own, and what the model has read of earlier prompts
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import InitVar, dataclass, field, replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
@@ -45,11 +45,14 @@ class TextOptions(TypedDict, total=False):
         stop_behind: where given, a stop string only counts behind a text of this pattern, with spaces or lines between or not.
         spelling: ``"canonical"``, the default: text is written with the tokens that the tokenizer itself writes it with, but where
             the budget is nearly spent; ``"any"``: with any tokens, each chosen by its probability.
+        part_tokens: for named parts of the pattern, how many tokens each may have: where they are spent, the part is closed the
+            shortest way, and the rest is written with what is left of the whole budget.
     """
 
     stop: Sequence[str]
     stop_behind: Pattern | None
     spelling: Spelling
+    part_tokens: Mapping[str, int]
 
 
 class DecodingOptions(TextOptions, total=False):
@@ -80,31 +83,29 @@ class DecodingOptions(TextOptions, total=False):
 class _Request:
     """The options with their defaults, checked."""
 
-    max_new_tokens: int = 256
-    temperature: InitVar[float] = 0.0
-    top_k: InitVar[int | None] = None
-    top_p: InitVar[float | None] = None
-    seed: int | Sequence[int] | None = None
-    stop: InitVar[Sequence[str]] = ()
-    stop_behind: InitVar[Pattern | None] = None
-    spelling: InitVar[Spelling] = "canonical"
-    healing: InitVar[bool] = True
-    with_kept: bool = False
-    sampling: Sampling = field(init=False)
-    manner: Manner = field(init=False)
+    max_new_tokens: int
+    seed: int | Sequence[int] | None
+    with_kept: bool
+    sampling: Sampling
+    manner: Manner
 
-    def __post_init__(
-        self,
-        temperature: float,
-        top_k: int | None,
-        top_p: float | None,
-        stop: Sequence[str],
-        stop_behind: Pattern | None,
-        spelling: Spelling,
-        healing: bool,
-    ) -> None:
-        object.__setattr__(self, "sampling", Sampling(temperature, top_k, top_p))
-        object.__setattr__(self, "manner", Manner(Stops.of(stop, stop_behind), spelling, healing=healing))
+    @staticmethod
+    def of(
+        *,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | Sequence[int] | None = None,
+        stop: Sequence[str] = (),
+        stop_behind: Pattern | None = None,
+        spelling: Spelling = "canonical",
+        part_tokens: Mapping[str, int] | None = None,
+        healing: bool = True,
+        with_kept: bool = False,
+    ) -> _Request:
+        manner = Manner(Stops.of(stop, stop_behind), spelling, healing, part_tokens or {})
+        return _Request(max_new_tokens, seed, with_kept, Sampling(temperature, top_k, top_p), manner)
 
 
 class ConstrainedDecoder:
@@ -163,7 +164,7 @@ class ConstrainedDecoder:
                 prompt is empty.
         """
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        request = _Request(**options)
+        request = _Request.of(**options)
         rows, steps = self._begun(prompts, pattern, request)
         for _ in steps:
             pass
@@ -179,7 +180,7 @@ class ConstrainedDecoder:
         Returns:
             The completion.
         """
-        request = _Request(**options)
+        request = _Request.of(**options)
         (row,), steps = self._begun([prompt], pattern, request)
         shown = 0
         for _ in steps:
@@ -204,7 +205,7 @@ class ConstrainedDecoder:
             streamer: is told of the tokens as they are certain, of one prompt; ``generate`` keeps its own ``streamer`` for itself.
             **options: see :class:`TextOptions`.
         """
-        manner = _Request(**options).manner
+        manner = _Request.of(**options).manner
         return CustomGenerate(self, pattern, replace(manner, healing=False), streamer)
 
     def rows(

@@ -8,7 +8,7 @@ is kept if it is what would have been chosen.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal, get_args
@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import torch
 
 from rellm_agents.decoding.logits import AllowedTokens
+from rellm_agents.decoding.part_budget import PartBudget
 from rellm_agents.decoding.spelling import Speller
 from rellm_agents.decoding.stops import Stops
 from rellm_agents.decoding.token_masks import ENDED, TokenMasks
@@ -46,6 +47,7 @@ class Completion:
         finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, tokens
             were left out so that the text could be finished; ``"stopped"``: at a stop string.
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
+        closed_parts: the named parts that their own budgets closed.
         kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
             to all allowed tokens together: 0 where the pattern took nothing from it.
     """
@@ -55,6 +57,7 @@ class Completion:
     forward_passes: int
     finish: Finish
     healed: str = ""
+    closed_parts: tuple[str, ...] = ()
     kept: tuple[float, ...] | None = None
 
 
@@ -66,11 +69,13 @@ class Manner:
         stops: what else ends them.
         spelling: ``"canonical"``: what is forced is written as the tokenizer writes it; ``"any"``: every token is a choice.
         healing: tokens at the end of the prompt may give way to longer ones.
+        part_tokens: budgets of named parts.
     """
 
     stops: Stops = field(default_factory=Stops)
     spelling: Spelling = "canonical"
     healing: bool = True
+    part_tokens: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.spelling not in get_args(Spelling):
@@ -117,6 +122,7 @@ class Row:
     ) -> None:
         self.masks, self.tokens_left, self._stops = masks, budget, manner.stops
         self._speller, self._is_canonical = speller, manner.spelling == "canonical"
+        self._parts = [PartBudget(masks.exits(name), tokens) for name, tokens in manner.part_tokens.items()]
         self.begin, self.known, self.fed, self.drafts = begin, list(begin), 0, list[int]()
         self.state: State = masks.start
         self.generator = torch.Generator()
@@ -140,6 +146,9 @@ class Row:
         del self.known[self._begin :]
         self.tokens_left += again
         self.state = masks.behind(self._still_again)
+        self._closed_parts: list[str] = []
+        self._certain_to = 0  # up to where the last tokens that were certain stand
+        self._leave_parts()
         self._go_on(None)
 
     def take(self, choose: Choose) -> int:
@@ -162,14 +171,16 @@ class Row:
     def allowed(self) -> AllowedTokens:
         """The tokens that may come next, within the budget; close to it they are not found for nothing, so they are kept."""
         if self._allowed is None:
-            self._allowed = AllowedTokens.of(self.masks.bits(self.state, self.tokens_left), self.masks.vocabulary.size)
+            bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
+            self.was_narrowed |= bits is not plain and bool((bits != plain).any())
+            for part in self._parts:
+                bits = part.narrowed(bits, self.state)
+            self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
         return self._allowed
 
     def _choose(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, and add it and what is certain behind it. Whether it is ``draft``, behind which all is known."""
         allowed = self.allowed()
-        plain = self.masks.bits(self.state)
-        self.was_narrowed |= allowed.bits is not plain and bool((allowed.bits != plain).any())
         left, first, refused = allowed, None, list[int]()
         while True:
             token_id = choose(left)
@@ -202,13 +213,19 @@ class Row:
             elif row[: len(certain)] == certain:
                 drafts = row[len(certain) :]
         elif forced:
-            again = self._again if chosen is None and forced.startswith(self._still_again) else ()
+            again = self._again if chosen is None and self._still_again and forced.startswith(self._still_again) else ()
             drafts = (*again, *self._speller.row((*self.known, *certain, *again), forced[len(self._still_again) if again else 0 :]))
+        was_closed = False
         for token_id in certain:
-            self._append(token_id)
+            was_closed = self._append(token_id)
             if self.is_settled:
                 return
-        self.drafts = list(drafts[:MAX_DRAFTS])
+        if certain[1:] or chosen is None:
+            self._certain_to = len(self.known)
+        if was_closed:  # what follows is another text
+            self._go_on(None)
+        else:
+            self.drafts = list(drafts[:MAX_DRAFTS])
 
     def _with_forced(self, chosen: int | None) -> tuple[bytes, bytes]:
         """The bytes of a token, and what has to follow it, up to the end of a character."""
@@ -241,6 +258,8 @@ class Row:
     def _follows(self, token_id: int) -> bool:
         """Whether the tokenizer would not write the last tokens together with this one in another way."""
         for count in (_SPANNED, 1):
+            if len(self.known) - count < self._certain_to:  # no other choice has been there: no text may be lost
+                continue
             last = tuple(self.known[-count:])
             before, data = self.known[:-count], b"".join(map(self._bytes, last))
             if not all(map(self._bytes, last)):  # nothing goes across a special token
@@ -281,11 +300,12 @@ class Row:
         return len(ids) - _spanned(self.masks, states, list(map(self._bytes, ids)))
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
-        """Whether the text can be finished within the budget behind these tokens."""
-        state = self.state
+        """Whether the text, and its parts, can be finished within their budgets behind these tokens."""
+        states = [self.state]
         for token_id in ids:
-            state = self.masks.advance(state, token_id)
-        return state.is_final or self.masks.tokens_needed(state) <= self.tokens_left - len(ids)
+            states.append(self.masks.advance(states[-1], token_id))
+        in_time = states[-1].is_final or self.masks.tokens_needed(states[-1]) <= self.tokens_left - len(ids)
+        return in_time and all(part.lasts(states) for part in self._parts)
 
     def _spanned_prompt(self) -> int:
         """How many of the prompt's last tokens one token may span, together with a beginning of the text."""
@@ -301,13 +321,14 @@ class Row:
             spanned -= 1
         return spanned
 
-    def _append(self, token_id: int) -> None:
+    def _append(self, token_id: int) -> bool:
+        """Add a token. Whether a part was closed behind it."""
         self.steps.append((self.state, self.tokens_left))
         self.state, self._allowed = self.masks.advance(self.state, token_id), None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id
-            return
+            return False
         self.known.append(token_id)
         data = self._bytes(token_id)
         again = min(len(self._still_again), len(data))
@@ -316,6 +337,19 @@ class Row:
         if self._stops.strings:
             self._stopped_at = self._stops.find(self.text, self._searched)
             self._searched = max(0, len(self.text) - max(map(len, self._stops.strings)) + 1)
+        for part in self._parts:
+            part.spend(self.steps[-1][0], self.state)
+        return self._leave_parts()
+
+    def _leave_parts(self) -> bool:
+        """Close the parts whose budgets are spent. Whether there are any."""
+        before = self.state
+        for part in self._parts:
+            behind = part.behind(self.state)
+            if behind is not self.state and self.masks.tokens_needed(behind) <= self.tokens_left:
+                self.state = behind
+                self._closed_parts.append(part.name)
+        return self.state is not before
 
     def _bytes(self, token_id: int) -> bytes:
         token_bytes = self.masks.vocabulary.token_bytes
@@ -347,7 +381,7 @@ class Row:
         healed = b"".join(map(self._bytes, self._again[same:])).decode(errors="replace")
         finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self.was_narrowed else "accepted"
         text, passes = self.text[: self._stopped_at], self.forward_passes
-        return Completion(text, written[same:], passes, finish, healed, None if kept is None else kept[same:])
+        return Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts), None if kept is None else kept[same:])
 
 
 def _spanned(masks: TokenMasks, states: Sequence[State], pieces: Sequence[bytes]) -> int:

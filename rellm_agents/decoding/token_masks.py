@@ -18,6 +18,7 @@ from typing import cast
 import numpy as np
 
 from rellm_agents.decoding.landings import Landing, Landings
+from rellm_agents.decoding.part_exits import PartExits
 from rellm_agents.decoding.recent import Recent
 from rellm_agents.decoding.spots import Spot
 from rellm_agents.decoding.token_costs import TokenCosts
@@ -31,6 +32,7 @@ from rellm_agents.patterns.cells import Cell, CounterCell, LexemeCell, LiteralCe
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.machine import DEAD_STATE, Machine
 from rellm_agents.patterns.nodes import byte_literal
+from rellm_agents.patterns.parts import parts_in
 
 MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
 MAX_MOVES = 65_536
@@ -134,15 +136,15 @@ class _Assembly:
             return all(map(self._is_stuck_in, cell.state.cells))
         return isinstance(cell, LexemeCell | CounterCell) and self._shared.walks.is_stuck(cell.automaton, cell.state)
 
-    def most_after(self, state: State) -> int:
+    def most_after(self, state: State, costs: TokenCosts | None = None) -> int:
         """The most tokens that any token allowed here leaves to be written, the end-of-text token included."""
-        return 1 + max((landing.most_after(self._costs) for landing in self._landings_of(state)), default=0)
+        return 1 + max((landing.most_after(costs or self._costs) for landing in self._landings_of(state)), default=0)
 
-    def within(self, state: State, limit: int) -> Mask:
-        """The tokens after which ``limit`` more suffice, the end-of-text token included."""
+    def within(self, state: State, limit: int, costs: TokenCosts | None = None) -> Mask:
+        """The tokens after which ``limit`` more suffice, the end-of-text token included; or less than that by other costs."""
         ids = [*self._end_ids] if state.accepting else []
         for landing in self._landings_of(state):
-            ids.extend(landing.within(self._costs, limit))
+            ids.extend(landing.within(costs or self._costs, limit))
         return self._shared.put_together([], ids)
 
     def _landings_of(self, state: State) -> list[Landing]:
@@ -176,6 +178,7 @@ class TokenMasks:
         self._most_after = Recent(MAX_MASKS, assembly.most_after)
         self._forced = Recent(MAX_MASKS, partial(_forced_bytes, self._machine))
         self._moves: dict[int, State] = {}
+        self._exits: dict[str, PartExits] = {}
         self._size = vocabulary.size
         if not assembly.can_finish and self.tokens_needed(self.start) >= IMPOSSIBLE:
             raise VocabularyError(f"the vocabulary cannot spell any text of the pattern, such as {pattern.shortest()[:60]!r}")
@@ -277,6 +280,19 @@ class TokenMasks:
                 return None
         found = [text for text in found if text.startswith(data[: len(text)])]
         return found if all(len(text) > len(data) for text in found) else None
+
+    def exits(self, name: str) -> PartExits:
+        """What can be asked of the parts of this name.
+
+        Raises:
+            ValueError: the pattern has none.
+        """
+        if name not in self._exits:
+            known = parts_in(self.pattern.node)
+            if name not in known:
+                raise ValueError(f"the pattern has no part named {name!r}, only {', '.join(map(repr, known)) or 'none at all'}")
+            self._exits[name] = PartExits(name, known[name], self._machine, self._shared.walks, self._assembly)
+        return self._exits[name]
 
     def tokens_needed(self, state: State) -> int:
         """How many tokens suffice to finish from here, the end-of-text token included."""

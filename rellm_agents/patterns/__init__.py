@@ -11,6 +11,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     repeats         which repeats are counted
     cells           the places a machine can be in
     machine         any node as a state machine over bytes; recursion by continuations
+    parts           parts that are known by their names
     barred          whether a text that may not be some others can still be another, and a shortest such text
     measure         the cost of a cheapest text
     common_bytes    whether common bytes finish every text begun
@@ -50,6 +51,7 @@ from rellm_agents.patterns.nodes import (
     sequence,
     steps,
 )
+from rellm_agents.patterns.parts import part
 from rellm_agents.patterns.pattern import Pattern, compile_regex
 from rellm_agents.patterns.regex_text import read_regex
 
@@ -70,6 +72,7 @@ __all__ = [
     "literal",
     "not_containing",
     "optional",
+    "part",
     "read_regex",
     "recall",
     "repeat",

@@ -186,7 +186,7 @@ class Machine:
                     reached.update(after.cells)
                 elif then is not None:
                     waiting.extend([(one, at) for one in self.enter(then).cells])
-        return self._state(reached, accepting=accepting)
+        return self.put_together(reached, accepting=accepting)
 
     def enter(self, then: Continuation | None) -> State:
         """The state before what ``then`` says."""
@@ -294,7 +294,7 @@ class Machine:
                 raise PatternTooLarge(
                     f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
                 )
-        return self._state(cells, accepting=accepting)
+        return self.put_together(cells, accepting=accepting)
 
     # One object for equal fields. A dictionary's own operations are atomic, so that two threads get the same one.
 
@@ -377,14 +377,15 @@ class Machine:
 
     def _end(self) -> State:
         """The state in which only the end follows."""
-        return cast(State, self._remembered.get(((),))) or self._state(set(), accepting=True)
+        return cast(State, self._remembered.get(((),))) or self.put_together(set(), accepting=True)
 
     def _alone(self, cell: Cell) -> State:
         """The state of one cell, where the text may not end."""
         cell.machine = self
         return cell
 
-    def _state(self, cells: set[Cell], *, accepting: bool) -> State:
+    def put_together(self, cells: set[Cell], *, accepting: bool) -> State:
+        """The state of being in any of some cells of this machine."""
         if not accepting and len(cells) < 2:
             return self._alone(next(iter(cells))) if cells else DEAD_STATE
         if len(cells) > MAX_CELLS:

@@ -10,6 +10,7 @@ r"""A node in, the value users hold out: what a text may look like, with everyth
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -21,7 +22,8 @@ from rellm_agents.patterns.fingerprint import fingerprint
 from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.machine import Machine
 from rellm_agents.patterns.measure import byte_length
-from rellm_agents.patterns.regex_text import read_regex
+from rellm_agents.patterns.parts import part
+from rellm_agents.patterns.regex_text import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex
 from rellm_agents.patterns.rust_regex import write_rust_regex
 from rellm_agents.patterns.sampler import sample_text, shortest_text
@@ -137,12 +139,14 @@ class Pattern:
         return shortest_text(self.node)
 
 
-def compile_regex(text: str | regex.Pattern[str]) -> Pattern:
-    """The pattern of the texts that a regex matches as a whole.
+def compile_regex(text: str | regex.Pattern[str], *, parts: Mapping[str, str | Pattern] | None = None) -> Pattern:
+    r"""The pattern of the texts that a regex matches as a whole.
 
     Args:
         text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_text` for what is
             read), or a compiled ``regex`` pattern over ``str``.
+        parts: named parts, regex text or patterns, which ``text`` calls as ``(?&name)``. A part can have a token budget of its
+            own while a text is written (``part_tokens``).
 
     Raises:
         RegexSyntaxError: a construct that is not read or not regular; names the place.
@@ -150,10 +154,15 @@ def compile_regex(text: str | regex.Pattern[str]) -> Pattern:
 
     >>> compile_regex("(?i)yes|no").fullmatch("YES")
     True
+    >>> compile_regex(r"(?&thought)\nAnswer: (yes|no)", parts={"thought": r"[^\n]*"}).fullmatch("Hm.\nAnswer: no")
+    True
     """
     if not isinstance(text, str):
         text = _with_inline_flags(text)
-    return Pattern(read_regex(text))
+    if not parts:
+        return Pattern(read_regex(text))
+    nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one) for name, one in parts.items()}
+    return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name])))
 
 
 def _with_inline_flags(compiled: regex.Pattern[str]) -> str:

@@ -46,7 +46,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
-from rellm_agents.patterns.nodes import TEXT, sequence
+from rellm_agents.patterns.nodes import EMPTY, TEXT, sequence
 from rellm_agents.patterns.part_characters import refuse_parts_of_characters
 from rellm_agents.patterns.regex_spelling import ANY, spelled, spelled_count, spelled_set
 
@@ -111,6 +111,8 @@ class _Writer:
     # First, each part once, its own parts left open.
 
     def part(self, node: Node, binding: int, following: _Following = _UNKNOWN, guards: tuple[Node, ...] = ()) -> _Piece:
+        if isinstance(node, Rule) and node.body is EMPTY:  # the end of a named part
+            node = EMPTY
         place = _Place(node, following if node.has_boolean else _UNKNOWN, guards)
         self.uses[place] += 1
         if place not in self.pieces:

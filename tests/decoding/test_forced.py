@@ -164,6 +164,27 @@ def chi_square_fits(drawn: Counter[str], expected: Counter[str]) -> bool:
     return deviation < 3.09
 
 
+# What the pattern takes from the model
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_what_is_kept_is_the_probability_of_all_that_is_allowed(spelling):
+    tokenizer = byte_level_tokenizer()
+    table = torch.randn((7, len(tokenizer)), generator=torch.Generator().manual_seed(1))
+    decoder, budget = ConstrainedDecoder(FixedLogits(table), tokenizer), 12
+    for pattern in map(compile_regex, [*SMALL, "(?s:.)*"]):
+        made = decoder.generate("a", pattern, max_new_tokens=budget, temperature=1.0, seed=3, spelling=spelling, with_kept=True)
+        masks, state, last = decoder.masks(pattern), decoder.masks(pattern).start, ord("a")
+        assert len(made.kept) - len(made.token_ids) in (0, 1)  # the end, if it was chosen
+        for at, kept in enumerate(made.kept):
+            ids = AllowedTokens.of(masks.bits(state, budget - at), decoder.vocabulary.size).ids_allowed()
+            assert kept == pytest.approx(float(table[last % 7].log_softmax(0)[ids].logsumexp(0)), abs=1e-4)
+            if at < len(made.token_ids):
+                last = made.token_ids[at]
+                state = masks.advance(state, last)
+        assert decoder.generate("a", pattern, max_new_tokens=budget).kept is None
+
+
 # Spelling
 
 
