@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import Action, Finish, json_action, react
-from rellm_agents.formats.action_format import declared
+from rellm_agents.formats.declarations import declared
 from rellm_agents.resources import data_path
 
 STRING = {"type": "object", "properties": {"q": {"type": "string"}}}
@@ -108,7 +109,7 @@ def test_an_unknown_format_is_named() -> None:
 
 @pytest.mark.parametrize("path", sorted(data_path("formats").glob("*.json")), ids=lambda p: p.stem)
 def test_the_data_files_follow_their_schema(path: Any) -> None:
-    schema = declared("../action-format.schema")
+    schema = json.loads(data_path("action-format.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(declared(path.stem), schema)
     assert declared(path.stem)["name"] == path.stem
