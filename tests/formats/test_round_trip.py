@@ -23,7 +23,7 @@ from rellm_agents.patterns import TEXT as ANY_TEXT
 from rellm_agents.patterns import Node, Pattern, choice, intersection, literal, repeat, sequence
 from rellm_agents.patterns.kinds import Choice, Repeat, Rule, Sequence
 
-SAMPLES = int(os.environ.get("FORMAT_SAMPLES", "200"))
+SAMPLES = int(os.environ.get("FORMAT_SAMPLES", "150"))
 
 
 @pytest.mark.parametrize(("name", "tools"), every_format())
