@@ -15,8 +15,19 @@ True
 """
 
 from rellm_agents.errors import RELLMError
-from rellm_agents.formats import Action, ActionFormat, Finish, json_action, react
+from rellm_agents.formats import Action, ActionFormat, Finish, json_action, own_format, react
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.patterns import Pattern, compile_regex
 
-__all__ = ["Action", "ActionFormat", "Finish", "Pattern", "RELLMError", "compile_regex", "compile_schema", "json_action", "react"]
+__all__ = [
+    "Action",
+    "ActionFormat",
+    "Finish",
+    "Pattern",
+    "RELLMError",
+    "compile_regex",
+    "compile_schema",
+    "json_action",
+    "own_format",
+    "react",
+]

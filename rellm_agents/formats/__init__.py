@@ -1,13 +1,48 @@
 """Tools in, action formats out: one agent step as text, its pattern, its writer and its reader.
 
-Knows patterns and json_schema; nothing of tokens, torch or LangChain. In reading order: ``steps``, ``tools``,
-``action_format`` (what every format has), ``json_action``, ``react``.
+Knows patterns and json_schema; nothing of tokens, torch or LangChain. In reading order: ``steps``, ``tools``, ``action_format`` (what
+every format has), ``declarations`` (data files), ``templates`` and ``slots`` (what they say), ``wording`` (both, checked),
+``arguments`` (as plain text), ``template_format`` (the format that is declared), and a small module for each format of LangChain's
+agents:
+
+    text    react, mrkl, conversational, docstore, self_ask, xml
+    JSON    json_action, react_json, chat, structured_chat, conversational_chat
 """
 
 from rellm_agents.formats.action_format import ActionFormat
+from rellm_agents.formats.chat import chat
+from rellm_agents.formats.conversational import conversational
+from rellm_agents.formats.conversational_chat import conversational_chat
+from rellm_agents.formats.docstore import docstore
 from rellm_agents.formats.json_action import json_action
+from rellm_agents.formats.mrkl import mrkl
 from rellm_agents.formats.react import react
+from rellm_agents.formats.react_json import react_json
+from rellm_agents.formats.self_ask import self_ask
 from rellm_agents.formats.steps import Action, Finish, Step
+from rellm_agents.formats.structured_chat import structured_chat
+from rellm_agents.formats.template_format import own_format
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
+from rellm_agents.formats.xml import xml
 
-__all__ = ["Action", "ActionFormat", "Finish", "Step", "Tool", "ToolsLike", "json_action", "react", "tools_of"]
+__all__ = [
+    "Action",
+    "ActionFormat",
+    "Finish",
+    "Step",
+    "Tool",
+    "ToolsLike",
+    "chat",
+    "conversational",
+    "conversational_chat",
+    "docstore",
+    "json_action",
+    "mrkl",
+    "own_format",
+    "react",
+    "react_json",
+    "self_ask",
+    "structured_chat",
+    "tools_of",
+    "xml",
+]

@@ -9,7 +9,7 @@ mappings of names to argument schemas; LangChain is not imported for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,14 +40,18 @@ class Tool:
         found: dict[str, Any] = self.parameters.get("properties", {})
         return found
 
-    def compiled(self, schema: SchemaLike, whitespace: Whitespace) -> Node:
-        """The JSON text of ``schema``, a part of the tool's arguments, without undeclared ones unless the schema speaks of them.
+    def compiled(self, whitespace: Whitespace, *, without: Sequence[str] = ()) -> Node:
+        """The JSON text of the arguments, without undeclared ones unless the schema speaks of them.
+
+        Args:
+            whitespace: the style of the text.
+            without: texts that no string holds as they are, as for :func:`rellm_agents.compile_schema`.
 
         Raises:
             FormatError: the schema cannot be compiled; names the tool and the place.
         """
         try:
-            return compile_schema(schema, whitespace=whitespace, closed=True).node
+            return compile_schema(self.parameters, whitespace=whitespace, closed=True, without=without).node
         except SchemaError as error:
             raise FormatError(f"tool {self.name!r}, arguments: {error}") from error
 

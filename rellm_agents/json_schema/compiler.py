@@ -29,6 +29,7 @@ from rellm_agents.json_schema.numbers import Numbers
 from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
 from rellm_agents.json_schema.places import Place
 from rellm_agents.json_schema.plain_parts import PlainParts
+from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
 from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
 from rellm_agents.patterns import NOTHING, Node, choice
 from rellm_agents.patterns.charset import COMMON_BYTES
@@ -160,9 +161,9 @@ class Compiler:
             case canonical.StringView():
                 return self._string(view, here)
             case canonical.IntegerView():
-                return self._number(_integers(view, self._form.draft), here)
+                return self._number(integer_conditions(view, fractions=self._form.draft != 4), here)
             case canonical.NumberView():
-                return self._number(_numbers(view), here)
+                return self._number(number_conditions(view), here)
             case canonical.TrueView():
                 return self._types(TYPES, here)
             case canonical.FalseView():
@@ -222,16 +223,7 @@ class Compiler:
 
     def _string(self, view: canonical.StringView, here: _Here) -> Shape:
         try:
-            node = string_node(
-                min_length=view.min_length or 0,
-                max_length=view.max_length,
-                patterns=tuple(view.patterns),
-                excluded_patterns=tuple(view.excluded_patterns),
-                formats=tuple(view.formats),
-                excluded_formats=tuple(view.excluded_formats),
-                excluded=tuple(view.excluded),
-                marks=here.style.layout.marks,
-            )
+            node = string_node(marks=here.style.layout.marks, **string_conditions(view))
         except InexactFormat as error:
             raise UnsupportedSchema(here.place.pointer_of("not", "format"), str(error)) from error
         except PatternError as error:
@@ -391,29 +383,6 @@ def _settling(place: Place) -> Iterator[None]:
         yield
     except Unsettled as error:
         raise UnsupportedSchema(place.pointer, f"{error}: write it as one schema, or check it after parsing") from error
-
-
-def _integers(view: canonical.IntegerView, draft: int) -> Numbers:
-    return Numbers(
-        minimum=view.minimum,
-        maximum=view.maximum,
-        multiple_of=tuple(view.multiple_of),
-        not_multiple_of=tuple(view.not_multiple_of),
-        integers=True,
-        fractions=draft != 4,
-    )
-
-
-def _numbers(view: canonical.NumberView) -> Numbers:
-    return Numbers(
-        minimum=view.minimum,
-        exclusive_minimum=view.exclusive_minimum,
-        maximum=view.maximum,
-        exclusive_maximum=view.exclusive_maximum,
-        multiple_of=tuple(view.multiple_of),
-        not_multiple_of=tuple(view.not_multiple_of),
-        excludes_integers=view.excludes_integers,
-    )
 
 
 def _as_written(place: Place) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
-from typing import assert_never, cast
+from typing import TypedDict, Unpack, assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError
 from rellm_agents.json_schema.json_text import by_number, quoted
@@ -151,8 +151,37 @@ def length(minimum: int, maximum: int | None) -> Node:
     return NOTHING if maximum is not None and maximum < minimum else json_string(repeat(CHARACTER, minimum, maximum))
 
 
+class Conditions(TypedDict, total=False):
+    """What a decoded string has to fit; see :func:`string_texts`."""
+
+    min_length: int
+    max_length: int | None
+    patterns: tuple[str, ...]
+    excluded_patterns: tuple[str, ...]
+    formats: tuple[str, ...]
+    excluded_formats: tuple[str, ...]
+    excluded: tuple[str, ...]
+
+
 @lru_cache(maxsize=1_024)
-def string_node(
+def string_node(*, marks: str = "", **conditions: Unpack[Conditions]) -> Node:
+    """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
+
+    Args:
+        marks: characters that are written by their number, see :func:`json_text.marks_of`.
+        conditions: as of :func:`string_texts`.
+
+    Raises:
+        RegexSyntaxError, InexactFormat, PatternTooLarge: as :func:`string_texts`.
+    """
+    fitting = string_texts(**conditions)
+    if fitting is NOTHING:
+        return NOTHING
+    made = json_string(fitting, marks)
+    return NOTHING if made.is_doubtful and byte_length(made) is None else made
+
+
+def string_texts(
     *,
     min_length: int = 0,
     max_length: int | None = None,
@@ -161,9 +190,8 @@ def string_node(
     formats: tuple[str, ...] = (),
     excluded_formats: tuple[str, ...] = (),
     excluded: tuple[str, ...] = (),
-    marks: str = "",
 ) -> Node:
-    """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
+    """The decoded strings that fit all conditions, without rules; where the conditions contradict each other, maybe none.
 
     Args:
         min_length: in code points of the decoded string, as ``max_length``.
@@ -173,7 +201,6 @@ def string_node(
         formats: what it is written in; names that are not known ask for nothing.
         excluded_formats: what it is not written in. Names that are not known fit every string, so that none is left.
         excluded: strings that it is not.
-        marks: characters that are written by their number, see :func:`json_text.marks_of`.
 
     Raises:
         RegexSyntaxError: a pattern is outside the dialect, or not regular.
@@ -194,10 +221,7 @@ def string_node(
         minus.append(known.node)
     minus += [literal(text) for text in excluded if _is_text(text)]
     fitting = bounded(intersection(*whole) if whole else TEXT, min_length, max_length)
-    if minus:
-        fitting = intersection(fitting, complement(choice(*minus)))
-    made = json_string(fitting, marks)
-    return NOTHING if made.is_doubtful and byte_length(made) is None else made
+    return intersection(fitting, complement(choice(*minus))) if minus else fitting
 
 
 def _readings(pattern: str) -> list[Node]:

@@ -176,6 +176,25 @@ class Layout:
             case _:
                 return literal(dumps(value))
 
+    def text(self, value: Any) -> str:
+        r"""The text of a value; where whitespace is free, that of :func:`dumps`.
+
+        >>> Layout.of("spaced", marks="`").text({"a`": [1, "`"]})
+        '{"a\\u0060": [1, "\\u0060"]}'
+        """
+        if not self.marks:
+            return dumps(value, self.separators)
+        comma, colon = self.separators
+        match value:
+            case dict():
+                return f"{{{comma.join(f'{quoted(key, self.marks)}{colon}{self.text(inner)}' for key, inner in value.items())}}}"
+            case list():
+                return f"[{comma.join(map(self.text, value))}]"
+            case str():
+                return quoted(value, self.marks)
+            case _:
+                return dumps(value)
+
     def key(self, name: str) -> Node:
         """A property's name, and what stands before its value."""
         return sequence(literal(quoted(name, self.marks)), self.colon)

@@ -8,15 +8,63 @@ The one module that knows ``langchain_classic``, which is imported when it is fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from rellm_agents.errors import FormatError, MissingExtra
-from rellm_agents.formats import ActionFormat, ToolsLike, json_action, react
+from rellm_agents.formats import (
+    ActionFormat,
+    ToolsLike,
+    chat,
+    conversational,
+    conversational_chat,
+    docstore,
+    json_action,
+    mrkl,
+    react,
+    react_json,
+    self_ask,
+    structured_chat,
+    xml,
+)
 
-# name of the format -> class of its parser in langchain_classic.agents.output_parsers
-_PARSERS = {"json_action": "JSONAgentOutputParser", "react": "ReActSingleInputOutputParser"}
-_FORMATS: dict[str, Callable[[ToolsLike], ActionFormat]] = {"JSONAgentOutputParser": json_action, "ReActSingleInputOutputParser": react}
+
+class _Pair(NamedTuple):
+    """A format and its parser.
+
+    Attributes:
+        names: of the formats that the parser reads; a parser is paired with the first.
+        format_of: makes it for tools.
+        module: of the parser, below ``langchain_classic.agents``.
+        parser: the name of its class.
+    """
+
+    names: tuple[str, ...]
+    format_of: Callable[[ToolsLike], ActionFormat]
+    module: str
+    parser: str
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """Tells the class from others of its name, of which there are some."""
+        return f"langchain_classic.agents.{self.module}", self.parser
+
+
+_PAIRS = (
+    _Pair(("json_action", "thought_json_action"), json_action, "output_parsers.json", "JSONAgentOutputParser"),
+    _Pair(("react",), react, "output_parsers.react_single_input", "ReActSingleInputOutputParser"),
+    _Pair(("react_json",), react_json, "output_parsers.react_json_single_input", "ReActJsonSingleInputOutputParser"),
+    _Pair(("xml",), xml, "output_parsers.xml", "XMLAgentOutputParser"),
+    _Pair(("self_ask",), self_ask, "output_parsers.self_ask", "SelfAskOutputParser"),
+    _Pair(("mrkl",), mrkl, "mrkl.output_parser", "MRKLOutputParser"),
+    _Pair(("chat",), chat, "chat.output_parser", "ChatOutputParser"),
+    _Pair(("structured_chat",), structured_chat, "structured_chat.output_parser", "StructuredChatOutputParser"),
+    _Pair(("conversational",), conversational, "conversational.output_parser", "ConvoOutputParser"),
+    _Pair(("conversational_chat",), conversational_chat, "conversational_chat.output_parser", "ConvoOutputParser"),
+    _Pair(("docstore",), docstore, "react.output_parser", "ReActOutputParser"),
+)
+_WORDS_ONLY = frozenset({"format_instructions"})  # fields of a parser that do not change what it reads
 
 
 def parser_for(action_format: ActionFormat, /) -> Any:
@@ -29,34 +77,61 @@ def parser_for(action_format: ActionFormat, /) -> Any:
         FormatError: no parser is paired with this format.
         MissingExtra: ``langchain-classic`` is not installed.
     """
-    if action_format.name not in _PARSERS:
-        raise FormatError(f"no LangChain parser is paired with the format {action_format.name!r}, only with {', '.join(_PARSERS)}")
-    return getattr(_output_parsers(), _PARSERS[action_format.name])()
+    for pair in _PAIRS:
+        if action_format.name in pair.names:
+            return _class(pair)()
+    known = ", ".join(name for pair in _PAIRS for name in pair.names)
+    raise FormatError(f"no LangChain parser is paired with the format {action_format.name!r}, only with {known}")
 
 
 def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:
     """The action format that an agent's parser reads.
 
     Args:
-        parser: a LangChain agent output parser.
+        parser: a LangChain agent output parser, of a class that is paired with a format or derived from one: it is taken to
+            read what the nearest of them reads. A parser that tries another one again and again stands for that one.
         tools: the agent's tools.
 
     Raises:
-        FormatError: no format is paired with this parser, or the format cannot carry the tools.
+        FormatError: no format is paired with this parser, it is set to read something else, or the format cannot carry the tools.
 
     >>> tools = {"ask": {"type": "object", "properties": {"q": {"type": "string"}}}}
     >>> format_for(parser_for(react(tools)), tools).name
     'react'
     """
-    for kind in type(parser).__mro__:
-        if kind.__name__ in _FORMATS:
-            return _FORMATS[kind.__name__](tools)
-    raise FormatError(f"no format is paired with {type(parser).__name__}, only with {', '.join(_FORMATS)}")
+    by_path = {pair.path: pair for pair in _PAIRS}
+    for one in _inside(parser):
+        for kind in type(one).__mro__:
+            pair = by_path.get((kind.__module__, kind.__name__))
+            if pair is not None:
+                _refuse_other_settings(one, kind, pair)
+                return pair.format_of(tools)
+    raise FormatError(f"no format is paired with {type(parser).__name__}, only with {', '.join(pair.parser for pair in _PAIRS)}")
 
 
-def _output_parsers() -> Any:
+def _inside(parser: Any) -> Iterator[Any]:
+    """A parser, and those that it leaves the reading to."""
+    seen = 0
+    while parser is not None and seen < 8:
+        yield parser
+        fixing = getattr(parser, "output_fixing_parser", None)  # of StructuredChatOutputParserWithRetries
+        parser = getattr(fixing, "parser", None) or getattr(parser, "base_parser", None) or getattr(parser, "parser", None)
+        seen += 1
+
+
+def _refuse_other_settings(parser: Any, kind: type, pair: _Pair) -> None:
+    """A parser may be told to look for other words than those that the format writes."""
+    for name, field in getattr(kind, "model_fields", {}).items():
+        given = getattr(parser, name)
+        if name not in _WORDS_ONLY and not field.is_required() and given != field.get_default(call_default_factory=True):
+            raise FormatError(
+                f"{kind.__name__}({name}={given!r}) reads something else than the format {pair.names[0]!r}, which is written for "
+                f"{name}={field.get_default(call_default_factory=True)!r}: leave {name} as it is, or declare a format with own_format"
+            )
+
+
+def _class(pair: _Pair) -> Any:
     try:
-        from langchain_classic.agents import output_parsers  # noqa: PLC0415  # an extra: only for those who ask
+        return getattr(import_module(pair.path[0]), pair.parser)
     except ModuleNotFoundError as error:
         raise MissingExtra("langchain_classic", extra="executor", purpose="a LangChain agent parser") from error
-    return output_parsers

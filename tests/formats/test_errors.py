@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
+from rellm_agents import formats
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import Action, Finish, json_action, react
-from rellm_agents.formats.action_format import declared
+from rellm_agents.formats.declarations import declared
 from rellm_agents.resources import data_path
 
 STRING = {"type": "object", "properties": {"q": {"type": "string"}}}
@@ -108,7 +110,7 @@ def test_an_unknown_format_is_named() -> None:
 
 @pytest.mark.parametrize("path", sorted(data_path("formats").glob("*.json")), ids=lambda p: p.stem)
 def test_the_data_files_follow_their_schema(path: Any) -> None:
-    schema = declared("../action-format.schema")
+    schema = json.loads(data_path("action-format.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(declared(path.stem), schema)
     assert declared(path.stem)["name"] == path.stem
@@ -118,3 +120,50 @@ def test_an_answer_is_text() -> None:
     format_ = react({"t": STRING})
     assert format_.read("Final Answer: ") == Finish("")
     assert format_.read(format_.write(Finish("42", thought="I know. "))) == Finish("42", thought="I know. ")
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "reason"),
+    [
+        (formats.mrkl, "x Action Input: y", "it holds"),
+        (formats.conversational, "AI: x", "it holds 'AI:'"),
+        (formats.docstore, "Finish", "it does not match"),
+        (formats.docstore, "a[b", "it holds '['"),
+        (formats.xml, "[[tool]]", "it holds '[[tool]]'"),
+        (formats.xml, "", "it is empty"),
+        (formats.react_json, "\ud800", "lone surrogate"),
+        (formats.structured_chat, "Final Answer", "that is the final answer"),
+        (formats.conversational_chat, "Final Answer", "that is the final answer"),
+    ],
+)
+def test_a_name_is_refused_with_the_reason(make: Any, name: str, reason: str) -> None:
+    refuses("a tool cannot be named", make, {name: STRING})
+    refuses(reason, make, {name: STRING})
+
+
+def test_a_name_that_is_the_answer_in_another_format_is_no_trouble() -> None:
+    for make, name in ((formats.chat, "Final Answer"), (formats.react, "Finish"), (formats.xml, "<tool>")):
+        format_ = make({name: STRING})
+        step = Action(name, {"q": "x"} if make is formats.chat else "x")
+        assert format_.read(format_.write(step)) == step
+
+
+@pytest.mark.parametrize("make", [formats.mrkl, formats.conversational, formats.docstore, formats.xml])
+def test_an_argument_in_text_has_to_have_a_text(make: Any) -> None:
+    two = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}
+    refuses("exactly one: use json_action", make, {"t": two})
+    for schema in ({"type": "array"}, {"type": "object"}, {"type": "null"}, {"enum": [["x"]]}, {"$ref": "#/$defs/none"}, {}):
+        refuses("use json_action", make, {"t": {"type": "object", "properties": {"q": schema}}})
+
+
+def test_a_value_that_its_schema_does_not_allow_is_refused_with_the_reason() -> None:
+    bounded = {"type": "object", "properties": {"q": {"type": "string", "pattern": "^[a-z]+$"}}}
+    refuses("the input is none that the schema of 't' allows", react({"t": bounded}).write, Action("t", "42"))
+    refuses("can write no value of", react, {"t": {"type": "object", "properties": {"q": {"type": "string", "pattern": '^".*$'}}}})
+
+
+def test_a_step_without_a_text_is_refused() -> None:
+    refuses("has no JSON text", json_action({"t": STRING}).write, Action("t", {"q": float("nan")}))
+    refuses("this format has no thoughts", json_action({"t": STRING}).write, Finish("x", thought="Hm."))
+    answer: Any = 3
+    refuses("an answer is text, not 3", react({"t": STRING}).write, Finish(answer))

@@ -18,6 +18,7 @@ from transformers import pipeline as transformers_pipeline
 from rellm_agents import compile_regex, json_action, react
 from rellm_agents.decoding import smollm2
 from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.formats import xml
 from rellm_agents.langchain import RELLM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -181,10 +182,10 @@ def test_a_stop_string_that_is_no_list_is_refused():
 def test_a_stop_string_does_not_cut_a_step():
     """Agents pass their own; inside of a step it means nothing."""
     tools = {"search": SEARCH}
-    for format_ in (json_action(tools), react(tools)):
+    for format_ in (json_action(tools), react(tools), xml(tools)):
         for seed in range(2):
             llm = rellm(format=format_, max_new_tokens=40, temperature=1.0, seed=seed)
-            for stop in (None, ["\nObservation"], ["a", "e", '"', ":"]):
+            for stop in (None, ["\nObservation", "</tool_input>"], ["a", "e", '"', ":"]):
                 assert format_.read(llm.invoke("Thought:", stop=stop))
                 assert format_.read("".join(llm.stream("Thought:", stop=stop)))
 

@@ -1,0 +1,84 @@
+r"""The data of an action format in - the name of one of ours, a file, a mapping - and the same out, checked against its schema.
+
+What the keys mean stands in ``schemas/action-format.schema.json``. Knows nothing of what is made of them.
+
+>>> declared("react")["action"]
+'{thought}\nAction: {tool}\nAction Input: {input}'
+>>> read_declaration({**declared("react"), "stpo": []})
+Traceback (most recent call last):
+  ...
+rellm_agents.errors.FormatError: format 'react', #/stpo: there is no such key, only $schema, name, encoding, ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from rellm_agents.errors import FormatError
+from rellm_agents.resources import data_path
+
+Declaration = Mapping[str, Any]
+
+
+@lru_cache(maxsize=64)
+def declared(name: str) -> Declaration:
+    """The data of a format of ours.
+
+    Raises:
+        FormatError: there is no such format.
+    """
+    try:
+        path = data_path(f"formats/{name}.json")
+    except FileNotFoundError as error:
+        known = sorted(path.stem for path in data_path("formats").glob("*.json"))
+        raise FormatError(f"there is no format named {name!r}, only {', '.join(known)}") from error
+    return read_declaration(path)
+
+
+def read_declaration(source: str | Path | Declaration) -> Declaration:
+    """A declaration of one's own.
+
+    Args:
+        source: the path of a JSON file, or its content as a mapping.
+
+    Raises:
+        FormatError: the file is not there or no JSON, or what it says is no action format: names the place.
+    """
+    if isinstance(source, Mapping):
+        title, data = f"format {source.get('name')!r}", json.loads(json.dumps(source))
+    else:
+        title = f"format file {str(source)!r}"
+        try:
+            data = json.loads(Path(source).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise FormatError(f"{title}: {error}") from error
+    found = min(_validator().iter_errors(data), key=lambda e: list(map(str, e.absolute_path)), default=None)
+    if found is not None:
+        raise FormatError(f"{title}, {_told(found)}")
+    declaration: Declaration = data
+    return declaration
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(data_path("action-format.schema.json").read_text(encoding="utf-8")))
+
+
+def _told(error: ValidationError) -> str:
+    path = list(error.absolute_path)
+    schema = error.schema
+    if error.validator == "additionalProperties" and isinstance(schema, dict) and isinstance(error.instance, dict):
+        known = schema["properties"]
+        path.append(next(key for key in error.instance if key not in known))
+        return f"{_pointer(path)}: there is no such key, only {', '.join(known)}"
+    return f"{_pointer(path)}: {error.message}"
+
+
+def _pointer(path: list[str | int]) -> str:
+    return "".join(["#", *("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)])

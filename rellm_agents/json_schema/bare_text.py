@@ -1,0 +1,98 @@
+"""A JSON Schema in, the texts of its scalar instances out as one writes them without JSON: strings without quotes and escapes.
+
+For places that hold one argument as plain text. Numbers and booleans are written as in JSON, integers never as ``1.0``: what reads
+them there is ``int``. Knows nothing of such places.
+
+>>> from rellm_agents.patterns import Pattern
+>>> bare = Pattern(bare_text({"anyOf": [{"type": "string", "pattern": '^"[a-z]+"$'}, {"type": "integer", "minimum": 3}, {"type": "null"}]}))
+>>> bare.fullmatch('"a"'), bare.fullmatch("a"), bare.fullmatch("3"), bare.fullmatch("2"), bare.fullmatch("null")
+(True, False, True, False, False)
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rellm_agents.errors import PatternError, UnsupportedSchema
+from rellm_agents.json_schema.inputs import SchemaLike, schema_of, text_of
+from rellm_agents.json_schema.json_strings import string_texts
+from rellm_agents.json_schema.json_text import BOOLEAN, Layout
+from rellm_agents.json_schema.normal_form import CanonicalSchema, NormalForm, Unsettled, canonical
+from rellm_agents.json_schema.numbers import Numbers, numbers_node
+from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
+from rellm_agents.patterns import NOTHING, TEXT, Node, choice, literal
+
+MAX_REFERENCES = 200  # one to the next
+
+
+def bare_text(schema: SchemaLike) -> Node:
+    """The texts of the strings, numbers and booleans that a schema allows; without rules. ``null`` has no text.
+
+    Args:
+        schema: as for :func:`rellm_agents.compile_schema`.
+
+    Raises:
+        SchemaError: as for :func:`rellm_agents.compile_schema`; ``UnsupportedSchema`` where it allows objects or lists, or nothing
+            but ``null``.
+    """
+    plain = schema_of(schema)
+    form = NormalForm.of(plain, text=text_of(plain, schema))
+    try:
+        found = _read(form, form.root, MAX_REFERENCES)
+    except (Unsettled, PatternError) as error:
+        raise UnsupportedSchema("#", str(error)) from error
+    if found is NOTHING:
+        raise UnsupportedSchema("#", "null is the only value, and has no text of its own")
+    return found
+
+
+def _read(form: NormalForm, part: CanonicalSchema, references: int) -> Node:
+    match part.view():
+        case canonical.MultiTypeView() as view:
+            return choice(*(_of_type(name) for name in view.types))
+        case canonical.EnumView() as view:
+            return choice(*(_of_value(value) for value in view.values))
+        case canonical.ConstView() as view:
+            return _of_value(view.value)
+        case canonical.StringView() as view:
+            return string_texts(**string_conditions(view))
+        case canonical.IntegerView() as view:
+            return numbers_node(integer_conditions(view, fractions=False))
+        case canonical.NumberView() as view:
+            return numbers_node(number_conditions(view))
+        case canonical.TypedGroupView(_, body):
+            return _read(form, body, references)
+        case canonical.AnyOfView() as view:
+            return choice(*(_read(form, branch, references) for branch in view.branches))
+        case canonical.ReferenceView() as view if references:
+            return _read(form, form.target(view.uri), references - 1)
+        case canonical.AllOfView() | canonical.OneOfView() | canonical.NotView() | canonical.RawView() if references:
+            return _read(form, form.settled(part), references - 1)
+    raise UnsupportedSchema("#", f"it allows values that are no string, number or boolean ({part.kind})")
+
+
+def _of_type(name: str) -> Node:
+    match name:
+        case "string":
+            return TEXT
+        case "integer":
+            return numbers_node(Numbers(integers=True, fractions=False))
+        case "number":
+            return numbers_node(Numbers())
+        case "boolean":
+            return BOOLEAN
+        case "null":
+            return NOTHING
+    raise UnsupportedSchema("#", f'it allows values of "type": "{name}"')
+
+
+def _of_value(value: Any) -> Node:
+    match value:
+        case str():
+            return literal(value)
+        case None:
+            return NOTHING
+        case bool() | int() | float() | Decimal():
+            return Layout.of("spaced").value(value)
+    raise UnsupportedSchema("#", f"it allows {value!r}")
