@@ -119,7 +119,7 @@ class _Schema(GenerateJsonSchema):
             yield f"values of the kind {kind!r} are not described exactly by a schema"
         if kind in _NOT_STRICT and schema.get("strict", self._owners[-1][1].get("strict", False)):
             yield f"it is strict, and takes no {kind} from JSON values"
-        yield from _doubts_of_metadata(schema.get("metadata") or {})
+        yield from _doubts_of_metadata(schema.get("metadata") or {}, _extra_of(schema.get("cls")))
         match kind:
             case "model" if schema.get("custom_init") or _own_post_init(schema):
                 yield "its own __init__ or model_post_init may refuse what the schema allows"
@@ -143,7 +143,7 @@ class _Schema(GenerateJsonSchema):
                 yield "it has values that JSON cannot say"
             case "set" | "frozenset":
                 yield from _doubts_of_set(schema)
-            case "dict" if _kind(schema.get("keys_schema")) not in (None, "str", "literal", "enum"):
+            case "dict" if _kind(schema.get("keys_schema")) not in (None, "any", "str", "literal", "enum"):
                 yield "its keys are read from strings, of which the schema allows all"
             case "tagged-union" if callable(schema["discriminator"]):
                 yield "which of its models is meant, a function tells"
@@ -186,15 +186,20 @@ class _Schema(GenerateJsonSchema):
         return number
 
 
-def _doubts_of_metadata(metadata: Any) -> Iterator[str]:
-    for name in ("pydantic_js_updates", "pydantic_js_extra"):
-        added = metadata.get(name) or {}
+def _doubts_of_metadata(metadata: Any, extra: Any) -> Iterator[str]:
+    for added in (metadata.get("pydantic_js_updates") or {}, metadata.get("pydantic_js_extra") or {}, extra):
         if callable(added) or set(added) - _ANNOTATIONS - {"discriminator", "$ref"}:
             yield "its schema was changed by json_schema_extra"
     for function in (*metadata.get("pydantic_js_functions", ()), *metadata.get("pydantic_js_annotation_functions", ())):
         module = getattr(function, "__module__", None) or ""
         if not module.startswith("pydantic.") or module == "pydantic.json_schema":
             yield "its schema is written by hand"
+
+
+def _extra_of(owner: Any) -> Any:
+    """What a class adds to its own schema: a mapping or a function."""
+    config = getattr(owner, "model_config", None) or getattr(owner, "__pydantic_config__", None) or {}
+    return config.get("json_schema_extra") or {}
 
 
 def _doubts_of_set(schema: Any) -> Iterator[str]:

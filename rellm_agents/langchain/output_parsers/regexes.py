@@ -1,9 +1,8 @@
 r"""Regex parsers in, the texts of which their search takes all out.
 
 A ``RegexParser`` *searches*: ``Score: (\d+?)`` is found in ``Score: 12`` and takes the 1 alone. So a text is one of the pattern only if
-
-- the regex matches it as a whole, and no shorter piece at its beginning, or
-- the regex ends in a greedy repeat of characters, and only one piece at the beginning can stand for what is before that.
+the search takes it as a whole: its preferred way to match ends where the text does, see :mod:`preferred`. Where the regex looks around,
+those are left of which it could take no shorter piece, whatever it prefers.
 
 The ``re`` module, which LangChain searches with, and the ``regex`` module, whose dialect is read here, take a few rare characters for
 other kinds (as digits, letters, spaces): texts with those are left out where the regex asks for such a kind.
@@ -22,15 +21,15 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from rellm_agents.errors import EmptyPattern, ParserError, RegexSyntaxError
+from rellm_agents.errors import EmptyPattern, ParserError, PatternTooLarge, RegexSyntaxError
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
+from rellm_agents.langchain.output_parsers.preferred import NotFollowedError, preferred
 from rellm_agents.patterns import (
     TEXT,
     CharSet,
     Node,
     Pattern,
     characters,
-    choice,
     difference,
     intersection,
     lexeme,
@@ -43,9 +42,10 @@ from rellm_agents.patterns.char_classes import members_of
 from rellm_agents.patterns.nodes import CHARACTER
 from rellm_agents.patterns.regex_text.compiler import compile_tree
 from rellm_agents.patterns.regex_text.parser import parse_regex
-from rellm_agents.patterns.regex_text.syntax import ANY, Around, One, Row, Times, Tree, first_around, text_start
+from rellm_agents.patterns.regex_text.syntax import ANY, Around, Row, Times, Tree, text_start
 
 LEFT_OUT = "texts of which the parser's search takes less than all are left out"
+RARE = "characters of which it depends on the module whether they are digits, letters, spaces or the same letter are left out"
 
 _DICT_PATTERN = r"{}:\s?([^.'\n']*)\.?"  # what LangChain's RegexDictParser looks for
 _VALUE = read_regex(r"[^.'\n]*")
@@ -67,7 +67,11 @@ def regex_texts(parser: Any, wishes: Wishes) -> ParserPattern:  # noqa: ARG001 -
         raise ParserError(
             f"the search for {parser.regex!r} takes less than all of every text that it finds: end it with $, or with a greedy repeat"
         )
-    return ParserPattern(lexeme(found), () if _is_empty(difference(read_regex(parser.regex), found)) else (LEFT_OUT,))
+    doubtful = _doubtful(parser.regex)
+    narrowed = [RARE] if doubtful else []
+    if not _is_empty(difference(intersection(read_regex(parser.regex), repeat(characters(~doubtful))), found)):
+        narrowed.append(LEFT_OUT)
+    return ParserPattern(lexeme(found), tuple(narrowed))
 
 
 def regex_dict_texts(parser: Any, wishes: Wishes) -> ParserPattern:  # noqa: ARG001 - as all of the table
@@ -101,33 +105,23 @@ def searched_texts(regex_text: str) -> Node:
     Raises:
         ParserError: the regex is not regular, or read otherwise by other modules.
     """
-    flags = _compiled(regex_text).flags
+    doubtful = _doubtful(regex_text)
     try:
         tree, groups, _, reading = parse_regex(regex_text)
-
-        def node_of(*parts: Tree) -> Node:
-            return compile_tree(Row(parts), groups, reading)
-
-        found = difference(node_of(tree), node_of(tree, Times(ANY, 1, None, "greedy", 0)))
-        match _parts(tree):
-            case [*before, Times(One(), preference="greedy") as last] if first_around(Row(tuple(before))) is None:
-                head = node_of(*before)
-                in_two_ways = sequence(intersection(head, sequence(head, CHARACTER, TEXT)), TEXT)
-                found = choice(found, difference(sequence(head, node_of(last)), in_two_ways))
+        try:
+            found = preferred(_begun(tree))
+        except (NotFollowedError, PatternTooLarge):
+            longer = Row((tree, Times(ANY, 1, None, "greedy", 0)))
+            found = difference(compile_tree(tree, groups, reading), compile_tree(longer, groups, reading))
     except RegexSyntaxError as error:
         raise ParserError(f"the regex of the parser is not read: {error}") from error
-    doubtful = _TURKIC if flags & re.IGNORECASE else CharSet()
-    for kind, asked in _KINDS.items():
-        if re.search(asked, regex_text):
-            doubtful |= _told_apart(kind)
     return intersection(found, repeat(characters(~doubtful))) if doubtful else found
 
 
-def _parts(tree: Tree) -> list[Tree]:
-    """What stands side by side, without an anchor at the beginning, where a search begins anyway."""
-    parts: list[Tree] = list(tree.parts) if isinstance(tree, Row) else [tree]
-    first = parts[0] if parts else None
-    return parts[1:] if isinstance(first, Around) and first == text_start(first.at) else parts
+def _begun(tree: Tree) -> Tree:
+    """The same without an anchor at the beginning, which is where a search that takes all begins."""
+    first = tree.parts[0] if isinstance(tree, Row) and tree.parts else tree
+    return Row(tree.parts[1:]) if isinstance(tree, Row) and isinstance(first, Around) and first == text_start(first.at) else tree
 
 
 def _compiled(regex_text: str) -> re.Pattern[str]:
@@ -137,6 +131,15 @@ def _compiled(regex_text: str) -> re.Pattern[str]:
         return re.compile(regex_text)
     except re.error as error:
         raise ParserError(f"the re module, with which the parser searches, does not read {regex_text!r}: {error}") from error
+
+
+def _doubtful(regex_text: str) -> CharSet:
+    """The characters that the modules take for different kinds, where the regex asks for such a kind."""
+    found = _TURKIC if re.search(r"\(\?[a-zA-Z]*i", regex_text) else CharSet()
+    for kind, asked in _KINDS.items():
+        if re.search(asked, regex_text):
+            found |= _told_apart(kind)
+    return found
 
 
 @lru_cache(maxsize=len(_KINDS))
