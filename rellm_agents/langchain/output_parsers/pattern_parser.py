@@ -35,14 +35,14 @@ class PatternOutputParser(BaseOutputParser[Any]):
     Attributes:
         pattern: the texts.
         adapter: makes an object of a value; ``None``: the value is given back, or, where the pattern knows of no values, the text.
-        instructions: what to tell the model.
+        instructions: what to tell the model; ``None``: the pattern as a regex.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     pattern: Pattern
     adapter: Any = None
-    instructions: str
+    instructions: str | None = None
 
     def parse(self, text: str) -> Any:
         """The value of a text.
@@ -60,7 +60,13 @@ class PatternOutputParser(BaseOutputParser[Any]):
             raise OutputParserException(f"what {text!r} says is not allowed: {error}", llm_output=text) from error
 
     def get_format_instructions(self) -> str:
-        """What to tell the model of the texts."""
+        """What to tell the model of the texts.
+
+        Raises:
+            UnsupportedRegex: there are no instructions, and no regex says the pattern.
+        """
+        if self.instructions is None:
+            return f"Answer with a text that this regex matches as a whole, and nothing else:\n{self.pattern.regex}"
         return self.instructions
 
     @property
@@ -88,7 +94,7 @@ def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced
     """
     match source:
         case Pattern():
-            return PatternOutputParser(pattern=source, instructions=f"Answer with a text of this form, and nothing else:\n{source.regex}")
+            return PatternOutputParser(pattern=source)
         case dict() | bool() | str():
             pattern = compile_schema(source, whitespace=whitespace, lenient=lenient)
             return PatternOutputParser(pattern=pattern, instructions=_instructions(source))
