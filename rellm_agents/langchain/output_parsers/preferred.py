@@ -7,13 +7,13 @@ of a text, the search takes that text as a whole.
 
 >>> from rellm_agents.patterns import Pattern
 >>> from rellm_agents.patterns.regex_text.parser import parse_regex
->>> [Pattern(preferred(parse_regex(text)[0])).fullmatch("ab") for text in ("a(b?)", "a(b??)", "ab|a", "a|ab")]
+>>> [Pattern(preferred(parse_regex(text)[0])[0]).fullmatch("ab") for text in ("a(b?)", "a(b??)", "ab|a", "a|ab")]
 [True, False, True, False]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rellm_agents.errors import PatternTooLarge
@@ -42,29 +42,39 @@ class _Forks:
     places: tuple[int, ...]  # the preferred first
 
 
-def preferred(tree: Tree) -> Node:
+def preferred(tree: Tree) -> tuple[Node, bool]:
     """The texts that a search takes as a whole, of those at whose beginning it finds something.
+
+    Returns:
+        The texts; and whether the tree matches others as a whole, too.
 
     Raises:
         NotFollowedError: the tree holds what is not followed.
         PatternTooLarge: there are too many places or states, or what is made of them is too long.
     """
     ways = _Ways()
-    start = tuple(ways.places_from((ways.place(tree, _OVER),)))
-    numbers, lists = {start: 0}, [start]
+    first = (ways.place(tree, _OVER),)
+    start = (tuple(ways.standing(first)), frozenset(ways.standing(first, all_of_them=True)))
+    symbols = ways.symbols()
+    holding = {charset: {i for i, one in enumerate(symbols) if one & charset} for charset in ways.charsets()}
+    numbers, states = {start: 0}, [start]
     moves: list[list[tuple[CharSet, int]]] = []
-    for here in lists:
+    for in_order, together in states:
         out: list[tuple[CharSet, int]] = []
-        for symbol in ways.symbols():
-            there = tuple(ways.places_from(ways.read(here, symbol)))
+        for i, symbol in enumerate(symbols):
+            there = (
+                tuple(ways.standing(ways.read(in_order, i, holding))),
+                frozenset(ways.standing(ways.read(together, i, holding), all_of_them=True)),
+            )
             if there not in numbers:
-                numbers[there] = len(lists)
-                lists.append(there)
-                if len(lists) > MAX_STATES:
+                numbers[there] = len(states)
+                states.append(there)
+                if len(states) > MAX_STATES:
                     raise PatternTooLarge(f"the ways to match a regex stand in more than {MAX_STATES} orders")
             out.append((symbol, numbers[there]))
         moves.append(out)
-    return node_of_automaton(alive(moves, {number for one, number in numbers.items() if _OVER in one}))
+    node = node_of_automaton(alive(moves, {number for (in_order, _), number in numbers.items() if _OVER in in_order}))
+    return node, any(_OVER in together and _OVER not in in_order for in_order, together in states)
 
 
 class _Ways:
@@ -72,7 +82,6 @@ class _Ways:
 
     def __init__(self) -> None:
         self.places: list[_Reads | _Forks | None] = [None]
-        self._symbols: list[CharSet] | None = None
 
     def place(self, tree: Tree, then: int) -> int:
         """The place before ``tree`` where ``then`` is the place behind it."""
@@ -110,28 +119,30 @@ class _Ways:
         self.places.append(place)
         return len(self.places) - 1
 
+    def charsets(self) -> set[CharSet]:
+        """What is read somewhere."""
+        return {place.charset for place in self.places if isinstance(place, _Reads)}
+
     def symbols(self) -> list[CharSet]:
         """Sets of characters that no place tells apart."""
-        if self._symbols is None:
-            found: list[CharSet] = []
-            for charset in {place.charset for place in self.places if isinstance(place, _Reads)}:
-                rest = charset
-                for one in found:
-                    rest &= ~one
-                found = [part for one in found for part in (one & charset, one & ~charset) if part]
-                found += [rest] if rest else []
-            self._symbols = found
-        return self._symbols
+        found: list[CharSet] = []
+        for charset in self.charsets():
+            rest = charset
+            for one in found:
+                rest &= ~one
+            found = [part for one in found for part in (one & charset, one & ~charset) if part]
+            found += [rest] if rest else []
+        return found
 
-    def read(self, ways: Iterable[int], symbol: CharSet) -> Iterator[int]:
-        """Where a character leads, the preferred first."""
+    def read(self, ways: Iterable[int], symbol: int, holding: Mapping[CharSet, Container[int]]) -> Iterator[int]:
+        """Where a character leads, the preferred first; ``holding`` tells of each set which symbols are in it."""
         for number in ways:
             place = self.places[number]
-            if isinstance(place, _Reads) and place.charset & symbol:
+            if isinstance(place, _Reads) and symbol in holding[place.charset]:
                 yield place.then
 
-    def places_from(self, ways: Iterable[int]) -> Iterator[int]:
-        """Where one stands without reading, the preferred first, each once; nothing behind a way that is over."""
+    def standing(self, ways: Iterable[int], *, all_of_them: bool = False) -> Iterator[int]:
+        """Where one stands without reading, the preferred first, each once; nothing behind a way that is over, or all of them."""
         seen: set[int] = set()
         stack = list(ways)[::-1]
         while stack:
@@ -144,7 +155,7 @@ class _Ways:
                 stack.extend(reversed(place.places))
                 continue
             yield number
-            if number == _OVER:
+            if number == _OVER and not all_of_them:
                 return
 
 

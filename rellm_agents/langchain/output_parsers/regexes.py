@@ -8,16 +8,17 @@ The ``re`` module, which LangChain searches with, and the ``regex`` module, whos
 other kinds (as digits, letters, spaces): texts with those are left out where the regex asks for such a kind.
 
 >>> from rellm_agents.patterns import Pattern
->>> pattern = Pattern(searched_texts(r"Answer: (.*)"))
+>>> pattern = Pattern(searched_texts(r"Answer: (.*)")[0])
 >>> pattern.fullmatch("Answer: 42"), pattern.fullmatch("An Answer: 42"), pattern.fullmatch("Answer: 4\n2")
 (True, False, False)
->>> Pattern(searched_texts(r"Score: (\d+?)")).fullmatch("Score: 12")
+>>> Pattern(searched_texts(r"Score: (\d+?)")[0]).fullmatch("Score: 12")
 False
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +45,7 @@ from rellm_agents.patterns.regex_text.compiler import compile_tree
 from rellm_agents.patterns.regex_text.parser import parse_regex
 from rellm_agents.patterns.regex_text.syntax import ANY, Around, Row, Times, Tree, text_start
 
-LEFT_OUT = "texts of which the parser's search takes less than all are left out"
+LEFT_OUT = "texts of which the parser's search takes less than all, or could, are left out"
 RARE = "characters of which it depends on the module whether they are digits, letters, spaces or the same letter are left out"
 
 _DICT_PATTERN = r"{}:\s?([^.'\n']*)\.?"  # what LangChain's RegexDictParser looks for
@@ -62,16 +63,16 @@ def regex_texts(parser: Any, wishes: Wishes) -> ParserPattern:  # noqa: ARG001 -
     groups = _compiled(parser.regex).groups
     if groups < len(parser.output_keys):
         raise ParserError(f"the regex {parser.regex!r} has {groups} groups, and the parser {len(parser.output_keys)} keys for them")
-    found = searched_texts(parser.regex)
-    if _is_empty(found):
+    found, leaves_out = searched_texts(parser.regex)
+    try:
+        pattern = ParserPattern(lexeme(found), (LEFT_OUT,) if leaves_out else ())
+    except EmptyPattern as error:
         raise ParserError(
             f"the search for {parser.regex!r} takes less than all of every text that it finds: end it with $, or with a greedy repeat"
-        )
-    doubtful = _doubtful(parser.regex)
-    narrowed = [RARE] if doubtful else []
-    if not _is_empty(difference(intersection(read_regex(parser.regex), repeat(characters(~doubtful))), found)):
-        narrowed.append(LEFT_OUT)
-    return ParserPattern(lexeme(found), tuple(narrowed))
+        ) from error
+    except PatternTooLarge as error:
+        raise ParserError(f"the regex {parser.regex!r} needs too large an automaton: {error}") from error
+    return replace(pattern, narrowed=(*pattern.narrowed, RARE)) if _doubtful(parser.regex) else pattern
 
 
 def regex_dict_texts(parser: Any, wishes: Wishes) -> ParserPattern:  # noqa: ARG001 - as all of the table
@@ -99,23 +100,27 @@ def _line(word: str, words: list[str]) -> Node:
     return lexeme(line)
 
 
-def searched_texts(regex_text: str) -> Node:
+def searched_texts(regex_text: str) -> tuple[Node, bool]:
     """The texts that ``re.search`` finds a regex in, and takes as a whole.
+
+    Returns:
+        The texts; and whether the regex may match others as a whole, too.
 
     Raises:
         ParserError: the regex is not regular, or read otherwise by other modules.
     """
-    doubtful = _doubtful(regex_text)
     try:
         tree, groups, _, reading = parse_regex(regex_text)
         try:
-            found = preferred(_begun(tree))
+            found, leaves_out = preferred(_begun(tree))
         except (NotFollowedError, PatternTooLarge):
             longer = Row((tree, Times(ANY, 1, None, "greedy", 0)))
-            found = difference(compile_tree(tree, groups, reading), compile_tree(longer, groups, reading))
+            whole = compile_tree(tree, groups, reading)
+            found, leaves_out = difference(whole, compile_tree(longer, groups, reading)), True
     except RegexSyntaxError as error:
         raise ParserError(f"the regex of the parser is not read: {error}") from error
-    return intersection(found, repeat(characters(~doubtful))) if doubtful else found
+    doubtful = _doubtful(regex_text)
+    return (intersection(found, repeat(characters(~doubtful))) if doubtful else found), leaves_out
 
 
 def _begun(tree: Tree) -> Tree:
