@@ -14,6 +14,7 @@
     |   `-- UnsatisfiableSchema         no instance is valid
     |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
+    |-- ParserError (ValueError)        an output parser of which no text can be told that it reads without loss
     |-- DecodingError
     |   |-- VocabularyError (ValueError)  a tokenizer whose tokens cannot be read, or cannot spell the pattern
     |   |-- TokenRefused (ValueError)   a token that the mask does not allow
@@ -132,6 +133,10 @@ class InvalidInstance(_ErrorAtPointer):
 
 class FormatError(RELLMError, ValueError):
     """An action format that cannot be built, or a step that it cannot write or read."""
+
+
+class ParserError(RELLMError, ValueError):
+    """An output parser of which no text can be told that it reads without loss."""
 
 
 class DecodingError(RELLMError):

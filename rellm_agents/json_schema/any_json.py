@@ -15,7 +15,7 @@ from typing import NamedTuple
 from rellm_agents.json_schema.arrays import Array
 from rellm_agents.json_schema.json_strings import string_node
 from rellm_agents.json_schema.json_text import BOOLEAN, NULL
-from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once
+from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once, without_exponents
 from rellm_agents.json_schema.objects import Object, Undeclared
 from rellm_agents.json_schema.shapes import Ready, Reference, Rules, Shape, Source, Style, Union
 from rellm_agents.patterns import Node, literal
@@ -47,7 +47,9 @@ def spelled(conditions: Numbers, style: Style) -> Node:
         PatternTooLarge: no automaton of bounded size tells them.
     """
     node = numbers_node(conditions)
-    return spelled_once(node) if style.unique else node
+    if style.unique:
+        return spelled_once(node)
+    return node if style.layout.exponents else without_exponents(node)
 
 
 @lru_cache(maxsize=_MAX_STYLES)

@@ -108,6 +108,7 @@ class Layout:
         opened, closing: whitespace after ``{`` or ``[`` and before ``}`` or ``]``.
         separators: for :func:`dumps`, to write the same style.
         marks: characters of strings that are written by their number, see :func:`marks_of`.
+        exponents: numbers may be written with one.
     """
 
     comma: Node
@@ -116,11 +117,12 @@ class Layout:
     closing: Node
     separators: tuple[str, str]
     marks: str = ""
+    exponents: bool = True
 
     @property
     def name(self) -> str:
         """Tells it from others."""
-        return f"{self.separators} {self.is_flexible} {self.marks}"
+        return f"{self.separators} {self.is_flexible} {self.exponents} {self.marks}"
 
     @property
     def is_flexible(self) -> bool:
@@ -133,7 +135,7 @@ class Layout:
         return b",] \t\r\n" if self.is_flexible else b",]"
 
     @classmethod
-    def of(cls, whitespace: Whitespace, marks: str = "") -> Layout:
+    def of(cls, whitespace: Whitespace, marks: str = "", *, exponents: bool = True) -> Layout:
         """The layout of a whitespace style, with characters of strings that are written by their number.
 
         Raises:
@@ -141,13 +143,14 @@ class Layout:
         """
         match whitespace:
             case "spaced":
-                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), marks)
+                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), marks, exponents)
             case "compact":
-                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), marks)
+                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), marks, exponents)
             case "flexible":
                 # A lexeme, not a counter: its few states are walked once for all schemas, where a counter is a place of each.
                 some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
-                return cls(sequence(some, literal(","), some), sequence(some, literal(":"), some), some, some, (", ", ": "), marks)
+                comma, colon = sequence(some, literal(","), some), sequence(some, literal(":"), some)
+                return cls(comma, colon, some, some, (", ", ": "), marks, exponents)
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
     def value(self, value: Any, *, fractions: bool = False) -> Node:
@@ -167,10 +170,12 @@ class Layout:
             case list():
                 return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
             case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
-                others = (literal(f"{int(value)}.0"), literal(dumps(value))) if fractions else ()  # -0.0 among them
-                return choice(literal(str(int(value))), *others)
+                others = (f"{int(value)}.0", dumps(value)) if fractions else ()  # -0.0 among them
+                return choice(literal(str(int(value))), *(literal(one) for one in others if self.exponents or "e" not in one))
             case Decimal():  # beyond what a float can hold
-                return literal(str(value))
+                return literal(str(value) if self.exponents else f"{value:f}")
+            case float() if not self.exponents:
+                return literal(f"{Decimal(repr(value)):f}")
             case str():
                 return literal(quoted(value, self.marks))
             case _:

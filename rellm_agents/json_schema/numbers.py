@@ -120,6 +120,19 @@ def spelled_once(node: Node) -> Node:
     return NOTHING if Automaton.of(once).is_empty else lexeme(once)
 
 
+def without_exponents(node: Node) -> Node:
+    """Those of some numbers that are written without an exponent.
+
+    >>> from rellm_agents.patterns import Pattern
+    >>> pattern = Pattern(without_exponents(numbers_node(Numbers())))
+    >>> [pattern.fullmatch(text) for text in ("-2", "0.50", "0.00001", "1e-05", "1e+16")]
+    [True, True, True, False, False]
+    """
+    inner = node.inner if isinstance(node, Lexeme) else node
+    plain = intersection(inner, read_regex("[-.0-9]+"))
+    return NOTHING if Automaton.of(plain).is_empty else lexeme(plain)
+
+
 class _Spelling(NamedTuple):
     """Which kinds of text there are, and how many digits.
 

@@ -74,6 +74,7 @@ def compile_schema(
     registry: Registry | None = None,
     lenient: bool = False,
     without: Sequence[str] = (),
+    exponents: bool = True,
 ) -> SchemaPattern:
     r"""The pattern of the instances of a schema, written as JSON.
 
@@ -90,6 +91,7 @@ def compile_schema(
             its ``value(text)`` checks them.
         without: texts that no string holds as they are, such as the fence around a code block: the least usual character of each is
             written by its number (``\u0060``) in all strings, which reads back as the same.
+        exponents: ``False``: no number is written with an exponent, which YAML reads as text.
 
     Raises:
         InvalidSchema: not a JSON Schema.
@@ -103,7 +105,7 @@ def compile_schema(
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
-    layout = Layout.of(whitespace, marks_of(without))
+    layout = Layout.of(whitespace, marks_of(without), exponents=exponents)
     source = schema_of(schema)
     text, left = text_of(source, schema), source
     unenforced: list[str] = []

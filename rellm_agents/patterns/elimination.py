@@ -11,6 +11,8 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Sequence_
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -61,7 +63,17 @@ def character_automaton(node: Node) -> CharacterAutomaton:
             found.append((charset, numbers[target]))
         moves.append(found)
 
-    to_end = {i: 0 for i, here in enumerate(nodes) if here.nullable}
+    return alive(moves, {i for i, here in enumerate(nodes) if here.nullable})
+
+
+def alive(moves: Sequence_[Sequence_[tuple[CharSet, int]]], ends: Set[int]) -> CharacterAutomaton:
+    """The automaton of some states, without those that do not reach the end.
+
+    Args:
+        moves: for each state, pairs of a set of characters and the next state; state 0 is the start.
+        ends: the states where a text may end.
+    """
+    to_end = dict.fromkeys(ends, 0)
     changed = True
     while changed:
         changed = False
@@ -73,7 +85,7 @@ def character_automaton(node: Node) -> CharacterAutomaton:
 
     if 0 not in to_end:
         return CharacterAutomaton((), ())
-    kept = [i for i in range(len(nodes)) if i in to_end]
+    kept = [i for i in range(len(moves)) if i in to_end]
     renamed = {old: new for new, old in enumerate(kept)}
     return CharacterAutomaton(
         tuple(tuple((charset, renamed[j]) for charset, j in moves[i] if j in to_end) for i in kept),
@@ -91,7 +103,16 @@ def without_boolean(node: Node) -> Node:
     Raises:
         PatternTooLarge: its automaton has too many states, or what is made of it is too long.
     """
-    automaton = minimised(character_automaton(node))
+    return node_of_automaton(character_automaton(node))
+
+
+def node_of_automaton(automaton: CharacterAutomaton) -> Node:
+    """The node of the texts that an automaton reads, without intersections and complements.
+
+    Raises:
+        PatternTooLarge: it is too long.
+    """
+    automaton = minimised(automaton)
     if not automaton.moves:
         return NOTHING
     start, end = -1, -2

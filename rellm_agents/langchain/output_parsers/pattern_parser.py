@@ -1,0 +1,107 @@
+"""A pattern, a schema or a type in, a LangChain parser out that reads its texts, and nothing else.
+
+>>> from pydantic import BaseModel
+>>> class Answer(BaseModel):
+...     city: str
+>>> parser = reader_for(Answer)
+>>> parser.invoke('{"city": "Oslo"}')
+Answer(city='Oslo')
+>>> parser.invoke('{"city": "Oslo')
+Traceback (most recent call last):
+  ...
+langchain_core.exceptions.OutputParserException: ...
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.output_parsers import BaseOutputParser
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from rellm_agents.errors import InvalidInstance
+from rellm_agents.json_schema import SchemaLike, SchemaPattern, Whitespace, compile_schema
+from rellm_agents.langchain.output_parsers.json_texts import model_texts
+from rellm_agents.langchain.output_parsers.models import model_schema
+from rellm_agents.langchain.output_parsers.parser_pattern import Wishes
+from rellm_agents.patterns import Pattern
+
+
+class PatternOutputParser(BaseOutputParser[Any]):
+    """Reads the texts of a pattern. Made by :func:`reader_for`.
+
+    Attributes:
+        pattern: the texts.
+        adapter: makes an object of a value; ``None``: the value is given back, or, where the pattern knows of no values, the text.
+        instructions: what to tell the model; ``None``: the pattern as a regex.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    pattern: Pattern
+    adapter: Any = None
+    instructions: str | None = None
+
+    def parse(self, text: str) -> Any:
+        """The value of a text.
+
+        Raises:
+            OutputParserException: the pattern has no such text, or what it does not enforce is not met.
+        """
+        if not self.pattern.fullmatch(text):
+            raise OutputParserException(f"the pattern has no such text: {text!r}", llm_output=text)
+        try:
+            if self.adapter is not None:
+                return self.adapter.validate_python(json.loads(text))
+            return self.pattern.value(text) if isinstance(self.pattern, SchemaPattern) else text
+        except (InvalidInstance, ValidationError) as error:
+            raise OutputParserException(f"what {text!r} says is not allowed: {error}", llm_output=text) from error
+
+    def get_format_instructions(self) -> str:
+        """What to tell the model of the texts.
+
+        Raises:
+            UnsupportedRegex: there are no instructions, and no regex says the pattern.
+        """
+        if self.instructions is None:
+            return f"Answer with a text that this regex matches as a whole, and nothing else:\n{self.pattern.regex}"
+        return self.instructions
+
+    @property
+    def _type(self) -> str:
+        return "pattern"
+
+
+def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced", lenient: bool = False) -> PatternOutputParser:
+    """A LangChain parser of the texts of a pattern, or of the JSON of a schema.
+
+    Args:
+        source: a pattern; a JSON Schema (dict, bool or JSON text), whose values it reads; or a pydantic model or another type that
+            pydantic can describe, whose objects it reads.
+        whitespace: of JSON, as for :func:`rellm_agents.compile_schema`.
+        lenient: what the pattern cannot enforce is checked when a text is read, rather than refused now.
+
+    Raises:
+        ParserError, SchemaError: the pattern cannot be made.
+
+    >>> from rellm_agents import compile_regex
+    >>> reader_for(compile_regex("yes|no")).invoke("yes")
+    'yes'
+    >>> reader_for({"type": "array", "items": {"type": "integer"}}).invoke("[1, 2]")
+    [1, 2]
+    """
+    match source:
+        case Pattern():
+            return PatternOutputParser(pattern=source)
+        case dict() | bool() | str():
+            pattern = compile_schema(source, whitespace=whitespace, lenient=lenient)
+            return PatternOutputParser(pattern=pattern, instructions=_instructions(source))
+    told = model_texts(source, Wishes(whitespace, lenient))
+    return PatternOutputParser(pattern=told, adapter=TypeAdapter(source), instructions=_instructions(model_schema(source)[0]))
+
+
+def _instructions(schema: Any) -> str:
+    text = schema if isinstance(schema, str) else json.dumps(schema, ensure_ascii=False)
+    return f"Answer with JSON of this JSON Schema, and nothing else:\n{text}"

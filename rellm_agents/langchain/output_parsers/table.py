@@ -1,0 +1,145 @@
+r"""An output parser in, the pattern of the texts that it reads back as what was written out: one table, which users add to.
+
+>>> from langchain_core.output_parsers import NumberedListOutputParser
+>>> compile_parser(NumberedListOutputParser()).fullmatch("1. tea\n2. milk")
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from rellm_agents.errors import ParserError
+from rellm_agents.json_schema import Whitespace
+from rellm_agents.langchain.output_parsers.combining import combining_texts
+from rellm_agents.langchain.output_parsers.datetimes import datetime_texts
+from rellm_agents.langchain.output_parsers.json_texts import (
+    arguments_texts,
+    function_texts,
+    json_texts,
+    keyed_arguments_texts,
+    pydantic_texts,
+    structured_texts,
+    tool_texts,
+)
+from rellm_agents.langchain.output_parsers.kinds import found_in
+from rellm_agents.langchain.output_parsers.lists import comma_separated_texts, markdown_texts, numbered_texts
+from rellm_agents.langchain.output_parsers.literals import boolean_texts, enum_texts
+from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
+from rellm_agents.langchain.output_parsers.pattern_parser import PatternOutputParser
+from rellm_agents.langchain.output_parsers.regexes import regex_dict_texts, regex_texts
+from rellm_agents.langchain.output_parsers.xml_texts import xml_texts
+from rellm_agents.langchain.output_parsers.yaml_texts import yaml_texts
+from rellm_agents.patterns import TEXT, Pattern
+
+Texts = Callable[[Any, Wishes], Pattern]
+
+
+def _inner(parser: Any, wishes: Wishes) -> ParserPattern:
+    """Those of the parser that another one calls again when it fails, which it then never does."""
+    return wishes.inner(parser.parser, wishes)
+
+
+_TEXTS: dict[str | type, Texts] = {
+    PatternOutputParser: lambda parser, _: parser.pattern,
+    "BooleanOutputParser": boolean_texts,
+    "CombiningOutputParser": combining_texts,
+    "CommaSeparatedListOutputParser": comma_separated_texts,
+    "DatetimeOutputParser": datetime_texts,
+    "EnumOutputParser": enum_texts,
+    "JsonKeyOutputFunctionsParser": keyed_arguments_texts,
+    "JsonOutputFunctionsParser": arguments_texts,
+    "JsonOutputKeyToolsParser": arguments_texts,
+    "JsonOutputParser": json_texts,
+    "JsonOutputToolsParser": arguments_texts,
+    "MarkdownListOutputParser": markdown_texts,
+    "NumberedListOutputParser": numbered_texts,
+    "OutputFixingParser": _inner,
+    "PydanticOutputFunctionsParser": function_texts,
+    "PydanticOutputParser": pydantic_texts,
+    "PydanticToolsParser": tool_texts,
+    "RegexDictParser": regex_dict_texts,
+    "RegexParser": regex_texts,
+    "RetryOutputParser": _inner,
+    "RetryWithErrorOutputParser": _inner,
+    "StrOutputParser": lambda *_: ParserPattern(TEXT),
+    "StructuredOutputParser": structured_texts,
+    "XMLOutputParser": xml_texts,
+    "YamlOutputParser": yaml_texts,
+}
+
+
+def compile_parser(
+    parser: Any,
+    *,
+    whitespace: Whitespace = "spaced",
+    lenient: bool = False,
+    tree: Mapping[str, Any] | None = None,
+) -> ParserPattern:
+    """The texts that an output parser reads back as exactly what was written.
+
+    Args:
+        parser: a LangChain output parser.
+        whitespace: of JSON, as for :func:`rellm_agents.compile_schema`.
+        lenient: what a pattern cannot enforce, such as a validator of a model, is listed in ``unenforced``, rather than refused.
+        tree: the elements of an XML parser, see :mod:`xml_texts`.
+
+    Raises:
+        ParserError: the parser is not known, or something about it keeps its texts from being told; says what to change.
+
+    >>> from langchain_core.output_parsers import CommaSeparatedListOutputParser, PydanticOutputParser
+    >>> compile_parser(CommaSeparatedListOutputParser()).fullmatch('tea, milk, "bread, white"')
+    True
+    >>> from pydantic import BaseModel
+    >>> class Answer(BaseModel):
+    ...     city: str
+    ...     days: int = 3
+    >>> pattern = compile_parser(PydanticOutputParser(pydantic_object=Answer))
+    >>> pattern.fullmatch('{"city": "Oslo"}'), pattern.fullmatch('{"city": "Oslo", "days": "3"}')
+    (True, False)
+    >>> compile_parser("hello")
+    Traceback (most recent call last):
+      ...
+    rellm_agents.errors.ParserError: no pattern is known for parsers of the class str: ...
+    """
+    return _compiled(parser, Wishes(whitespace, lenient, tree, _compiled))
+
+
+def register_parser(parser_class: type, texts: Callable[[Any], Pattern]) -> None:
+    """Add a class of output parsers, and all that inherit how it reads, to those that can be compiled.
+
+    Args:
+        parser_class: the class. One that is there already is replaced.
+        texts: for a parser of the class, the texts that it reads back as exactly what was written.
+
+    >>> from langchain_core.output_parsers import BaseOutputParser
+    >>> class Shouted(BaseOutputParser):
+    ...     def parse(self, text): return text.removesuffix("!")
+    >>> from rellm_agents import compile_regex
+    >>> register_parser(Shouted, lambda parser: compile_regex("[a-z]+!"))
+    >>> compile_parser(Shouted()).fullmatch("hello!")
+    True
+    """
+    _TEXTS[parser_class] = lambda parser, _: texts(parser)
+
+
+def _compiled(parser: Any, wishes: Wishes) -> ParserPattern:
+    texts = found_in(_TEXTS, parser)
+    if texts is None:
+        raise ParserError(_unknown(type(parser)))
+    found = texts(parser, replace(wishes, inner=_compiled))
+    return found if isinstance(found, ParserPattern) else ParserPattern(found.node, found.narrowed, getattr(found, "unenforced", ()))
+
+
+def _unknown(kind: type) -> str:
+    names = [one.__name__ for one in kind.__mro__ if one.__module__.startswith("langchain")]
+    if {"AgentOutputParser", "MultiActionAgentOutputParser"} & set(names):
+        return f"{kind.__name__} reads steps of an agent, which depend on its tools: take format_for(parser, tools).pattern"
+    known = next((name for name in names if name in _TEXTS), None)
+    reason = f", which reads otherwise than {known} does" if known else ""
+    return (
+        f"no pattern is known for parsers of the class {kind.__name__}{reason}: say what it reads without loss with "
+        f"register_parser({kind.__name__}, lambda parser: compile_regex(...))"
+    )

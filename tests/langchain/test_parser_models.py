@@ -1,0 +1,213 @@
+"""What pydantic asks for beyond its own JSON Schema is said in a schema, or named: type by type, with the real parsers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import ipaddress
+import re
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from langchain_classic.output_parsers import YamlOutputParser
+from langchain_core.output_parsers import PydanticOutputParser
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    AnyUrl,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    PrivateAttr,
+    SecretStr,
+    Strict,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic import v1 as pydantic_v1
+from typing_extensions import TypedDict
+
+from rellm_agents.errors import ParserError
+from rellm_agents.langchain.output_parsers import compile_parser
+
+SAMPLES = 15
+
+
+class Size(enum.IntEnum):
+    S = 1
+    L = 2
+
+
+class Plain(enum.Enum):
+    RED = "red"
+
+
+class Named(TypedDict, total=False):
+    name: str
+
+
+class Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    a: int
+
+
+class Private(BaseModel):
+    _hidden: int = PrivateAttr(default=1)
+    a: int = Field(validation_alias=AliasChoices("first", AliasPath("others", 0)))
+
+
+EXACT: list[Any] = [
+    str, int, float, bool, None, Any, dt.date, dt.datetime, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, Size, Literal[Size.S],
+    Literal[1, "x", True],
+    list[int], list, dict, dict[str, Any], tuple[int, ...], tuple[str, int], tuple, set[str], frozenset[int], Sequence[float], Named, Open,
+    Private, int | str | None, PositiveInt, Annotated[int, Field(multiple_of=3, lt=100)], Annotated[float, Field(gt=0, le=0.5)],
+    Annotated[float, Field(multiple_of=0.25)], Annotated[str, StringConstraints(max_length=3, strip_whitespace=False)],
+    Annotated[str, StringConstraints(strip_whitespace=True)], Annotated[str, Field(pattern=r"^\w+$")], Annotated[str, Field(pattern=r"\W")],
+    Annotated[str, Field(pattern=r"^[^\d]{2}\D$")], Annotated[str, Field(pattern=r"^a\sb\S$")], Annotated[str, Field(pattern=r"\bx.y\b")],
+    Annotated[list[int], Field(max_length=2)], Annotated[set[int], Field(min_length=2)], Annotated[float, Strict()],
+    Annotated[decimal.Decimal, Field(ge=0, lt=1)], dict[Literal["p", "q"], int], dict[Annotated[str, Field(max_length=2)], bool],
+]  # fmt: skip
+
+
+def model_of(kind: Any) -> type[BaseModel]:
+    return create_model("Model", field=(kind, ...))
+
+
+@pytest.mark.parametrize("kind", EXACT, ids=lambda kind: re.sub(r"\W+", " ", str(kind))[:60])
+@pytest.mark.parametrize("parser", [PydanticOutputParser, YamlOutputParser])
+def test_every_text_of_a_type_is_read(parser: Any, kind: Any) -> None:
+    reads = parser(pydantic_object=model_of(kind))
+    json_reads = PydanticOutputParser(pydantic_object=reads.pydantic_object)
+    pattern = compile_parser(reads)
+    assert pattern.unenforced == ()
+    for seed in range(SAMPLES):
+        text = pattern.sample(seed)
+        assert reads.parse(text) == json_reads.parse(text), text
+
+
+class Checked(BaseModel):
+    a: int
+
+    @field_validator("a")
+    @classmethod
+    def even(cls, value: int) -> int:
+        assert value % 2 == 0
+        return value
+
+
+class Whole(BaseModel):
+    a: int
+
+    @model_validator(mode="after")
+    def fits(self) -> Whole:
+        raise ValueError
+
+
+class Made(BaseModel):
+    a: int
+
+    def model_post_init(self, context: Any) -> None:
+        raise ValueError
+
+
+@dataclass
+class Later:
+    a: int
+
+    def __post_init__(self) -> None:
+        raise ValueError
+
+
+class Extra(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"type": "string"})
+
+
+class Stripped(BaseModel):
+    model_config = ConfigDict(str_strip_whitespace=True, str_min_length=1)
+    a: str
+
+
+class Other(BaseModel):
+    kind: Literal["other"]
+
+
+DOUBTED: list[tuple[Any, str]] = [
+    (Checked, "Checked.a: its validator even may refuse"),
+    (Whole, "its validator fits may refuse"),
+    (Made, "Made: its own __init__ or model_post_init may refuse"),
+    (Later, "Later: its __post_init__ may refuse"),
+    (Extra, "Extra: its schema was changed by json_schema_extra"),
+    (Stripped, "Stripped.a: its conditions are checked after strip_whitespace has changed the text"),
+    (dict[int, str], "Model.field: its keys are read from strings"),
+    (bytes, "values of the kind 'bytes' are not described exactly"),
+    (SecretStr, "values of the kind 'lax-or-strict' are not described exactly"),
+    (AnyUrl, "may refuse"),
+    (Path, "read otherwise than its schema says|not described exactly|may refuse"),
+    (ipaddress.IPv4Address, "may refuse|read otherwise|not described exactly"),
+    (deque[int], "not described exactly|read otherwise"),
+    (Annotated[int, Strict()], "it is strict, and takes no int"),
+    (Annotated[dt.date, Strict()], "it is strict, and takes no date"),
+    (Annotated[dt.date, Field(gt=dt.date(2020, 1, 1))], "a schema does not compare times"),
+    (Annotated[decimal.Decimal, Field(max_digits=3)], "how many digits it has"),
+    (Annotated[float, Field(gt=1e17)], "rounded before they are compared"),
+    (Annotated[int, WithJsonSchema({"type": "string"})], "its schema is written by hand"),
+    (Annotated[int, Field(validation_alias=AliasPath("x", 0))], "it is read from a path"),
+    (set[Any], "its items may be such as no set holds"),
+    (Annotated[set[dt.datetime], Field(min_length=1)], "items that are written differently may be equal"),
+    (Literal[Plain.RED], "it lists values that JSON cannot say"),
+    (Annotated[str, Field(pattern="[a-z&&[b]]")], "pydantic reads the pattern"),
+    (
+        Annotated[Annotated[Checked, Tag("x")] | Annotated[Other, Tag("y")], Discriminator(lambda value: "x")],
+        "which of its models is meant, a function tells",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "reason"), DOUBTED, ids=lambda one: str(one)[:40])
+def test_what_a_schema_does_not_say_is_refused_or_listed(kind: Any, reason: str) -> None:
+    parser = PydanticOutputParser(pydantic_object=model_of(kind))
+    with pytest.raises(ParserError, match=reason) as error:
+        compile_parser(parser)
+    assert "pass lenient=True" in str(error.value)
+    assert re.search(reason, "; ".join(compile_parser(parser, lenient=True).unenforced))
+
+
+def test_a_model_of_pydantic_v1_is_known_by_its_schema_only() -> None:
+    class Old(pydantic_v1.BaseModel):
+        a: int
+
+    parser = PydanticOutputParser(pydantic_object=Old)
+    with pytest.raises(ParserError, match="a model of pydantic v1"):
+        compile_parser(parser)
+    pattern = compile_parser(parser, lenient=True)
+    assert parser.parse(pattern.shortest()) == Old(a=0)
+
+
+def test_a_model_without_a_schema_is_refused() -> None:
+    class Odd(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        a: re.Match[str]
+
+    with pytest.raises(ParserError, match="Odd has no JSON Schema that pydantic"):
+        compile_parser(PydanticOutputParser(pydantic_object=Odd), lenient=True)
+
+
+def test_yaml_keeps_away_from_what_it_reads_otherwise() -> None:
+    pattern = compile_parser(YamlOutputParser(pydantic_object=model_of(dict[str, float])))
+    assert pattern.fullmatch('{"field": {"a": 0.00001}}')
+    for text in ('{"field": {"a": 1e-05}}', '{"field": {"\u2028": 1}}', '{"field": {"' + "a" * 171 + '": 1}}'):
+        assert not pattern.fullmatch(text)
+    with pytest.raises(ParserError, match="YAML does not take tabs"):
+        compile_parser(YamlOutputParser(pydantic_object=Open), whitespace="flexible")
