@@ -37,6 +37,22 @@ def show(figures: Figures, console: Console | None = None) -> None:
         console.print(f"vocabulary: built in {found['built'] * 1e3:,.0f} ms, from the disk in {found['from_disk'] * 1e3:,.1f} ms")
 
 
+def figures_table(title: str, figures: Figures) -> Table:
+    """Figures by what was measured, or just figures."""
+    rows = figures if all(isinstance(one, dict) for one in figures.values()) else {"": figures}
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    table = Table(title=title, title_justify="left")
+    for name in ("measure", *columns):
+        table.add_column(name, justify="left" if name == "measure" else "right")
+    for measure, row in rows.items():
+        table.add_row(measure, *(_short(row.get(name)) for name in columns))
+    return table
+
+
+def _short(value: Any) -> str:
+    return "" if value is None else f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"
+
+
 def _speed_table(figures: Figures, setting: str) -> Table:
     table = Table(
         title=f"{setting} whitespace: {figures['schemas']} schemas, {figures['instances']} instances; microseconds", title_justify="left"

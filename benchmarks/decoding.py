@@ -1,0 +1,288 @@
+"""What a constrained text costs with a real model, beside transformers with xgrammar's masks and transformers alone.
+
+    python benchmarks/decoding.py
+    python benchmarks/decoding.py --data SCHEMAS.jsonl.gz --limit 300 --parts wall passes spelling --json RESULT.json
+
+The model is SmolLM2 (135 million parameters, float32). Engines take turns within each repetition; the ratio is that of the medians.
+Without ``--data`` the schemas are generated ones, always the same. Peers come with the extra ``bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from statistics import fmean, median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from decoding_tasks import ACTIONS, FREE, MIXED, OBJECT, Task, agent_prompts, prompt_of
+from engines import Engine, NotCompiled, engines, installed
+from rich.console import Console
+from schema_rows import Row, generated, read
+from tables import figures_table
+from transformers import DynamicCache
+
+from rellm_agents import Pattern, compile_schema
+from rellm_agents.decoding import Completion, ConstrainedDecoder, smollm2
+from rellm_agents.decoding.logits import AllowedTokens
+from rellm_agents.decoding.passes import Passes
+from rellm_agents.decoding.rows import Manner
+from rellm_agents.decoding.rows import Row as TextRow
+from rellm_agents.errors import BudgetTooSmall, RELLMError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+PARTS = ("wall", "passes", "prefill", "spelling", "kept")
+GENERATED, STEPS, LONGEST = 40, 5, 160
+_ASK = "Write an example as JSON.\n"
+
+
+class Bench:
+    """One model, and what is measured with it.
+
+    Args:
+        model: a transformers causal model.
+        tokenizer: its fast tokenizer.
+        repetitions: of everything that is timed.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, repetitions: int) -> None:
+        self.model, self.tokenizer, self.repetitions = model, tokenizer, repetitions
+        self.decoder = ConstrainedDecoder(model, tokenizer, kept_bytes=0)
+        self._compiler: Any = None
+        self._peers: list[Engine] = engines(tokenizer, installed(), "spaced")[1:]
+
+    def wall(self) -> dict[str, Any]:
+        """Seconds of whole texts, greedy: ours, and the peer's."""
+        return {
+            "object of 12 properties / xgrammar": self._against(OBJECT, self._with_xgrammar),
+            "JSON action step / xgrammar": self._against(ACTIONS, self._with_xgrammar),
+            "free text / unconstrained": self._against(FREE, self._unconstrained),
+            f"batch of {len(MIXED)}, per token / unconstrained": self._batches(),
+        }
+
+    def _against(self, task: Task, peer: Callable[[Task], int]) -> dict[str, Any]:
+        ours, theirs, made, tokens = [], [], None, 0
+        pattern = task.pattern()
+        for _ in range(self.repetitions + 1):
+            began = perf_counter()
+            made = self.decoder.generate(prompt_of(task, self.tokenizer), pattern, max_new_tokens=task.max_new_tokens)
+            between = perf_counter()
+            tokens = peer(task)
+            ours.append(between - began)
+            theirs.append(perf_counter() - between)
+        assert made is not None
+        ours, theirs = ours[1:], theirs[1:]  # the first warms up
+        return {
+            "ratio": median(ours) / median(theirs),
+            "seconds": median(ours),
+            "peer": median(theirs),
+            "passes": made.forward_passes,
+            "tokens": len(made.token_ids),
+            "tokens of peer": tokens,
+        }
+
+    def _with_xgrammar(self, task: Task) -> int:
+        import xgrammar  # noqa: PLC0415 - an extra
+        from xgrammar.contrib.hf import LogitsProcessor  # noqa: PLC0415
+
+        if self._compiler is None:
+            info = xgrammar.TokenizerInfo.from_huggingface(self.tokenizer, vocab_size=self.model.config.vocab_size)
+            self._compiler = xgrammar.GrammarCompiler(info)
+        grammar = self._compiler.compile_json_schema(json.dumps(task.schema))
+        return self._unconstrained(task, logits_processor=[LogitsProcessor(grammar)])
+
+    def _unconstrained(self, task: Task, **options: Any) -> int:
+        inputs = self.tokenizer(prompt_of(task, self.tokenizer), return_tensors="pt")
+        generate: Any = self.model.generate
+        made = generate(**inputs, max_new_tokens=task.max_new_tokens, do_sample=False, **options)
+        return int(made.shape[1] - inputs["input_ids"].shape[1])
+
+    def _batches(self) -> dict[str, Any]:
+        """Tokens a second in a batch of different patterns, against the same prompts unconstrained."""
+        prompts = [prompt_of(task, self.tokenizer) for task in MIXED]
+        patterns = [task.pattern() for task in MIXED]
+        inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+        ours, theirs, tokens, plain = [], [], 0, 0
+        generate: Any = self.model.generate
+        for _ in range(self.repetitions + 1):
+            began = perf_counter()
+            made = self.decoder.generate(prompts, patterns, max_new_tokens=96)
+            between = perf_counter()
+            tokens = sum(len(one.token_ids) for one in made)
+            longest = max(len(one.token_ids) for one in made)
+            rows = generate(**inputs, max_new_tokens=longest, min_new_tokens=longest, do_sample=False)
+            ours.append(between - began)
+            theirs.append(perf_counter() - between)
+            plain = rows.shape[0] * longest
+        fast, slow = tokens / median(ours[1:]), plain / median(theirs[1:])
+        return {"ratio": fast / slow, "tokens a second": fast, "peer": slow, "tokens": tokens, "tokens of peer": plain}
+
+    def passes(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Forward passes for a token of the shortest text of each schema, if the model writes just that; no model is needed."""
+        passes = tokens = otherwise = 0
+        for pattern in _patterns(rows):
+            target = self.tokenizer.encode("\n" + pattern.shortest(), add_special_tokens=False)[1:]
+            masks = self.decoder.masks(pattern)
+            budget = max(masks.tokens_needed(masks.start), len(target) + 1) + 2
+            (row,) = self.decoder.rows([[0]], pattern, None, budget=budget, manner=Manner(healing=False))
+            while not row.is_settled:
+                passes += 1
+                row.take(partial(_next_of, row, target))
+            tokens += len(row.known) - 1
+            otherwise += row.known[1:] != target
+        return {"passes a token": passes / tokens, "passes": passes, "tokens": tokens, "texts written otherwise": otherwise}
+
+    def prefill(self) -> dict[str, Any]:
+        """Tokens that the model reads before its first choice in the steps of one agent run, with and without what is kept."""
+        counts = []
+        for kept_bytes in (256 << 20, 0):
+            decoder, read, prompt = ConstrainedDecoder(self.model, self.tokenizer, kept_bytes=kept_bytes), [], agent_prompts("react")[0]
+            pattern = ACTIONS.pattern()
+            for _ in range(STEPS):
+                with _counted() as fed:
+                    made = decoder.generate(prompt, pattern, max_new_tokens=96)
+                read.append(fed[0])
+                prompt += f"{made.text}\nObservation: nothing was found\nThought:"
+            counts.append(sum(read))
+        return {"ratio": counts[0] / counts[1], "tokens": counts[0], "without": counts[1]}
+
+    def spelling(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """How many texts, drawn at temperature 1, are written with the tokens that the tokenizer writes them with."""
+        found: dict[str, list[bool]] = {}
+        for number, row in enumerate(rows):
+            for pattern in _patterns([row]):
+                made = self._made(pattern, number)
+                if made is not None:
+                    found.setdefault("ours", []).append(self._is_own_spelling(list(made)))
+            for peer in self._peers:
+                with suppress(NotCompiled):
+                    found.setdefault(peer.name, []).append(self._is_own_spelling(self._drawn(peer, row, number)))
+        return {name: {"share": fmean(same), "texts": len(same)} for name, same in found.items()}
+
+    def _made(self, pattern: Pattern, seed: int) -> tuple[int, ...] | None:
+        options: dict[str, Any] = {"max_new_tokens": LONGEST, "temperature": 1.0, "seed": seed, "healing": False}
+        try:
+            made: Completion = self.decoder.generate(_ASK, pattern, **options)
+        except BudgetTooSmall:
+            return None
+        return made.token_ids
+
+    def _is_own_spelling(self, ids: list[int]) -> bool:
+        text: Any = self.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        return bool(self.tokenizer.encode("\n" + text, add_special_tokens=False)[1:] == ids)
+
+    @torch.inference_mode()
+    def _drawn(self, engine: Engine, row: Row, seed: int) -> list[int]:
+        """What a peer's masks leave of the model, drawn token by token."""
+        matcher = engine.start(engine.compile(json.dumps(row.schema)))
+        chance, cache, ids = torch.Generator().manual_seed(seed), DynamicCache(config=self.model.config), list[int]()
+        new = list(self.tokenizer(_ASK)["input_ids"])
+        while len(ids) < LONGEST:
+            logits = self.model(input_ids=torch.tensor([new]), past_key_values=cache, use_cache=True).logits[0, -1].float()
+            matcher.apply(logits)
+            chosen = int(torch.multinomial(logits.softmax(0), 1, generator=chance))
+            if chosen == self.tokenizer.eos_token_id:
+                break
+            matcher.advance(chosen)
+            ids.append(chosen)
+            new = [chosen]
+        return ids
+
+    def kept(self) -> dict[str, Any]:
+        """Mean logarithm of the probability that patterns leave the model at each token, on agent prompts."""
+        found = {}
+        for name, pattern, prompts in kinds_of_steps():
+            logs = [
+                one
+                for prompt in prompts
+                for one in self.decoder.generate(
+                    prompt, pattern, max_new_tokens=96, part_tokens={"thought": 40} if "thought" in name else {}, with_kept=True
+                ).kept
+                or ()
+            ]
+            found[name] = {"mean log": fmean(logs), "tokens": len(logs)}
+        return found
+
+
+def kinds_of_steps() -> list[tuple[str, Pattern, list[str]]]:
+    """The same JSON step in three kinds of whitespace, and behind a free thought."""
+    from rellm_agents.patterns import lexeme, literal, not_containing, part, sequence  # noqa: PLC0415
+
+    prompts = agent_prompts("json_action")
+    found: list[tuple[str, Pattern, list[str]]] = [
+        (kind, compile_schema(ACTIONS.schema, whitespace=kind), prompts) for kind in ("spaced", "compact", "flexible")
+    ]
+    thought = part("thought", lexeme(not_containing("\n")))
+    behind = Pattern(sequence(literal("Thought:"), thought, literal("\n"), found[0][1].node))
+    return [*found, ("spaced, behind a thought", behind, prompts)]
+
+
+def _patterns(rows: Sequence[Row]) -> list[Pattern]:
+    found: list[Pattern] = []
+    for row in rows:
+        try:
+            found.append(compile_schema(row.schema))
+        except (RELLMError, ValueError):
+            continue
+    return found
+
+
+def _next_of(row: TextRow, target: list[int], _at: int, allowed: AllowedTokens) -> int:
+    """The next token of a text, or the end; where the text is written otherwise already, the first token that fits."""
+    written, ids = row.known[1:], allowed.ids_allowed()
+    is_as_wanted = written == target[: len(written)] and len(written) < len(target)
+    wanted = target[len(written)] if is_as_wanted else row.masks.vocabulary.end_ids[0]
+    return wanted if bool((ids == wanted).any()) else int(ids[0])
+
+
+class _counted:  # noqa: N801 - reads as what it does
+    """Counts the tokens of the first pass of each text within the block."""
+
+    def __enter__(self) -> list[int]:
+        self.found: list[int] = []
+        feed = self._feed = Passes.feed
+
+        def counting(passes: Passes, tokens: Sequence[Sequence[int]], kept: int) -> Any:
+            self.found.append(sum(map(len, tokens)))
+            return feed(passes, tokens, kept)
+
+        Passes.feed = counting  # type: ignore[method-assign, assignment]
+        return self.found
+
+    def __exit__(self, *_: object) -> None:
+        Passes.feed = self._feed  # type: ignore[method-assign]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the arguments, measure, print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="schemas: a .jsonl or .jsonl.gz file of id, schema, tests [{data, valid}]")
+    parser.add_argument("--limit", type=int, help="how many schemas at most")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    options = parser.parse_args(arguments)
+    if "wall" in options.parts and "xgrammar" not in installed():
+        parser.error("the part 'wall' needs xgrammar: pip install 'rellm-agents[bench]'")
+    rows = read(options.data, options.limit) if options.data else [generated(seed) for seed in range(options.limit or GENERATED)]
+    torch.set_num_threads(options.threads)
+    model, tokenizer = smollm2()
+    bench = Bench(model, tokenizer, options.repetitions)
+    figures: dict[str, Any] = {}
+    for name in options.parts:
+        figures[name] = getattr(bench, name)(*([rows] if name in ("passes", "spelling") else []))
+        Console().print(figures_table(name, figures[name]))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
