@@ -29,7 +29,7 @@ from rellm_agents.formats.wording import prove, wording_of
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.json_strings import string_node
 from rellm_agents.json_schema.json_text import Layout, marks_of
-from rellm_agents.patterns import Node, Pattern, literal, sequence
+from rellm_agents.patterns import Node, Pattern, literal, part, sequence
 
 _ARGUMENTS = (
     "arguments have to be valid against the tool's schema, without undeclared ones, in its order; numbers have at most "
@@ -85,7 +85,7 @@ class TemplateFormat(ActionFormat):
 
     def _node(self) -> Node:
         wording = self._wording
-        slots = {name: slot.node for name, slot in wording.slots.items()}
+        slots = {name: part(name, slot.node) if name == "thought" else slot.node for name, slot in wording.slots.items()}
         self._inputs = {} if self._is_json else {tool.name: self._input(tool) for tool in self.tools}
         actions = [wording.action.parts({**slots, **self._nodes(tool)}) for tool in self.tools]
         if wording.finish is None:

@@ -25,7 +25,7 @@ from rellm_agents.formats import ActionFormat
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
 _CONSTRAINTS = ("regex", "pattern", "format")
-_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "healing")
+_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "healing", "part_tokens")
 
 
 class RELLM(BaseLLM):
@@ -45,6 +45,7 @@ class RELLM(BaseLLM):
         seed: makes drawing repeatable.
         spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with; ``"any"``: with any.
         healing: a token may span the end of the prompt and the beginning of the text.
+        part_tokens: budgets of named parts of the pattern, ``{"thought": 64}`` in formats that begin with a thought.
         stop: a completion ends before the first of these strings. With a format, a stop string only counts where the
             step is complete, so that no step is cut.
 
@@ -67,6 +68,7 @@ class RELLM(BaseLLM):
     seed: int | None = None
     spelling: Spelling = "canonical"
     healing: bool = True
+    part_tokens: dict[str, int] = Field(default_factory=dict)
     stop: list[str] | None = None
 
     _decoder: ConstrainedDecoder = PrivateAttr()

@@ -1,7 +1,7 @@
 """What a constrained text costs with a real model, beside transformers with xgrammar's masks and transformers alone.
 
-    python benchmarks/decoding.py
-    python benchmarks/decoding.py --data SCHEMAS.jsonl.gz --limit 300 --parts wall passes spelling --json RESULT.json
+    python benchmarks/generation.py
+    python benchmarks/generation.py --data SCHEMAS.jsonl.gz --limit 300 --parts wall passes spelling --json RESULT.json
 
 The model is SmolLM2 (135 million parameters, float32). Engines take turns within each repetition; the ratio is that of the medians.
 Without ``--data`` the schemas are generated ones, always the same. Peers come with the extra ``bench``.
@@ -19,9 +19,10 @@ from statistics import fmean, median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from decoding_tasks import ACTIONS, FREE, MIXED, OBJECT, Task, agent_prompts, prompt_of
 from engines import Engine, NotCompiled, engines, installed
+from generation_tasks import ACTIONS, FREE, MIXED, OBJECT, Task, agent_prompts, prompt_of
 from rich.console import Console
 from schema_rows import Row, generated, read
 from tables import figures_table
@@ -186,7 +187,11 @@ class Bench:
         new = list(self.tokenizer(_ASK)["input_ids"])
         while len(ids) < LONGEST:
             logits = self.model(input_ids=torch.tensor([new]), past_key_values=cache, use_cache=True).logits[0, -1].float()
-            matcher.apply(logits)
+            matcher.fill()
+            if not matcher.mask.any():  # the engine gave up
+                break
+            size = min(len(logits), 32 * len(matcher.mask))
+            AllowedTokens(matcher.mask.view(np.uint32), size).apply_(logits)
             chosen = int(torch.multinomial(logits.softmax(0), 1, generator=chance))
             if chosen == self.tokenizer.eos_token_id:
                 break

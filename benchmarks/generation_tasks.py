@@ -1,4 +1,4 @@
-"""The texts that ``decoding.py`` lets a model write: schemas, prompts, budgets.
+"""The texts that ``generation.py`` lets a model write: schemas, prompts, budgets.
 
 >>> OBJECT.pattern().fullmatch('{"name": "Ada"}')
 False
