@@ -135,11 +135,11 @@ class LexemeLanding:
 class CounterLanding:
     """Tokens that end inside a counted repeat."""
 
-    __slots__ = ("_trie", "cell", "mask", "room", "walk")
+    __slots__ = ("cell", "mask", "room", "walk")
     ids: ClassVar[tuple[int, ...]] = ()
 
-    def __init__(self, walk: CountedWalk, cell: CounterCell, trie: TokenTrie) -> None:
-        self.walk, self.cell, self._trie = walk, cell, trie
+    def __init__(self, walk: CountedWalk, cell: CounterCell) -> None:
+        self.walk, self.cell = walk, cell
         self.room = _room(cell)
         self.mask = walk.mask(self.room)
 
@@ -150,13 +150,13 @@ class CounterLanding:
 
     def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
         """See :class:`Landing`."""
-        nodes, begun, done, states = self.walk.tokens()
+        tokens, begun, done, states = self.walk.tokens()
         fits = begun <= (self.walk.most if self.room is None else self.room)
         after = costs.of_continuation(self.cell.then)
         for times, end in self.walk.ends:
             if self._own_cost(costs, times, end) + after >= limit:
                 fits &= (done != times) | (states != end)
-        ids: list[int] = self._trie.tokens_at(nodes[fits]).tolist()
+        ids: list[int] = tokens[fits].tolist()
         return ids
 
     def _own_cost(self, costs: TokenCosts, times: int, state: int) -> int:
@@ -341,7 +341,7 @@ class Landings:
                 found.extend(self._after(cell.then, walk.exits))
             case CounterCell():
                 counted = self.walks.counted(cell.automaton, cell.state, spot)
-                found.append(CounterLanding(counted, cell, self._trie))
+                found.append(CounterLanding(counted, cell))
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 found.extend(self._after(cell.then, counted.exits(cell.minimum - cell.done, room)))
             case RecallCell():

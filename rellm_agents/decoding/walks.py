@@ -70,8 +70,11 @@ class CountedWalk:
         complete = automaton.accepting_flags(states)
         begun = done + ~complete - (not automaton.accepting[state])  # a time that was begun before the token is not begun by it
         is_end = walks.without_stuck(automaton, self._trie.is_token[nodes], states)
-        order = np.argsort(begun[is_end], kind="stable")
-        self._nodes, self._begun, self._done, self._states = (of[is_end][order] for of in (nodes, begun, done, states))
+        at = np.flatnonzero(is_end)
+        at = at[np.argsort(begun[at], kind="stable")]
+        self._ids = self._trie.tokens_at(nodes[at])  # of tokens, so that a mask is a beginning of them
+        at = np.repeat(at, self._trie.token_counts(nodes[at]))
+        self._begun, self._done, self._states = begun[at], done[at], states[at]
         self.most = int(self._begun.max(initial=0))
         kinds = int(self._states.max(initial=0)) + 1
         self.ends: list[tuple[int, int]] = [divmod(pair, kinds) for pair in _distinct(self._done * kinds + self._states)]
@@ -85,7 +88,8 @@ class CountedWalk:
         room = self.most if room is None else min(room, self.most)
         found = self._masks.get(room)
         if found is None:
-            found = self._masks[room] = Mask(self._trie.bits_at(self._nodes[: np.searchsorted(self._begun, room, side="right")]))
+            ids = self._ids[: np.searchsorted(self._begun, room, side="right")]
+            found = self._masks[room] = Mask(packed(ids, self._trie.vocabulary_size))
         return found
 
     def exits(self, missing: int, room: int | None) -> Spot:
@@ -100,8 +104,8 @@ class CountedWalk:
         return found
 
     def tokens(self) -> tuple[Ids, Ids, Ids, Ids]:
-        """For each token, by ascending times begun: its node, the times it begins and completes, the automaton's state: int32[n]."""
-        return self._nodes, self._begun, self._done, self._states
+        """For each token, by ascending times begun: its id, the times it begins and completes, the automaton's state: int32[n]."""
+        return self._ids, self._begun, self._done, self._states
 
 
 class Walks:
