@@ -1,6 +1,7 @@
 """Everything below, for LangChain: a language model whose texts match, and the parsers that read them.
 
-``rellm`` (the model), ``parsers`` (formats and the parsers they are paired with), ``output_parsers`` (the texts that output parsers read).
+``rellm`` (the model), ``parsers`` (formats and the parsers they are paired with), ``step_parser`` (for formats of one's own),
+``output_parsers`` (the texts that output parsers read).
 """
 
 from rellm_agents.langchain.output_parsers import compile_parser, reader_for, register_parser

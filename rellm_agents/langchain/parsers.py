@@ -1,4 +1,4 @@
-"""An action format in, the LangChain parser that reads its texts out; and the other way round.
+"""An action format, a pattern or a schema in, the LangChain parser that reads its texts out; and the other way round.
 
 The one module that knows ``langchain_classic``, which is imported when it is first needed (extra ``executor``).
 
@@ -28,6 +28,10 @@ from rellm_agents.formats import (
     structured_chat,
     xml,
 )
+from rellm_agents.json_schema import SchemaLike
+from rellm_agents.langchain.output_parsers import reader_for
+from rellm_agents.langchain.step_parser import StepOutputParser
+from rellm_agents.patterns import Pattern
 
 
 class _Pair(NamedTuple):
@@ -67,21 +71,26 @@ _PAIRS = (
 _WORDS_ONLY = frozenset({"format_instructions"})  # fields of a parser that do not change what it reads
 
 
-def parser_for(action_format: ActionFormat, /) -> Any:
-    """The LangChain parser paired with a format: it reads every text of its pattern without loss.
+def parser_for(source: ActionFormat | Pattern | SchemaLike, /) -> Any:
+    """The LangChain parser that reads every text of a format, a pattern or a schema without loss.
+
+    Args:
+        source: an action format: the LangChain parser that it is paired with, or for a format of one's own one that reads its steps;
+            a pattern, a JSON Schema or a type: see :func:`reader_for`, which has options.
 
     Returns:
-        An agent output parser, to stand behind the model in an agent or to be passed to its constructor.
+        An output parser, to stand behind the model in a chain or an agent, or to be passed to the agent's constructor.
 
     Raises:
-        FormatError: no parser is paired with this format.
-        MissingExtra: ``langchain-classic`` is not installed.
+        MissingExtra: ``langchain-classic`` is not installed, where the parser is one of its own.
+        ParserError, SchemaError: the schema cannot be compiled.
     """
+    if not isinstance(source, ActionFormat):
+        return reader_for(source)
     for pair in _PAIRS:
-        if action_format.name in pair.names:
+        if source.name in pair.names:
             return _class(pair)()
-    known = ", ".join(name for pair in _PAIRS for name in pair.names)
-    raise FormatError(f"no LangChain parser is paired with the format {action_format.name!r}, only with {known}")
+    return StepOutputParser(format=source)
 
 
 def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:

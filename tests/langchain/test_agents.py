@@ -23,13 +23,15 @@ from langchain_classic.agents.mrkl.output_parser import MRKLOutputParser
 from langchain_classic.agents.react.output_parser import ReActOutputParser
 from langchain_classic.agents.structured_chat.output_parser import StructuredChatOutputParser, StructuredChatOutputParserWithRetries
 from langchain_classic.output_parsers import OutputFixingParser
+from langchain_core.agents import AgentAction, AgentFinish
+from langchain_core.exceptions import OutputParserException
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from toys import byte_level_tokenizer, random_model
 from transformers import pipeline as transformers_pipeline
 
-from rellm_agents import formats, json_action, own_format, react
+from rellm_agents import compile_regex, formats, json_action, own_format, react
 from rellm_agents.errors import FormatError, MissingExtra
 from rellm_agents.formats import Action, Finish
 from rellm_agents.formats.declarations import declared
@@ -224,10 +226,22 @@ def test_a_parser_without_a_format_is_refused():
         format_for(output_parsers.ToolsAgentOutputParser(), [search])
 
 
-def test_a_format_without_a_parser_is_refused():
+def test_a_format_of_ones_own_is_read_by_a_parser_of_its_own():
     mine = own_format({**declared("react"), "name": "mine"}, [search])
-    with pytest.raises(FormatError, match="no LangChain parser is paired with the format 'mine', only with json_action, thought_json"):
-        parser_for(mine)
+    parser, theirs = parser_for(mine), parser_for(react([search]))
+    for seed in range(50):
+        text = mine.pattern.sample(seed)
+        ours, read = parser.invoke(text), theirs.parse(text)
+        assert type(ours) is type(read)
+        assert ours == (read if isinstance(read, AgentAction) else AgentFinish({"output": read.return_values["output"]}, text))
+    with pytest.raises(OutputParserException, match="mine: this is no step that the format writes: 'Sure!'"):
+        parser.invoke("Sure!")
+    assert parser.get_format_instructions() == mine.instructions
+
+
+def test_patterns_and_schemas_have_parsers_too():
+    assert parser_for(compile_regex("yes|no")).invoke("no") == "no"
+    assert parser_for({"enum": ["a", 1]}).invoke("1") == 1
 
 
 def test_tools_that_the_format_cannot_carry_are_refused():
