@@ -1,7 +1,7 @@
 """Whatever is chosen, under every budget from the least on, with tokenizers of all kinds: the text matches and ends in time.
 
-No model is needed: the adversary draws from what is allowed. By default a few budgets of a few patterns; ``EVERY_BUDGET=30`` takes all of thirty
-patterns and all formats for each tokenizer.
+No model is needed: the adversary draws from what is allowed. By default a few budgets of a few patterns; ``EVERY_BUDGET=30`` takes
+all budgets of thirty patterns and of all formats for each tokenizer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rellm_agents.decoding.rows import Manner
 from rellm_agents.errors import BudgetTooSmall, VocabularyError
 
 EVERY = int(os.environ.get("EVERY_BUDGET", "0"))
-WORDS = compile_regex("(ab|yes|no|true)( (ab|yes|no|true))*")
+WORDS = compile_regex("( ?(ab|yes|no|true))+")
 BEYOND = 64
 """Budgets from the least to this many tokens more."""
 
