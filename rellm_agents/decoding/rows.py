@@ -304,7 +304,8 @@ class Row:
         states = [self.state]
         for token_id in ids:
             states.append(self.masks.advance(states[-1], token_id))
-        in_time = states[-1].is_final or self.masks.tokens_needed(states[-1]) <= self.tokens_left - len(ids)
+        needed = 0 if states[-1].is_final else self.masks.tokens_needed(states[-1])
+        in_time = needed <= self.tokens_left - len(ids)
         return in_time and all(part.lasts(states) for part in self._parts)
 
     def _spanned_prompt(self) -> int:

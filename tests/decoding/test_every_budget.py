@@ -17,13 +17,14 @@ from formats.every_format import MAKERS, made
 from toy_tokenizers import KINDS
 from toys import FixedLogits
 
-from rellm_agents import Pattern, compile_regex
+from rellm_agents import Pattern
 from rellm_agents.decoding import ConstrainedDecoder
 from rellm_agents.decoding.rows import Manner
 from rellm_agents.errors import BudgetTooSmall, VocabularyError
+from rellm_agents.patterns import lexeme, read_regex
 
 EVERY = int(os.environ.get("EVERY_BUDGET", "0"))
-WORDS = compile_regex("( ?(ab|yes|no|true))+")
+WORDS = Pattern(lexeme(read_regex("( ?(ab|yes|no|true))+")))  # in one piece, for tokenizers that cannot write a word without its space
 BEYOND = 64
 """Budgets from the least to this many tokens more."""
 
