@@ -22,7 +22,7 @@ from rellm_agents.decoding.kept import log_kept
 from rellm_agents.decoding.loop import Choose, Sampling, decode
 from rellm_agents.decoding.passes import Passes, Scorer
 from rellm_agents.decoding.rows import Completion, Manner, Row, Spelling
-from rellm_agents.decoding.spelling import Speller
+from rellm_agents.decoding.spelling import speller_of
 from rellm_agents.decoding.step_cache import StepCache
 from rellm_agents.decoding.stops import Stops
 from rellm_agents.decoding.token_masks import TokenMasks
@@ -125,7 +125,7 @@ class ConstrainedDecoder:
         self.model, self.tokenizer = model, tokenizer
         self.vocabulary = Vocabulary.from_tokenizer(tokenizer, end_ids=_end_ids(model, tokenizer))
         self.masks = lru_cache(maxsize=MAX_PATTERNS)(self._masks)
-        self._speller = Speller(tokenizer, self.vocabulary)
+        self._speller = speller_of(self.vocabulary)
         self.scorer = Scorer(model)
         self._steps = StepCache(kept_bytes)
         self._start = _start_of_decoder(model) if self.scorer.has_encoder else ()

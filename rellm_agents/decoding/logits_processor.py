@@ -8,7 +8,7 @@ True
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from transformers import LogitsProcessor
@@ -35,6 +35,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         tokenizer: the model's fast tokenizer, or its :class:`Vocabulary`, to build it only once.
         prompt_length: tokens of the prompt, padding included: ``inputs["input_ids"].shape[1]``.
         max_new_tokens: as passed to ``generate``; the end-of-text token counts.
+        spelling: ``"any"``; or ``"canonical"``: names, members of enums and forced text as the tokenizer itself writes them.
 
     Raises:
         BudgetTooSmall: the pattern needs more tokens.
@@ -42,10 +43,16 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
     """
 
     def __init__(
-        self, pattern: Pattern, tokenizer: PreTrainedTokenizerBase | Vocabulary, *, prompt_length: int, max_new_tokens: int
+        self,
+        pattern: Pattern,
+        tokenizer: PreTrainedTokenizerBase | Vocabulary,
+        *,
+        prompt_length: int,
+        max_new_tokens: int,
+        spelling: Literal["any", "canonical"] = "any",
     ) -> None:
         vocabulary = tokenizer if isinstance(tokenizer, Vocabulary) else Vocabulary.from_tokenizer(tokenizer)
-        self.masks = TokenMasks(pattern, vocabulary)
+        self.masks = TokenMasks(pattern, vocabulary, spelling=spelling)
         self._prompt_length, self._budget = prompt_length, max_new_tokens
         needed = self.masks.tokens_needed(self.masks.start)
         if needed > max_new_tokens:

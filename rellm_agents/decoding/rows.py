@@ -10,28 +10,23 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Literal, get_args
 
 import torch
 
 from rellm_agents.decoding.logits import AllowedTokens
+from rellm_agents.decoding.own_spelling import Fit, OwnSpelling
 from rellm_agents.decoding.part_budget import PartBudget
 from rellm_agents.decoding.spelling import Speller
 from rellm_agents.decoding.stops import Stops
 from rellm_agents.decoding.token_masks import ENDED, TokenMasks
-from rellm_agents.errors import TokenRefused
 from rellm_agents.patterns.cells import State
 
 MAX_DRAFTS = 16
 """Tokens that are read along without being certain."""
-_SPANNED = 4  # tokens at the end of a text that one token may span together with what follows
 
 Finish = Literal["accepted", "closed", "stopped"]
 Spelling = Literal["canonical", "any"]
-MAX_FOLLOWING = 1_024
-"""Tokens that are tried, one by one, behind another."""
-
 Choose = Callable[[int, AllowedTokens], int]
 """Chooses the next token: how many drafts stand before it, what is allowed."""
 
@@ -82,15 +77,6 @@ class Manner:
             raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
 
 
-class _Fit(Enum):
-    """How a token goes with the tokens before it and the texts behind it, as the tokenizer writes them."""
-
-    YES = auto()
-    NO = auto()
-    IF_LONGER = auto()
-    """Its text is right, but would be written with a token that goes on."""
-
-
 class Row:
     """One text while it is written.
 
@@ -121,7 +107,7 @@ class Row:
         manner: Manner,
     ) -> None:
         self.masks, self.tokens_left, self._stops = masks, budget, manner.stops
-        self._speller, self._is_canonical = speller, manner.spelling == "canonical"
+        self._speller, self._own, self._is_canonical = speller, OwnSpelling(masks, speller), manner.spelling == "canonical"
         self._parts = [PartBudget(masks.exits(name), tokens) for name, tokens in manner.part_tokens.items()]
         self.begin, self.known, self.fed, self.drafts = begin, list(begin), 0, list[int]()
         self.state: State = masks.start
@@ -137,7 +123,7 @@ class Row:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._searched = 0
         self._stopped_at: int | None = None
-        again = self._spanned_prompt() if manner.healing else 0
+        again = self._own.spanned_by_one_token(self.known) if manner.healing else 0
         self._begin = len(self.known) - again
         self.end_id: int | None = None
         self.steps: list[tuple[State, int]] = []
@@ -186,7 +172,7 @@ class Row:
             token_id = choose(left)
             first = token_id if first is None else first
             fit = self._fit(token_id)
-            if fit is _Fit.YES:
+            if fit is Fit.YES:
                 if token_id == draft:
                     self._append(token_id)
                     return True
@@ -197,18 +183,18 @@ class Row:
                 self._append(first)
                 return False
             left = allowed.without(refused)
-            if fit is _Fit.IF_LONGER:  # the text chosen stays: none loses its chances by the way it is spelled
+            if fit is Fit.IF_LONGER:  # the text chosen stays: none loses its chances by the way it is spelled
                 longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
                 left = longer if longer.count else left
 
     def _go_on(self, chosen: int | None) -> None:
         """Add a token, and what has to follow. Without it, at the beginning, what has to come."""
-        data, forced = self._with_forced(chosen)
+        data, forced = self._own.with_forced(self.state, chosen)
         certain: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
         if forced and self._is_canonical:
             row = self._speller.row(self.known, data + forced)
-            if (known := self._certain(row)) and self._is_in_budget(row[:known]):
+            if (known := self._own.certain(self.state, row)) and self._is_in_budget(row[:known]):
                 certain, drafts = row[:known], row[known:]
             elif row[: len(certain)] == certain:
                 drafts = row[len(certain) :]
@@ -227,77 +213,16 @@ class Row:
         else:
             self.drafts = list(drafts[:MAX_DRAFTS])
 
-    def _with_forced(self, chosen: int | None) -> tuple[bytes, bytes]:
-        """The bytes of a token, and what has to follow it, up to the end of a character."""
-        data = b"" if chosen is None else self._bytes(chosen)
-        after = self.state if chosen is None else self.masks.advance(self.state, chosen)
-        return data, _whole_characters(data + self.masks.forced_bytes(after))[len(data) :]
-
-    def _fit(self, chosen: int) -> _Fit:
-        """Whether the tokenizer could write a text that is possible here with a token."""
-        data, forced = self._with_forced(chosen)
-        if not data or chosen in self.masks.vocabulary.end_ids:
-            return _Fit.YES
-        if not self._is_canonical:
-            return _Fit.YES if not self._still_again or self._goes_with_prompt(chosen, data) else _Fit.NO
-        texts = self.masks.literal_texts(self.state, data)
-        if texts is not None and not any(self._begins(chosen, _whole_characters(text)) for text in texts):
-            return _Fit.IF_LONGER
-        if forced:
-            row = self._speller.row(self.known, data + forced)
-            if row and not self._certain(row):
-                return _Fit.YES if row[0] == chosen and self._follows(chosen) else _Fit.IF_LONGER
-            return _Fit.YES if not row or self._follows(row[0]) else _Fit.NO
-        if not self._follows(chosen):
-            return _Fit.NO
-        return _Fit.YES if self._leads_on(chosen, data) else _Fit.IF_LONGER
-
-    def _begins(self, token_id: int, text: bytes) -> bool:
-        return self._speller.row(self.known, text)[:1] in ((token_id,), ())
-
-    def _follows(self, token_id: int) -> bool:
-        """Whether the tokenizer would not write the last tokens together with this one in another way."""
-        for count in (_SPANNED, 1):
-            if len(self.known) - count < self._certain_to:  # no other choice has been there: no text may be lost
-                continue
-            last = tuple(self.known[-count:])
-            before, data = self.known[:-count], b"".join(map(self._bytes, last))
-            if not all(map(self._bytes, last)):  # nothing goes across a special token
-                continue
-            if count == 1 or self._speller.row(before, data) == last:
-                return self._speller.row(before, data + self._bytes(token_id)) in ((*last, token_id), ())
-        return True
-
-    def _leads_on(self, chosen: int, data: bytes) -> bool:
-        """Whether the tokenizer could write the token and another that may come next; where many may, it is taken for granted."""
-        after = self.masks.advance(self.state, chosen)
-        following = AllowedTokens.of(self.masks.bits(after), self.masks.vocabulary.size)
-        if after.accepting or not following.keeps_few or following.count > MAX_FOLLOWING:
-            return True
-        key = after.serial << 32 | chosen
-        known = self._speller.leads_on.get(key)
-        if known is None:
-            rows = (row for one in following.ids.tolist() if (row := self._speller.row(self.known, data + self._bytes(one))))
-            first = next(rows, (chosen,))  # where none can be told, any may
-            known = first[0] == chosen or any(row[0] == chosen for row in rows)
-            self._speller.leads_on[key] = known
-        return known
+    def _fit(self, chosen: int) -> Fit:
+        """Whether a token is one that could stand here, by the way texts are spelled."""
+        if self._is_canonical:
+            return self._own.fit(self.state, self.known, chosen, self._certain_to)
+        data = self._bytes(chosen)
+        return Fit.YES if not data or not self._still_again or self._goes_with_prompt(chosen, data) else Fit.NO
 
     def _goes_with_prompt(self, chosen: int, data: bytes) -> bool:
         """A token in what the prompt ends with: its own one, or one that goes beyond."""
-        return len(data) > len(self._still_again) or self._is_canonical or chosen == self._again[len(self.known) - self._begin]
-
-    def _certain(self, ids: Sequence[int]) -> int:
-        """How many of the tokens of a forced text stay, whatever follows: up to the first that a token may span with more behind it."""
-        states = [self.state]
-        for token_id in ids:
-            try:
-                states.append(self.masks.advance(states[-1], token_id))
-            except TokenRefused:  # a way to the end that this vocabulary cannot write
-                return 0
-        if states[-1].is_final:
-            return len(ids)
-        return len(ids) - _spanned(self.masks, states, list(map(self._bytes, ids)))
+        return len(data) > len(self._still_again) or chosen == self._again[len(self.known) - self._begin]
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text, and its parts, can be finished within their budgets behind these tokens."""
@@ -307,20 +232,6 @@ class Row:
         needed = 0 if states[-1].is_final else self.masks.tokens_needed(states[-1])
         in_time = needed <= self.tokens_left - len(ids)
         return in_time and all(part.lasts(states) for part in self._parts)
-
-    def _spanned_prompt(self) -> int:
-        """How many of the prompt's last tokens one token may span, together with a beginning of the text."""
-        pieces: list[bytes] = []
-        for token_id in reversed(self.known[max(1, len(self.known) - _SPANNED) :]):
-            piece = self._bytes(token_id)
-            if not piece or token_id in self._speller.added_ids:
-                break
-            pieces.insert(0, piece)
-        states = [self.masks.behind(b"".join(pieces[at:])) for at in range(len(pieces) + 1)]
-        spanned = _spanned(self.masks, states, pieces)
-        while spanned and 0x80 <= pieces[-spanned][0] < 0xC0:  # inside a character
-            spanned -= 1
-        return spanned
 
     def _append(self, token_id: int) -> bool:
         """Add a token. Whether a part was closed behind it."""
@@ -383,31 +294,3 @@ class Row:
         finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self.was_narrowed else "accepted"
         text, passes = self.text[: self._stopped_at], self.forward_passes
         return Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts), None if kept is None else kept[same:])
-
-
-def _spanned(masks: TokenMasks, states: Sequence[State], pieces: Sequence[bytes]) -> int:
-    """How many tokens at the end of a forced text one token may span, together with what follows.
-
-    Args:
-        masks: say which tokens fit.
-        states: before each of them.
-        pieces: their bytes.
-    """
-    spanned, rest = 0, b""
-    for back in range(1, min(len(pieces), _SPANNED) + 1):
-        rest = pieces[-back] + rest
-        if masks.goes_beyond(states[len(pieces) - back], rest):
-            spanned = back
-    return spanned
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """As much of UTF-8 text, which may begin inside a character, as ends with a whole one."""
-    for back in range(1, min(len(data), 3) + 1):
-        byte = data[-back]
-        if byte >= 0xC0:
-            size = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return data if back == size else data[:-back]
-        if byte < 0x80:
-            break
-    return data

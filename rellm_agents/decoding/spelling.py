@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from rellm_agents.decoding.recent import Recent
 from rellm_agents.decoding.token_reader import fast_backend
 from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.errors import VocabularyError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,6 +32,18 @@ CONTEXT = 8
 """Tokens before a text that may have a say in how it is split."""
 MAX_ROWS = 16_384  # remembered
 _STAND_IN = "\n"  # before a text with nothing before it, where a tokenizer writes the beginning of a text in a way of its own
+
+
+@lru_cache(maxsize=16)
+def speller_of(vocabulary: Vocabulary) -> Speller:
+    """The speller of the tokenizer that a vocabulary was made of.
+
+    Raises:
+        VocabularyError: it was made of none.
+    """
+    if vocabulary.tokenizer is None:
+        raise VocabularyError("canonical spelling asks the tokenizer: make the vocabulary with Vocabulary.from_tokenizer(tokenizer)")
+    return Speller(vocabulary.tokenizer, vocabulary)
 
 
 class Speller:

@@ -13,7 +13,7 @@ only what follows is walked. Near the end of a budget the tokens are left out af
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 
@@ -158,16 +158,25 @@ class TokenMasks:
     Args:
         pattern: what the text has to match.
         vocabulary: the tokens it is written with.
-        spelling: ``"any"``: every tokenisation of a text of the pattern is allowed.
+        spelling: ``"any"``: every tokenisation of a text of the pattern is allowed; ``"canonical"``: see
+            :class:`rellm_agents.decoding.canonical_masks.CanonicalMasks`.
 
     Raises:
         VocabularyError: the vocabulary cannot spell any text of the pattern.
         ValueError: another spelling.
     """
 
-    def __init__(self, pattern: Pattern, vocabulary: Vocabulary, *, spelling: str = "any") -> None:
-        if spelling != "any":
-            raise ValueError(f'spelling={spelling!r}: only "any" is supported')
+    def __new__(cls, pattern: Pattern, vocabulary: Vocabulary, *, spelling: Literal["any", "canonical"] = "any") -> TokenMasks:  # noqa: ARG004 - as __init__
+        """Masks of the kind that is asked for."""
+        if cls is TokenMasks and spelling == "canonical":
+            from rellm_agents.decoding.canonical_masks import CanonicalMasks  # noqa: PLC0415 - which builds on this module
+
+            return super().__new__(CanonicalMasks)
+        if spelling not in ("any", "canonical"):
+            raise ValueError(f'spelling={spelling!r}: "any" or "canonical"')
+        return super().__new__(cls)
+
+    def __init__(self, pattern: Pattern, vocabulary: Vocabulary, *, spelling: Literal["any", "canonical"] = "any") -> None:  # noqa: ARG002 - told by the class
         self.pattern, self.vocabulary = pattern, vocabulary
         self._machine = pattern.machine
         self.start: State = self._machine.start

@@ -55,6 +55,8 @@ class Vocabulary:
         VocabularyError: no end id, or one outside the vocabulary.
     """
 
+    tokenizer: PreTrainedTokenizerBase | None = None
+
     def __init__(self, token_bytes: Sequence[bytes | None], *, end_ids: Iterable[int]) -> None:
         self.token_bytes: Sequence[bytes | None] = tuple(token_bytes)
         self.size = len(self.token_bytes)
@@ -88,6 +90,18 @@ class Vocabulary:
         Raises:
             VocabularyError: tokens that cannot be read, with the stage of the decoder or the token; or as above.
         """
+        vocabulary = cls._of_tokenizer(tokenizer, end_ids, size, cache_dir)
+        vocabulary.tokenizer = tokenizer
+        return vocabulary
+
+    @classmethod
+    def _of_tokenizer(
+        cls,
+        tokenizer: PreTrainedTokenizerBase,
+        end_ids: Iterable[int] | int | None,
+        size: int | None,
+        cache_dir: str | os.PathLike[str] | Literal[False] | None,
+    ) -> Vocabulary:
         fast_backend(tokenizer)
         if end_ids is None:
             end_ids = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]

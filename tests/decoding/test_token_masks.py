@@ -183,8 +183,10 @@ def test_a_vocabulary_without_text_writes_the_empty_text():
     assert masks.bits(masks.start).tolist() == masks.bits(masks.start, 1).tolist() == [1]
 
 
-def test_canonical_spelling_is_refused():
-    with pytest.raises(ValueError, match='only "any" is supported'):
+def test_another_spelling_is_refused():
+    with pytest.raises(ValueError, match='spelling=\'best\': "any" or "canonical"'):
+        TokenMasks(compile_regex("a"), VOCABULARIES["random"], spelling="best")
+    with pytest.raises(VocabularyError, match="canonical spelling asks the tokenizer"):
         TokenMasks(compile_regex("a"), VOCABULARIES["random"], spelling="canonical")
 
 
