@@ -10,11 +10,13 @@ inside of the part leads through it.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from rellm_agents.patterns.cells import Continuation
 from rellm_agents.patterns.kinds import DOUBTFUL, UNCOMMON, AnyNode, Choice, Lexeme, Node, Repeat, Rule, Sequence
 from rellm_agents.patterns.nodes import EMPTY, rule, sequence
+
+if TYPE_CHECKING:
+    from rellm_agents.patterns.cells import Continuation
 
 _PART, _END = "part", "end of part"
 
@@ -47,6 +49,16 @@ def parts_in(node: Node) -> dict[str, list[Node]]:
         waiting += [one for one in following if one not in seen]
         seen.update(following)
     return found
+
+
+def without_name(node: Node) -> Node:
+    """What a named part looks like, for those who do not care for names; any other node itself."""
+    match node:
+        case Rule((str(kind), str(), Node() as inner)) if kind == _PART:
+            return inner
+        case Rule((str(kind), str())) if kind == _END:
+            return EMPTY
+    return node
 
 
 def end_of_part(then: Continuation | None, name: str) -> Continuation | None:

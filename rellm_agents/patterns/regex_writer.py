@@ -46,8 +46,9 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
-from rellm_agents.patterns.nodes import EMPTY, TEXT, sequence
+from rellm_agents.patterns.nodes import TEXT, sequence
 from rellm_agents.patterns.part_characters import refuse_parts_of_characters
+from rellm_agents.patterns.parts import without_name
 from rellm_agents.patterns.regex_spelling import ANY, spelled, spelled_count, spelled_set
 
 _NOTHING = "(?!)"
@@ -111,8 +112,7 @@ class _Writer:
     # First, each part once, its own parts left open.
 
     def part(self, node: Node, binding: int, following: _Following = _UNKNOWN, guards: tuple[Node, ...] = ()) -> _Piece:
-        if isinstance(node, Rule) and node.body is EMPTY:  # the end of a named part
-            node = EMPTY
+        node = without_name(node)
         place = _Place(node, following if node.has_boolean else _UNKNOWN, guards)
         self.uses[place] += 1
         if place not in self.pieces:
