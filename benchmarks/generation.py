@@ -114,7 +114,7 @@ class Bench:
         generate: Any = self.model.generate
         for _ in range(self.repetitions + 1):
             began = perf_counter()
-            made = self.decoder.generate(prompts, patterns, max_new_tokens=96)
+            made = self.decoder.generate(prompts, patterns, max_new_tokens=LONGEST)
             between = perf_counter()
             tokens = sum(len(one.token_ids) for one in made)
             longest = max(len(one.token_ids) for one in made)
