@@ -65,31 +65,38 @@ def decode(passes: Passes, rows: list[Row], choose: Choose) -> Iterator[None]:
         if len(going) < len(rows) and passes.lets_go:
             rows = [rows[i] for i in going]
             passes.select(going)
-        scores = _read(passes, rows, in_step=len(rows) > 1 and not passes.leaves_out, is_first=is_first)
+        scores = _read(passes, rows, is_first=is_first)
         is_first = False
         _choose(passes, scores, [(i, row) for i, row in enumerate(rows) if row.fed == len(row.known) and not row.is_settled], choose)
         yield
 
 
-def _read(passes: Passes, rows: list[Row], *, in_step: bool, is_first: bool) -> Scores:
-    """One forward pass: what is certain and not read yet, and drafts; where rows have to go on in step, prompts, then a token of each."""
+def _read(passes: Passes, rows: list[Row], *, is_first: bool) -> Scores:
+    """One forward pass: what is certain and not read yet, and drafts.
+
+    The rows of a batch read as many tokens as the one that has the fewest, so that none is filled up; only prompts are.
+    """
+    going = [row for row in rows if not row.is_settled]
+    for row in going:
+        if passes.begins_embedded or not passes.leaves_out:
+            row.drafts = []
+    width = min(len(row.known) - row.fed + len(row.drafts) for row in going)
     tokens: list[list[int]] = []
     for row in rows:
         if row.is_settled:
             tokens.append([])
             continue
-        if passes.begins_embedded or not passes.leaves_out:
-            row.drafts = []
-        end = None
+        count = width
         if passes.begins_embedded:
-            end = row.fed
-        elif in_step:
-            end = len(row.begin) if is_first else row.fed + 1
-        new = row.known[row.fed : end]
+            count = 0
+        elif is_first:
+            count = len(row.known) - row.fed + len(row.drafts) if len(rows) == 1 else len(row.begin) - row.fed
+        new = row.known[row.fed : row.fed + count]
+        row.drafts = row.drafts[: count - len(new)]
         tokens.append([*new, *row.drafts])
         row.fed += len(new)
         row.forward_passes += 1
-    return passes.feed(tokens, kept=1 + max(len(row.drafts) for row in rows))
+    return passes.feed(tokens, kept=1 + max(len(row.drafts) for row in going))
 
 
 def _choose(passes: Passes, scores: Scores, rows: list[tuple[int, Row]], choose: Choose) -> None:
