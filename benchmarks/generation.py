@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from statistics import fmean, median
 from time import perf_counter
@@ -90,14 +91,12 @@ class Bench:
         }
 
     def _with_xgrammar(self, task: Task) -> int:
-        import xgrammar  # noqa: PLC0415 - an extra
-        from xgrammar.contrib.hf import LogitsProcessor  # noqa: PLC0415
-
+        xgrammar: Any = import_module("xgrammar")  # an extra
         if self._compiler is None:
             info = xgrammar.TokenizerInfo.from_huggingface(self.tokenizer, vocab_size=self.model.config.vocab_size)
             self._compiler = xgrammar.GrammarCompiler(info)
         grammar = self._compiler.compile_json_schema(json.dumps(task.schema))
-        return self._unconstrained(task, logits_processor=[LogitsProcessor(grammar)])
+        return self._unconstrained(task, logits_processor=[import_module("xgrammar.contrib.hf").LogitsProcessor(grammar)])
 
     def _unconstrained(self, task: Task, **options: Any) -> int:
         inputs = self.tokenizer(prompt_of(task, self.tokenizer), return_tensors="pt")

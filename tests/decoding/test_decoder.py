@@ -385,9 +385,8 @@ def test_a_batch_is_decoded_as_each_prompt_alone(decoder):
     budget = max(needed(decoder, p) for p in patterns) + 10
     together = decoder.generate(PROMPTS, patterns, max_new_tokens=budget)
     alone = [decoder.generate(prompt, pattern, max_new_tokens=budget) for prompt, pattern in zip(PROMPTS, patterns, strict=True)]
-    assert [(c.text, c.token_ids, c.forward_passes, c.finish) for c in together] == [
-        (c.text, c.token_ids, c.forward_passes, c.finish) for c in alone
-    ]
+    assert [(c.text, c.token_ids, c.finish) for c in together] == [(c.text, c.token_ids, c.finish) for c in alone]
+    assert all(beside.forward_passes >= by_itself.forward_passes for beside, by_itself in zip(together, alone, strict=True))
 
 
 # Formats
