@@ -175,18 +175,17 @@ class CustomGenerate:
 
     def _decode(self, rows: list[Row], choose: Choose, model_kwargs: dict[str, Any], *, is_kept: bool) -> Iterator[None]:
         scorer, device = self._decoder.scorer, self._decoder.model.device
-        if len(rows) > 1 and not scorer.takes_batches:
-            for row in rows:
-                yield from decode(Passes(scorer, 1), [row], choose)
-            return
-        cache: Cache | None = model_kwargs.get("past_key_values")
-        attention = model_kwargs.get("attention_mask")
         encoded, embedded = (self._vectors(model_kwargs, name) for name in ("encoder_outputs", "inputs_embeds"))
-        read = None
         if embedded is not None:
             for row in rows:
                 row.fed = len(row.begin)
-        elif encoded is None and cache is not None and (length := cache.get_seq_length()):
+        if len(rows) > 1 and not scorer.takes_batches:
+            for number, row in enumerate(rows):
+                yield from decode(Passes(scorer, 1, embedded=embedded and embedded.of_row(number)), [row], choose)
+            return
+        cache: Cache | None = model_kwargs.get("past_key_values")
+        attention, read = model_kwargs.get("attention_mask"), None
+        if embedded is None and encoded is None and cache is not None and (length := cache.get_seq_length()):
             read = torch.ones((len(rows), length), dtype=torch.long, device=device) if attention is None else attention[:, :length]
             for row, is_read in zip(rows, read, strict=True):
                 row.fed = int(is_read.sum())

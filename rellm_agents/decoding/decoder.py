@@ -10,7 +10,7 @@ costs no forward pass of its own, and what the model has read of earlier prompts
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
@@ -104,8 +104,19 @@ class _Request:
         healing: bool = True,
         with_kept: bool = False,
     ) -> _Request:
-        manner = Manner(Stops.of(stop, stop_behind), spelling, healing, part_tokens or {})
+        manner = _manner(stop=stop, stop_behind=stop_behind, spelling=spelling, part_tokens=part_tokens, healing=healing)
         return _Request(max_new_tokens, seed, with_kept, Sampling(temperature, top_k, top_p), manner)
+
+
+def _manner(
+    *,
+    stop: Sequence[str] = (),
+    stop_behind: Pattern | None = None,
+    spelling: Spelling = "canonical",
+    part_tokens: Mapping[str, int] | None = None,
+    healing: bool,
+) -> Manner:
+    return Manner(Stops.of(stop, stop_behind), spelling, healing, part_tokens or {})
 
 
 class ConstrainedDecoder:
@@ -203,10 +214,9 @@ class ConstrainedDecoder:
         Args:
             pattern: one for all prompts, or one for each.
             streamer: is told of the tokens as they are certain, of one prompt; ``generate`` keeps its own ``streamer`` for itself.
-            **options: see :class:`TextOptions`.
+            **options: see :class:`TextOptions`; how tokens are chosen, and how many, is told to ``generate``.
         """
-        manner = _Request.of(**options).manner
-        return CustomGenerate(self, pattern, replace(manner, healing=False), streamer)
+        return CustomGenerate(self, pattern, _manner(**options, healing=False), streamer)
 
     def rows(
         self,

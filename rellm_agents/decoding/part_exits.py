@@ -20,8 +20,8 @@ from rellm_agents.patterns.cells import Cell, Continuation, State
 from rellm_agents.patterns.parts import end_of_part
 
 if TYPE_CHECKING:
-    from rellm_agents.patterns.kinds import Node
     from rellm_agents.patterns.machine import Machine
+    from rellm_agents.patterns.node import Node
 
 _OUTSIDE = -2 * IMPOSSIBLE
 """The cost of what is not inside of the part, whatever else is added to it."""

@@ -174,6 +174,11 @@ class Encoded:
     vectors: torch.Tensor
     is_read: torch.Tensor
 
+    def of_row(self, number: int) -> Encoded:
+        """The same for one row alone, without what it is filled up with."""
+        is_read = self.is_read[number].bool()
+        return Encoded(self.vectors[number, is_read][None], self.is_read[number, is_read][None])
+
 
 class Passes:
     """The passes of one batch.

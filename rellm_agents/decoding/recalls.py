@@ -28,8 +28,8 @@ from rellm_agents.decoding.trie import Mask, packed
 from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.patterns.barred import first_bytes, goes_on
 from rellm_agents.patterns.cells import Continuation, RecallCell, State
-from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.machine import Machine
+from rellm_agents.patterns.node import Node
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.landings import Landing, Landings

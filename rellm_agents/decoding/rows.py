@@ -44,7 +44,7 @@ class Completion:
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
         closed_parts: the named parts that their own budgets closed.
         kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
-            to all allowed tokens together: 0 where the pattern took nothing from it.
+            to all allowed tokens together: 0 where pattern and budget took nothing from it. Budgets of parts are not counted.
     """
 
     text: str

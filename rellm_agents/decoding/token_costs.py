@@ -22,9 +22,10 @@ from rellm_agents.decoding.recall_costs import RecallCosts
 from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.patterns.automaton import START, Automaton
 from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
-from rellm_agents.patterns.kinds import Literal, Node, Repeat
+from rellm_agents.patterns.kinds import Literal, Repeat
 from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.measure import Measure
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import repeat
 from rellm_agents.patterns.repeats import Way, way_of
 

@@ -20,7 +20,7 @@ from hashlib import sha256
 from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.patterns import NOTHING, Node, choice, rule
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
-from rellm_agents.patterns.kinds import UNCOMMON
+from rellm_agents.patterns.node import UNCOMMON
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 Knows nothing of JSON, tokens, torch or LangChain. In reading order:
 
     charset         sets of characters
-    kinds           the representation: interned nodes
+    node            what all nodes have: immutable, interned values
+    kinds           the kinds of them
     nodes           the smart constructors that make them
     derivative      what may come first, and what must follow
     automaton       a node without rules as a lazy automaton over bytes
     literal_set     many literals, looked up by bisection
     repeats         which repeats are counted
     cells           the places a machine can be in
+    cell_table      continuations and cells, each made once
     machine         any node as a state machine over bytes; recursion by continuations
     parts           parts that are known by their names
     barred          whether a text that may not be some others can still be another, and a shortest such text
@@ -31,7 +33,7 @@ True
 """
 
 from rellm_agents.patterns.charset import CharSet
-from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import (
     EMPTY,
     NOTHING,

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import COMMON_BYTES
 from rellm_agents.patterns.derivative import BYTES, members, transitions
-from rellm_agents.patterns.kinds import Lexeme, Node
+from rellm_agents.patterns.kinds import Lexeme
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import NOTHING
 
 DEAD = 0

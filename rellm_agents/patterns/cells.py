@@ -21,8 +21,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from rellm_agents.patterns.automaton import DEAD, Automaton
-from rellm_agents.patterns.kinds import Node, Recall
+from rellm_agents.patterns.kinds import Recall
 from rellm_agents.patterns.literal_set import LiteralSet
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ bytes needs no more watching: no token leads to where no token fits.
 from __future__ import annotations
 
 from rellm_agents.patterns.automaton import START, Automaton
-from rellm_agents.patterns.kinds import Choice, Complement, Intersection, Lexeme, Node, Repeat, Rule, Sequence, Steps
+from rellm_agents.patterns.kinds import Choice, Complement, Intersection, Lexeme, Repeat, Rule, Sequence, Steps
+from rellm_agents.patterns.node import Node
 
 
 def is_finished_by_common_bytes(node: Node) -> bool:

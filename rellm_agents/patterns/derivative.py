@@ -26,7 +26,6 @@ from rellm_agents.patterns.kinds import (
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -34,6 +33,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import (
     ANYTHING,
     EMPTY,

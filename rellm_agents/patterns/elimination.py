@@ -19,7 +19,8 @@ from functools import lru_cache
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.derivative import CHARACTERS, transitions
-from rellm_agents.patterns.kinds import Characters, Choice, Literal, Node, Repeat, Sequence
+from rellm_agents.patterns.kinds import Characters, Choice, Literal, Repeat, Sequence
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY, NOTHING, characters, choice, repeat, sequence
 from rellm_agents.patterns.regex_spelling import spelled_set
 

@@ -19,7 +19,6 @@ from rellm_agents.patterns.kinds import (
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -27,6 +26,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
+from rellm_agents.patterns.node import Node
 
 
 def fingerprint(node: Node) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of pattern nodes: immutable, interned, so that equal nodes are the same object.
+"""The kinds of pattern nodes, each with its fields.
 
 Nothing here is called by front ends: :mod:`rellm_agents.patterns.nodes` has the constructors, which own the invariants.
 
@@ -8,119 +8,12 @@ True
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, ClassVar, Protocol, Self
-from weakref import ref
+from typing import Any, Protocol
 
-from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import COMMON_BYTES, CharSet, Range
-
-MAX_DEPTH = 150  # nodes inside each other, since derivatives are taken recursively
-
-
-RULES, MARKS, CLASSES, BOOLEAN, UNCOMMON, DOUBTFUL = (1 << i for i in range(6))
-"""What stands somewhere inside a node; see the properties of :class:`Node`."""
-
-
-class Node:
-    """A set of texts. Compared and hashed by identity; equal nodes are the same object.
-
-    Attributes:
-        nullable: the empty text is a member. Only known for nodes without rules (``False`` for rules).
-        depth: nodes inside each other, up to the next rule.
-        positions: characters and bytes of literals, repeats spelled out: about the states of its automaton.
-        inside: what stands somewhere inside, put together from ``RULES`` and its likes.
-    """
-
-    __slots__ = ("__weakref__", "depth", "inside", "nullable", "positions")
-    nullable: bool
-    depth: int
-    positions: int
-    inside: int
-
-    _interned: ClassVar[dict[tuple[Any, ...], _Interned]] = {}
-    _lock: ClassVar[threading.RLock] = threading.RLock()
-
-    @classmethod
-    def _make(cls, *fields: Any) -> Self:
-        """The one node of this kind with these fields."""
-        # Parts stand in the key by their identity, which is theirs as long as the node that holds them lives: a key that held
-        # them would keep a node alive that is reached from its own parts, as through the body of a rule.
-        key = (cls, *[id(field) if isinstance(field, Node) else field for field in fields])
-        found = Node._known(key)
-        if found is None:
-            with Node._lock:
-                found = Node._known(key) or cls._intern(key, *fields)
-        return found  # type: ignore[return-value]  # the class is part of the key
-
-    @staticmethod
-    def _known(key: tuple[Any, ...]) -> Node | None:
-        reference = Node._interned.get(key)
-        return None if reference is None else reference()
-
-    @classmethod
-    def _made_of(cls, *parts: Node) -> Self:
-        """The same for kinds whose fields are all nodes, faster."""
-        key = (cls, *map(id, parts))
-        reference = Node._interned.get(key)
-        found = None if reference is None else reference()
-        if found is None:
-            with Node._lock:
-                found = Node._known(key) or cls._intern(key, *parts)
-        return found  # type: ignore[return-value]
-
-    @classmethod
-    def _intern(cls, key: tuple[Any, ...], *fields: Any) -> Self:
-        made = cls.__new__(cls)
-        made._fill(*fields)
-        reference = Node._interned[key] = _Interned(made, _forget)
-        reference.key = key
-        return made
-
-    _fill: Callable[..., None]  # sets the fields; each kind has its own
-
-    def _inherit(self, parts: Iterable[Node], *, nullable: bool) -> None:
-        inside = depth = positions = 0
-        for part in parts:
-            inside |= part.inside
-            positions += part.positions
-            if part.depth > depth:  # noqa: PLR1730 - many times faster than ``max``
-                depth = part.depth
-        if depth >= MAX_DEPTH:
-            raise PatternTooLarge(f"a pattern is nested {depth + 1} deep, {MAX_DEPTH} at most: a rule can stand for its inner part")
-        self.nullable, self.inside, self.depth, self.positions = nullable, inside, depth + 1, positions
-
-    @property
-    def has_rules(self) -> bool:
-        """A rule stands somewhere inside."""
-        return bool(self.inside & RULES)
-
-    @property
-    def has_boolean(self) -> bool:
-        """An intersection or a complement stands somewhere inside."""
-        return bool(self.inside & BOOLEAN)
-
-    @property
-    def has_classes(self) -> bool:
-        """Something else than literals, put together, stands somewhere inside."""
-        return bool(self.inside & CLASSES)
-
-    @property
-    def is_plain(self) -> bool:
-        """Neither rules nor lexeme marks inside: one automaton can stand for the whole node."""
-        return not self.inside & (RULES | MARKS)
-
-    @property
-    def is_common(self) -> bool:
-        """Known to be finished, from everywhere inside, by ``COMMON_BYTES`` alone."""
-        return not self.inside & UNCOMMON
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Maybe no text matches a part of it, which has to be searched to know."""
-        return bool(self.inside & DOUBTFUL)
+from rellm_agents.patterns.node import BOOLEAN, CLASSES, DOUBTFUL, MARKS, RULES, UNCOMMON, Node
 
 
 class Literal(Node):
@@ -392,20 +285,6 @@ class Steps(Node):
         self.stepper, self.state = stepper, state
         self._inherit((), nullable=stepper.accepts(state))
         self.positions, self.inside = 1, CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL  # BOOLEAN: the end has to be searched
-
-
-class _Interned(ref[Node]):
-    """A node, not kept alive. A ``WeakValueDictionary`` does the same at three times the price, for thousands of nodes a schema."""
-
-    __slots__ = ("key",)
-    key: tuple[Any, ...]
-
-
-def _forget(dead: _Interned, lock: threading.RLock = Node._lock, interned: dict[Any, _Interned] = Node._interned) -> None:
-    """Not by the name ``Node``, which is gone before the last nodes when the interpreter ends."""
-    with lock:
-        if interned.get(dead.key) is dead:
-            del interned[dead.key]
 
 
 AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Recall | Lexeme

@@ -14,7 +14,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from rellm_agents.patterns.kinds import Literal, Node, Sequence
+from rellm_agents.patterns.kinds import Literal, Sequence
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY, choice, sequence
 
 WORTHWHILE = 8  # literals, from which on a set is faster than each alone

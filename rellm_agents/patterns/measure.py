@@ -27,7 +27,6 @@ from rellm_agents.patterns.kinds import (
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -35,6 +34,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.repeats import Way, way_of
 
 Cost = int | None

@@ -29,15 +29,12 @@ from collections.abc import Callable, Hashable
 from rellm_agents.errors import PatternError
 from rellm_agents.patterns.charset import ALL_CHARACTERS, CharSet, Range
 from rellm_agents.patterns.kinds import (
-    DOUBTFUL,
-    UNCOMMON,
     Characters,
     Choice,
     Complement,
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -46,6 +43,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
+from rellm_agents.patterns.node import DOUBTFUL, UNCOMMON, Node
 
 
 def literal(text: str | bytes) -> Node:

@@ -24,7 +24,6 @@ from rellm_agents.patterns.kinds import (
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -32,6 +31,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
+from rellm_agents.patterns.node import Node
 
 
 def refuse_parts_of_characters(node: Node) -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from rellm_agents.patterns.kinds import DOUBTFUL, UNCOMMON, AnyNode, Choice, Lexeme, Node, Repeat, Rule, Sequence
+from rellm_agents.patterns.kinds import AnyNode, Choice, Lexeme, Repeat, Rule, Sequence
+from rellm_agents.patterns.node import DOUBTFUL, UNCOMMON, Node
 from rellm_agents.patterns.nodes import EMPTY, rule, sequence
 
 if TYPE_CHECKING:

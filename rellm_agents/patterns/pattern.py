@@ -19,9 +19,9 @@ import regex
 
 from rellm_agents.errors import EmptyPattern, RegexSyntaxError, UnsupportedRegex
 from rellm_agents.patterns.fingerprint import fingerprint
-from rellm_agents.patterns.kinds import Node
 from rellm_agents.patterns.machine import Machine
 from rellm_agents.patterns.measure import byte_length
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.parts import part
 from rellm_agents.patterns.regex_text import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex

@@ -38,7 +38,6 @@ from rellm_agents.patterns.kinds import (
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -46,6 +45,7 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import TEXT, sequence
 from rellm_agents.patterns.part_characters import refuse_parts_of_characters
 from rellm_agents.patterns.parts import without_name

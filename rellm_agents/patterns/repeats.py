@@ -11,7 +11,8 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
-from rellm_agents.patterns.kinds import Characters, Literal, Node, Repeat
+from rellm_agents.patterns.kinds import Characters, Literal, Repeat
+from rellm_agents.patterns.node import Node
 
 COUNTED = 16  # a bound from which on times are counted, rather than told apart as states
 COUNTED_WIDE = 3  # the same where many bytes may come next: a walk for each of the states is dear, and one for all bounds is enough

@@ -16,7 +16,6 @@ from typing import cast
 from rellm_agents.errors import PatternTooLarge, UnsupportedRegex
 from rellm_agents.patterns.elimination import without_boolean
 from rellm_agents.patterns.kinds import (
-    MAX_DEPTH,
     AnyNode,
     Characters,
     Choice,
@@ -24,7 +23,6 @@ from rellm_agents.patterns.kinds import (
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -33,6 +31,7 @@ from rellm_agents.patterns.kinds import (
     Tail,
 )
 from rellm_agents.patterns.measure import byte_length
+from rellm_agents.patterns.node import MAX_DEPTH, Node
 from rellm_agents.patterns.nodes import EMPTY, NOTHING, choice, repeat, sequence
 from rellm_agents.patterns.part_characters import refuse_parts_of_characters
 from rellm_agents.patterns.regex_spelling import spelled, spelled_count, spelled_set

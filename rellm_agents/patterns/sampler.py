@@ -29,7 +29,6 @@ from rellm_agents.patterns.kinds import (
     Intersection,
     Lexeme,
     Literal,
-    Node,
     Recall,
     Repeat,
     Rule,
@@ -38,6 +37,7 @@ from rellm_agents.patterns.kinds import (
     Tail,
 )
 from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes, shortest_way, unbarred_length
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import sequence
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken

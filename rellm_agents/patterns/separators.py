@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from rellm_agents.patterns.kinds import Characters, Lexeme, Literal, Node, Repeat
+from rellm_agents.patterns.kinds import Characters, Lexeme, Literal, Repeat
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import lexeme, sequence
 
 MAX_LITERAL = 2  # bytes of a literal that is joined: longer ones are rather a pattern's own

@@ -27,8 +27,7 @@ def test_the_steps_of_an_agent_read_less_again():
 
 def test_texts_are_in_the_tokenizers_own_spelling():
     figures = bench().spelling([generated(seed) for seed in range(4)])
-    assert {"ours"} <= set(figures)
-    assert all(0 <= one["share"] <= 1 for one in figures.values())
+    assert figures["ours"]["share"] > max([one["share"] for name, one in figures.items() if name != "ours"], default=0)
     console = Console(record=True, width=120)
     console.print(figures_table("spelling", figures))
     assert "ours" in console.export_text()

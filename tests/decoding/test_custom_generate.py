@@ -180,8 +180,9 @@ def test_stopping_criteria_are_asked_after_every_token():
     assert loop.completions[0].text.endswith("search")
 
 
-def test_embeddings_stand_for_tokens():
-    decoder = decoder_of()
+@pytest.mark.parametrize("kind", ["llama", "mistral", "mamba"])
+def test_embeddings_stand_for_tokens(kind):
+    decoder = decoder_of(kind)
     inputs = inputs_of(decoder, PROMPTS)
     embeddings = decoder.model.get_input_embeddings()(inputs["input_ids"])
     for i in (0, 4, 8):
@@ -232,6 +233,13 @@ def test_what_the_loop_cannot_do_is_refused(options, message):
     loop = decoder.custom_generate(compile_regex("[a-z]{3}"))
     with pytest.raises(ValueError, match=message):
         decoder.model.generate(**inputs_of(decoder, PROMPTS), custom_generate=loop, max_new_tokens=9, **options)
+
+
+def test_options_that_generate_has_are_not_dropped_in_silence():
+    with pytest.raises(TypeError, match="temperature"):
+        decoder_of().custom_generate(compile_regex("a"), temperature=1.0)
+    with pytest.raises(ValueError, match="spelling='best'"):
+        decoder_of().custom_generate(compile_regex("a"), spelling="best")
 
 
 def test_wrong_numbers_and_models_and_budgets_are_refused():

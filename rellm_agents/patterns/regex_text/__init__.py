@@ -34,7 +34,7 @@ from functools import lru_cache
 from typing import Literal
 
 from rellm_agents.errors import PatternTooLarge, RegexSyntaxError
-from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.regex_text.compiler import compile_tree
 from rellm_agents.patterns.regex_text.ecma import parse_ecma
 from rellm_agents.patterns.regex_text.parser import parse_regex

@@ -12,7 +12,8 @@ from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.derivative import CHARACTERS, transitions
-from rellm_agents.patterns.kinds import Characters, Literal, Node
+from rellm_agents.patterns.kinds import Characters, Literal
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY, NOTHING, TEXT, characters, choice, intersection, repeat, sequence
 from rellm_agents.patterns.regex_text.reading import Reading
 from rellm_agents.patterns.regex_text.syntax import Around, Atomic, Call, Either, One, Row, Times, Tree, first_around

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY, characters, choice, repeat, rule, sequence
 from rellm_agents.patterns.regex_text.atomic import check_atomic
 from rellm_agents.patterns.regex_text.context import node_of

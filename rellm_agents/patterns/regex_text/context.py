@@ -25,7 +25,7 @@ from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import CharSet
-from rellm_agents.patterns.kinds import Node
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY, NOTHING, characters, choice, repeat, sequence
 from rellm_agents.patterns.regex_text.syntax import Around, Atomic, Call, Either, One, Row, Times, Tree
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from rellm_agents.patterns.automaton import Automaton
 from rellm_agents.patterns.charset import ALL_CHARACTERS, CharSet
-from rellm_agents.patterns.kinds import Characters, Literal, Node, Repeat, Sequence
+from rellm_agents.patterns.kinds import Characters, Literal, Repeat, Sequence
+from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import ANYTHING, EMPTY, NOTHING, TEXT, characters, choice, complement, intersection, repeat, sequence
 
 MAX_ROWS = 64  # alternatives that lookaround is worked out in

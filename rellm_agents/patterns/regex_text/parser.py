@@ -15,9 +15,9 @@ from dataclasses import replace
 import regex
 
 from rellm_agents.patterns.char_classes import members_of
-from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.regex_text import classes
 from rellm_agents.patterns.regex_text.flags import FIELDS, REFUSED, Flags
+from rellm_agents.patterns.regex_text.folding import folded
 from rellm_agents.patterns.regex_text.reading import Reading, row
 from rellm_agents.patterns.regex_text.sets import SetReading
 from rellm_agents.patterns.regex_text.syntax import (
@@ -118,7 +118,7 @@ class _Parser(SetReading):
 
         def flush() -> None:
             if run:
-                parts.append(self.folded("".join(c for c, _ in run)))
+                parts.append(folded("".join(c for c, _ in run)))
                 run.clear()
 
         while True:
@@ -147,7 +147,7 @@ class _Parser(SetReading):
         bounds = self.quantifier()
         if bounds is None:
             return item
-        tree = self.folded(item) if isinstance(item, str) else item
+        tree = folded(item) if isinstance(item, str) else item
         self._skip()
         preference = self.preference(possessive=True)
         self._skip()
@@ -391,36 +391,6 @@ class _Parser(SetReading):
                 self.fail("ASCII and Unicode at the same time: use (?u:...) for a part", begin)
             changed = replace(changed, ascii_only=False)
         return changed
-
-    # case
-
-    def folded(self, text: str) -> Tree:
-        """Characters side by side under full case folding."""
-        folded, pieces = classes.full_foldings(text)
-        longer: dict[str, list[str]] = {}
-        single: dict[str, list[str]] = {}
-        for c, piece in pieces.items():
-            (single if len(piece) == 1 else longer).setdefault(piece, []).append(c)
-
-        def between(begin: int, end: int) -> Tree:
-            """All ways to write this stretch, none of which reads past it."""
-            if begin == end:
-                return NO_TEXT
-            ways: list[Tree] = []
-            for stop in range(begin + 1, min(begin + 3, end) + 1):
-                found = (single if stop == begin + 1 else longer).get(folded[begin:stop])
-                if found:
-                    ways.append(row([One(CharSet.of(found)), between(stop, end)]))
-            return ways[0] if len(ways) == 1 else Either(tuple(ways))
-
-        parts: list[Tree] = []
-        begin = reach = 0
-        for i in range(len(folded)):
-            reach = max(reach, i + 1, *(i + len(piece) for piece in longer if folded.startswith(piece, i)))
-            if reach == i + 1:
-                parts.append(between(begin, reach))
-                begin = reach
-        return row(parts)
 
 
 def _asks_for_version_1(text: str) -> bool:

@@ -3,7 +3,6 @@ r"""Escapes and character classes of the ``regex`` module's dialect in, sets of 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
 
 import regex
 
@@ -11,6 +10,7 @@ from rellm_agents.patterns.char_classes import members_of
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.regex_text import classes
 from rellm_agents.patterns.regex_text.flags import Flags
+from rellm_agents.patterns.regex_text.folding import folded
 from rellm_agents.patterns.regex_text.reading import CONTROL, Reading
 from rellm_agents.patterns.regex_text.syntax import Either, One, Tree
 
@@ -23,8 +23,6 @@ class SetReading(Reading):
     """Reads what stands for one character."""
 
     flags: Flags
-    folded: Callable[[str], Tree]
-    """Characters side by side under full case folding: of whoever reads whole texts."""
 
     def set(self) -> Tree:
         """A class, from its bracket on."""
@@ -39,7 +37,7 @@ class SetReading(Reading):
         if self.flags.ignore_case and self.flags.full_case and not self.flags.ascii_only and not negated:
             words = classes.expanding(charset)
             if words:
-                return Either((One(charset), *(self.folded(word) for word in words)))
+                return Either((One(charset), *(folded(word) for word in words)))
         return One(charset)
 
     def _close_set(self, begin: int) -> None:
