@@ -1,6 +1,7 @@
 """A tool in, what the text of a format may hold as its one argument out: typed by the argument's schema.
 
 >>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.patterns import Pattern
 >>> (alarm,) = tools_of({"alarm": {"type": "object", "properties": {"hour": {"type": "integer", "minimum": 0}}}})
 >>> Pattern(argument_node("react", alarm, Slot({"trimmed": True}))).fullmatch("7")
 True
@@ -14,7 +15,7 @@ from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import bare_text
-from rellm_agents.patterns import Node, Pattern, choice, literal
+from rellm_agents.patterns import Node, choice, literal
 from rellm_agents.patterns.kinds import Choice, Literal
 
 ELSEWHERE = "use json_action"
@@ -56,11 +57,6 @@ def argument_node(name: str, tool: Tool, slot: Slot) -> Node:
     if found is None:
         raise FormatError(f"{name}: tool {tool.name!r}: this format can write no value of {schema!r} without loss: {ELSEWHERE}")
     return found
-
-
-def allows(node: Node, text: str) -> bool:
-    """Whether a text is one of an argument's."""
-    return Pattern(node).fullmatch(text)
 
 
 def _literals(values: Node) -> list[str]:

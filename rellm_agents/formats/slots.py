@@ -18,12 +18,10 @@ from functools import cached_property
 from typing import Any
 
 from rellm_agents.patterns import (
-    EMPTY,
     TEXT,
     CharSet,
     Node,
     Pattern,
-    characters,
     choice,
     difference,
     intersection,
@@ -33,11 +31,10 @@ from rellm_agents.patterns import (
     read_regex,
     sequence,
 )
+from rellm_agents.patterns.edges import SPACES, ends_outside
 from rellm_agents.patterns.measure import byte_length
 
 _QUOTE = CharSet.of('"')
-# What str.strip() and the re module's \s take for whitespace; the regex module's \s leaves the information separators out.
-_SPACE = CharSet.of("".join(c for c in map(chr, range(0x3001)) if c.isspace()))
 
 
 class Slot:
@@ -124,11 +121,11 @@ class Slot:
         """The texts that are what they say."""
         rules = self._rules
         matching = [read_regex(rules["matches"])] if "matches" in rules else []
-        space = _SPACE if rules.get("trimmed") else CharSet()
+        space = SPACES if rules.get("trimmed") else CharSet()
         may_be_empty = not rules.get("not_empty")
-        ends = _ends_outside(space | _QUOTE if self._quotes else space, may_be_empty=may_be_empty)
+        ends = ends_outside(space | _QUOTE if self._quotes else space, may_be_empty=may_be_empty)
         kept = [
-            intersection(sequence(literal(word), TEXT), _ends_outside(space, may_be_empty=False))
+            intersection(sequence(literal(word), TEXT), ends_outside(space, may_be_empty=False))
             for word in rules.get("quotes_kept_behind", ())
         ]
         return intersection(self._free, choice(ends, *kept), *matching)
@@ -136,17 +133,11 @@ class Slot:
     @cached_property
     def _inner(self) -> Node:
         """What may stand between quotes that the reader strips."""
-        return intersection(self._free, _ends_outside(_QUOTE, may_be_empty=True))
+        return intersection(self._free, ends_outside(_QUOTE))
 
     @cached_property
     def _quoted(self) -> Node:
         return sequence(literal('"'), self._inner, literal('"')) if self._quotes else self._bare
-
-
-def _ends_outside(stripped: CharSet, *, may_be_empty: bool) -> Node:
-    """Texts that neither begin nor end with a character of a set."""
-    edge = characters(~stripped)
-    return choice(edge, sequence(edge, TEXT, edge), *([EMPTY] if may_be_empty else []))
 
 
 def _is_empty(node: Node) -> bool:

@@ -13,6 +13,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     cells           the places a machine can be in
     cell_table      continuations and cells, each made once
     machine         any node as a state machine over bytes; recursion by continuations
+    edges           texts that a reader strips nothing from
     parts           parts that are known by their names
     barred          whether a text that may not be some others can still be another, and a shortest such text
     measure         the cost of a cheapest text

@@ -13,12 +13,12 @@ from rellm_agents.errors import ParserError
 from rellm_agents.langchain.output_parsers.json_texts import described
 from rellm_agents.langchain.output_parsers.kinds import found_in
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
-from rellm_agents.langchain.output_parsers.spaces import STRIPPED
 from rellm_agents.patterns import intersection, lexeme, literal, not_containing, sequence
+from rellm_agents.patterns.edges import SPACES, ends_outside
 
 Keys = frozenset[str]
 
-_PIECE = intersection(STRIPPED, not_containing("\n\n"))
+_PIECE = intersection(ends_outside(SPACES), not_containing("\n\n"))
 
 
 def combining_texts(parser: Any, wishes: Wishes) -> ParserPattern:
