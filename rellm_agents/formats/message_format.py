@@ -14,7 +14,7 @@ Let me see.
 >>> format.read(text).tool_calls
 (ToolCall(name='search', arguments={'query': 'rain'}),)
 >>> format.so_far(text[:71])
-Written(reasoning='', content='Let me see.', calls=(CallSoFar(name='search', arguments='{"que', is_whole=False),))
+Written(reasoning='', content='Let me see.', calls=(CallSoFar(name='search', arguments='{"query": "rain', is_whole=False),))
 """
 
 from __future__ import annotations
