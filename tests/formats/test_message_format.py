@@ -118,7 +118,10 @@ def test_instructions_name_each_tool_and_show_a_call():
         ({"tools": {}, "choice": "required"}, "a call is required, but there is no tool"),
         ({"tools": SETS["1"], "choice": "nothing"}, "there is no tool named 'nothing', only search; a choice is"),
         ({"tools": {"odd name": arguments()}}, "a tool cannot be named 'odd name'"),
-        ({"tools": {"f": {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}}}, "tool 'f', arguments: #/properties/a"),
+        (
+            {"tools": {"f": {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}}},
+            "tool 'f', arguments: #/properties/a",
+        ),
     ],
 )
 def test_what_cannot_be_written_is_refused(options, reason):
