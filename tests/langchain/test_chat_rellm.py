@@ -369,4 +369,4 @@ def test_many_at_once_are_as_one_at_a_time():
 def test_two_models_on_one_share_what_it_has_read():
     first = chat()
     second = ChatRELLM(model=first.model, tokenizer=first.tokenizer, chat_template=CHATML, max_new_tokens=20)
-    assert first._decoder is second._decoder
+    assert first._queue is second._queue
