@@ -197,7 +197,7 @@ def test_no_run_of_an_agent_fails(strategy):
         def draw_anew(request, handler, chance=chance):  # the same seed in each step would make the same choice in each
             return handler(request.override(model_settings={"seed": next(chance)}))
 
-        model = chat(seed, temperature=4.0)
+        model = chat(seed, temperature=20.0)
         agent = create_agent(model, [search, book, now], response_format=response_format, middleware=[draw_anew])
         result = agent.invoke({"messages": [("user", "Plan my trip.")]}, {"recursion_limit": 60})
         results = [message for message in result["messages"] if isinstance(message, ToolMessage)]
