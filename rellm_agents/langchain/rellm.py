@@ -9,11 +9,12 @@ honoured, the prompt is not repeated, and a token costs one forward pass at most
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -22,18 +23,21 @@ from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.decoder import DecodingOptions
 from rellm_agents.decoding.rows import Spelling
 from rellm_agents.formats import ActionFormat
+from rellm_agents.json_schema import compile_schema
 from rellm_agents.langchain.local_model import name_of, queue_of
+from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
-_CONSTRAINTS = ("regex", "pattern", "format")
+_CONSTRAINTS = ("regex", "pattern", "json_schema", "parser", "format")
+_ALIASES = {"schema": "json_schema"}
 _SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "healing", "part_tokens")
 
 
 class RELLM(BaseLLM):
-    """A local model held to a regex, a pattern or an action format.
+    """A local model held to a regex, a pattern, a schema, an output parser or an action format.
 
-    Exactly one of ``regex``, ``pattern`` and ``format`` is given. Every field but ``pipeline`` can be replaced for a call,
-    e.g. with ``llm.bind(regex=...)``.
+    Exactly one of ``regex``, ``pattern``, ``schema``, ``parser`` and ``format`` is given. Every field but the model can be replaced for
+    a call, e.g. with ``llm.bind(regex=...)``.
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
@@ -41,6 +45,8 @@ class RELLM(BaseLLM):
         tokenizer: that of ``model``.
         regex: regex text in the dialect of the ``regex`` module; the whole completion matches it.
         pattern: a compiled pattern.
+        json_schema: a JSON Schema, or a type that pydantic can describe, as for :func:`rellm_agents.compile_schema`; also ``schema``.
+        parser: a LangChain output parser, as for :func:`rellm_agents.langchain.compile_parser`.
         format: an action format; completions are read by its LangChain parser.
         max_new_tokens: the budget in tokens, end of text included. The text is always finished within it.
         temperature: 0: greedy; else tokens are drawn.
@@ -58,13 +64,15 @@ class RELLM(BaseLLM):
             tokenizer that cannot be read.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", populate_by_name=True)
 
     pipeline: Any = Field(default=None, exclude=True, repr=False)
     model: Any = Field(default=None, exclude=True, repr=False)
     tokenizer: Any = Field(default=None, exclude=True, repr=False)
     regex: str | None = None
     pattern: Pattern | None = None
+    json_schema: Any = Field(default=None, alias="schema")
+    parser: Any = Field(default=None, exclude=True)
     format: ActionFormat | None = Field(default=None, exclude=True)
     max_new_tokens: int = 200
     temperature: float = 0.0
@@ -115,6 +123,7 @@ class RELLM(BaseLLM):
 
     def _changed(self, kwargs: dict[str, Any]) -> tuple[RELLM, dict[str, Any]]:
         """This model with the fields that a call replaces, and the rest of the call: LangChain's caches only look at fields."""
+        kwargs = {_ALIASES.get(name, name): value for name, value in kwargs.items()}
         changed = {name: kwargs[name] for name in (*_CONSTRAINTS, *_SAMPLING) if name in kwargs}
         rest = {name: value for name, value in kwargs.items() if name not in changed}
         if any(changed.get(name) is not None for name in _CONSTRAINTS):
@@ -134,13 +143,22 @@ class RELLM(BaseLLM):
             if len(prompts) == 1
             else self._queue.decoder.generate(prompts, pattern, **options)
         )
-        return LLMResult(
-            generations=[[Generation(text=c.text, generation_info=_info(c))] for c in completions],
-            llm_output={
-                "model_name": self._model_name,
-                "token_usage": {"completion_tokens": sum(len(c.token_ids) for c in completions)},
-            },
-        )
+        return self._result(prompts, completions)
+
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _astream
+        **kwargs: Any,
+    ) -> LLMResult:
+        if len(prompts) > 1:
+            return await asyncio.to_thread(self._generate, prompts, stop, None, **kwargs)
+        pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
+        async for piece in self._queue.astream(prompts[0], pattern, **options):
+            if isinstance(piece, Completion):
+                return self._result(prompts, [piece])
+        raise AssertionError("the last piece is the completion")
 
     def _stream(
         self, prompt: str, stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
@@ -151,11 +169,44 @@ class RELLM(BaseLLM):
             try:
                 chunk = GenerationChunk(text=next(pieces))
             except StopIteration as end:
-                yield GenerationChunk(text="", generation_info=_info(end.value))
+                yield GenerationChunk(text="", generation_info=self._facts(prompt, end.value))
                 return
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
+
+    async def _astream(
+        self, prompt: str, stop: list[str] | None = None, run_manager: AsyncCallbackManagerForLLMRun | None = None, **kwargs: Any
+    ) -> AsyncIterator[GenerationChunk]:
+        pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
+        async for piece in self._queue.astream(prompt, pattern, **options):
+            if isinstance(piece, Completion):
+                yield GenerationChunk(text="", generation_info=self._facts(prompt, piece))
+                return
+            chunk = GenerationChunk(text=piece)
+            if run_manager:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    def _result(self, prompts: Sequence[str], completions: Sequence[Completion]) -> LLMResult:
+        facts = [self._facts(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        given, written = (sum(fact[name] for fact in facts) for name in ("prompt_tokens", "tokens"))
+        return LLMResult(
+            generations=[[Generation(text=c.text, generation_info=fact)] for c, fact in zip(completions, facts, strict=True)],
+            llm_output={
+                "model_name": self._model_name,
+                "token_usage": {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written},
+            },
+        )
+
+    def _facts(self, prompt: str, completion: Completion) -> dict[str, Any]:
+        """How a text was written."""
+        return {
+            "finish": completion.finish,
+            "prompt_tokens": len(self._queue.decoder.tokenizer.encode(prompt)),
+            "tokens": len(completion.token_ids),
+            "forward_passes": completion.forward_passes,
+        }
 
     def _constraint(self, changed: dict[str, Any]) -> tuple[Pattern, ActionFormat | None]:
         """The one constraint that holds: of this call, else of this model."""
@@ -168,6 +219,10 @@ class RELLM(BaseLLM):
                 return compile_regex(text), None
             case {"pattern": Pattern() as pattern}:
                 return pattern, None
+            case {"json_schema": schema}:
+                return compile_schema(schema), None
+            case {"parser": parser}:
+                return compile_parser(parser), None
             case {"format": ActionFormat() as format_}:
                 return format_.pattern, format_
         ((name, value),) = given.items()
@@ -176,6 +231,7 @@ class RELLM(BaseLLM):
     def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, DecodingOptions]:
         if isinstance(stop, str):
             raise TypeError(f"stop={stop!r}: a list of strings, [{stop!r}]")
+        changed = {_ALIASES.get(name, name): value for name, value in changed.items()}
         unknown = sorted(set(changed) - {*_CONSTRAINTS, *_SAMPLING})
         if unknown:
             raise ValueError(f"RELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_CONSTRAINTS, *_SAMPLING, 'stop'))}")
@@ -195,7 +251,3 @@ class RELLM(BaseLLM):
 def _that_may_stop(pattern: Pattern, stop: Sequence[str]) -> Pattern:
     """Texts of ``pattern``, a stop string behind them or not: where free text ends, a model says so with what it would write next."""
     return Pattern(sequence(pattern.node, optional(choice(*map(literal, stop)))))
-
-
-def _info(completion: Completion) -> dict[str, Any]:
-    return {"finish": completion.finish, "tokens": len(completion.token_ids), "forward_passes": completion.forward_passes}

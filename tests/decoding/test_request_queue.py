@@ -36,13 +36,14 @@ def alone(decoder):
 
 
 def drained(pieces):
-    text = ""
-    while True:
-        try:
-            text += next(pieces)
-        except StopIteration as end:
-            assert end.value.text == text
-            return text
+    def to_the_end():
+        completion = yield from pieces
+        written.append(completion.text)
+
+    written: list[str] = []
+    text = "".join(to_the_end())
+    assert written == [text]
+    return text
 
 
 def test_threads_get_their_own_texts_and_half_of_them_leave(decoder):

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pytest
@@ -65,6 +66,14 @@ class Trip(BaseModel):
 
 
 class TripDict(TypedDict):
+    """A trip."""
+
+    city: str
+    nights: int
+
+
+@dataclass
+class TripData:
     """A trip."""
 
     city: str
@@ -162,13 +171,13 @@ def test_a_budget_that_no_call_fits_in_is_refused():
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
-@pytest.mark.parametrize("schema", [Trip, TripDict, {**Trip.model_json_schema(), "title": "Trip"}], ids=["model", "typed dict", "schema"])
+@pytest.mark.parametrize("schema", [Trip, TripDict, TripData, Trip.model_json_schema()], ids=["model", "typed dict", "dataclass", "schema"])
 def test_typed_answers(schema, method):
     answers = chat().with_structured_output(schema, method=method)
     for seed in range(4):
         answer = answers.invoke("Where to?", seed=seed)
-        assert isinstance(answer, Trip if schema is Trip else dict)
-        assert {"city", "nights"} <= set(answer.model_dump() if schema is Trip else answer)
+        assert isinstance(answer, schema if schema in (Trip, TripData) else dict)
+        assert {"city", "nights"} <= set(answer if isinstance(answer, dict) else vars(answer))
 
 
 def test_a_typed_answer_with_its_message():
@@ -237,14 +246,19 @@ def test_what_the_template_cannot_show_is_told_in_words():
     assert prompt.endswith("<|im_start|>assistant\n")
 
 
-QWEN = (
-    "{%- if tools %}{{- '<|im_start|>system\n# Tools' }}{%- for tool in tools %}{{- '\n' + (tool | tojson) }}{%- endfor %}"
-    "{{- '<|im_end|>\n' }}{%- endif %}"
-    "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\n' + message.content }}"
-    "{%- for call in message.tool_calls or [] %}"
-    "{{- '<tool_call>\n{\"name\": \"' + call.function.name + '\", \"arguments\": ' + (call.function.arguments | tojson) + '}\n</tool_call>' }}"
-    "{%- endfor %}{{- '<|im_end|>\n' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n<think>\n' }}{%- endif %}"
-)
+QWEN = r"""
+{%- if tools %}<|im_start|>system
+# Tools
+{%- for tool in tools %}{{ '\n' + (tool | tojson) }}{%- endfor %}<|im_end|>
+{% endif %}
+{%- for message in messages %}<|im_start|>{{ message.role + '\n' + message.content }}
+{%- for call in message.tool_calls or [] %}<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>{%- endfor %}<|im_end|>
+{% endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant
+<think>
+{% endif %}"""
 
 
 def test_what_the_template_shows_is_left_to_it():
@@ -271,7 +285,8 @@ def test_reasoning_is_read_and_has_a_budget_of_its_own():
 
 STRICT = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-    "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('in turns') }}{% endif %}"
+    "{% for message in messages %}"
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('in turns') }}{% endif %}"
     "[{{ message['role'] }}] {{ message['content'] }}\n{% endfor %}[assistant] "
 )
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
-from langchain_core.output_parsers import JsonOutputParser, StrOutputParser
+from langchain_core.output_parsers import CommaSeparatedListOutputParser, JsonOutputParser, StrOutputParser
 from langchain_core.prompts import PromptTemplate
 from toys import byte_level_tokenizer, random_model, unreadable_tokenizer
 from transformers import pipeline as transformers_pipeline
@@ -19,7 +19,7 @@ from rellm_agents import compile_regex, json_action, react
 from rellm_agents.decoding import smollm2
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.formats import xml
-from rellm_agents.langchain import RELLM
+from rellm_agents.langchain import RELLM, JsonFormer, LMFormatEnforcer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,7 +36,7 @@ def pipeline():
 
 
 def rellm(**fields) -> RELLM:
-    constraint = {} if {"pattern", "format"} & set(fields) else {"regex": WORDS}
+    constraint = {} if {"pattern", "format", "schema", "json_schema", "parser"} & set(fields) else {"regex": WORDS}
     return RELLM(**{"pipeline": pipeline(), "max_new_tokens": 12, **constraint, **fields})
 
 
@@ -84,7 +84,7 @@ def test_a_pipeline_in_a_wrapper_is_taken():
 def test_a_generation_says_how_it_ended():
     result = rellm(regex="[a-z]{3,5}", max_new_tokens=4).generate(["a", "b"])
     for (generation,) in result.generations:
-        assert set(generation.generation_info) == {"finish", "tokens", "forward_passes"}
+        assert set(generation.generation_info) == {"finish", "prompt_tokens", "tokens", "forward_passes"}
         assert generation.generation_info["finish"] in {"accepted", "closed"}
     assert result.llm_output["token_usage"] == {"completion_tokens": sum(g[0].generation_info["tokens"] for g in result.generations)}
 
@@ -326,3 +326,37 @@ AI Assistant:{
 }
 Human: 'What's the capital of Maryland?'
 AI Assistant:"""
+
+
+# What it can be held to
+
+
+def test_a_schema_or_a_parser():
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["n"]}
+    for llm in (rellm(schema=schema, max_new_tokens=20), rellm(json_schema=schema, max_new_tokens=20)):
+        assert 1 <= json.loads(llm.invoke("a"))["n"] <= 9
+    parser = CommaSeparatedListOutputParser()
+    text = rellm(parser=parser, max_new_tokens=20).invoke("a")
+    assert ", ".join(parser.parse(text)) == text
+    assert rellm().bind(schema={"enum": ["yes", "no"]}).invoke("a") in {'"yes"', '"no"'}
+
+
+def test_a_model_and_its_tokenizer_instead_of_a_pipeline():
+    inner = pipeline()
+    llm = RELLM(model=inner.model, tokenizer=inner.tokenizer, regex=WORDS, max_new_tokens=12)
+    assert llm.invoke("a") == rellm().invoke("a")
+    with pytest.raises(ValueError, match="not both"):
+        RELLM(pipeline=inner, model=inner.model, tokenizer=inner.tokenizer, regex=WORDS)
+
+
+def test_drop_ins_for_wrappers_that_no_longer_run():
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    assert set(json.loads(JsonFormer(pipeline=pipeline(), json_schema=schema, max_new_tokens=30).invoke("a"))) == {"n"}
+    assert set(json.loads(LMFormatEnforcer(pipeline=pipeline(), json_schema=schema, max_new_tokens=30).invoke("a"))) == {"n"}
+    assert matches(LMFormatEnforcer(pipeline=pipeline(), regex=WORDS, max_new_tokens=12).invoke("a"))
+
+
+def test_token_usage():
+    usage = rellm().generate(["a", "the yes"]).llm_output["token_usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    assert usage["prompt_tokens"] >= 2

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.base import BaseGenerationOutputParser
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import TypeAdapter
 
 from rellm_agents.langchain.chat.chat_request import response_format_of
 
@@ -23,8 +24,8 @@ def typed_answers(model: BaseChatModel, schema: Any, *, method: Method, include_
 
     Args:
         model: the chat model.
-        schema: a pydantic model, of which objects are made; or a TypedDict, a JSON Schema or a tool as OpenAI's API describes it:
-            answers are dicts.
+        schema: a pydantic model or a dataclass, of which objects are made; or a TypedDict, a JSON Schema or a tool as OpenAI's API
+            describes it: answers are dicts.
         method: ``"json_schema"``: the message is JSON of the schema; ``"function_calling"``: it is a call of a tool with these arguments;
             ``"json_mode"``: JSON, of the schema if there is one.
         include_raw: answers are dicts of the message (``raw``), the object (``parsed``) and what went wrong (``parsing_error``).
@@ -36,23 +37,32 @@ def typed_answers(model: BaseChatModel, schema: Any, *, method: Method, include_
         raise ValueError(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
     if schema is None and method != "json_mode":
         raise ValueError(f"method={method!r} needs a schema")
-    is_model = isinstance(schema, type) and is_basemodel_subclass(schema)
     told = {"kwargs": {"method": method}, "schema": schema}
-    parser: BaseOutputParser[Any] | BaseGenerationOutputParser[Any]
+    described = TypeAdapter(schema).json_schema() if _is_dataclass(schema) else schema
     if method == "function_calling":
-        name = convert_to_openai_tool(schema)["function"]["name"]
-        bound: Runnable[Any, Any] = model.bind_tools([schema], tool_choice=name, ls_structured_output_format=told)
-        parser = (
-            PydanticToolsParser(tools=[schema], first_tool_only=True)
-            if is_model
-            else JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
-        )
+        tool = convert_to_openai_tool(described)
+        name = tool["function"]["name"]
+        bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=told)
     else:
-        wanted = {"type": "json_object"} if schema is None else response_format_of(schema)
+        wanted = {"type": "json_object"} if schema is None else response_format_of(described)
         bound = model.bind(response_format=wanted, ls_structured_output_format=told)
-        parser = PydanticOutputParser(pydantic_object=schema) if is_model else JsonOutputParser()
+    is_model = isinstance(schema, type) and is_basemodel_subclass(schema)
+    parser: Runnable[Any, Any]
+    match method:
+        case "function_calling" if is_model:
+            parser = PydanticToolsParser(tools=[schema], first_tool_only=True)
+        case "function_calling":
+            parser = JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+        case _:
+            parser = PydanticOutputParser(pydantic_object=schema) if is_model else JsonOutputParser()
+    if _is_dataclass(schema):
+        parser |= TypeAdapter(schema).validate_python
     if not include_raw:
         return bound | parser
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+
+
+def _is_dataclass(schema: Any) -> bool:
+    return isinstance(schema, type) and dataclasses.is_dataclass(schema)
