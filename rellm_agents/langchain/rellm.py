@@ -46,6 +46,7 @@ class RELLM(BaseLLM):
         regex: regex text in the dialect of the ``regex`` module; the whole completion matches it.
         pattern: a compiled pattern.
         json_schema: a JSON Schema, or a type that pydantic can describe, as for :func:`rellm_agents.compile_schema`; also ``schema``.
+            Objects that declare properties hold no others.
         parser: a LangChain output parser, as for :func:`rellm_agents.langchain.compile_parser`.
         format: an action format; completions are read by its LangChain parser.
         max_new_tokens: the budget in tokens, end of text included. The text is always finished within it.
@@ -213,14 +214,15 @@ class RELLM(BaseLLM):
         fields = changed if any(changed.get(name) is not None for name in _CONSTRAINTS) else {n: getattr(self, n) for n in _CONSTRAINTS}
         given = {name: fields[name] for name in _CONSTRAINTS if fields.get(name) is not None}
         if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(_CONSTRAINTS)}, not {', '.join(given) or 'none'}")
+            names = (name.removeprefix("json_") for name in _CONSTRAINTS)
+            raise ValueError(f"give exactly one of {', '.join(names)}, not {', '.join(given) or 'none'}")
         match given:
             case {"regex": str() as text}:
                 return compile_regex(text), None
             case {"pattern": Pattern() as pattern}:
                 return pattern, None
             case {"json_schema": schema}:
-                return compile_schema(schema), None
+                return compile_schema(schema, closed=True), None
             case {"parser": parser}:
                 return compile_parser(parser), None
             case {"format": ActionFormat() as format_}:

@@ -86,7 +86,8 @@ def test_a_generation_says_how_it_ended():
     for (generation,) in result.generations:
         assert set(generation.generation_info) == {"finish", "prompt_tokens", "tokens", "forward_passes"}
         assert generation.generation_info["finish"] in {"accepted", "closed"}
-    assert result.llm_output["token_usage"] == {"completion_tokens": sum(g[0].generation_info["tokens"] for g in result.generations)}
+    written = sum(g[0].generation_info["tokens"] for g in result.generations)
+    assert result.llm_output["token_usage"]["completion_tokens"] == written
 
 
 class Heard(BaseCallbackHandler):
@@ -193,7 +194,7 @@ def test_a_stop_string_does_not_cut_a_step():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"regex": None}, "exactly one of regex, pattern, format, not none"),
+        ({"regex": None}, "exactly one of regex, pattern, schema, parser, format, not none"),
         ({"regex": "a", "pattern": compile_regex("a")}, "exactly one of .*, not regex, pattern"),
         ({"regex": "a", "format": json_action({"search": SEARCH})}, "exactly one of .*, not regex, format"),
         ({"regex": "a(b"}, "this group is never closed, at position 1"),
