@@ -88,7 +88,7 @@ def chat(seed=0, **options):
 
 def prompt_of(messages, model=None, **bound):
     model = model or chat()
-    return model._asked(messages, None, bound)[0]
+    return model._begun(messages, None, bound).asked[0]
 
 
 def check_calls(message, *tools):
