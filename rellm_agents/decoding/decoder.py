@@ -65,6 +65,8 @@ class DecodingOptions(TextOptions, total=False):
         top_p: draw from the likeliest tokens only that have this much probability together.
         seed: makes drawing repeatable. Each row draws from a source of its own, so its text does not depend on the rows
             beside it; pass a list with a seed for each row to get different texts for the same prompt.
+        add_special_tokens: the tokenizer puts its own tokens around a prompt, such as that of the beginning, on by default; prompts of a
+            chat template have them.
         healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
             tokens were not written yet; on by default.
         with_kept: measure what the pattern took from the model, see ``Completion.kept``; reads each prompt and text once more.
@@ -75,6 +77,7 @@ class DecodingOptions(TextOptions, total=False):
     top_k: int | None
     top_p: float | None
     seed: int | Sequence[int] | None
+    add_special_tokens: bool
     healing: bool
     with_kept: bool
 
@@ -86,6 +89,7 @@ class _Request:
     max_new_tokens: int
     seed: int | Sequence[int] | None
     with_kept: bool
+    add_special_tokens: bool
     sampling: Sampling
     manner: Manner
 
@@ -101,11 +105,12 @@ class _Request:
         stop_behind: Pattern | None = None,
         spelling: Spelling = "canonical",
         part_tokens: Mapping[str, int] | None = None,
+        add_special_tokens: bool = True,
         healing: bool = True,
         with_kept: bool = False,
     ) -> _Request:
         manner = _manner(stop=stop, stop_behind=stop_behind, spelling=spelling, part_tokens=part_tokens, healing=healing)
-        return _Request(max_new_tokens, seed, with_kept, Sampling(temperature, top_k, top_p), manner)
+        return _Request(max_new_tokens, seed, with_kept, add_special_tokens, Sampling(temperature, top_k, top_p), manner)
 
 
 def _manner(
@@ -251,7 +256,7 @@ class ConstrainedDecoder:
 
     def _begun(self, prompts: list[str], pattern: Pattern | Sequence[Pattern], request: _Request) -> tuple[list[Row], Iterator[None]]:
         """The rows of a request, and the steps that write them."""
-        ids = list(map(self._ids_of, prompts))
+        ids = [self._ids_of(prompt, request) for prompt in prompts]
         begun = [self._start] * len(ids) if self.scorer.has_encoder else ids
         rows = self.rows(begun, pattern, request.seed, budget=request.max_new_tokens, manner=request.manner)
         return rows, self._decode(rows, ids, request.sampling)
@@ -260,7 +265,7 @@ class ConstrainedDecoder:
     def _completion(self, row: Row, prompt: str, request: _Request) -> Completion:
         if not request.with_kept:
             return row.completion()
-        encoded = self.scorer.encoded([self._ids_of(prompt)]) if self.scorer.has_encoder else None
+        encoded = self.scorer.encoded([self._ids_of(prompt, request)]) if self.scorer.has_encoder else None
         return row.completion(log_kept(Passes(self.scorer, 1, encoded=encoded), row))
 
     @torch.inference_mode()
@@ -280,8 +285,8 @@ class ConstrainedDecoder:
             encoded = scorer.encoded(prompts) if scorer.has_encoder else None
             yield from decode(Passes(scorer, len(rows), encoded=encoded), rows, choose)
 
-    def _ids_of(self, prompt: str) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(prompt)
+    def _ids_of(self, prompt: str, request: _Request) -> list[int]:
+        ids: list[int] = self.tokenizer.encode(prompt, add_special_tokens=request.add_special_tokens)
         if not ids:
             start = self.tokenizer.bos_token_id
             if start is None:

@@ -7,6 +7,8 @@ agents:
 
     text    react, mrkl, conversational, docstore, self_ask, xml
     JSON    json_action, react_json, chat, structured_chat, conversational_chat
+
+A chat model's message is content and tool calls: ``messages``, ``call_arguments``, ``message_format``.
 """
 
 from rellm_agents.formats.action_format import ActionFormat
@@ -15,6 +17,8 @@ from rellm_agents.formats.conversational import conversational
 from rellm_agents.formats.conversational_chat import conversational_chat
 from rellm_agents.formats.docstore import docstore
 from rellm_agents.formats.json_action import json_action
+from rellm_agents.formats.message_format import MessageFormat, message_format
+from rellm_agents.formats.messages import Message, ToolCall
 from rellm_agents.formats.mrkl import mrkl
 from rellm_agents.formats.react import react
 from rellm_agents.formats.react_json import react_json
@@ -29,14 +33,18 @@ __all__ = [
     "Action",
     "ActionFormat",
     "Finish",
+    "Message",
+    "MessageFormat",
     "Step",
     "Tool",
+    "ToolCall",
     "ToolsLike",
     "chat",
     "conversational",
     "conversational_chat",
     "docstore",
     "json_action",
+    "message_format",
     "mrkl",
     "own_format",
     "react",

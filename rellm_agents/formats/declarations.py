@@ -1,6 +1,8 @@
-r"""The data of an action format in - the name of one of ours, a file, a mapping - and the same out, checked against its schema.
+r"""The data of a format in - the name of one of ours, a file, a mapping - and the same out, checked against its schema.
 
-What the keys mean stands in ``schemas/action-format.schema.json``. Knows nothing of what is made of them.
+There are two kinds: action formats, one step of an agent as text, and message formats, a chat model's answer with tool calls. What
+the keys mean stands in ``schemas/action-format.schema.json`` and ``schemas/message-format.schema.json``. Knows nothing of what is
+made of them.
 
 >>> declared("react")["action"]
 '{thought}\nAction: {tool}\nAction Input: {input}'
@@ -16,7 +18,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -24,31 +26,39 @@ from rellm_agents.errors import FormatError
 from rellm_agents.resources import data_path
 
 Declaration = Mapping[str, Any]
+Kind = Literal["action", "message"]
+
+_FOLDERS: Mapping[Kind, str] = {"action": "formats", "message": "messages"}
+
+
+def names_of(kind: Kind = "action") -> list[str]:
+    """The names of the formats of ours."""
+    return sorted(path.stem for path in data_path(_FOLDERS[kind]).glob("*.json"))
 
 
 @lru_cache(maxsize=64)
-def declared(name: str) -> Declaration:
+def declared(name: str, kind: Kind = "action") -> Declaration:
     """The data of a format of ours.
 
     Raises:
         FormatError: there is no such format.
     """
     try:
-        path = data_path(f"formats/{name}.json")
+        path = data_path(f"{_FOLDERS[kind]}/{name}.json")
     except FileNotFoundError as error:
-        known = sorted(path.stem for path in data_path("formats").glob("*.json"))
-        raise FormatError(f"there is no format named {name!r}, only {', '.join(known)}") from error
-    return read_declaration(path)
+        raise FormatError(f"there is no format named {name!r}, only {', '.join(names_of(kind))}") from error
+    return read_declaration(path, kind)
 
 
-def read_declaration(source: str | Path | Declaration) -> Declaration:
+def read_declaration(source: str | Path | Declaration, kind: Kind = "action") -> Declaration:
     """A declaration of one's own.
 
     Args:
         source: the path of a JSON file, or its content as a mapping.
+        kind: of format.
 
     Raises:
-        FormatError: the file is not there or no JSON, or what it says is no action format: names the place.
+        FormatError: the file is not there or no JSON, or what it says is no format of this kind: names the place.
     """
     if isinstance(source, Mapping):
         title, data = f"format {source.get('name')!r}", json.loads(json.dumps(source))
@@ -58,16 +68,16 @@ def read_declaration(source: str | Path | Declaration) -> Declaration:
             data = json.loads(Path(source).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise FormatError(f"{title}: {error}") from error
-    found = min(_validator().iter_errors(data), key=lambda e: list(map(str, e.absolute_path)), default=None)
+    found = min(_validator(kind).iter_errors(data), key=lambda e: list(map(str, e.absolute_path)), default=None)
     if found is not None:
         raise FormatError(f"{title}, {_told(found)}")
     declaration: Declaration = data
     return declaration
 
 
-@lru_cache(maxsize=1)
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(data_path("action-format.schema.json").read_text(encoding="utf-8")))
+@lru_cache
+def _validator(kind: Kind) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(data_path(f"{kind}-format.schema.json").read_text(encoding="utf-8")))
 
 
 def _told(error: ValidationError) -> str:

@@ -157,11 +157,9 @@ class TemplateFormat(ActionFormat):
             raise FormatError(f"{self.name} cannot write this step: {value!r} has no JSON text: {error}") from error
 
     def _in_order(self, name: str, arguments: str | Mapping[str, Any]) -> str | dict[str, Any]:
-        """Arguments in the order of the schema, which is the order they are written in."""
         if isinstance(arguments, str):
             return arguments
-        declared = next(tool.properties for tool in self.tools if tool.name == name)
-        return {k: arguments[k] for k in (*(d for d in declared if d in arguments), *(a for a in arguments if a not in declared))}
+        return next(tool for tool in self.tools if tool.name == name).in_order(arguments)
 
     def _read(self, text: str) -> Step:
         slots = self._wording.slots

@@ -40,6 +40,16 @@ class Tool:
         found: dict[str, Any] = self.parameters.get("properties", {})
         return found
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """The tool as chat templates take it, and as many models were trained to read it."""
+        return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": self.parameters}}
+
+    def in_order(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments in the order of the schema, which is the order they are written in."""
+        declared = self.properties
+        return {k: arguments[k] for k in (*(d for d in declared if d in arguments), *(a for a in arguments if a not in declared))}
+
     def compiled(self, whitespace: Whitespace, *, without: Sequence[str] = ()) -> Node:
         """The JSON text of the arguments, without undeclared ones unless the schema speaks of them.
 

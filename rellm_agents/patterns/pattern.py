@@ -18,8 +18,9 @@ from typing import Literal
 import regex
 
 from rellm_agents.errors import EmptyPattern, RegexSyntaxError, UnsupportedRegex
+from rellm_agents.patterns.cells import State
 from rellm_agents.patterns.fingerprint import fingerprint
-from rellm_agents.patterns.machine import Machine
+from rellm_agents.patterns.machine import DEAD_STATE, Machine
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.parts import part
@@ -104,11 +105,22 @@ class Pattern:
         >>> compile_regex("[ab]+").fullmatch("abba")
         True
         """
+        return self._behind(text).accepting
+
+    def begins(self, text: str) -> bool:
+        """Whether some text of the pattern begins with ``text``, or is it.
+
+        >>> compile_regex("[ab]+c").begins("ab"), compile_regex("[ab]+c").begins("c")
+        (True, False)
+        """
+        return self._behind(text) is not DEAD_STATE
+
+    def _behind(self, text: str) -> State:
         try:
             data = text.encode("utf-8")
         except UnicodeEncodeError:  # a lone surrogate: not a character
-            return False
-        return self.machine.run(self.machine.start, data).accepting
+            return DEAD_STATE
+        return self.machine.run(self.machine.start, data)
 
     @cached_property
     def machine(self) -> Machine:

@@ -1,0 +1,71 @@
+r"""A tool in, its arguments as a message format writes them out: the pattern, the text of given ones, and the way back.
+
+>>> from rellm_agents.formats.tools import tools_of
+>>> (tool,) = tools_of({"ask": {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}})
+>>> style = JsonArguments("spaced", ["</tool_call>"])
+>>> style.text(tool, {"q": "why?"}), style.end('{"q": "why?"}\n', 0), style.end('{"q": "wh', 0)
+('{"q": "why?"}', 13, None)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from rellm_agents.formats.tools import Tool
+from rellm_agents.json_schema import Whitespace
+from rellm_agents.json_schema.json_text import Layout, marks_of
+from rellm_agents.patterns import Node
+
+
+class Arguments(Protocol):
+    """A way to write arguments."""
+
+    def node(self, tool: Tool) -> Node:
+        """The arguments that a tool takes."""
+
+    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
+        """The text of arguments, in the order of the tool's schema; as they come, of a tool that is not known."""
+
+    def end(self, text: str, start: int) -> int | None:
+        """Where the arguments end that begin at ``start``; ``None``: not in this text, which is the beginning of one."""
+
+    def value(self, tool: Tool, text: str) -> dict[str, Any]:
+        """What a whole text of arguments says."""
+
+
+class JsonArguments:
+    """Arguments as a JSON object.
+
+    Args:
+        whitespace: of the JSON.
+        without: texts that no string holds as they are.
+    """
+
+    def __init__(self, whitespace: Whitespace, without: Sequence[str]) -> None:
+        self._whitespace, self._without = whitespace, tuple(without)
+        self._layout = Layout.of(whitespace, marks_of(without))
+
+    def node(self, tool: Tool) -> Node:
+        """See :class:`Arguments`."""
+        return tool.compiled(self._whitespace, without=self._without)
+
+    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
+        """See :class:`Arguments`."""
+        return self._layout.text(tool.in_order(arguments) if tool else dict(arguments))
+
+    def end(self, text: str, start: int) -> int | None:
+        """See :class:`Arguments`."""
+        try:
+            return _DECODER.raw_decode(text, start)[1]
+        except ValueError:
+            return None
+
+    def value(self, tool: Tool, text: str) -> dict[str, Any]:  # noqa: ARG002  # JSON says of what types its values are
+        """See :class:`Arguments`."""
+        arguments: dict[str, Any] = json.loads(text)
+        return arguments
+
+
+_DECODER = json.JSONDecoder()

@@ -1,0 +1,337 @@
+r"""A declaration and tools in, the format of a chat model's messages out: content, tool calls, or an answer of a given pattern.
+
+Every text of the pattern is read back as the message it says, also while it is still being written. All native formats of tool
+calls are this class with a data file of ``schemas/messages/`` each.
+
+>>> search = {"search": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}}
+>>> format = message_format("hermes", search)
+>>> text = format.write(Message("Let me see.", (ToolCall("search", {"query": "rain"}),)))
+>>> print(text)
+Let me see.
+<tool_call>
+{"name": "search", "arguments": {"query": "rain"}}
+</tool_call>
+>>> format.read(text).tool_calls
+(ToolCall(name='search', arguments={'query': 'rain'}),)
+>>> format.so_far(text[:71])
+Written(reasoning='', content='Let me see.', calls=(CallSoFar(name='search', arguments='{"que', is_whole=False),))
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from rellm_agents.errors import FormatError
+from rellm_agents.formats.call_arguments import Arguments, JsonArguments
+from rellm_agents.formats.declarations import Declaration, declared, names_of, read_declaration
+from rellm_agents.formats.messages import Message, ToolCall
+from rellm_agents.formats.slots import Slot
+from rellm_agents.formats.templates import Template, any_of
+from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
+from rellm_agents.patterns import EMPTY, Node, Pattern, choice, literal, not_containing, optional, part, read_regex, repeat, sequence
+
+Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
+@dataclass(frozen=True)
+class CallSoFar:
+    """A call that is being written.
+
+    Attributes:
+        name: of the tool.
+        arguments: their text, as far as it is written.
+        is_whole: no more of it will come.
+    """
+
+    name: str
+    arguments: str
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the beginning of a message says for certain."""
+
+    reasoning: str = ""
+    content: str = ""
+    calls: tuple[CallSoFar, ...] = ()
+
+
+def message_format(
+    declaration: str | Path | Declaration,
+    tools: ToolsLike = (),
+    *,
+    choice: Choice = "auto",
+    parallel: bool = True,
+    reasoning: bool = False,
+    answer: Pattern | None = None,
+) -> MessageFormat:
+    """How a chat model writes its messages.
+
+    Args:
+        declaration: the name of a format of this package, such as ``"hermes"``; the path of a JSON file as those in
+            ``schemas/messages/``, or its content as a mapping, as ``schemas/message-format.schema.json`` describes it.
+        tools: LangChain tools, pydantic models, or a mapping of names to argument schemas; none: there are no calls.
+        choice: ``"auto"``: content, or calls; ``"required"``: at least one call; ``"none"``: no call; or the name of the one tool
+            that has to be called.
+        parallel: a message may hold several calls.
+        reasoning: a message begins with reasoning.
+        answer: what stands in place of free content, such as the pattern of a JSON Schema; it then stands alone, not before calls.
+
+    Raises:
+        FormatError: the declaration has an unknown or a missing key; a name or arguments that the format cannot write; a
+            ``choice`` that names no tool.
+    """
+    is_ours = isinstance(declaration, str) and declaration in names_of("message")
+    read = declared(str(declaration), "message") if is_ours else read_declaration(declaration, "message")
+    return MessageFormat(read, tools, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer)
+
+
+class MessageFormat:
+    """A declared format of messages, for given tools. Immutable; made by :func:`message_format`.
+
+    Attributes:
+        name: tells it from other formats.
+        tools: the tools that may be called.
+        pattern: what messages look like; its parts ``content`` and ``reasoning`` can have token budgets.
+        without: texts that the strings of a JSON answer are best kept without, too.
+    """
+
+    def __init__(
+        self, declaration: Declaration, tools: ToolsLike, *, choice: Choice, parallel: bool, reasoning: bool, answer: Pattern | None
+    ) -> None:
+        self._declaration, self.name = declaration, str(declaration["name"])
+        self.without: tuple[str, ...] = tuple(declaration.get("without", ()))
+        self._all_tools = tools_of(tools) if tools else ()
+        self.tools = self._chosen(choice)
+        self._is_forced = choice not in {"auto", "none"}
+        self._call = Template.of(declaration["call"])
+        calls = declaration.get("calls", {})
+        self._begin, self._between, self._end = calls.get("begin", ""), calls.get("between"), calls.get("end", "")
+        self._is_parallel = parallel and self._between is not None
+        self._before: str | None = declaration.get("before_calls")
+        self._opening = self._begin + self._call.words[0]
+        self._arguments: Arguments = JsonArguments(declaration.get("whitespace", "spaced"), self.without)
+        self._reasoning = self._reasoning_of(declaration) if reasoning else None
+        self._slot = Slot(declaration["slots"]["content"], [self._opening])
+        self._answer = answer
+        self.pattern = Pattern(self._node())
+
+    def _chosen(self, choice: Choice) -> tuple[Tool, ...]:
+        for tool in self._all_tools:
+            if not _NAME.fullmatch(tool.name):
+                raise FormatError(f"{self.name}: a tool cannot be named {tool.name!r}: at most 128 of letters, digits, '_', '.' and '-'")
+        match choice:
+            case "auto":
+                return self._all_tools
+            case "none":
+                return ()
+            case "required" if self._all_tools:
+                return self._all_tools
+            case "required":
+                raise FormatError(f"{self.name}: a call is required, but there is no tool: pass tools")
+        found = tuple(tool for tool in self._all_tools if tool.name == choice)
+        if not found:
+            raise FormatError(
+                f"{self.name}: there is no tool named {choice!r}, only {', '.join(t.name for t in self._all_tools) or 'none'}; "
+                "a choice is 'auto', 'required', 'none' or the name of a tool"
+            )
+        return found
+
+    def _reasoning_of(self, declaration: Declaration) -> _Reasoning:
+        if "reasoning" not in declaration:
+            raise FormatError(f"{self.name}: this format has no place for reasoning")
+        words = declaration["reasoning"]
+        return _Reasoning(words["begin"], words["end"], Slot(declaration["slots"].get("reasoning", {}), [words["end"]]))
+
+    # Patterns
+
+    def _node(self) -> Node:
+        content = self._answer.node if self._answer else part("content", self._slot.node)
+        calls = self._calls() if self.tools else None
+        if calls is None:
+            body = content
+        elif self._is_forced:
+            body = calls
+        elif self._answer or self._before is None:
+            if self._answer and self._answer.begins(self._opening):
+                raise FormatError(
+                    f"{self.name}: an answer may begin with {self._opening!r}, as a call does, so the two cannot be told apart: "
+                    "choose another format, such as 'hermes', or ask for the answer without tools"
+                )
+            body = choice(content, calls)
+        else:
+            body = choice(sequence(content, optional(sequence(literal(self._before), calls))), calls)
+        return sequence(self._reasoning.node, body) if self._reasoning else body
+
+    def _calls(self) -> Node:
+        one = any_of([self._call.parts({"name": literal(tool.name), "arguments": self._arguments.node(tool)}) for tool in self.tools])
+        more = repeat(sequence(literal(self._between or ""), one), 0, None) if self._is_parallel else EMPTY
+        return sequence(literal(self._begin), one, more, literal(self._end))
+
+    @cached_property
+    def stop_behind(self) -> Pattern:
+        """Behind which texts a stop string of the user counts: in free content, never inside of a call or of an answer."""
+        rules = self._declaration["slots"]["content"]
+        free = not_containing(self._opening, *map(read_regex, rules.get("without", ())))
+        return Pattern(sequence(self._reasoning.node, free) if self._reasoning else free)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The named parts of the pattern, which can have token budgets."""
+        return frozenset(name for name, is_there in (("content", self.has_free_content), ("reasoning", self._reasoning)) if is_there)
+
+    @property
+    def has_free_content(self) -> bool:
+        """A message may be content without a pattern of its own."""
+        return self._answer is None and not self._is_forced
+
+    # Writing
+
+    def write(self, message: Message) -> str:
+        """The text of a message, which :meth:`read` gives back.
+
+        Raises:
+            FormatError: the format cannot write this message without loss.
+        """
+        text = self.shown(message)
+        if not self.pattern.fullmatch(text) or self.read(text) != message:
+            raise FormatError(f"{self.name} cannot write this message so that it is read back as it is: {message!r}")
+        return text
+
+    def shown(self, message: Message) -> str:
+        """The text of any message, as a prompt shows what was said before: also with calls of tools that are gone."""
+        known = {tool.name: tool for tool in self._all_tools}
+        calls = (self.shown_call(call.name, self._arguments.text(known.get(call.name), call.arguments)) for call in message.tool_calls)
+        joined = (self._between or "\n").join(calls)
+        parts = [message.content] if message.content else []
+        if joined:
+            parts.append(f"{self._begin}{joined}{self._end}")
+        text = (self._before or "\n").join(parts)
+        return f"{self._reasoning.begin}{message.reasoning}{self._reasoning.end}{text}" if self._reasoning else text
+
+    def shown_call(self, name: str, arguments: str) -> str:
+        """The text of one call."""
+        return self._call.filled({"name": name, "arguments": arguments})
+
+    def shown_result(self, content: str) -> str:
+        """What a tool returned, as a prompt shows it."""
+        return Template.of(self._declaration["result"]).filled({"content": content})
+
+    def behind(self, prompt: str) -> str:
+        """The prompt of a message in this format: where it ends in the words that begin reasoning, as some chat templates write it,
+        the message begins with them, or, without reasoning, it is over at once.
+        """
+        words = self._declaration.get("reasoning")
+        begun = prompt.rstrip()
+        if words is None or not begun.endswith(words["begin"].rstrip()):
+            return prompt
+        return (
+            begun.removesuffix(words["begin"].rstrip())
+            if self._reasoning
+            else f"{begun.removesuffix(words['begin'].rstrip())}{words['begin']}{words['end']}"
+        )
+
+    @cached_property
+    def instructions(self) -> str:
+        """What to tell a model that was not trained on tools: the tools, and how to call them; nothing without tools."""
+        if not self.tools:
+            return ""
+        words = {
+            "{tools}": "\n".join(json.dumps(tool.described, ensure_ascii=False) for tool in self.tools),
+            "{tool_names}": ", ".join(tool.name for tool in self.tools),
+            "{call_example}": f"{self._begin}{self.shown_call('NAME', self._arguments.text(None, {'ARGUMENT': 'VALUE'}))}{self._end}",
+        }
+        text = "\n".join(self._declaration["instructions"])
+        for word, meaning in words.items():
+            text = text.replace(word, meaning)
+        return text
+
+    # Reading
+
+    def read(self, text: str) -> Message:
+        """The message that a text says.
+
+        Raises:
+            FormatError: the text is not in the language of the format.
+        """
+        if not self.pattern.fullmatch(text):
+            raise FormatError(f"{self.name}: this is no message that the format writes: {text!r}")
+        return self.message(text)
+
+    def message(self, text: str) -> Message:
+        """As :meth:`read`, of a text that is known to be in the language, or to be the beginning of one that ends in its content."""
+        written = self.so_far(text, is_whole=True)
+        known = {tool.name: tool for tool in self.tools}
+        calls = tuple(ToolCall(call.name, self._arguments.value(known[call.name], call.arguments)) for call in written.calls)
+        return Message(written.content, calls, written.reasoning)
+
+    def so_far(self, text: str, *, is_whole: bool = False) -> Written:
+        """What the beginning of a message says for certain, whatever follows.
+
+        Args:
+            text: the beginning of a text of the pattern.
+            is_whole: nothing follows.
+        """
+        reasoning, body = self._reasoning.cut(text) if self._reasoning else ("", text)
+        if body is None:
+            return Written(reasoning)
+        content, calls = self._cut(body, is_whole=is_whole)
+        return Written(reasoning, content, tuple(self._calls_in(calls)))
+
+    def _cut(self, body: str, *, is_whole: bool) -> tuple[str, str]:
+        """The content, and what begins with the first call."""
+        if not self.tools:
+            return body, ""
+        if body.startswith(self._opening):
+            return "", body
+        if self._answer or self._before is None:
+            return ("" if self._opening.startswith(body) and not is_whole else body), ""
+        content, mark, calls = body.partition(self._before + self._opening)
+        if not mark and not is_whole:
+            content = content[: len(content) - _begun(content, self._before + self._opening)]
+            content = "" if self._opening.startswith(body) else content
+        return content, self._opening + calls if mark else ""
+
+    def _calls_in(self, text: str) -> Iterator[CallSoFar]:
+        """The calls of a text that begins with the first of them."""
+        _, after_name, after_call = self._call.words
+        at = len(self._begin)
+        while name := re.compile(_NAME.pattern + "(?=" + re.escape(after_name) + ")").match(text, at + len(self._call.words[0])):
+            start = name.end() + len(after_name)
+            end = self._arguments.end(text, start)
+            yield CallSoFar(name[0], text[start:end], end is not None)
+            if end is None:
+                return
+            at = end + len(after_call) + len(self._between or "")
+
+
+@dataclass(frozen=True)
+class _Reasoning:
+    """What stands around reasoning, and in it."""
+
+    begin: str
+    end: str
+    slot: Slot
+
+    @property
+    def node(self) -> Node:
+        return sequence(literal(self.begin), part("reasoning", self.slot.node), literal(self.end))
+
+    def cut(self, text: str) -> tuple[str, str | None]:
+        """The reasoning as far as it is written, and what follows; ``None``: it is not over."""
+        reasoning, mark, rest = text[len(self.begin) :].partition(self.end)
+        return (reasoning, rest) if mark else (reasoning[: len(reasoning) - _begun(reasoning, self.end)], None)
+
+
+def _begun(text: str, mark: str) -> int:
+    """How many characters at the end of a text begin a mark."""
+    return next((n for n in range(min(len(mark) - 1, len(text)), 0, -1) if mark.startswith(text[-n:])), 0)

@@ -1,0 +1,10 @@
+"""LangChain messages in, a chat model's message out: the prompt, what may be written, and how it is read.
+
+In reading order: ``message_text`` (what a message says), ``chat_template`` (what a tokenizer's template can show), ``native_format``
+(which format of tool calls it was made for), ``chat_request`` (what a call asks for), ``replies`` (text into messages),
+``typed_answers`` (``with_structured_output``), ``chat_rellm`` (the model).
+"""
+
+from rellm_agents.langchain.chat.chat_rellm import ChatRELLM
+
+__all__ = ["ChatRELLM"]

@@ -1,0 +1,268 @@
+"""A local transformers model in, a LangChain chat model out: tools, typed answers, streaming; every message can be read.
+
+model = ChatRELLM(pipeline=pipeline("text-generation", model=...))
+model.bind_tools([search]).invoke("Will it rain in Oslo?").tool_calls
+model.with_structured_output(Answer).invoke("Will it rain in Oslo?")
+create_agent(model, tools=[search], response_format=Answer)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from rellm_agents.decoding import Completion, ConstrainedDecoder
+from rellm_agents.decoding.decoder import DecodingOptions
+from rellm_agents.decoding.rows import Spelling
+from rellm_agents.formats import MessageFormat
+from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, response_format_of
+from rellm_agents.langchain.chat.chat_template import ChatTemplate
+from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
+from rellm_agents.langchain.chat.replies import Pieces, facts_of, is_empty, message_of
+from rellm_agents.langchain.chat.typed_answers import Method, typed_answers
+from rellm_agents.langchain.local_model import decoder_of, name_of
+
+_REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
+_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "part_tokens")
+_ALIASES = {"max_tokens": "max_new_tokens"}
+_PASSED_OVER = frozenset({"strict", "ls_structured_output_format", "stream"})  # strict: every call and every answer is
+
+
+class ChatRELLM(BaseChatModel):
+    """A local chat model whose tool calls and typed answers are valid by construction.
+
+    Args:
+        pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
+        model, tokenizer: instead of it.
+        message_format: the format of tool calls that the model was trained on, such as ``"hermes"``; by default the one that its chat
+            template shows, see :attr:`native_format`.
+        reasoning: messages begin with reasoning, where the format has a place for it.
+        max_new_tokens: the budget of a message in tokens, end of text included; also ``max_tokens``. A call is always finished within it.
+        temperature: 0: greedy; else tokens are drawn.
+        top_k, top_p: draw from the likeliest tokens only.
+        seed: makes drawing repeatable.
+        spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with; ``"any"``: with any.
+        part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
+        stop: free content ends before the first of these strings; calls and typed answers are never cut.
+        chat_template: a Jinja template in place of the tokenizer's own.
+        template_options: further values that the template takes, such as ``{"enable_thinking": False}``.
+        streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
+
+    Raises:
+        pydantic.ValidationError: a ``ValueError`` that tells the cause: no model, a tokenizer that cannot be read, no chat template, or
+            one that shows calls in a way that no format here writes.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", populate_by_name=True)
+
+    pipeline: Any = Field(default=None, exclude=True, repr=False)
+    model: Any = Field(default=None, exclude=True, repr=False)
+    tokenizer: Any = Field(default=None, exclude=True, repr=False)
+    message_format: str | None = None
+    reasoning: bool = False
+    max_new_tokens: int = Field(default=512, alias="max_tokens")
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    spelling: Spelling = "canonical"
+    part_tokens: dict[str, int] = Field(default_factory=dict)
+    stop: list[str] | None = None
+    chat_template: str | None = Field(default=None, repr=False)
+    template_options: dict[str, Any] = Field(default_factory=dict)
+    streaming: bool = False
+
+    _decoder: ConstrainedDecoder = PrivateAttr()
+    _template: ChatTemplate = PrivateAttr()
+    _native: NativeFormat = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Check what was given, and read the tokenizer."""
+        super().model_post_init(context)
+        self._decoder = decoder_of(self.pipeline, self.model, self.tokenizer)
+        self._template = ChatTemplate(self._decoder.tokenizer, text=self.chat_template, options=self.template_options)
+        self._native = NativeFormat(self.message_format, "it was chosen") if self.message_format else native_format(self._template)
+        self._request({})
+
+    @property
+    def native_format(self) -> NativeFormat:
+        """The format of tool calls, and why it is this one."""
+        return self._native
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model, for traces."""
+        return name_of(self._decoder)
+
+    @property
+    def _llm_type(self) -> str:
+        return "rellm-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        names = ("reasoning", "chat_template", "template_options", *_SAMPLING)
+        return {
+            "model_name": self.model_name,
+            "message_format": self._native.name,
+            "default_stop": self.stop,
+            **{name: getattr(self, name) for name in names},
+        }
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = LangSmithParams(
+            ls_provider="rellm",
+            ls_model_name=str(kwargs.get("model") or self.model_name),
+            ls_model_type="chat",
+            ls_temperature=float(kwargs.get("temperature", self.temperature)),
+            ls_max_tokens=int(kwargs.get("max_new_tokens", self.max_new_tokens)),
+        )
+        stops = stop or self.stop
+        if stops:
+            params["ls_stop"] = list(stops)
+        return params
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        longest = getattr(self._decoder.model.config, "max_position_embeddings", None)
+        return ModelProfile(
+            text_inputs=True,
+            text_outputs=True,
+            image_inputs=False,
+            audio_inputs=False,
+            video_inputs=False,
+            tool_calling=True,
+            tool_choice=True,
+            tool_call_streaming=True,
+            structured_output=True,
+            reasoning_output=self.reasoning,
+            max_output_tokens=self.max_new_tokens,
+            **({"max_input_tokens": longest} if isinstance(longest, int) else {}),  # type: ignore[typeddict-item]
+        )
+
+    # What is asked for
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        response_format: Any = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """This model with tools.
+
+        Args:
+            tools: LangChain tools, functions, pydantic models, or dicts.
+            tool_choice: ``"auto"`` or ``None``: the model chooses; ``"any"``, ``"required"`` or ``True``: one has to be called; ``"none"``: no
+                call; or the name of the one to be called, also as a dict.
+            response_format: the schema of messages that are no calls.
+            **kwargs: ``parallel_tool_calls``, and what else a call takes.
+
+        Raises:
+            ValueError: an option says nothing that is known; a tool's arguments cannot be compiled.
+        """
+        bound: dict[str, Any] = {"tools": [convert_to_openai_tool(tool) for tool in tools], **kwargs}
+        if tool_choice is not None:
+            bound["tool_choice"] = tool_choice
+        if response_format is not None:
+            bound["response_format"] = response_format_of(response_format)
+        self._request(bound)  # what is wrong is said now, not when the model is first asked
+        return self.bind(**bound)
+
+    def with_structured_output(
+        self,
+        schema: Any = None,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,  # noqa: ARG002  # all of ours is strict
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """A chain that answers with objects of a schema; see :func:`typed_answers`."""
+        if kwargs:
+            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only method, include_raw and strict")
+        return typed_answers(self, schema, method=method, include_raw=include_raw)
+
+    def _request(self, changed: dict[str, Any]) -> ChatRequest:
+        unknown = sorted(set(changed) - {*_REQUEST, *_SAMPLING, *_ALIASES, *_PASSED_OVER})
+        if unknown:
+            raise ValueError(
+                f"ChatRELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_REQUEST, *_SAMPLING, *_ALIASES, 'stop'))}"
+            )
+        return request_of(
+            self._native.name, **{"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if name in changed}}
+        )
+
+    def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> DecodingOptions:
+        if isinstance(stop, str):
+            raise TypeError(f"stop={stop!r}: a list of strings, [{stop!r}]")
+        given = {_ALIASES.get(name, name): value for name, value in changed.items()}
+        options: DecodingOptions = {name: given.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
+        parts = options["part_tokens"]
+        options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}
+        strings = tuple(stop if stop is not None else self.stop or ())
+        if strings and format_.has_free_content:
+            options["stop"], options["stop_behind"] = strings, format_.stop_behind
+        options["add_special_tokens"] = False  # the template has written them
+        return options
+
+    # Writing
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _stream
+        **kwargs: Any,
+    ) -> ChatResult:
+        prompt, format_, options = self._asked(messages, stop, kwargs)
+        completion = self._decoder.generate(prompt, format_.pattern, **options)
+        said = message_of(format_, completion.text)
+        message = said.model_copy(update=self._facts(prompt, completion, has_calls=bool(said.tool_calls)))
+        return ChatResult(generations=[ChatGeneration(message=message)], llm_output={"model_name": self.model_name})
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        prompt, format_, options = self._asked(messages, stop, kwargs)
+        pieces, text, completion = Pieces(format_), "", None
+        stream = self._decoder.stream(prompt, format_.pattern, **options)
+        while completion is None:
+            try:
+                text += next(stream)
+                message = pieces.up_to(text)
+            except StopIteration as end:
+                completion = end.value
+                message = pieces.up_to(text, is_whole=True)
+                message = message.model_copy(update=self._facts(prompt, completion, has_calls=bool(pieces.calls)))
+            if is_empty(message) and completion is None:
+                continue
+            chunk = ChatGenerationChunk(message=message)
+            if run_manager:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    def _asked(
+        self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]
+    ) -> tuple[str, MessageFormat, DecodingOptions]:
+        """The prompt, the format of the message, and how it is written."""
+        request = self._request(changed)
+        prompt = self._template.prompt(messages, request.format, request.words)
+        return request.format.behind(prompt), request.format, self._options(stop, request.format, changed)
+
+    def _facts(self, prompt: str, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
+        prompt_tokens = len(self._decoder.tokenizer.encode(prompt, add_special_tokens=False))
+        return facts_of(completion, prompt_tokens, self.model_name, has_calls=has_calls)

@@ -1,0 +1,139 @@
+"""What a call of a chat model asks for in - tools, a choice of them, a response format, a pattern - the format of its message out.
+
+>>> request = request_of("hermes", tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
+>>> request.format.pattern.shortest()
+'!'
+>>> request_of("hermes", response_format={"type": "json_object"}).format.pattern.shortest()
+'{}'
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from langchain_core.utils.function_calling import convert_to_json_schema
+
+from rellm_agents.errors import FormatError
+from rellm_agents.formats import MessageFormat, Tool, message_format
+from rellm_agents.formats.declarations import declared
+from rellm_agents.json_schema import compile_schema
+from rellm_agents.patterns import Pattern, compile_regex
+
+_CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """What is to be written.
+
+    Attributes:
+        format: the format of the message.
+        words: what to tell the model of the answer.
+    """
+
+    format: MessageFormat
+    words: tuple[str, ...] = ()
+
+
+def request_of(
+    name: str,
+    *,
+    tools: Sequence[Mapping[str, Any]] = (),
+    tool_choice: Any = None,
+    parallel_tool_calls: bool | None = None,
+    response_format: Any = None,
+    pattern: Pattern | None = None,
+    regex: str | None = None,
+    reasoning: bool = False,
+) -> ChatRequest:
+    """The format of the message that a call asks for.
+
+    Args:
+        name: of the message format.
+        tools: as OpenAI's API describes them, which is what ``bind_tools`` makes of them.
+        tool_choice: ``"auto"``, ``"any"`` or ``"required"``, ``"none"``, the name of a tool, or a mapping that names one.
+        parallel_tool_calls: a message may hold several calls. By default it may where calls are free, and holds one where a call is
+            required: then the one call is what was asked for.
+        response_format: ``{"type": "json_schema", "json_schema": {"schema": ...}}``, ``{"type": "json_object"}``, ``{"type": "text"}``,
+            or a schema: a pydantic model, a TypedDict, a dict.
+        pattern, regex: what the content is to match.
+        reasoning: the message begins with reasoning.
+
+    Raises:
+        ValueError: an option says nothing that is known; names it.
+        FormatError, SchemaError, PatternError: the format cannot write these tools, the schema cannot be compiled.
+    """
+    given = [
+        option for option, value in (("pattern", pattern), ("regex", regex), ("response_format", response_format)) if value is not None
+    ]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} say what the content is: give one")
+    choice = _choice(tool_choice)
+    parallel = choice in {"auto", "none"} if parallel_tool_calls is None else parallel_tool_calls
+    answer, words = pattern, ()
+    if regex is not None:
+        answer = compile_regex(regex)
+    elif response_format is not None:
+        answer, words = _answer(_key(response_format_of(response_format)), tuple(declared(name, "message").get("without", ())))
+    return ChatRequest(_format(name, _key(list(tools)), choice, parallel, reasoning, answer), words)
+
+
+def _choice(value: Any) -> str:
+    match value:
+        case {"type": "function", "function": {"name": str(name)}} | {"type": "tool", "name": str(name)} | {"name": str(name)}:
+            return name
+        case {"type": str(kind)} if kind in _CHOICES:
+            return _CHOICES[kind]
+        case None | bool():
+            return _CHOICES[value]
+        case str():
+            return _CHOICES.get(value, value)
+    raise ValueError(f"tool_choice={value!r}: 'auto', 'any', 'required', 'none', the name of a tool, or a mapping that names one")
+
+
+def response_format_of(value: Any) -> dict[str, Any]:
+    """A response format as OpenAI's API describes it.
+
+    Args:
+        value: one, or a schema: a pydantic model, a TypedDict, a JSON Schema as a dict.
+    """
+    match value:
+        case {"type": "json_schema", "json_schema": {"schema": dict()}} | {"type": "json_object" | "text"}:
+            return dict(value)
+        case {"type": "json_schema"}:
+            raise ValueError(f"response_format={value!r} has no schema: it stands at ['json_schema']['schema']")
+    schema = convert_to_json_schema(value)
+    return {"type": "json_schema", "json_schema": {"name": str(schema.get("title", "answer")), "schema": schema}}
+
+
+@lru_cache(maxsize=64)
+def _answer(response_format: str, without: tuple[str, ...]) -> tuple[Pattern | None, tuple[str, ...]]:
+    match json.loads(response_format):
+        case {"type": "json_schema", "json_schema": {"schema": schema}}:
+            told = f"Answer with one JSON value of this JSON Schema, and nothing else:\n{json.dumps(schema, ensure_ascii=False)}"
+            return compile_schema(schema, closed=True, without=without), (told,)
+        case {"type": "json_object"}:
+            return compile_schema({"type": "object"}, without=without), ("Answer with one JSON object, and nothing else.",)
+    return None, ()
+
+
+@lru_cache(maxsize=64)
+def _format(name: str, tools: str, choice: str, parallel: bool, reasoning: bool, answer: Pattern | None) -> MessageFormat:  # noqa: FBT001  # a key
+    known = [_tool(tool) for tool in json.loads(tools)]
+    return message_format(name, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer)
+
+
+def _tool(described: Any) -> Tool:
+    match described:
+        case {"type": "function", "function": {"name": str(name), **rest}}:
+            parameters = rest.get("parameters") or {"type": "object", "properties": {}}
+            return Tool(name, str(rest.get("description") or "").strip(), parameters)
+    raise FormatError(f"the tool {described!r} is none that a local model can call: pass functions with a name and a JSON Schema")
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

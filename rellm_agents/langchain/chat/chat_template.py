@@ -1,0 +1,167 @@
+"""A tokenizer in, prompts of its chat template out, with tools, their results and system messages even where the template has no place for them.
+
+What a template can show is not guessed from its source: a small chat is rendered, and looked through for what it should say.
+Knows nothing of patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import TemplateError
+from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
+
+from rellm_agents.formats import Message, MessageFormat, ToolCall
+from rellm_agents.langchain.chat.message_text import role_of, text_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Turn = dict[str, Any]
+"""One message, as templates take it."""
+
+PROBE = ToolCall("probe_tool", {"probe_key": "probe value"})
+_PROBE_TOOL = {
+    "type": "function",
+    "function": {
+        "name": PROBE.name,
+        "description": "A probe of tools.",
+        "parameters": {"type": "object", "properties": {"probe_key": {"type": "string", "description": "A key."}}},
+    },
+}
+
+
+class ChatTemplate:
+    """A tokenizer's chat template, and what it can show.
+
+    Args:
+        tokenizer: a transformers tokenizer.
+        text: another template than the tokenizer's own.
+        options: further values that the template takes, such as ``{"enable_thinking": False}``.
+
+    Raises:
+        ValueError: the tokenizer has no chat template, and none is given.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, text: str | None = None, options: Mapping[str, Any] | None = None) -> None:
+        if text is None and not tokenizer.chat_template:
+            raise ValueError("the tokenizer has no chat template: pass chat_template=, a Jinja template of the messages")
+        self._tokenizer, self._text, self._options = tokenizer, text, dict(options or {})
+
+    def prompt(self, messages: Sequence[BaseMessage], format_: MessageFormat, words: Sequence[str] = ()) -> str:
+        """The text that a model reads before it writes its message.
+
+        Args:
+            messages: the chat so far.
+            format_: how the model writes calls, and the tools that it may call.
+            words: further texts for the system message.
+
+        Raises:
+            ValueError: there are no messages, or one holds no text; or the template refuses the chat: gives its reason.
+        """
+        if not messages:
+            raise ValueError("a chat without messages: pass at least one")
+        shows_tools = self.shows_tools
+        turns = [self._turn(message, None if shows_tools else format_) for message in messages]
+        turns = turns if shows_tools else _joined(turns, {"tool result"})
+        instructions = () if shows_tools or not format_.tools else (format_.instructions,)
+        turns = _with_system([*instructions, *words], turns)
+        turns = turns if self._shows_system else _without_system(turns)
+        tools = [tool.described for tool in format_.tools] if shows_tools and format_.tools else None
+        try:
+            return self.render(turns, tools)
+        except TemplateError as first:
+            try:  # most templates that refuse a chat want roles in turns
+                return self.render(_joined(_without_system(turns), {"user", "assistant"}), tools)
+            except TemplateError:
+                raise ValueError(f"the chat template refuses these messages: {first}") from first
+
+    def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None, *, is_open: bool = True) -> str:
+        """The template's own text of some turns."""
+        plain = [{**turn, "role": "user"} if turn["role"] == "tool result" else turn for turn in turns]
+        rendered: str = self._tokenizer.apply_chat_template(
+            plain,
+            tools=None if tools is None else list(tools),  # type: ignore[arg-type]  # dicts are what templates are given
+            chat_template=self._text,
+            add_generation_prompt=is_open,
+            tokenize=False,
+            **self._options,
+        )
+        return rendered
+
+    @cached_property
+    def shows_tools(self) -> bool:
+        """The template shows tools, calls of them and what they return."""
+        shown = self.probed
+        return all(word in shown for word in (*PROBE.arguments, *PROBE.arguments.values(), "A probe of tools.", "probe result"))
+
+    @cached_property
+    def probed(self) -> str:
+        """A chat with a call as the template shows it; empty if it shows none."""
+        call = {"type": "function", "id": "probe0000", "function": {"name": PROBE.name, "arguments": PROBE.arguments}}
+        turns: list[Turn] = [
+            {"role": "user", "content": "A question."},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "content": "probe result", "name": PROBE.name, "tool_call_id": "probe0000"},
+        ]
+        try:
+            return self.render(turns, [_PROBE_TOOL])
+        except (TemplateError, TypeError, ValueError, KeyError):  # what templates fail with, on messages they do not know
+            return ""
+
+    @cached_property
+    def _shows_system(self) -> bool:
+        try:
+            return "A rule." in self.render([{"role": "system", "content": "A rule."}, {"role": "user", "content": "A question."}])
+        except TemplateError:
+            return False
+
+    def _turn(self, message: BaseMessage, format_: MessageFormat | None) -> Turn:
+        """A message for the template; with a format, as text that needs no place for tools."""
+        role, content = role_of(message), text_of(message)
+        named = {"name": message.name} if message.name else {}
+        match message:
+            case AIMessage() if message.tool_calls:
+                calls = tuple(ToolCall(call["name"], call["args"]) for call in message.tool_calls)
+                if format_:
+                    return {"role": role, "content": format_.shown(Message(content, calls)), **named}
+                told = [
+                    {"type": "function", "id": call["id"], "function": {"name": call["name"], "arguments": call["args"]}}
+                    for call in message.tool_calls
+                ]
+                return {"role": role, "content": content, "tool_calls": told, **named}
+            case ToolMessage() | FunctionMessage() if format_:
+                return {"role": "tool result", "content": format_.shown_result(content)}
+            case ToolMessage():
+                return {"role": role, "content": content, "tool_call_id": message.tool_call_id, **named}
+        return {"role": role, "content": content, **named}
+
+
+def _with_system(words: Sequence[str], turns: list[Turn]) -> list[Turn]:
+    """Turns with further words in the system message."""
+    if not words:
+        return turns
+    text = "\n\n".join(words)
+    if turns[0]["role"] == "system":
+        return [{**turns[0], "content": f"{turns[0]['content']}\n\n{text}"}, *turns[1:]]
+    return [{"role": "system", "content": text}, *turns]
+
+
+def _without_system(turns: list[Turn]) -> list[Turn]:
+    """Turns with the words of the system in the user's."""
+    return _joined([{**turn, "role": "user"} if turn["role"] == "system" else turn for turn in turns], {"user"})
+
+
+def _joined(turns: list[Turn], roles: set[str]) -> list[Turn]:
+    """Turns with those of one role in a row as one."""
+    found: list[Turn] = []
+    for turn in turns:
+        last = found[-1] if found else None
+        if last and last["role"] == turn["role"] and turn["role"] in roles and "tool_calls" not in last:
+            between = "\n" if turn["role"] == "tool result" else "\n\n"
+            found[-1] = {**last, **turn, "content": f"{last['content']}{between}{turn['content']}"}
+        else:
+            found.append(turn)
+    return found
