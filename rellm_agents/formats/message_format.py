@@ -227,8 +227,10 @@ class MessageFormat:
         return Template.of(self._declaration["result"]).filled({"content": content})
 
     def behind(self, prompt: str) -> str:
-        """The prompt of a message in this format: where it ends in the words that begin reasoning, as some chat templates write it,
-        the message begins with them, or, without reasoning, it is over at once.
+        """The prompt of a message in this format.
+
+        Some chat templates end a prompt in the words that begin reasoning. They are left to the message, or, if it has no reasoning,
+        the reasoning is over at once.
         """
         words = self._declaration.get("reasoning")
         begun = prompt.rstrip()

@@ -20,7 +20,8 @@ def decoder_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
-        model, tokenizer: instead of it, both.
+        model: a transformers model, instead of a pipeline.
+        tokenizer: that of ``model``.
 
     Raises:
         ValueError: neither of the two, or both, or a pipeline without model and tokenizer.

@@ -145,7 +145,7 @@ class ChatRELLM(BaseChatModel):
             structured_output=True,
             reasoning_output=self.reasoning,
             max_output_tokens=self.max_new_tokens,
-            **({"max_input_tokens": longest} if isinstance(longest, int) else {}),  # type: ignore[typeddict-item]
+            **({"max_input_tokens": longest} if isinstance(longest, int) else {}),
         )
 
     # What is asked for
@@ -162,8 +162,8 @@ class ChatRELLM(BaseChatModel):
 
         Args:
             tools: LangChain tools, functions, pydantic models, or dicts.
-            tool_choice: ``"auto"`` or ``None``: the model chooses; ``"any"``, ``"required"`` or ``True``: one has to be called; ``"none"``: no
-                call; or the name of the one to be called, also as a dict.
+            tool_choice: ``"auto"`` or ``None``: the model chooses; ``"any"``, ``"required"`` or ``True``: one has to be called;
+                ``"none"``: no call; or the name of the one to be called, also as a dict.
             response_format: the schema of messages that are no calls.
             **kwargs: ``parallel_tool_calls``, and what else a call takes.
 

@@ -60,21 +60,22 @@ def request_of(
             required: then the one call is what was asked for.
         response_format: ``{"type": "json_schema", "json_schema": {"schema": ...}}``, ``{"type": "json_object"}``, ``{"type": "text"}``,
             or a schema: a pydantic model, a TypedDict, a dict.
-        pattern, regex: what the content is to match.
+        pattern: what the content is.
+        regex: what the content matches.
         reasoning: the message begins with reasoning.
 
     Raises:
         ValueError: an option says nothing that is known; names it.
         FormatError, SchemaError, PatternError: the format cannot write these tools, the schema cannot be compiled.
     """
-    given = [
-        option for option, value in (("pattern", pattern), ("regex", regex), ("response_format", response_format)) if value is not None
-    ]
+    contents = {"pattern": pattern, "regex": regex, "response_format": response_format}
+    given = [option for option, value in contents.items() if value is not None]
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} say what the content is: give one")
     choice = _choice(tool_choice)
     parallel = choice in {"auto", "none"} if parallel_tool_calls is None else parallel_tool_calls
-    answer, words = pattern, ()
+    answer = pattern
+    words: tuple[str, ...] = ()
     if regex is not None:
         answer = compile_regex(regex)
     elif response_format is not None:
@@ -130,7 +131,7 @@ def _format(name: str, tools: str, choice: str, parallel: bool, reasoning: bool,
 def _tool(described: Any) -> Tool:
     match described:
         case {"type": "function", "function": {"name": str(name), **rest}}:
-            parameters = rest.get("parameters") or {"type": "object", "properties": {}}
+            parameters: Any = rest.get("parameters") or {"type": "object", "properties": {}}
             return Tool(name, str(rest.get("description") or "").strip(), parameters)
     raise FormatError(f"the tool {described!r} is none that a local model can call: pass functions with a name and a JSON Schema")
 

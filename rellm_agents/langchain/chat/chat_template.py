@@ -1,4 +1,4 @@
-"""A tokenizer in, prompts of its chat template out, with tools, their results and system messages even where the template has no place for them.
+"""A tokenizer in, prompts of its chat template out, with tools and system messages even where the template has no place for them.
 
 What a template can show is not guessed from its source: a small chat is rendered, and looked through for what it should say.
 Knows nothing of patterns.
@@ -81,7 +81,7 @@ class ChatTemplate:
     def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None, *, is_open: bool = True) -> str:
         """The template's own text of some turns."""
         plain = [{**turn, "role": "user"} if turn["role"] == "tool result" else turn for turn in turns]
-        rendered: str = self._tokenizer.apply_chat_template(
+        rendered = self._tokenizer.apply_chat_template(
             plain,
             tools=None if tools is None else list(tools),  # type: ignore[arg-type]  # dicts are what templates are given
             chat_template=self._text,
@@ -89,6 +89,7 @@ class ChatTemplate:
             tokenize=False,
             **self._options,
         )
+        assert isinstance(rendered, str)
         return rendered
 
     @cached_property

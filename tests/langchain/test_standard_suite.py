@@ -1,0 +1,44 @@
+"""LangChain's own tests of chat models, on ChatRELLM with SmolLM2. What is marked xfail asks for the knowledge of a larger model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+
+from rellm_agents.decoding import smollm2
+from rellm_agents.langchain import ChatRELLM
+
+pytestmark = pytest.mark.model
+
+
+class _Standard:
+    """What both suites are told of the model."""
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatRELLM
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        model, tokenizer = smollm2()
+        return {"model": model, "tokenizer": tokenizer}
+
+    @property
+    def standard_chat_model_params(self) -> dict[str, Any]:
+        return {"temperature": 0, "max_tokens": 40, "stop": []}
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+
+class TestUnit(_Standard, ChatModelUnitTests):
+    pass
+
+
+class TestIntegration(_Standard, ChatModelIntegrationTests):
+    pass
