@@ -14,7 +14,7 @@ Let me see.
 >>> format.read(text).tool_calls
 (ToolCall(name='search', arguments={'query': 'rain'}),)
 >>> format.so_far(text[:71])
-Written(reasoning='', content='Let me see.', calls=(CallSoFar(name='search', arguments='{"que', is_whole=False),))
+Written(reasoning='', content='Let me see.', calls=(CallSoFar(name='search', arguments='{"query": "rain', is_whole=False),))
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Literal
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.call_arguments import Arguments, JsonArguments
-from rellm_agents.formats.declarations import Declaration, declared, names_of, read_declaration
+from rellm_agents.formats.declarations import Declaration, declared, read_declaration
 from rellm_agents.formats.messages import Message, ToolCall
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template, any_of
@@ -90,8 +90,8 @@ def message_format(
         FormatError: the declaration has an unknown or a missing key; a name or arguments that the format cannot write; a
             ``choice`` that names no tool.
     """
-    is_ours = isinstance(declaration, str) and declaration in names_of("message")
-    read = declared(str(declaration), "message") if is_ours else read_declaration(declaration, "message")
+    is_name = isinstance(declaration, str) and not declaration.endswith(".json")
+    read = declared(str(declaration), "message") if is_name else read_declaration(declaration, "message")
     return MessageFormat(read, tools, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from rellm_agents.decoding import smollm2
 from rellm_agents.langchain import ChatRELLM
 
 pytestmark = pytest.mark.model
+_model = cache(smollm2)
 
 
 class _Standard:
@@ -24,7 +26,7 @@ class _Standard:
 
     @property
     def chat_model_params(self) -> dict[str, Any]:
-        model, tokenizer = smollm2()
+        model, tokenizer = _model()
         return {"model": model, "tokenizer": tokenizer}
 
     @property

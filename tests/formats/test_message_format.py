@@ -1,0 +1,149 @@
+"""What a chat model writes is read back, whole or while it is still being written; what cannot be told apart is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+from formats.every_format import JSON_TOOLS, arguments
+
+from rellm_agents import compile_schema
+from rellm_agents.errors import FormatError
+from rellm_agents.formats import Message, ToolCall, message_format
+from rellm_agents.formats.declarations import declared, names_of
+
+SAMPLES = int(os.environ.get("MESSAGE_SAMPLES", "60"))
+FAMILIES = names_of("message")
+TOOLS = {
+    **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
+    "tagged": arguments(text={"enum": ["</tool_call>", "<tool_call>\n{", "plain"]}, **{"</tool_call>": {"type": "string"}}),
+}
+SETS = {str(count): dict(list(TOOLS.items())[:count]) for count in (1, 3, len(TOOLS))}
+ANSWER = compile_schema(arguments(city={"type": "string"}, days={"type": "integer"}), closed=True, without=["</tool_call>"])
+WAYS = {
+    "free": {},
+    "one call at most": {"parallel": False},
+    "calls only": {"choice": "required"},
+    "one call": {"choice": "required", "parallel": False},
+    "no calls": {"choice": "none"},
+    "reasoned": {"reasoning": True},
+    "an answer": {"answer": ANSWER},
+    "an answer, reasoned": {"answer": ANSWER, "reasoning": True},
+}
+
+
+def made(family, tools, **way):
+    if way.get("reasoning") and "reasoning" not in declared(family, "message"):
+        pytest.skip("no place for reasoning")
+    return message_format(family, SETS[tools], **way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("tools", SETS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_written_is_read_back(family, tools, way):
+    format_ = made(family, tools, **WAYS[way])
+    for seed in range(SAMPLES):
+        text = format_.pattern.sample(seed)
+        message = format_.read(text)
+        assert format_.read(format_.write(message)) == message
+        assert len(message.tool_calls) <= 1 or format_.pattern.fullmatch(format_.shown(message))
+        for call in message.tool_calls:
+            assert compile_schema(TOOLS[call.name], closed=True).value(json.dumps(call.arguments, ensure_ascii=False)) == call.arguments
+        if WAYS[way].get("choice") == "required":
+            assert message.tool_calls
+            assert not message.content
+        else:
+            assert bool(message.content) or bool(message.tool_calls)
+        if message.content and "answer" in WAYS[way]:
+            assert set(json.loads(message.content)) == {"city", "days"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_certain_of_a_beginning_stays(family, way):
+    """Of each beginning: what it says is the beginning of what the whole says, and nothing is ever taken back."""
+    format_ = made(family, "3", **WAYS[way])
+    for seed in range(SAMPLES // 6):
+        text = format_.pattern.sample(seed)
+        whole = format_.so_far(text, is_whole=True)
+        last = format_.so_far("")
+        for end in range(len(text) + 1):
+            now = format_.so_far(text[:end])
+            assert whole.content.startswith(now.content)
+            assert whole.reasoning.startswith(now.reasoning)
+            assert now.content.startswith(last.content)
+            assert now.reasoning.startswith(last.reasoning)
+            assert len(last.calls) <= len(now.calls) <= len(whole.calls)
+            for one, later in zip(last.calls, now.calls, strict=False):
+                assert later.name == one.name
+                assert later.arguments.startswith(one.arguments)
+            last = now
+        assert [call.arguments for call in last.calls] == [call.arguments for call in whole.calls]
+        assert all(call.is_whole for call in whole.calls)
+
+
+@pytest.mark.parametrize("reasoning", [False, True], ids=["", "reasoned"])
+def test_hermes_is_read_by_searching_for_its_tags(reasoning):
+    """As servers read it: what stands between the tags is JSON, what stands before the first is content."""
+    format_ = message_format("hermes", TOOLS, reasoning=reasoning)
+    for seed in range(SAMPLES):
+        text = format_.pattern.sample(seed)
+        message = format_.read(text)
+        calls = [json.loads(found) for found in re.findall(r"<tool_call>(.*?)</tool_call>", text, re.DOTALL)]
+        assert calls == [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
+        body = text.rpartition("</think>")[2].strip()
+        assert body.partition("<tool_call>")[0].strip() == message.content
+
+
+def test_the_prompt_may_have_begun_the_reasoning():
+    prompt = "<|assistant|>\n<think>\n"
+    assert message_format("hermes", TOOLS, reasoning=True).behind(prompt) == "<|assistant|>\n"
+    assert message_format("hermes", TOOLS).behind(prompt) == "<|assistant|>\n<think>\n\n</think>\n\n"
+    assert message_format("hermes", TOOLS).behind("<|assistant|>\n") == "<|assistant|>\n"
+
+
+def test_instructions_name_each_tool_and_show_a_call():
+    format_ = message_format("hermes", TOOLS)
+    assert all(json.dumps(name, ensure_ascii=False) in format_.instructions for name in TOOLS)
+    assert '<tool_call>\n{"name": "NAME", "arguments": {"ARGUMENT": "VALUE"}}\n</tool_call>' in format_.instructions
+    assert message_format("hermes").instructions == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"tools": {}, "choice": "required"}, "a call is required, but there is no tool"),
+        ({"tools": SETS["1"], "choice": "nothing"}, "there is no tool named 'nothing', only search; a choice is"),
+        ({"tools": {"odd name": arguments()}}, "a tool cannot be named 'odd name'"),
+        (
+            {"tools": {"f": {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}}},
+            "tool 'f', arguments: #/properties/a",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_refused(options, reason):
+    with pytest.raises(FormatError, match=re.escape(reason)):
+        message_format("hermes", options.pop("tools"), **options)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(" spaces at its ends"),
+        Message("a <tool_call> in words"),
+        Message("", (ToolCall("gone", {}),)),
+        Message("", (ToolCall("search", {"limit": 3}),)),
+        Message("", (), "thought of nothing"),
+    ],
+)
+def test_what_would_be_misread_is_not_written(message):
+    with pytest.raises(FormatError, match="cannot write this message"):
+        message_format("hermes", TOOLS).write(message)
+
+
+def test_a_file_says_where_it_is_wrong():
+    with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only without")):
+        message_format({**declared("hermes", "message"), "slots": {"content": {"trimed": True}}})

@@ -1,0 +1,372 @@
+"""A chat model that knows nothing calls tools and answers in types, and nothing that it writes is ever wrong in form."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+from typing import Annotated, Literal
+
+import pytest
+from jsonschema import Draft202012Validator
+from langchain.agents import create_agent
+from langchain.agents.middleware import wrap_model_call
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field, ValidationError
+from toys import byte_level_tokenizer, random_model
+from typing_extensions import TypedDict
+
+from rellm_agents import compile_regex
+from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.langchain import ChatRELLM
+
+AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "12"))
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+CALLS: list[dict[str, object]] = []
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@tool
+def search(query: str, limit: Annotated[int, Field(ge=1, le=20)] = 3) -> str:
+    """Search the web."""
+    CALLS.append({"query": query, "limit": limit})
+    return f"found {len(query)}"
+
+
+@tool
+def book(day: Literal["Monday", "Friday"], nights: Annotated[int, Field(ge=1, le=9)]) -> str:
+    """Book a room."""
+    CALLS.append({"day": day, "nights": nights})
+    return "booked"
+
+
+@tool
+def now() -> str:
+    """The time."""
+    CALLS.append({})
+    return "12:30"
+
+
+class Trip(BaseModel):
+    """A trip."""
+
+    city: str
+    nights: Annotated[int, Field(ge=1, le=30)]
+    kind: Literal["work", "rest"]
+
+
+class TripDict(TypedDict):
+    """A trip."""
+
+    city: str
+    nights: int
+
+
+def chat(seed=0, **options):
+    tokenizer = byte_level_tokenizer()
+    given = {"chat_template": CHATML, "max_new_tokens": 120, "temperature": 1.0, "seed": seed, **options}
+    return ChatRELLM(model=random_model(tokenizer, seed=seed), tokenizer=tokenizer, **given)
+
+
+def prompt_of(messages, model=None, **bound):
+    model = model or chat()
+    return model._asked(messages, None, bound)[0]
+
+
+def check_calls(message, *tools):
+    schemas = {one.name: one.tool_call_schema.model_json_schema() for one in tools}
+    for call in message.tool_calls:
+        Draft202012Validator(schemas[call["name"]]).validate(call["args"])
+    ids = [call["id"] for call in message.tool_calls]
+    assert all(ids)
+    assert len(set(ids)) == len(ids)
+
+
+# Calls
+
+
+@pytest.mark.parametrize("choice", ["any", "required", True, "book", {"type": "function", "function": {"name": "book"}}])
+def test_a_call_that_is_required_is_made(choice):
+    for seed in range(6):
+        message = chat(seed).bind_tools([search, book, now], tool_choice=choice).invoke("Plan my trip.")
+        assert len(message.tool_calls) == 1
+        assert not message.content
+        assert message.response_metadata["finish_reason"] == "tool_calls"
+        assert choice in ("any", "required", True) or message.tool_calls[0]["name"] == "book"
+        check_calls(message, search, book, now)
+
+
+def test_calls_in_parallel_where_they_are_asked_for():
+    counts = set()
+    for seed in range(8):
+        model = chat(seed, temperature=8.0).bind_tools([now], tool_choice="any", parallel_tool_calls=True)
+        counts.add(len(model.invoke("Now?").tool_calls))
+    assert min(counts) == 1 < max(counts)
+
+
+def test_a_free_choice_is_calls_or_content():
+    model = chat().bind_tools([search, book], tool_choice="auto")
+    for seed in range(8):
+        message = model.invoke("Plan my trip.", seed=seed)
+        assert message.content or message.tool_calls
+        check_calls(message, search, book)
+
+
+def test_no_calls():
+    message = chat().bind_tools([search], tool_choice="none").invoke("Hello")
+    assert message.content
+    assert not message.tool_calls
+
+
+@pytest.mark.parametrize("choice", ["any", "auto"])
+def test_pieces_make_the_whole(choice):
+    model = chat().bind_tools([search, book, now], tool_choice=choice)
+    for seed in range(6):
+        whole, pieces = model.invoke("Plan.", seed=seed), list(model.stream("Plan.", seed=seed))
+        joined = sum(pieces[1:], pieces[0])
+        assert isinstance(joined, AIMessageChunk)
+        assert joined.content == whole.content
+        assert [(c["name"], c["args"]) for c in joined.tool_calls] == [(c["name"], c["args"]) for c in whole.tool_calls]
+        assert joined.usage_metadata == whole.usage_metadata
+        assert joined.response_metadata["finish_reason"] == whole.response_metadata["finish_reason"]
+        assert not joined.invalid_tool_calls
+        assert len(pieces) > 2
+
+
+def test_the_end_of_the_budget_closes_a_call():
+    model = chat().bind_tools([search], tool_choice="any")
+    closed = 0
+    for seed in range(10):
+        message = model.invoke("Look.", seed=seed, max_new_tokens=90)
+        check_calls(message, search)
+        closed += message.response_metadata["finish"] == "closed"
+        assert message.usage_metadata["output_tokens"] <= 90
+    assert closed
+
+
+def test_a_budget_that_no_call_fits_in_is_refused():
+    with pytest.raises(BudgetTooSmall, match="the budget is 5"):
+        chat().bind_tools([search], tool_choice="any").invoke("Look.", max_new_tokens=5)
+
+
+# Typed answers
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("schema", [Trip, TripDict, {**Trip.model_json_schema(), "title": "Trip"}], ids=["model", "typed dict", "schema"])
+def test_typed_answers(schema, method):
+    answers = chat().with_structured_output(schema, method=method)
+    for seed in range(4):
+        answer = answers.invoke("Where to?", seed=seed)
+        assert isinstance(answer, Trip if schema is Trip else dict)
+        assert {"city", "nights"} <= set(answer.model_dump() if schema is Trip else answer)
+
+
+def test_a_typed_answer_with_its_message():
+    found = chat().with_structured_output(Trip, include_raw=True).invoke("Where to?")
+    assert found["parsing_error"] is None
+    assert json.loads(found["raw"].content) == found["parsed"].model_dump()
+
+
+def test_a_pattern_or_a_regex_for_content():
+    assert chat().invoke("Wet?", regex="yes|no").content in {"yes", "no"}
+    assert chat().bind(pattern=compile_regex("[ab]{3}")).invoke("Which?").content in {a + b + c for a in "ab" for b in "ab" for c in "ab"}
+
+
+# Agents
+
+
+@pytest.mark.parametrize("strategy", ["provider", "tool", "none"])
+def test_no_run_of_an_agent_fails(strategy):
+    response_format = {"provider": ProviderStrategy(Trip), "tool": ToolStrategy(Trip, handle_errors=False), "none": None}[strategy]
+    calls = 0
+    for seed in range(AGENT_RUNS):
+        CALLS.clear()
+        chance = itertools.count()
+
+        @wrap_model_call
+        def draw_anew(request, handler, chance=chance):  # the same seed in each step would make the same choice in each
+            return handler(request.override(model_settings={"seed": next(chance)}))
+
+        model = chat(seed, temperature=4.0)
+        agent = create_agent(model, [search, book, now], response_format=response_format, middleware=[draw_anew])
+        result = agent.invoke({"messages": [("user", "Plan my trip.")]}, {"recursion_limit": 60})
+        results = [message for message in result["messages"] if isinstance(message, ToolMessage)]
+        assert all(message.status == "success" for message in results)
+        calls += len(CALLS)
+        if strategy == "none":
+            assert result["messages"][-1].content
+        else:
+            assert isinstance(result["structured_response"], Trip)
+    assert calls or strategy != "tool"
+
+
+def test_middleware_narrows_tools_and_sets_a_pattern():
+    @wrap_model_call
+    def only_words(request, handler):
+        return handler(request.override(tools=[], model_settings={"regex": "yes|no"}))
+
+    result = create_agent(chat(), [search], middleware=[only_words]).invoke({"messages": [("user", "Wet?")]})
+    assert result["messages"][-1].content in {"yes", "no"}
+
+
+# Prompts
+
+
+def test_what_the_template_cannot_show_is_told_in_words():
+    call = AIMessage("", tool_calls=[{"name": "search", "args": {"query": "rain", "limit": 2}, "id": "a1", "type": "tool_call"}])
+    history = [SystemMessage("Be kind."), HumanMessage("Rain?"), call, ToolMessage("found 4", tool_call_id="a1"), HumanMessage("And?")]
+    bound = chat().bind_tools([search]).kwargs
+    prompt = prompt_of(history, **bound)
+    assert prompt.startswith("<|im_start|>system\nBe kind.\n\nYou can call tools.")
+    assert '{"type": "function", "function": {"name": "search"' in prompt
+    assert (
+        '<|im_start|>assistant\n<tool_call>\n{"name": "search", "arguments": {"query": "rain", "limit": 2}}\n</tool_call><|im_end|>'
+        in prompt
+    )
+    assert "<|im_start|>user\n<tool_response>\nfound 4\n</tool_response><|im_end|>" in prompt
+    assert prompt.endswith("<|im_start|>assistant\n")
+
+
+QWEN = (
+    "{%- if tools %}{{- '<|im_start|>system\n# Tools' }}{%- for tool in tools %}{{- '\n' + (tool | tojson) }}{%- endfor %}"
+    "{{- '<|im_end|>\n' }}{%- endif %}"
+    "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\n' + message.content }}"
+    "{%- for call in message.tool_calls or [] %}"
+    "{{- '<tool_call>\n{\"name\": \"' + call.function.name + '\", \"arguments\": ' + (call.function.arguments | tojson) + '}\n</tool_call>' }}"
+    "{%- endfor %}{{- '<|im_end|>\n' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n<think>\n' }}{%- endif %}"
+)
+
+
+def test_what_the_template_shows_is_left_to_it():
+    model = chat(chat_template=QWEN)
+    assert model.native_format.name == "hermes"
+    assert "shows a call as" in model.native_format.reason
+    call = AIMessage("", tool_calls=[{"name": "search", "args": {"query": "rain"}, "id": "a1", "type": "tool_call"}])
+    prompt = prompt_of([HumanMessage("Rain?"), call, ToolMessage("found 4", tool_call_id="a1")], model, **model.bind_tools([search]).kwargs)
+    assert "# Tools\n{" in prompt
+    assert "You can call tools" not in prompt
+    assert "<|im_start|>tool\nfound 4<|im_end|>" in prompt
+    assert prompt.endswith("<think>\n\n</think>\n\n")
+
+
+def test_reasoning_is_read_and_has_a_budget_of_its_own():
+    model = chat(chat_template=QWEN, reasoning=True, part_tokens={"reasoning": 12}).bind_tools([now], tool_choice="any")
+    message = model.invoke("When?")
+    assert len(message.tool_calls) == 1
+    assert message.additional_kwargs["reasoning_content"]
+    assert {block["type"] for block in message.content_blocks} == {"reasoning", "tool_call"}
+    pieces = list(model.stream("When?"))
+    assert sum(pieces[1:], pieces[0]).additional_kwargs == message.additional_kwargs
+
+
+STRICT = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('in turns') }}{% endif %}"
+    "[{{ message['role'] }}] {{ message['content'] }}\n{% endfor %}[assistant] "
+)
+
+
+def test_a_template_without_system_messages_that_wants_turns():
+    model = chat(chat_template=STRICT)
+    prompt = prompt_of(
+        [SystemMessage("Be kind."), HumanMessage("One."), HumanMessage("Two."), AIMessage("Yes?"), HumanMessage("Go.")], model
+    )
+    assert prompt == "[user] Be kind.\n\nOne.\n\nTwo.\n[assistant] Yes?\n[user] Go.\n[assistant] "
+
+
+def test_a_template_that_refuses_says_why():
+    with pytest.raises(ValueError, match="the chat template refuses these messages: in turns"):
+        prompt_of([AIMessage("Yes?"), HumanMessage("Go.")], chat(chat_template=STRICT))
+
+
+# What goes wrong is said
+
+
+@pytest.mark.parametrize(
+    ("bound", "reason"),
+    [
+        ({"tool_choice": "fly"}, "there is no tool named 'fly', only search"),
+        ({"tool_choice": 3}, "tool_choice=3: 'auto'"),
+        ({"colour": "red"}, "ChatRELLM takes no colour in a call"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "has no schema"),
+    ],
+)
+def test_what_a_call_cannot_mean_is_refused_when_it_is_bound(bound, reason):
+    with pytest.raises(ValueError, match=reason):
+        chat().bind_tools([search], **bound)
+
+
+def test_what_no_model_can_be_is_refused():
+    tokenizer = byte_level_tokenizer()
+    with pytest.raises(ValidationError, match="the tokenizer has no chat template"):
+        ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer)
+    with pytest.raises(ValidationError, match="no model: give pipeline="):
+        ChatRELLM()
+    with pytest.raises(ValidationError, match="there is no format named 'hermse', only "):
+        chat(message_format="hermse")
+    with pytest.raises(ValueError, match="content block of type 'image_url'"):
+        chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": "https://example.org"}}])])
+
+
+# As any chat model
+
+
+def test_stop_strings_cut_words_and_no_calls():
+    stopped = [chat(seed).invoke("Go.", stop=["e", " "]) for seed in range(6)]
+    assert all(not set(message.content) & {"e", " "} for message in stopped)
+    called = chat().bind_tools([search], tool_choice="any").invoke("Go.", stop=["e", '"', "}"])
+    check_calls(called, search)
+    assert len(called.tool_calls) == 1
+
+
+def test_a_cache_tells_calls_apart():
+    model = chat(cache=InMemoryCache()).model_copy(update={"seed": None})
+    first, second = model.invoke("Go."), model.invoke("Go.")
+    assert first.content == second.content
+    assert model.bind_tools([now], tool_choice="any").invoke("Go.").tool_calls
+    assert model.invoke("Go.").content == first.content
+
+
+def test_callbacks_see_the_pieces():
+    class Seen(BaseCallbackHandler):
+        def __init__(self):
+            self.text = ""
+
+        def on_llm_new_token(self, token, **_):
+            self.text += token
+
+    seen = Seen()
+    message = chat(streaming=True).invoke("Go.", config={"callbacks": [seen]})
+    assert seen.text == message.content
+
+
+def test_many_at_once_are_as_one_at_a_time():
+    model = chat().bind_tools([search, book])
+    asked = [f"Trip {i}" for i in range(6)]
+    alone = [model.invoke(one) for one in asked]
+
+    def said(messages):
+        return [(message.content, [(call["name"], call["args"]) for call in message.tool_calls]) for message in messages]
+
+    assert said(model.batch(asked)) == said(alone)
+
+    async def together():
+        return await asyncio.gather(*(model.ainvoke(one) for one in asked))
+
+    assert said(asyncio.run(together())) == said(alone)
+
+
+def test_two_models_on_one_share_what_it_has_read():
+    first = chat()
+    second = ChatRELLM(model=first.model, tokenizer=first.tokenizer, chat_template=CHATML, max_new_tokens=20)
+    assert first._decoder is second._decoder
