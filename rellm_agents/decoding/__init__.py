@@ -26,14 +26,16 @@ Knows patterns; torch and transformers live here and nowhere else. In reading or
     kept               what the pattern took from the model
     custom_generate    the loop inside of ``model.generate``
     decoder            what users hold
+    request_queue      the same for many callers at once
     smollm2            a small real model
 """
 
 from rellm_agents.decoding.decoder import ConstrainedDecoder
 from rellm_agents.decoding.logits_processor import ConstrainedLogitsProcessor
+from rellm_agents.decoding.request_queue import RequestQueue
 from rellm_agents.decoding.rows import Completion
 from rellm_agents.decoding.smollm2 import smollm2
 from rellm_agents.decoding.token_masks import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 
-__all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "TokenMasks", "Vocabulary", "smollm2"]
+__all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "RequestQueue", "TokenMasks", "Vocabulary", "smollm2"]

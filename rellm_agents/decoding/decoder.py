@@ -124,6 +124,31 @@ def _manner(
     return Manner(Stops.of(stop, stop_behind), spelling, healing, part_tokens or {})
 
 
+@dataclass
+class Begun:
+    """A text that is being written, see :meth:`ConstrainedDecoder.begin`.
+
+    Attributes:
+        row: the text.
+        prompt_ids: the tokens of its prompt.
+        sampling: how its tokens are chosen.
+        with_kept: what the pattern took from the model is measured.
+        shown: how many of its characters :meth:`new_text` has given out.
+    """
+
+    row: Row
+    prompt_ids: list[int]
+    sampling: Sampling
+    with_kept: bool
+    shown: int = 0
+
+    def new_text(self) -> str:
+        """What has become certain since it was last asked for."""
+        certain = self.row.certain_text()
+        new, self.shown = certain[self.shown :], max(self.shown, len(certain))
+        return new
+
+
 class ConstrainedDecoder:
     """Generates texts of patterns with one model. Safe to share between threads as far as the model is.
 
@@ -179,12 +204,10 @@ class ConstrainedDecoder:
             ValueError: an option is out of its range, the numbers of prompts, patterns and seeds do not fit together, or a
                 prompt is empty.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        request = _Request.of(**options)
-        rows, steps = self._begun(prompts, pattern, request)
-        for _ in steps:
+        begun = self.begin([prompt] if isinstance(prompt, str) else prompt, pattern, **options)
+        for _ in self.steps(begun):
             pass
-        completions = [self._completion(row, one, request) for row, one in zip(rows, prompts, strict=True)]
+        completions = [self.completion(one) for one in begun]
         return completions[0] if isinstance(prompt, str) else completions
 
     def stream(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> Generator[str, None, Completion]:
@@ -196,18 +219,31 @@ class ConstrainedDecoder:
         Returns:
             The completion.
         """
-        request = _Request.of(**options)
-        (row,), steps = self._begun([prompt], pattern, request)
-        shown = 0
-        for _ in steps:
-            certain = row.certain_text()
-            if len(certain) > shown:
-                yield certain[shown:]
-                shown = len(certain)
-        completion = self._completion(row, prompt, request)
-        if len(completion.text) > shown:
-            yield completion.text[shown:]
+        (begun,) = self.begin([prompt], pattern, **options)
+        for _ in self.steps([begun]):
+            if piece := begun.new_text():
+                yield piece
+        completion = self.completion(begun)
+        if rest := completion.text[begun.shown :]:
+            yield rest
         return completion
+
+    def begin(self, prompts: Sequence[str], pattern: Pattern | Sequence[Pattern], **options: Unpack[DecodingOptions]) -> list[Begun]:
+        """Texts that are to be written, as :meth:`generate` takes and refuses them."""
+        request = _Request.of(**options)
+        ids = [self._ids_of(prompt, request) for prompt in prompts]
+        behind = [self._start] * len(ids) if self.scorer.has_encoder else ids
+        rows = self.rows(behind, pattern, request.seed, budget=request.max_new_tokens, manner=request.manner)
+        return [Begun(row, own, request.sampling, request.with_kept) for row, own in zip(rows, ids, strict=True)]
+
+    def steps(self, begun: Sequence[Begun]) -> Iterator[None]:
+        """Write texts to their ends, all together, a step at a time.
+
+        Args:
+            begun: texts whose tokens are chosen in the same way; they may have been begun apart.
+        """
+        (sampling,) = {one.sampling for one in begun}
+        return self._decode([one.row for one in begun], [one.prompt_ids for one in begun], sampling)
 
     def custom_generate(
         self, pattern: Pattern | Sequence[Pattern], *, streamer: BaseStreamer | None = None, **options: Unpack[TextOptions]
@@ -254,18 +290,13 @@ class ConstrainedDecoder:
             for begin, one, own_seed in zip(begun, patterns, seeds, strict=True)
         ]
 
-    def _begun(self, prompts: list[str], pattern: Pattern | Sequence[Pattern], request: _Request) -> tuple[list[Row], Iterator[None]]:
-        """The rows of a request, and the steps that write them."""
-        ids = [self._ids_of(prompt, request) for prompt in prompts]
-        begun = [self._start] * len(ids) if self.scorer.has_encoder else ids
-        rows = self.rows(begun, pattern, request.seed, budget=request.max_new_tokens, manner=request.manner)
-        return rows, self._decode(rows, ids, request.sampling)
-
     @torch.inference_mode()
-    def _completion(self, row: Row, prompt: str, request: _Request) -> Completion:
-        if not request.with_kept:
+    def completion(self, begun: Begun) -> Completion:
+        """A text that has been written."""
+        row = begun.row
+        if not begun.with_kept:
             return row.completion()
-        encoded = self.scorer.encoded([self._ids_of(prompt, request)]) if self.scorer.has_encoder else None
+        encoded = self.scorer.encoded([begun.prompt_ids]) if self.scorer.has_encoder else None
         return row.completion(log_kept(Passes(self.scorer, 1, encoded=encoded), row))
 
     @torch.inference_mode()

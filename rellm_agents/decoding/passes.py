@@ -240,7 +240,9 @@ class Passes:
         self._attention = torch.cat([self._attention, is_read], dim=1)
         positions = (self._next + is_read.cumsum(-1) - 1).clamp(min=0)
         self._next = self._next + is_read.sum(-1, keepdim=True)
-        return self._scorer.run({**inputs, "attention_mask": self._attention, "position_ids": positions}, self.cache, kept)
+        if self._scorer.takes_batches or not self._attention.all():  # some models of one state take a mask for that of what is new
+            inputs["attention_mask"] = self._attention
+        return self._scorer.run({**inputs, "position_ids": positions}, self.cache, kept)
 
     @property
     def begins_embedded(self) -> bool:

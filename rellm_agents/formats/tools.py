@@ -60,8 +60,11 @@ class Tool:
         Raises:
             FormatError: the schema cannot be compiled; names the tool and the place.
         """
+        parameters = self.parameters
+        if parameters.get("properties") == {}:  # as tools without arguments are described, which does not mean any
+            parameters = {"additionalProperties": False, **parameters}
         try:
-            return compile_schema(self.parameters, whitespace=whitespace, closed=True, without=without).node
+            return compile_schema(parameters, whitespace=whitespace, closed=True, without=without).node
         except SchemaError as error:
             raise FormatError(f"tool {self.name!r}, arguments: {error}") from error
 

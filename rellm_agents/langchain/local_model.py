@@ -1,22 +1,23 @@
-"""A transformers pipeline, or a model and its tokenizer, in, its constrained decoder out, shared by all who use the model.
+"""A transformers pipeline, or a model and its tokenizer, in, a queue for its constrained decoder out, shared by all who use the model.
 
-What a decoder has learnt of a model - its vocabulary, masks of patterns, what it has read of prompts - serves all agents on it.
+What a decoder has learnt of a model - its vocabulary, masks of patterns, what it has read of prompts - serves all agents on it, and
+those that ask at the same time are served together.
 """
 
 from __future__ import annotations
 
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
-from rellm_agents.decoding import ConstrainedDecoder
+from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
 
-_decoders: WeakKeyDictionary[Any, ConstrainedDecoder] = WeakKeyDictionary()  # by tokenizers, which are replaced more often than models
+_queues: WeakValueDictionary[tuple[int, int], RequestQueue] = WeakValueDictionary()  # by the identities of model and tokenizer
 _lock = threading.Lock()
 
 
-def decoder_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> ConstrainedDecoder:
-    """The decoder of a model.
+def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> RequestQueue:
+    """The queue of a model.
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
@@ -37,12 +38,14 @@ def decoder_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -
     elif model is None or tokenizer is None:
         raise ValueError("no model: give pipeline=, or model= and tokenizer=")
     with _lock:
-        found = _decoders.get(tokenizer)
-        if found is None or found.model is not model:
-            found = _decoders[tokenizer] = ConstrainedDecoder(model, tokenizer)
+        key = id(model), id(tokenizer)  # of no others, as long as the queue lives, which holds both
+        found = _queues.get(key)
+        if found is None:
+            found = _queues[key] = RequestQueue(ConstrainedDecoder(model, tokenizer))
         return found
 
 
-def name_of(decoder: ConstrainedDecoder) -> str:
-    """The name of a decoder's model, for traces."""
-    return str(getattr(decoder.model.config, "name_or_path", "") or type(decoder.model).__name__)
+def name_of(queue: RequestQueue) -> str:
+    """The name of a model, for traces."""
+    model = queue.decoder.model
+    return str(getattr(model.config, "name_or_path", "") or type(model).__name__)

@@ -18,10 +18,11 @@ from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from rellm_agents.decoding import Completion, ConstrainedDecoder
+from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.decoder import DecodingOptions
 from rellm_agents.decoding.rows import Spelling
 from rellm_agents.formats import ActionFormat
+from rellm_agents.langchain.local_model import name_of, queue_of
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
 _CONSTRAINTS = ("regex", "pattern", "format")
@@ -36,6 +37,8 @@ class RELLM(BaseLLM):
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
+        model: a transformers model, instead of a pipeline.
+        tokenizer: that of ``model``.
         regex: regex text in the dialect of the ``regex`` module; the whole completion matches it.
         pattern: a compiled pattern.
         format: an action format; completions are read by its LangChain parser.
@@ -57,7 +60,9 @@ class RELLM(BaseLLM):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    pipeline: Any = Field(exclude=True, repr=False)
+    pipeline: Any = Field(default=None, exclude=True, repr=False)
+    model: Any = Field(default=None, exclude=True, repr=False)
+    tokenizer: Any = Field(default=None, exclude=True, repr=False)
     regex: str | None = None
     pattern: Pattern | None = None
     format: ActionFormat | None = Field(default=None, exclude=True)
@@ -71,17 +76,13 @@ class RELLM(BaseLLM):
     part_tokens: dict[str, int] = Field(default_factory=dict)
     stop: list[str] | None = None
 
-    _decoder: ConstrainedDecoder = PrivateAttr()
+    _queue: RequestQueue = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Check what was given, and read the tokenizer."""
         super().model_post_init(context)
-        inner = getattr(self.pipeline, "pipeline", self.pipeline)  # HuggingFacePipeline holds a pipeline
-        model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None)
-        if model is None or tokenizer is None:
-            raise ValueError(f"pipeline={self.pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline")
+        self._queue = queue_of(self.pipeline, self.model, self.tokenizer)
         self._constraint({})
-        self._decoder = ConstrainedDecoder(model, tokenizer)
 
     @property
     def _llm_type(self) -> str:
@@ -100,7 +101,7 @@ class RELLM(BaseLLM):
 
     @property
     def _model_name(self) -> str:
-        return str(getattr(self._decoder.model.config, "name_or_path", "") or type(self._decoder.model).__name__)
+        return name_of(self._queue)
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As for any LangChain language model; what a call changes becomes part of what is cached."""
@@ -128,7 +129,11 @@ class RELLM(BaseLLM):
         **kwargs: Any,
     ) -> LLMResult:
         pattern, options = self._request(stop, kwargs)
-        completions = self._decoder.generate(prompts, pattern, **options)
+        completions = (
+            [self._queue.generate(prompts[0], pattern, **options)]
+            if len(prompts) == 1
+            else self._queue.decoder.generate(prompts, pattern, **options)
+        )
         return LLMResult(
             generations=[[Generation(text=c.text, generation_info=_info(c))] for c in completions],
             llm_output={
@@ -141,7 +146,7 @@ class RELLM(BaseLLM):
         self, prompt: str, stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
     ) -> Iterator[GenerationChunk]:
         pattern, options = self._request(stop, kwargs)
-        pieces = self._decoder.stream(prompt, pattern, **options)
+        pieces = self._queue.stream(prompt, pattern, **options)
         while True:
             try:
                 chunk = GenerationChunk(text=next(pieces))

@@ -8,29 +8,30 @@ create_agent(model, tools=[search], response_format=Answer)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from rellm_agents.decoding import Completion, ConstrainedDecoder
+from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.decoder import DecodingOptions
 from rellm_agents.decoding.rows import Spelling
 from rellm_agents.formats import MessageFormat
 from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
-from rellm_agents.langchain.chat.replies import Pieces, facts_of, is_empty, message_of
+from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.typed_answers import Method, typed_answers
-from rellm_agents.langchain.local_model import decoder_of, name_of
+from rellm_agents.langchain.local_model import name_of, queue_of
 
 _REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "part_tokens")
@@ -82,15 +83,15 @@ class ChatRELLM(BaseChatModel):
     template_options: dict[str, Any] = Field(default_factory=dict)
     streaming: bool = False
 
-    _decoder: ConstrainedDecoder = PrivateAttr()
+    _queue: RequestQueue = PrivateAttr()
     _template: ChatTemplate = PrivateAttr()
     _native: NativeFormat = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Check what was given, and read the tokenizer."""
         super().model_post_init(context)
-        self._decoder = decoder_of(self.pipeline, self.model, self.tokenizer)
-        self._template = ChatTemplate(self._decoder.tokenizer, text=self.chat_template, options=self.template_options)
+        self._queue = queue_of(self.pipeline, self.model, self.tokenizer)
+        self._template = ChatTemplate(self._queue.decoder.tokenizer, text=self.chat_template, options=self.template_options)
         self._native = NativeFormat(self.message_format, "it was chosen") if self.message_format else native_format(self._template)
         self._request({})
 
@@ -102,7 +103,7 @@ class ChatRELLM(BaseChatModel):
     @property
     def model_name(self) -> str:
         """The name of the model, for traces."""
-        return name_of(self._decoder)
+        return name_of(self._queue)
 
     @property
     def _llm_type(self) -> str:
@@ -132,7 +133,7 @@ class ChatRELLM(BaseChatModel):
         return params
 
     def _resolve_model_profile(self) -> ModelProfile:
-        longest = getattr(self._decoder.model.config, "max_position_embeddings", None)
+        longest = getattr(self._queue.decoder.model.config, "max_position_embeddings", None)
         return ModelProfile(
             text_inputs=True,
             text_outputs=True,
@@ -170,7 +171,8 @@ class ChatRELLM(BaseChatModel):
         Raises:
             ValueError: an option says nothing that is known; a tool's arguments cannot be compiled.
         """
-        bound: dict[str, Any] = {"tools": [convert_to_openai_tool(tool) for tool in tools], **kwargs}
+        described = [convert_to_openai_tool(tool) for tool in tools]
+        bound: dict[str, Any] = {"tools": [one for i, one in enumerate(described) if one not in described[:i]], **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:
@@ -224,11 +226,21 @@ class ChatRELLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _stream
         **kwargs: Any,
     ) -> ChatResult:
-        prompt, format_, options = self._asked(messages, stop, kwargs)
-        completion = self._decoder.generate(prompt, format_.pattern, **options)
-        said = message_of(format_, completion.text)
-        message = said.model_copy(update=self._facts(prompt, completion, has_calls=bool(said.tool_calls)))
-        return ChatResult(generations=[ChatGeneration(message=message)], llm_output={"model_name": self.model_name})
+        writing = self._begun(messages, stop, kwargs)
+        return writing.result(self._queue.generate(*writing.asked, **writing.options))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _astream
+        **kwargs: Any,
+    ) -> ChatResult:
+        writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
+        async for piece in self._queue.astream(*writing.asked, **writing.options):
+            if isinstance(piece, Completion):
+                return writing.result(piece)
+        raise AssertionError("the last piece is the completion")
 
     def _stream(
         self,
@@ -237,32 +249,37 @@ class ChatRELLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        prompt, format_, options = self._asked(messages, stop, kwargs)
-        pieces, text, completion = Pieces(format_), "", None
-        stream = self._decoder.stream(prompt, format_.pattern, **options)
-        while completion is None:
+        writing = self._begun(messages, stop, kwargs)
+        pieces = self._queue.stream(*writing.asked, **writing.options)
+        is_over = False
+        while not is_over:
             try:
-                text += next(stream)
-                message = pieces.up_to(text)
+                chunk = writing.chunk(next(pieces))
             except StopIteration as end:
-                completion = end.value
-                message = pieces.up_to(text, is_whole=True)
-                message = message.model_copy(update=self._facts(prompt, completion, has_calls=bool(pieces.calls)))
-            if is_empty(message) and completion is None:
-                continue
-            chunk = ChatGenerationChunk(message=message)
-            if run_manager:
-                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-            yield chunk
+                chunk, is_over = writing.last_chunk(end.value), True
+            if chunk is not None:
+                if run_manager:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
 
-    def _asked(
-        self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]
-    ) -> tuple[str, MessageFormat, DecodingOptions]:
-        """The prompt, the format of the message, and how it is written."""
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
+        async for piece in self._queue.astream(*writing.asked, **writing.options):
+            chunk = writing.last_chunk(piece) if isinstance(piece, Completion) else writing.chunk(piece)
+            if chunk is not None:
+                if run_manager:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    def _begun(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
+        """A message that is to be written: its prompt, its format, and how."""
         request = self._request(changed)
-        prompt = self._template.prompt(messages, request.format, request.words)
-        return request.format.behind(prompt), request.format, self._options(stop, request.format, changed)
-
-    def _facts(self, prompt: str, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
-        prompt_tokens = len(self._decoder.tokenizer.encode(prompt, add_special_tokens=False))
-        return facts_of(completion, prompt_tokens, self.model_name, has_calls=has_calls)
+        prompt = request.format.behind(self._template.prompt(messages, request.format, request.words))
+        tokens = len(self._queue.decoder.tokenizer.encode(prompt, add_special_tokens=False))
+        return Reply(prompt, request.format, self._options(stop, request.format, changed), tokens, self.model_name)

@@ -1,8 +1,8 @@
 """What a call of a chat model asks for in - tools, a choice of them, a response format, a pattern - the format of its message out.
 
 >>> request = request_of("hermes", tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
->>> request.format.pattern.shortest()
-'!'
+>>> request.format.pattern.fullmatch("It is noon.")
+True
 >>> request_of("hermes", response_format={"type": "json_object"}).format.pattern.shortest()
 '{}'
 """
