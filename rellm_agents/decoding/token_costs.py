@@ -22,12 +22,11 @@ from rellm_agents.decoding.recall_costs import RecallCosts
 from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
 from rellm_agents.patterns.automaton import START, Automaton
 from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
-from rellm_agents.patterns.kinds import Literal, Repeat
+from rellm_agents.patterns.counted import Counted, counted
+from rellm_agents.patterns.kinds import Literal
 from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.measure import Measure
 from rellm_agents.patterns.node import Node
-from rellm_agents.patterns.nodes import repeat
-from rellm_agents.patterns.repeats import Way, way_of
 
 _LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
 
@@ -117,8 +116,8 @@ class TokenCosts:
     def _of_terminal(self, node: Node) -> int | None:
         if isinstance(node, Literal):
             cost = self.of_literal(node.data)[0]
-        elif isinstance(node, Repeat) and way_of(node) is Way.COUNTER:
-            cost = self.of_counter(Automaton.of(repeat(node.inner)), START, node.minimum)
+        elif (times := counted(node)) is not None:
+            cost = self.of_counter(times.automaton, START, times.minimum)
         else:
             automaton = Automaton.of(node)
             cost = IMPOSSIBLE if automaton.is_empty else self.of_lexeme(automaton, START)
@@ -184,21 +183,24 @@ class TokenCosts:
 
     def _of_missing(self, automaton: Automaton, missing: int) -> int:
         """The fewest tokens that hold ``missing`` times of a repeat: whole ones, or one time spelled with several tokens."""
-        if missing == 0:
-            return 0
-        one = self._of_begun(automaton, START)
+        known = self._of_times(automaton)
+        if missing < len(known):
+            return known[missing]
+        ends = Counted(automaton, 0, None).ends
+        one = max(self._of_begun(automaton, end) for end in ends)  # it holds wherever the time before has led to
         if one >= IMPOSSIBLE:
             return IMPOSSIBLE
-        whole = {
-            done for done, end in self._walks.counted(automaton, START, self._walks.spots.root).ends if done and automaton.accepting[end]
-        }
-        known = self._of_times(automaton)
-        if missing >= len(known):
-            known = known.copy()  # another thread may be reading it
-            for times in range(len(known), missing + 1):
-                known.append(min(known[times - 1] + one, min((known[times - n] + 1 for n in whole if n <= times), default=IMPOSSIBLE)))
-            self._of_times(automaton)[:] = known
+        whole = set.intersection(*(self._whole_times(automaton, end) for end in ends))
+        known = known.copy()  # another thread may be reading it
+        for times in range(len(known), missing + 1):
+            known.append(min(known[times - 1] + one, min((known[times - n] + 1 for n in whole if n <= times), default=IMPOSSIBLE)))
+        self._of_times(automaton)[:] = known
         return known[missing]
+
+    def _whole_times(self, automaton: Automaton, state: int) -> set[int]:
+        """How many times of a repeat tokens hold that begin with one and end with one."""
+        ends = self._walks.counted(automaton, state, self._walks.spots.root).ends
+        return {done for done, end in ends if done and automaton.accepting[end]}
 
 
 def _no_times_yet(_automaton: Automaton) -> list[int]:

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Whitespace
-from rellm_agents.json_schema.json_text import Layout, marks_of
+from rellm_agents.json_schema.json_text import Layout
+from rellm_agents.json_schema.marks import marks_of
 from rellm_agents.patterns import Node
 
 

@@ -1,8 +1,7 @@
 r"""Tools in, the ReAct format with JSON actions out: a thought, then a fenced JSON object, or ``Final Answer:`` and text.
 
 LangChain's ``ReActJsonSingleInputOutputParser`` reads from the first fence to the next, and takes any failure for an answer where
-``Final Answer:`` occurs, be it inside a string: so neither stands in the JSON text, whose strings write a character of each by its
-number.
+``Final Answer:`` occurs, be it inside a string: so neither stands in the JSON text, whose strings escape its last character.
 
 >>> from rellm_agents.formats import Action
 >>> format = react_json({"search": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}})
@@ -10,7 +9,7 @@ number.
  I look it up.
 Action:
 ```json
-{"action": "search", "action_input": {"query": "\u0060\u0060\u0060"}}
+{"action": "search", "action_input": {"query": "``\u0060"}}
 ```
 >>> format.read(" Done.\nFinal Answer: 42")
 Finish(output='42', thought=' Done.\n')

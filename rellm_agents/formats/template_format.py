@@ -28,7 +28,8 @@ from rellm_agents.formats.tools import Tool, ToolsLike
 from rellm_agents.formats.wording import prove, wording_of
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.json_strings import string_node
-from rellm_agents.json_schema.json_text import Layout, marks_of
+from rellm_agents.json_schema.json_text import Layout
+from rellm_agents.json_schema.marks import marks_of
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
 
 _ARGUMENTS = (

@@ -23,13 +23,13 @@ from rellm_agents.errors import FormatError, PatternError
 from rellm_agents.formats.declarations import Declaration
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template
-from rellm_agents.patterns import TEXT, Node, intersection, lexeme, literal, not_containing, read_regex, sequence
+from rellm_agents.patterns import TEXT, Node, choice, intersection, lexeme, literal, not_containing, read_regex, repeat, sequence
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.nodes import CHARACTER
 from rellm_agents.patterns.sampler import shortest_text
 
 # What any JSON object is spelled with: punctuation, numbers and names outside of strings, and strings without control characters.
-_JSON_OBJECT = r'\{(?:[ \t\r\n{}\[\],:+\-.0-9Eaeflnrstu]|"(?:[^"\\\x00-\x1f]|\\.)*")*\}'
+_OUTSIDE, _INSIDE = read_regex(r"[ \t\r\n{}\[\],:+\-.0-9Eaeflnrstu]"), read_regex(r'(?:[^"\\\x00-\x1f]|\\.)*')
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,8 @@ def _prove(text: str) -> None:
     wording, data = _wording_of(text), json.loads(text)
     title = f"format {data['name']!r}"
     nodes = {name: slot.node for name, slot in wording.slots.items()}
-    nodes["json"] = lexeme(intersection(read_regex(_JSON_OBJECT), not_containing(*data.get("without", ()))))
+    string = sequence(literal('"'), intersection(_INSIDE, not_containing(*data.get("without", ()))), literal('"'))
+    nodes["json"] = lexeme(sequence(literal("{"), repeat(choice(_OUTSIDE, string)), literal("}")))
     templates = {"action": wording.action, **({"finish": wording.finish} if wording.finish else {})}
     for key, template in templates.items():
         for slot, words in zip(template.slots, template.words[1:], strict=True):

@@ -1,10 +1,11 @@
 """JSON Schema in, patterns of the JSON text of its instances out.
 
 Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order: ``keywords`` (what is supported), ``inputs`` (what
-users pass), ``normal_form`` (what the schema says, by jsonschema-rs) and ``places`` (where it says so), ``json_text`` (how values are
-spelled), ``numbers`` (with ``bounds``, ``digits``, ``multiples``), ``json_strings`` and ``string_formats``, ``scalars``, ``shapes``
-(parts, read and checked), ``any_json``, ``name_kinds`` and ``objects``, ``spellings`` and ``arrays``, ``plain_parts`` (what can be read
-later), ``compiler``, ``unenforced`` (what is left out on request), ``schema_pattern``, ``bare_text`` (scalars without JSON).
+users pass), ``normal_form`` (what the schema says, by jsonschema-rs) and ``places`` (where it says so), ``marks`` (texts that no string
+holds) and ``json_text`` (how values are spelled), ``numbers`` (with ``bounds``, ``digits``, ``multiples``), ``json_strings`` and
+``string_formats``, ``scalars``, ``shapes`` (parts, read and checked), ``any_json``, ``name_kinds`` and ``objects``, ``spellings`` and
+``arrays``, ``plain_parts`` (what can be read later), ``compiler``, ``unenforced`` (what is left out on request), ``schema_pattern``,
+``bare_text`` (scalars without JSON).
 """
 
 from rellm_agents.json_schema.bare_text import bare_text

@@ -13,11 +13,13 @@ text, so it goes through every kind of node. Knows nothing of schemas.
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import and_, or_
 from typing import TypedDict, Unpack, assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError
-from rellm_agents.json_schema.json_text import by_number, quoted
+from rellm_agents.json_schema.json_text import quoted
+from rellm_agents.json_schema.marks import ESCAPED, SHORT, Marks, concerned, escaped, last_characters, one_spelling, spelled
 from rellm_agents.json_schema.string_formats import string_format
 from rellm_agents.patterns import (
     NOTHING,
@@ -34,6 +36,8 @@ from rellm_agents.patterns import (
     repeat,
     sequence,
 )
+from rellm_agents.patterns.charset import ALL_CHARACTERS
+from rellm_agents.patterns.counted import counted
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -51,20 +55,17 @@ from rellm_agents.patterns.kinds import (
 )
 from rellm_agents.patterns.measure import byte_length
 from rellm_agents.patterns.nodes import CHARACTER
-from rellm_agents.patterns.repeats import Way, way_of
 
 _QUOTE = literal('"')
-_SHORT = {"\b": "b", "\t": "t", "\n": "n", "\f": "f", "\r": "r", '"': '"', "\\": "\\"}  # RFC 8259, section 7
-_ESCAPED = CharSet([(0, 0x1F)]) | CharSet.of('"\\')
 
 
 @lru_cache(maxsize=4_096)
-def encoded(node: Node, marks: str = "") -> Node:
+def encoded(node: Node, marks: Marks = ()) -> Node:
     r"""The JSON spelling, without quotes, of decoded texts; ``node`` itself if none of them holds a character to be escaped.
 
     Args:
         node: the decoded texts; without rules.
-        marks: characters that are written by their number, see :func:`json_text.marks_of`.
+        marks: the characters that complete one are spelled in both ways, as they are and escaped; those that are one, escaped.
 
     Raises:
         PatternError: ``node`` holds rules.
@@ -78,7 +79,10 @@ def encoded(node: Node, marks: str = "") -> Node:
 
     match cast(AnyNode, node):
         case Literal() as one:
-            return literal(quoted(one.text, marks)[1:-1])
+            doubled = last_characters(marks)
+            if not any(c in one.text for c in doubled):
+                return literal(spelled(one.text))
+            return sequence(*(_encoded_set(CharSet.of(c), marks) if c in doubled else literal(spelled(c)) for c in one.text))
         case Characters(charset):
             return _encoded_set(charset, marks)
         case Sequence(parts):
@@ -101,28 +105,28 @@ def encoded(node: Node, marks: str = "") -> Node:
             assert_never(node)
 
 
-def _encoded_set(charset: CharSet, marks: str) -> Node:
+def _encoded_set(charset: CharSet, marks: Marks) -> Node:
     """One character; put together as ``json_text.STRING`` is, so that both are the same node."""
-    numbered = [literal(by_number(c)) for c in marks if c in charset]
-    charset = charset & ~CharSet.of(marks)
-    if not charset & _ESCAPED:
-        return choice(characters(charset), *numbered) if numbered else characters(charset)
-    short = CharSet.of(spelled for c, spelled in _SHORT.items() if c in charset)
-    control = charset & _ESCAPED & ~CharSet.of(_SHORT)
+    also = [literal(escaped(c, marks)) for c in last_characters(marks) if c in charset]
+    charset &= ~CharSet.of(mark for mark in marks if len(mark) == 1)
+    if not charset & ESCAPED:
+        return choice(characters(charset), *also) if also else characters(charset)
+    short = CharSet.of(letter for c, letter in SHORT.items() if c in charset)
+    control = charset & ESCAPED & ~CharSet.of(SHORT)
     digits = [CharSet.of(f"{i % 16:x}" for i in range(first, first + 16) if chr(i) in control) for first in (0, 16)]
     in_hex = choice(sequence(literal("0"), characters(digits[0])), sequence(literal("1"), characters(digits[1])))
-    options = [characters(charset & ~_ESCAPED), sequence(literal("\\"), characters(short)), sequence(literal("\\u00"), in_hex)]
-    return choice(*(option for option in options if option is not NOTHING), *numbered)
+    options = [characters(charset & ~ESCAPED), sequence(literal("\\"), characters(short)), sequence(literal("\\u00"), in_hex)]
+    return choice(*(option for option in options if option is not NOTHING), *also)
 
 
-def json_string(content: Node, marks: str = "") -> Node:
+def json_string(content: Node, marks: Marks = ()) -> Node:
     """The JSON strings of decoded texts, with their quotes.
 
     Literals stay literals, and what is counted stays counted; anything else is a lexeme, with its closing quote.
 
     Args:
         content: the decoded texts.
-        marks: characters that are written by their number, see :func:`json_text.marks_of`.
+        marks: texts that they do not hold as they are, see :mod:`marks`.
 
     Raises:
         PatternError: ``content`` holds rules.
@@ -130,15 +134,38 @@ def json_string(content: Node, marks: str = "") -> Node:
     >>> json_string(choice(literal("red"), literal("blue"))) is choice(literal('"red"'), literal('"blue"'))
     True
     """
+    options = content.options if isinstance(content, Choice) else (content,)
+    texts = [option.text for option in options if isinstance(option, Literal)]
+    if len(texts) == len(options):
+        return choice(*(literal(quoted(text, marks)) for text in texts))
+    marks = concerned(_alphabet(content), marks) if marks else ()
     inner = encoded(content, marks)
-    match inner:
-        case Literal():
-            return sequence(_QUOTE, inner, _QUOTE)
-        case Choice(options) if all(isinstance(option, Literal) for option in options):
-            return choice(*(sequence(_QUOTE, option, _QUOTE) for option in options))
-        case Repeat() if way_of(inner) is Way.COUNTER:
-            return sequence(_QUOTE, inner, _QUOTE)
+    longer = tuple(mark for mark in marks if len(mark) > 1)
+    if longer:
+        inner = intersection(inner, one_spelling(encoded(CHARACTER, marks), longer))
+    if counted(inner) is not None:
+        return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
+
+
+@lru_cache(maxsize=4_096)
+def _alphabet(node: Node) -> CharSet:
+    """The characters that may stand in texts of a node without rules, and maybe others."""
+    match cast(AnyNode, node):
+        case Literal() as one:
+            return CharSet.of(one.text)
+        case Characters(charset):
+            return charset
+        case Sequence(parts) | Choice(parts):
+            return reduce(or_, map(_alphabet, parts), CharSet())
+        case Intersection(parts):
+            return reduce(and_, map(_alphabet, parts), ALL_CHARACTERS)
+        case Repeat(inner) | Lexeme(inner):
+            return _alphabet(inner)
+        case Complement() | Steps() | Rule() | Recall() | Tail():
+            return ALL_CHARACTERS
+        case _:
+            assert_never(node)
 
 
 def length(minimum: int, maximum: int | None) -> Node:
@@ -164,11 +191,11 @@ class Conditions(TypedDict, total=False):
 
 
 @lru_cache(maxsize=1_024)
-def string_node(*, marks: str = "", **conditions: Unpack[Conditions]) -> Node:
+def string_node(*, marks: Marks = (), **conditions: Unpack[Conditions]) -> Node:
     """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
 
     Args:
-        marks: characters that are written by their number, see :func:`json_text.marks_of`.
+        marks: texts that they do not hold as they are, see :mod:`marks`.
         conditions: as of :func:`string_texts`.
 
     Raises:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+from rellm_agents.json_schema.marks import Marks, spelled
 from rellm_agents.patterns import EMPTY, Node, characters, choice, lexeme, literal, read_regex, repeat, sequence
 from rellm_agents.patterns.charset import CharSet
 
@@ -23,9 +24,6 @@ MAX_DIGITS = 20  # before the point, and after it: a model cannot loop in digits
 MAX_WHITESPACE = 20  # in one run, where whitespace is flexible: a model cannot loop in spaces
 
 Whitespace = Literal["spaced", "compact", "flexible"]
-
-_IN_ESCAPES = frozenset("0123456789abcdefnrtu")
-_SIGNS = " .,:;!?'()-/"  # usual in any text
 
 STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
@@ -48,55 +46,17 @@ def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
-def quoted(text: str, marks: str = "") -> str:
+def quoted(text: str, marks: Marks = ()) -> str:
     r"""A string as JSON text.
 
     Args:
         text: the decoded string.
-        marks: characters that are written by their number, wherever they stand; of those that :func:`marks_of` gives.
+        marks: texts that it does not hold as they are, see :mod:`marks`.
 
-    >>> quoted("a `b`", marks="`")
-    '"a \\u0060b\\u0060"'
+    >>> quoted("a ``b``", marks=("``",))
+    '"a `\\u0060b`\\u0060"'
     """
-    if not any(c in text for c in marks):
-        return dumps(text)
-    return f'"{"".join(by_number(c) if c in marks else dumps(c)[1:-1] for c in text)}"'
-
-
-def by_number(character: str) -> str:
-    """A character as JSON text that spells it by its code units."""
-    return json.dumps(character)[1:-1] if character > "\x7f" else f"\\u{ord(character):04x}"
-
-
-def marks_of(without: Iterable[str]) -> str:
-    """Characters so that strings hold none of some texts if those are written by their number: of each text the least usual one.
-
-    Raises:
-        ValueError: no character of a text will do: those of its characters that stand in escapes stay in strings.
-
-    >>> marks_of(["```", "</tool>"])
-    '<`'
-    >>> marks_of(["and"])
-    Traceback (most recent call last):
-      ...
-    ValueError: without='and': strings cannot be kept without it, since escapes are written with all of its letters
-    """
-    if isinstance(without, str):
-        raise ValueError(f"without={without!r}: pass a list of texts")  # noqa: TRY004 - as other options that are not known
-    found: set[str] = set()
-    for text in without:
-        if not text or dumps(text)[1:-1] != text:
-            raise ValueError(f"without={text!r}: strings never hold it as it is, since part of it is always escaped")
-        possible = [c for c in text if c not in _IN_ESCAPES]
-        if not possible:
-            raise ValueError(f"without={text!r}: strings cannot be kept without it, since escapes are written with all of its letters")
-        found.add(min(possible, key=_usualness))
-    return "".join(sorted(found))
-
-
-def _usualness(character: str) -> int:
-    usual = (not character.isascii(), character not in _SIGNS and not character.isalnum(), character.isupper(), character in _SIGNS)
-    return next((rank for rank, holds in enumerate(usual) if holds), len(usual))
+    return f'"{spelled(text, marks)}"'
 
 
 @dataclass(frozen=True)
@@ -107,7 +67,7 @@ class Layout:
         comma, colon: the separators, with the whitespace around them.
         opened, closing: whitespace after ``{`` or ``[`` and before ``}`` or ``]``.
         separators: for :func:`dumps`, to write the same style.
-        marks: characters of strings that are written by their number, see :func:`marks_of`.
+        marks: texts that no string holds as they are, see :mod:`marks`.
         exponents: numbers may be written with one.
     """
 
@@ -116,7 +76,7 @@ class Layout:
     opened: Node
     closing: Node
     separators: tuple[str, str]
-    marks: str = ""
+    marks: Marks = ()
     exponents: bool = True
 
     @property
@@ -135,8 +95,8 @@ class Layout:
         return b",] \t\r\n" if self.is_flexible else b",]"
 
     @classmethod
-    def of(cls, whitespace: Whitespace, marks: str = "", *, exponents: bool = True) -> Layout:
-        """The layout of a whitespace style, with characters of strings that are written by their number.
+    def of(cls, whitespace: Whitespace, marks: Marks = (), *, exponents: bool = True) -> Layout:
+        """The layout of a whitespace style, and of strings that hold no marks.
 
         Raises:
             ValueError: there is no such style.
@@ -184,8 +144,8 @@ class Layout:
     def text(self, value: Any) -> str:
         r"""The text of a value; where whitespace is free, that of :func:`dumps`.
 
-        >>> Layout.of("spaced", marks="`").text({"a`": [1, "`"]})
-        '{"a\\u0060": [1, "\\u0060"]}'
+        >>> Layout.of("spaced", marks=("``",)).text({"a``": [1, "`"]})
+        '{"a`\\u0060": [1, "`"]}'
         """
         if not self.marks:
             return dumps(value, self.separators)

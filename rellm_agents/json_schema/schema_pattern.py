@@ -21,7 +21,8 @@ from typing import Any, Literal, get_args
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.inputs import TOO_DEEP, SchemaLike, schema_of, text_of
-from rellm_agents.json_schema.json_text import Layout, Whitespace, marks_of
+from rellm_agents.json_schema.json_text import Layout, Whitespace
+from rellm_agents.json_schema.marks import marks_of
 from rellm_agents.json_schema.normal_form import Registry, Validator
 from rellm_agents.json_schema.pointers import below
 from rellm_agents.json_schema.unenforced import lessened
@@ -89,8 +90,8 @@ def compile_schema(
         registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
         lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
             its ``value(text)`` checks them.
-        without: texts that no string holds as they are, such as the fence around a code block: the least usual character of each is
-            written by its number (``\u0060``) in all strings, which reads back as the same.
+        without: texts that no string holds as they are, such as the fence around a code block: where one would stand, its last
+            character is escaped (```` ``\u0060 ````), which reads back as the same; all other strings look as ever.
         exponents: ``False``: no number is written with an exponent, which YAML reads as text.
 
     Raises:

@@ -10,6 +10,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     automaton       a node without rules as a lazy automaton over bytes
     literal_set     many literals, looked up by bisection
     repeats         which repeats are counted
+    counted         the same where some of their texts are left out
     cells           the places a machine can be in
     cell_table      continuations and cells, each made once
     machine         any node as a state machine over bytes; recursion by continuations

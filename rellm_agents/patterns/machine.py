@@ -23,6 +23,7 @@ from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import START, Automaton
 from rellm_agents.patterns.cell_table import MAX_REMEMBERED, CellTable
 from rellm_agents.patterns.cells import HERE, Cell, Continuation, Leaves, State
+from rellm_agents.patterns.counted import counted
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -254,11 +255,11 @@ class Machine(CellTable):
                     following = [self.continuation(inner, self.continuation(rest, then))]
                     if minimum == 0:
                         following.append(then)
-                case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.COUNTER:
-                    counter = self.counter_cell(Automaton.of(repeat(inner)), START, 0, minimum, maximum, then)
+                case Repeat() | Intersection() if (times := counted(node)) is not None:
+                    counter = self.counter_cell(times.automaton, START, 0, times.minimum, times.maximum, then)
                     if counter is not None:
                         cells.add(counter)
-                    if minimum == 0:
+                    if times.minimum == 0:
                         following = [then]
                 case Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
                     automaton = Automaton.of(node)

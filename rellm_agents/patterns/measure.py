@@ -19,6 +19,7 @@ from typing import cast
 from weakref import WeakKeyDictionary
 
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.counted import Counted, counted
 from rellm_agents.patterns.kinds import (
     AnyNode,
     Characters,
@@ -206,10 +207,43 @@ def shortest_bytes(node: Node) -> bytes | None:
         case Repeat(inner, minimum, _):
             once = shortest_bytes(inner) if minimum else b""
             return None if once is None else once * minimum
+        case Intersection() if (times := counted(node)) is not None:
+            return _shortest_times(times)
     automaton = Automaton.of(node)
     if automaton.is_empty:
         return None
     return shortest_way(automaton, START)
+
+
+def _shortest_times(times: Counted) -> bytes:
+    """A shortest text of so many times, among equals the one of lowest bytes."""
+    ways = {state: _ways_to_end_of_time(times.automaton, state) for state in times.ends}
+    left = [dict.fromkeys(ways, 0)]  # for each number of times to come, the fewest bytes of them, by the state before
+    for _ in range(times.minimum):
+        left.append({state: min(len(text) + left[-1][end] for end, text in ways[state].items()) for state in ways})
+    text, state = b"", START
+    for after in reversed(left[:-1]):
+        end, once = min(ways[state].items(), key=lambda way: (len(way[1]) + after[way[0]], way[1]))
+        text, state = text + once, end
+    return text
+
+
+def _ways_to_end_of_time(automaton: Automaton, start: int) -> dict[int, bytes]:
+    """For each state in which a time may end that begins in ``start``, the fewest bytes to it, among equals the lowest."""
+    ways: dict[int, bytes] = {}
+    queue, seen = deque([(start, b"")]), {start}
+    while queue:
+        state, text = queue.popleft()
+        for byte, target in enumerate(automaton.row(state)):
+            if target == DEAD:
+                continue
+            longer = text + bytes((byte,))
+            if automaton.accepting[target]:
+                ways.setdefault(target, longer)
+            elif target not in seen:
+                seen.add(target)
+                queue.append((target, longer))
+    return ways
 
 
 def shortest_way(automaton: Automaton, start: int) -> bytes:

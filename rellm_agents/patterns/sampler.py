@@ -20,6 +20,7 @@ from typing import cast
 from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.charset import CharSet
+from rellm_agents.patterns.counted import Counted, counted
 from rellm_agents.patterns.elimination import CharacterAutomaton, character_automaton
 from rellm_agents.patterns.kinds import (
     AnyNode,
@@ -111,6 +112,8 @@ def _whole(node: Node) -> CharacterAutomaton | None:
 def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
+        case Intersection() if counted(node) is not None:
+            return byte_length(node)
         case Intersection() | Complement() | Steps():
             automaton = _whole(node)
             if automaton is None:
@@ -158,6 +161,8 @@ class _Sampler:
                 self.add(rule.exit if self.is_long(depth) else rule.body, depth + 1)
             case Recall() as recall:
                 self.recall(recall, depth)
+            case Intersection() if (several := counted(node)) is not None:
+                self.walk_times(several)
             case Intersection() | Complement() | Steps():
                 self.walk(node)
             case Tail():
@@ -191,6 +196,28 @@ class _Sampler:
             charset = CharSet([self.chance.choice(charset.ranges)])
         return charset.nth(self.chance.randrange(len(charset)))
 
+    def walk_times(self, times: Counted) -> None:
+        """So many times, byte by byte: an automaton of all of them would grow with their number."""
+        text, state = bytearray(), START
+        for done in range(self.times(times.minimum, times.maximum)):
+            if done >= times.minimum and (self.is_long(0) or len(text) > MAX_PIECES):
+                break
+            while True:
+                state, byte = self.step(times.automaton, state)
+                text.append(byte)
+                if times.automaton.accepting[state]:
+                    break
+        self.out.append(text.decode("utf-8"))
+
+    def step(self, automaton: Automaton, state: int) -> tuple[int, int]:
+        """Some state that follows, and a byte to it: by target, so that near misses are not rare."""
+        by_target: dict[int, bytearray] = {}
+        for byte, target in enumerate(automaton.row(state)):
+            if target != DEAD:
+                by_target.setdefault(target, bytearray()).append(byte)
+        target = self.chance.choice(list(by_target))
+        return target, self.chance.choice(by_target[target])
+
     def walk(self, node: Node) -> None:
         automaton = _whole(node)
         if automaton is None:
@@ -211,12 +238,8 @@ class _Sampler:
         """The same without making the whole automaton first: state by state, then the shortest way out."""
         text, state = bytearray(), START
         while True:
-            by_target: dict[int, bytearray] = {}
-            for byte, target in enumerate(automaton.row(state)):
-                if target != DEAD:
-                    by_target.setdefault(target, bytearray()).append(byte)
-            if not by_target or len(text) > MAX_PIECES or self.chance.random() < _STOP / 3:
+            if not any(automaton.row(state)) or len(text) > MAX_PIECES or self.chance.random() < _STOP / 3:
                 self.out.append((text + shortest_way(automaton, state)).decode("utf-8"))
                 return
-            state = self.chance.choice(list(by_target))
-            text.append(self.chance.choice(by_target[state]))
+            state, byte = self.step(automaton, state)
+            text.append(byte)

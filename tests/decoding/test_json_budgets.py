@@ -37,6 +37,10 @@ PIECES = [
     "[[",
     "long",
     " name",
+    "``",
+    "`",
+    "</",
+    "\\u0060",
 ]
 BYTES = [bytes((byte,)) for byte in (*range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF5), 9, 10, 13)]
 VOCABULARY = Vocabulary([*BYTES, *(piece.encode() for piece in PIECES), None], end_ids=[len(BYTES) + len(PIECES)])
@@ -85,6 +89,27 @@ def test_every_budget_from_the_least_on_suffices(schema: Any, whitespace: Any, o
 @pytest.mark.parametrize("whitespace", ["spaced", "flexible"])
 def test_what_has_to_come_is_told_from_every_place(schema: dict[str, Any], whitespace: Any) -> None:
     pattern = compile_schema({"type": "object", **schema}, whitespace=whitespace)
+    for seed in range(30):
+        ends_in_time(pattern, random.Random(seed))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string"},
+        {"type": "string", "minLength": 7, "maxLength": 30},
+        {"type": "string", "pattern": "^`*$", "minLength": 9, "maxLength": 400},
+        {"type": "string", "pattern": "^[`/<a]*$", "minLength": 20},
+        {
+            "type": "object",
+            "minProperties": 3,
+            "propertyNames": {"minLength": 3, "maxLength": 9},
+            "additionalProperties": {"type": "string"},
+        },
+    ],
+)
+def test_strings_without_some_texts_end_in_time(schema: dict[str, Any]) -> None:
+    pattern = compile_schema(schema, without=["```", "</", "name:"])
     for seed in range(30):
         ends_in_time(pattern, random.Random(seed))
 

@@ -85,7 +85,8 @@ def test_what_cannot_be_read_back_is_found(changed: dict[str, Any], message: str
     [
         ({"action": "CALL {json} END"}, "would be cut too early at ' END': put it into #/without"),
         ({"finish": "{answer}"}, "'CALL {}' would be an action and an answer at once"),
-        ({"without": ["\n"]}, "strings never hold it as it is"),
+        ({"without": ["\\n"]}, "strings cannot be kept without it, since quotes and backslashes spell strings"),
+        ({"action": "CALL {json}} END", "without": ["}}"]}, "would be cut too early at '} END'"),
         ({"keys": {"tool": "f"}}, "#/keys: 'input' is a required property"),
     ],
 )

@@ -10,8 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 import regex
-from formats.every_format import MAKERS, TEXT, every_format, made, record, tool_sets, without_thought
+from formats.every_format import MAKERS, TEXT, arguments, every_format, made, record, tool_sets, without_thought
 from formats.tricky import TRICKY, steps, table, writes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_core.exceptions import OutputParserException
 
 from rellm_agents.errors import EmptyPattern, FormatError
@@ -159,6 +161,22 @@ def written_plainly(format_: ActionFormat, step: Step, text: str) -> list[str]:
 
 def test_the_table_of_tricky_texts_is_as_it_is_shown() -> None:
     assert table() == Path(__file__).with_name("tricky.md").read_text("utf-8")
+
+
+PIECES = ["`", "``", "```", "```json\n", "Final ", "Final Answer", "Final Answer:", ":", '"', "\\", "\n", "{", "}", "a", " é"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), st.lists(st.sampled_from(PIECES), max_size=5).map("".join))
+@pytest.mark.parametrize("name", sorted(set(MAKERS) - set(TEXT)))
+def test_arguments_of_json_look_as_ever_and_are_read_back(name: str, text: str, key: str) -> None:
+    schema = arguments(query={"type": "string", "maxLength": 200}, more={"type": "object", "additionalProperties": {"type": "string"}})
+    format_ = MAKERS[name]({"search": schema})
+    step = Action("search", {"query": text, "more": {key: text}})
+    written = format_.write(step)
+    assert record(parser_for(format_).parse(written)) == step
+    if not any(mark in text + key for mark in ("```", "Final Answer:")):
+        assert json.dumps(step.tool_input, ensure_ascii=False) in written
 
 
 def test_every_json_format_writes_every_argument_that_is_text() -> None:

@@ -8,9 +8,10 @@ import pytest
 import regex
 
 from rellm_agents import Pattern, compile_regex
-from rellm_agents.patterns import choice, literal, machine, read_regex, repeat
+from rellm_agents.patterns import automaton, choice, literal, machine, measure, read_regex, repeat
 from rellm_agents.patterns.charset import COMMON_BYTES
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
+from rellm_agents.patterns.counted import counted
 from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.repeats import Way, way_of
 
@@ -30,6 +31,36 @@ def test_each_way_to_count_accepts_what_the_regex_module_does(inner):
                 for end in ("", "b", "a", "€"):
                     written = "".join(chance.choice(once) for _ in range(times)) + end
                     assert pattern.fullmatch(written) == bool(judge.fullmatch(written)), (text, written)
+
+
+@pytest.mark.parametrize(("inner", "left_out"), [(".", "ab"), ("[ab]", "aa|bbb"), ("[a€]", "€a€"), ("(?:ab|c)", "bc"), ("[^b]", "a")])
+@pytest.mark.parametrize(("low", "high"), [(0, 20), (3, 17), (16, None), (18, 18)])
+def test_what_leaves_out_some_texts_is_counted_all_the_same(inner, left_out, low, high):
+    bounds = f"{{{low},{'' if high is None else high}}}"
+    text = f"(?!.*(?:{left_out})){inner}{bounds}"
+    pattern, judge, chance = compile_regex(text), regex.compile(text), random.Random(text)
+    found = counted(pattern.node)
+    assert found is not None
+    assert (found.minimum, found.maximum) == (low, high)
+    once = [compile_regex(inner).sample(seed) for seed in range(6)]
+    for times in range(25):
+        for _ in range(8):
+            written = "".join(chance.choice(once) for _ in range(times))
+            assert pattern.fullmatch(written) == bool(judge.fullmatch(written)), written
+    for seed in range(20):
+        assert judge.fullmatch(pattern.sample(seed))
+    plainly = automaton.Automaton(pattern.node)
+    assert pattern.shortest().encode() == measure.shortest_way(plainly, automaton.START)
+
+
+def test_what_leaves_out_some_numbers_of_times_is_not_counted():
+    ends = ("(?=(?:.{3})*$).{0,20}", "(?=.*a).{0,20}", "(?!.*ab$).{0,20}", "(?=.{0,5}$).{0,20}")
+    for text in (*ends, "(?!.*aaa)a{0,20}", "(?!.*(?:aa|bab))[ab]{0,20}"):
+        pattern, judge = compile_regex(text), regex.compile(text)
+        assert counted(pattern.node) is None
+        for times in range(22):
+            for written in ("a" * times, "b" * times, ("ab" * times)[:times]):
+                assert pattern.fullmatch(written) == bool(judge.fullmatch(written)), (text, written)
 
 
 def test_every_way_is_met():
