@@ -17,7 +17,7 @@ def test_the_first_code_block_runs_an_agent(capsys: pytest.CaptureFixture[str]) 
     block = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None
     exec(compile(block.group(1), "README.md", "exec"), {})
-    assert "'output'" in capsys.readouterr().out
+    assert "letters=" in capsys.readouterr().out
 
 
 def test_the_table_of_keywords_is_that_of_the_compiler() -> None:

@@ -25,6 +25,7 @@ from typing_extensions import TypedDict
 from rellm_agents import compile_regex
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.langchain import ChatRELLM
+from rellm_agents.langchain.answer_in_time import AnswerInTime
 
 AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "12"))
 CHATML = (
@@ -217,6 +218,20 @@ def test_no_run_of_an_agent_fails(strategy):
         else:
             assert isinstance(result["structured_response"], Trip)
     assert calls or strategy != "tool"
+
+
+@pytest.mark.parametrize("strategy", ["provider", "tool"])
+def test_an_agent_whose_tools_are_taken_away_answers(strategy):
+    """Also a model that would call tools for ever."""
+    response_format = ProviderStrategy(Trip) if strategy == "provider" else ToolStrategy(Trip, handle_errors=False)
+    for seed in range(AGENT_RUNS):
+        for steps in (0, 2):
+            agent = create_agent(chat(seed), [search, book, now], response_format=response_format, middleware=[AnswerInTime(steps=steps)])
+            result = agent.invoke({"messages": [("user", "Plan my trip.")]}, {"recursion_limit": 30})
+            assert isinstance(result["structured_response"], Trip)
+            assert all(message.status == "success" for message in result["messages"] if isinstance(message, ToolMessage))
+            made = [m for m in result["messages"] if isinstance(m, AIMessage) and {c["name"] for c in m.tool_calls} - {"Trip"}]
+            assert len(made) <= steps
 
 
 def test_middleware_narrows_tools_and_sets_a_pattern():

@@ -1,0 +1,55 @@
+"""A number of steps in, a middleware for ``create_agent`` out, after which the model has no more tools to call and answers.
+
+A small model may call the same tool for ever. Other limits end such a run without an answer; here the pattern of the next message is
+that of an answer alone, so a run with a ``response_format`` always ends in one. The one module that knows ``langchain`` itself
+(extra ``agents``), so it is imported by its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from itertools import takewhile
+from typing import Any
+
+from langchain_core.messages import AIMessage, HumanMessage
+
+from rellm_agents.errors import MissingExtra
+
+try:
+    from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+except ModuleNotFoundError as error:
+    raise MissingExtra("langchain", extra="agents", purpose="AnswerInTime") from error
+
+
+class AnswerInTime(AgentMiddleware[Any, Any]):
+    """Takes the tools away from an agent that has made enough steps with them.
+
+        create_agent(model, tools, response_format=Answer, middleware=[AnswerInTime(steps=5)])
+
+    Args:
+        steps: how many messages with tool calls may answer one message of the user.
+
+    Raises:
+        ValueError: fewer than none.
+    """
+
+    def __init__(self, *, steps: int) -> None:
+        super().__init__()
+        if steps < 0:
+            raise ValueError(f"steps={steps}: a number of steps")
+        self.steps = steps
+
+    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:
+        """See :class:`AgentMiddleware`."""
+        return handler(self._narrowed(request))
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """See :class:`AgentMiddleware`."""
+        return await handler(self._narrowed(request))
+
+    def _narrowed(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        since = takewhile(lambda message: not isinstance(message, HumanMessage), reversed(request.messages))
+        steps = sum(isinstance(message, AIMessage) and bool(message.tool_calls) for message in since)
+        return request if steps < self.steps else request.override(tools=[], tool_choice=None)
