@@ -233,6 +233,13 @@ class MessageFormat:
         """The text of one call."""
         return self._call.filled({"name": name, "arguments": arguments})
 
+    def shown_in_templates(self, call: ToolCall) -> tuple[str, ...]:
+        """How chat templates may show a message that is this one call: as it is written, or in further ways that are declared."""
+        tool = next((tool for tool in self._all_tools if tool.name == call.name), None)
+        slots = {"name": call.name, "arguments": self._arguments.text(tool, call.arguments)}
+        others = (Template.of(text).filled(slots) for text in self._declaration.get("shown", ()))
+        return (self.shown(Message(tool_calls=(call,))), *others)
+
     def shown_result(self, content: str) -> str:
         """What a tool returned, as a prompt shows it."""
         return Template.of(self._declaration["result"]).filled({"content": content})
