@@ -8,6 +8,7 @@ import re
 
 import pytest
 from formats.every_format import JSON_TOOLS, arguments
+from formats.family_readers import READERS
 
 from rellm_agents import compile_schema
 from rellm_agents.errors import FormatError
@@ -85,17 +86,30 @@ def test_what_is_certain_of_a_beginning_stays(family, way):
         assert all(call.is_whole for call in whole.calls)
 
 
-@pytest.mark.parametrize("reasoning", [False, True], ids=["", "reasoned"])
-def test_hermes_is_read_by_searching_for_its_tags(reasoning):
-    """As servers read it: what stands between the tags is JSON, what stands before the first is content."""
-    format_ = message_format("hermes", TOOLS, reasoning=reasoning)
+@pytest.mark.parametrize("way", ["free", "calls only", "reasoned"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_others_read_the_same(family, way):
+    """As servers read it, who search the text for words of the family, once the reasoning is cut off."""
+    format_ = made(family, str(len(TOOLS)), **WAYS[way])
+    reasoning_ends = declared(family, "message")["reasoning"]["end"].strip() if "reasoning" in WAYS[way] else None
     for seed in range(SAMPLES):
         text = format_.pattern.sample(seed)
         message = format_.read(text)
-        calls = [json.loads(found) for found in re.findall(r"<tool_call>(.*?)</tool_call>", text, re.DOTALL)]
-        assert calls == [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
-        body = text.rpartition("</think>")[2].strip()
-        assert body.partition("<tool_call>")[0].strip() == message.content
+        body = text.partition(reasoning_ends)[2].lstrip() if reasoning_ends else text
+        assert READERS[family](body) == (message.content, [(call.name, call.arguments) for call in message.tool_calls])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_marks_a_call_stands_nowhere_else(family):
+    declaration = declared(family, "message")
+    has_reasoning = "reasoning" in declaration
+    format_ = message_format(family, {"echo": arguments(text={"type": "string"})}, reasoning=has_reasoning)
+    for marker in declaration.get("special_tokens", ()):
+        for message in (Message(f"a{marker}b"), *([Message("a", (), f"b{marker}c")] if has_reasoning else [])):
+            with pytest.raises(FormatError, match="cannot write this message"):
+                format_.write(message)
+    for marker in declaration.get("without", ()):
+        assert f"a{marker}b" not in format_.write(Message("", (ToolCall("echo", {"text": f"a{marker}b"}),)))
 
 
 def test_the_prompt_may_have_begun_the_reasoning():
