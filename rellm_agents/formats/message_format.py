@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Literal
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats.call_arguments import Arguments, JsonArguments
+from rellm_agents.formats.call_arguments import arguments_of
 from rellm_agents.formats.declarations import Declaration, declared, read_declaration
 from rellm_agents.formats.messages import Message, ToolCall
 from rellm_agents.formats.slots import Slot
@@ -47,7 +47,7 @@ class CallSoFar:
 
     Attributes:
         name: of the tool.
-        arguments: their text, as far as it is written.
+        arguments: as JSON text, as far as it is certain.
         is_whole: no more of it will come.
     """
 
@@ -123,7 +123,7 @@ class MessageFormat:
         self._opening = self._begin + self._call.words[0]
         self._markers = (self._opening, *self.special_tokens)
         self._before_content: str = declaration.get("content", {}).get("begin", "")
-        self._arguments: Arguments = JsonArguments(declaration.get("whitespace", "spaced"), self.without)
+        self._arguments = arguments_of(declaration)
         self._reasoning = self._reasoning_of(declaration) if reasoning else None
         self._slot = Slot(declaration["slots"]["content"], self._markers)
         self._answer = answer
@@ -290,8 +290,7 @@ class MessageFormat:
     def message(self, text: str) -> Message:
         """As :meth:`read`, of a text that is known to be in the language, or to be the beginning of one that ends in its content."""
         written = self.so_far(text, is_whole=True)
-        known = {tool.name: tool for tool in self.tools}
-        calls = tuple(ToolCall(call.name, self._arguments.value(known[call.name], call.arguments)) for call in written.calls)
+        calls = tuple(ToolCall(call.name, json.loads(call.arguments)) for call in written.calls)
         return Message(written.content, calls, written.reasoning)
 
     def so_far(self, text: str, *, is_whole: bool = False) -> Written:
@@ -326,11 +325,13 @@ class MessageFormat:
         """The calls of a text that begins with the first of them."""
         _, after_name, after_call = self._call.words
         whole_name = re.compile(rf"{_NAME.pattern}(?={re.escape(after_name) or _NO_NAME})")
+        known = {tool.name: tool for tool in self.tools}
         at = len(self._begin)
         while name := whole_name.match(text, at + len(self._call.words[0])):
             start = name.end() + len(after_name)
             end = self._arguments.end(text, start)
-            yield CallSoFar(name[0], text[start:end], end is not None)
+            arguments = self._arguments.as_json(known[name[0]], text[start:end], is_whole=end is not None)
+            yield CallSoFar(name[0], arguments, end is not None)
             if end is None:
                 return
             at = end + len(after_call) + len(self._between or "")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Call = tuple[str, dict[str, Any]]
 Read = tuple[str, list[Call]]
 
-READERS: dict[str, Callable[[str], Read]] = {}
+Tools = Mapping[str, Mapping[str, Any]]
+
+READERS: dict[str, Callable[[str, Tools], Read]] = {}
+"""By family: text and the schemas of tools, by which some type values."""
 
 
 def reader(*families: str) -> Callable[[Callable[[str], Read]], Callable[[str], Read]]:
     def noted(function: Callable[[str], Read]) -> Callable[[str], Read]:
-        READERS.update(dict.fromkeys(families, function))
+        READERS.update(dict.fromkeys(families, lambda text, _: function(text)))
         return function
 
     return noted
@@ -106,3 +109,36 @@ def by_channels(text: str) -> Read:
     calls = re.findall(r"to=functions\.([\w.-]+)\s*<\|constrain\|>json<\|message\|>(.*?)<\|call\|>", text, re.DOTALL)
     final = re.search(r"<\|channel\|>final<\|message\|>(.*?)(?:<\|end\|>|<\|return\|>|\Z)", text, re.DOTALL)
     return final[1] if final else "", [(name, json.loads(found)) for name, found in calls]
+
+
+def by_parameters(text: str, tools: Tools) -> Read:
+    """Tags within tags; what stands between them is stripped of a line break at each end, and typed by the schema."""
+    calls = []
+    for found in re.findall(r"<tool_call>(.*?)</tool_call>", text, re.DOTALL):
+        name, _, body = re.findall(r"<function=(.*?)</function>", found, re.DOTALL)[0].partition(">")
+        pairs = re.findall(r"<parameter=(.*?)(?:</parameter>|(?=<parameter=)|(?=</function>)|\Z)", body, re.DOTALL)
+        schemas = tools[name]["properties"]
+        named = [pair.partition(">")[::2] for pair in pairs]
+        calls.append((name, {key: _typed(value.removeprefix("\n").removesuffix("\n"), schemas[key]) for key, value in named}))
+    return text.partition("<tool_call>")[0].rstrip(), calls
+
+
+def _typed(value: str, schema: Mapping[str, Any]) -> Any:
+    if value.lower() == "null":
+        return None
+    match schema.get("type", "object" if "anyOf" in schema else "string"):
+        case "string":
+            return value
+        case "integer":
+            return int(value)
+        case "number":
+            return float(value)
+        case "boolean":
+            return {"true": True, "false": False}[value.lower()]
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+READERS["qwen3_coder"] = by_parameters

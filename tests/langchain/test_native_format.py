@@ -47,6 +47,14 @@ CALLS = {
         "<｜tool▁call▁begin｜>{{ name }}<｜tool▁sep｜>{{ arguments | tojson }}<｜tool▁call▁end｜>",
         "<｜tool▁calls▁end｜>",
     ),
+    "qwen3_coder": (
+        "",
+        (
+            "<tool_call>\n<function={{ name }}>\n{% for key, value in arguments | items %}"
+            "<parameter={{ key }}>\n{{ value }}\n</parameter>\n{% endfor %}</function>\n</tool_call>"
+        ),
+        "",
+    ),
     "harmony": (
         "",
         "<|channel|>commentary to=functions.{{ name }} <|constrain|>json<|message|>{{ arguments | tojson }}<|call|>",
