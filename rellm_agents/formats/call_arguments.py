@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from rellm_agents.formats.declarations import Declaration
+from rellm_agents.formats.python_arguments import PythonArguments
 from rellm_agents.formats.tagged_arguments import TaggedArguments
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Whitespace
@@ -77,6 +78,8 @@ def arguments_of(declaration: Declaration) -> Arguments:
             return JsonArguments(declaration.get("whitespace", "spaced"), without)
         case "tagged":
             return TaggedArguments(name, without, declaration["slots"].get("argument", {}))
+        case "python":
+            return PythonArguments(name, without)
     raise AssertionError("the schema of declarations names the styles")
 
 

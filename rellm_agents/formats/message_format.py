@@ -34,7 +34,21 @@ from rellm_agents.formats.messages import Message, ToolCall
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template, any_of
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
-from rellm_agents.patterns import EMPTY, Node, Pattern, choice, literal, not_containing, optional, part, read_regex, repeat, sequence
+from rellm_agents.patterns import (
+    EMPTY,
+    TEXT,
+    Node,
+    Pattern,
+    choice,
+    difference,
+    literal,
+    not_containing,
+    optional,
+    part,
+    read_regex,
+    repeat,
+    sequence,
+)
 
 Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
 
@@ -121,7 +135,7 @@ class MessageFormat:
         self._is_parallel = parallel and self._between is not None
         self._before: str | None = declaration.get("before_calls")
         self._opening = self._begin + self._call.words[0]
-        self._markers = (self._opening, *self.special_tokens)
+        self._markers = self.special_tokens if self._before is None else (self._opening, *self.special_tokens)
         self._before_content: str = declaration.get("content", {}).get("begin", "")
         self._arguments = arguments_of(declaration)
         self._reasoning = self._reasoning_of(declaration) if reasoning else None
@@ -172,10 +186,15 @@ class MessageFormat:
         elif self._is_forced:
             body = calls
         elif self._answer or self._before is None:
-            if self._answer and Pattern(content).begins(self._opening):
-                raise FormatError(
-                    f"{self.name}: an answer may begin with {self._opening!r}, as a call does, so the two cannot be told apart: "
+            if Pattern(content).begins(self._opening):
+                advice = (
                     "choose another format, such as 'hermes', or ask for the answer without tools"
+                    if self._answer
+                    else "keep content from it by a rule of its slot, or declare what stands before calls"
+                )
+                raise FormatError(
+                    f"{self.name}: {'an answer' if self._answer else 'content'} may begin with {self._opening!r}, as a call does, "
+                    f"so the two cannot be told apart: {advice}"
                 )
             body = choice(content, calls)
         else:
@@ -193,6 +212,8 @@ class MessageFormat:
         """Behind which texts a stop string of the user counts: in free content, never inside of a call or of an answer."""
         rules = self._declaration["slots"]["content"]
         free = sequence(self._words(self._before_content), not_containing(*self._markers, *map(read_regex, rules.get("without", ()))))
+        if self._before is None:
+            free = difference(free, sequence(literal(self._opening), TEXT))
         return Pattern(sequence(self._reasoning.node, free) if self._reasoning else free)
 
     @property

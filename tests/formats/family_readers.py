@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -109,6 +110,22 @@ def by_channels(text: str) -> Read:
     calls = re.findall(r"to=functions\.([\w.-]+)\s*<\|constrain\|>json<\|message\|>(.*?)<\|call\|>", text, re.DOTALL)
     final = re.search(r"<\|channel\|>final<\|message\|>(.*?)(?:<\|end\|>|<\|return\|>|\Z)", text, re.DOTALL)
     return final[1] if final else "", [(name, json.loads(found)) for name, found in calls]
+
+
+@reader("pythonic")
+def by_the_syntax_of_python(text: str) -> Read:
+    """A list of calls with keywords, as Python itself parses it; all else is content."""
+    if not (text.startswith("[") and text.endswith(")]")):
+        return text, []
+    listed = ast.parse(text, mode="eval").body
+    assert isinstance(listed, ast.List)
+    calls = []
+    for call in listed.elts:
+        assert isinstance(call, ast.Call)
+        assert isinstance(call.func, ast.Name)
+        assert not call.args
+        calls.append((call.func.id, {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}))
+    return "", calls
 
 
 def by_parameters(text: str, tools: Tools) -> Read:

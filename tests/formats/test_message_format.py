@@ -21,7 +21,7 @@ TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
     "tagged": arguments(text={"enum": ["</tool_call>", "<tool_call>\n{", "plain"]}, **{"</tool_call>": {"type": "string"}}),
 }
-CANNOT = {"qwen3_coder": {"tagged"}}
+CANNOT = {"qwen3_coder": {"tagged"}, "pythonic": {"tagged"}}
 """Tools with a name or a value that a family has no way to write."""
 SETS = {str(count): dict(list(TOOLS.items())[:count]) for count in (1, 3, len(TOOLS))}
 ANSWER = compile_schema(arguments(city={"type": "string"}, days={"type": "integer"}), closed=True, without=["</tool_call>"])
@@ -176,3 +176,53 @@ def test_what_would_be_misread_is_not_written(message):
 def test_a_file_says_where_it_is_wrong():
     with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only without")):
         message_format({**declared("hermes", "message"), "slots": {"content": {"trimed": True}}})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stop_string_counts_in_content_only(family):
+    format_ = message_format(family, carried(family, TOOLS))
+    call = format_.write(Message(tool_calls=(ToolCall("search", {"query": "stop"}),)))
+    content = format_.write(Message("do not stop"))
+    assert not format_.stop_behind.fullmatch(call[: call.index("stop")])
+    assert format_.stop_behind.fullmatch(content[: content.index("stop")])
+
+
+@pytest.mark.parametrize(("family", "kind"), [("llama3_json", "object"), ("pythonic", "array")])
+def test_an_answer_that_begins_as_a_call_does_is_refused(family, kind):
+    called = compile_schema({"type": kind})
+    with pytest.raises(FormatError, match=f"{family}: an answer may begin with .*, as a call does"):
+        message_format(family, carried(family, TOOLS), answer=called)
+
+
+def test_content_that_begins_as_a_call_does_is_refused():
+    bare = {**declared("pythonic", "message"), "slots": {"content": {}}}
+    with pytest.raises(FormatError, match=re.escape("pythonic: content may begin with '[', as a call does")):
+        message_format(bare, {"now": arguments()})
+
+
+@pytest.mark.parametrize(
+    ("tools", "reason"),
+    [
+        ({"no-name": arguments()}, "a tool cannot be named 'no-name': Python has no such name: use 'hermes'"),
+        ({"class": arguments()}, "a tool cannot be named 'class'"),
+        ({"f": arguments(**{"from": {"type": "string"}})}, "tool 'f': this format cannot write the name of argument 'from': use 'hermes'"),
+        ({"f": {"type": "object", "properties": {"ﬁx": {"type": "string"}}}}, "cannot write the name of argument 'ﬁx'"),
+        ({"f": {**arguments(a={}), "minProperties": 1}}, "cannot enforce 'minProperties': use 'hermes'"),
+        ({"f": arguments(a={"type": "string", "pattern": "("})}, "tool 'f', argument 'a': #"),
+    ],
+)
+def test_what_python_has_no_words_for_is_refused(tools, reason):
+    with pytest.raises(FormatError, match=re.escape(reason)):
+        message_format("pythonic", tools)
+
+
+def test_python_is_written_as_python_has_it():
+    schema = arguments(a={}, b={"enum": [True, None, "True"]}, c={"type": "array", "items": {"enum": [True, False]}, "uniqueItems": True})
+    format_ = message_format("pythonic", {"f": {**schema, "required": []}})
+    message = Message(tool_calls=(ToolCall("f", {"a": {"x": [None, 'a "True"', 1.5]}, "b": "True", "c": [True, False]}),))
+    text = '[f(a={"x": [None, "a \\"True\\"", 1.5]}, b="True", c=[True, False])]'
+    assert format_.write(message) == text
+    assert format_.pattern.fullmatch("[f(b=None), f(), f(c=[False])]")
+    assert not format_.pattern.fullmatch("[f(c=[True, True])]")
+    assert not format_.pattern.fullmatch("[f(b=true)]")
+    assert not format_.pattern.fullmatch("[f(c=[False], b=None)]")

@@ -14,6 +14,7 @@ from typing import Any
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import InvalidSchema, PatternError, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.json_schema.spellings import spellings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -42,7 +43,7 @@ def rows(name: str) -> Iterator[dict[str, Any]]:
 
 def writes(pattern: Pattern, value: Any) -> bool:
     """Whether the pattern has a text of the value, its properties in any order."""
-    return next(spellings(pattern.node, value, (", ", ": ")), None) is not None
+    return next(spellings(pattern.node, value, Layout.of("spaced")), None) is not None
 
 
 def verdicts(row: dict[str, Any], draft: str) -> list[Verdict]:

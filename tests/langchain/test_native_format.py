@@ -55,6 +55,11 @@ CALLS = {
         ),
         "",
     ),
+    "pythonic": (
+        "[",
+        "{{ name }}({% for key, value in arguments | items %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}{% endfor %})",
+        "]",
+    ),
     "harmony": (
         "",
         "<|channel|>commentary to=functions.{{ name }} <|constrain|>json<|message|>{{ arguments | tojson }}<|call|>",
