@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from toys import byte_level_tokenizer
+from toys import byte_level_tokenizer, random_model
 
 from rellm_agents.formats import message_format
 from rellm_agents.formats.declarations import names_of
+from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import native_format
 
@@ -113,3 +114,20 @@ def test_arguments_are_text_where_the_template_joins_them_to_its_words():
     call = AIMessage("", tool_calls=[{"name": "search", "args": {"größe": 2}, "id": "a1", "type": "tool_call"}])
     prompt = shown.prompt([HumanMessage("Rain?"), call, ToolMessage("none", tool_call_id="a1")], message_format("deepseek_v3"))
     assert 'search\n```json\n{"größe": 2}\n```' in prompt
+
+
+@pytest.mark.parametrize("family", names_of("message"))
+def test_a_call_is_streamed_in_every_family(family):
+    parameters = {
+        "type": "object",
+        "properties": {"word": {"type": "string", "maxLength": 9}, "on": {"type": "boolean"}},
+        "required": ["on"],
+    }
+    tool = {"type": "function", "function": {"name": "search", "description": "", "parameters": parameters}}
+    plain, tokenizer = "{% for message in messages %}{{ message.content }}{% endfor %}", byte_level_tokenizer()
+    model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=plain, message_format=family, max_new_tokens=250)
+    bound = model.bind_tools([tool], tool_choice="search")
+    whole, pieces = bound.invoke("Rain?"), list(bound.stream("Rain?"))
+    calls = [(call["name"], call["args"]) for call in sum(pieces[1:], pieces[0]).tool_calls]
+    assert calls == [(call["name"], call["args"]) for call in whole.tool_calls]
+    assert set(whole.tool_calls[0]["args"]) in ({"word", "on"}, {"on"})
