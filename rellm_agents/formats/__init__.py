@@ -8,7 +8,8 @@ agents:
     text    react, mrkl, conversational, docstore, self_ask, xml
     JSON    json_action, react_json, chat, structured_chat, conversational_chat
 
-A chat model's message is content and tool calls: ``messages``, ``call_arguments``, ``message_format``.
+A chat model's message is content and tool calls: ``messages``, ``declared_arguments``, ``tagged_arguments``,
+``python_arguments``, ``call_arguments``, ``message_format``.
 """
 
 from rellm_agents.formats.action_format import ActionFormat

@@ -37,25 +37,45 @@ def argument_node(name: str, tool: Tool, slot: Slot) -> Node:
             f"{name}: tool {tool.name!r} has {len(tool.properties)} arguments, but the text of this format carries exactly one: {ELSEWHERE}"
         )
     argument, schema = next(iter(tool.properties.items()))
+    return value_node(name, tool, argument, with_definitions(schema, tool.parameters), slot, ELSEWHERE)
+
+
+def value_node(name: str, tool: Tool, argument: str, schema: Any, slot: Slot, elsewhere: str) -> Node:
+    """The texts of one argument.
+
+    Args:
+        name: of the format, for errors.
+        tool: whose argument it is.
+        argument: its name.
+        schema: of it, with what it refers to.
+        slot: what the format can write of it.
+        elsewhere: what to do if it cannot, for errors.
+
+    Raises:
+        FormatError: it is of a type that has no text, or a given value is one that the slot does not hold.
+    """
     try:
-        values = bare_text(_with_definitions(schema, tool.parameters))
+        values = bare_text(schema)
     except SchemaError as error:
         raise FormatError(
             f"{name}: tool {tool.name!r}: text carries an argument of type string, integer, number or boolean, not {schema!r}, "
-            f"argument {argument!r}: {error}: {ELSEWHERE}"
+            f"argument {argument!r}: {error}: {elsewhere}"
         ) from error
     given = _literals(values)
     for text in given:
         objection = slot.objection(text)
         if objection is not None:
             raise FormatError(
-                f"{name}: tool {tool.name!r}: this format cannot write the value {text!r} without loss: {objection}; {ELSEWHERE}"
+                f"{name}: tool {tool.name!r}, argument {argument!r}: this format cannot write the value {text!r} without loss: "
+                f"{objection}; {elsewhere}"
             )
     if given:
         return choice(*(literal(slot.text(text)) for text in given))
     found = slot.narrowed_to(values)
     if found is None:
-        raise FormatError(f"{name}: tool {tool.name!r}: this format can write no value of {schema!r} without loss: {ELSEWHERE}")
+        raise FormatError(
+            f"{name}: tool {tool.name!r}, argument {argument!r}: this format can write no value of {schema!r} without loss: {elsewhere}"
+        )
     return found
 
 
@@ -66,7 +86,7 @@ def _literals(values: Node) -> list[str]:
     return texts if len(texts) == len(options) else []
 
 
-def _with_definitions(schema: Any, parameters: dict[str, Any]) -> Any:
+def with_definitions(schema: Any, parameters: dict[str, Any]) -> Any:
     """An argument's schema, with what it may refer to."""
     if not isinstance(schema, dict):
         return schema

@@ -13,6 +13,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from rellm_agents.formats.declarations import Declaration
+from rellm_agents.formats.python_arguments import PythonArguments
+from rellm_agents.formats.tagged_arguments import TaggedArguments
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.json_text import Layout
@@ -32,8 +35,8 @@ class Arguments(Protocol):
     def end(self, text: str, start: int) -> int | None:
         """Where the arguments end that begin at ``start``; ``None``: not in this text, which is the beginning of one."""
 
-    def value(self, tool: Tool, text: str) -> dict[str, Any]:
-        """What a whole text of arguments says."""
+    def as_json(self, tool: Tool, text: str, *, is_whole: bool) -> str:
+        """What a text of arguments says, as JSON; of one that is not whole, as much of that as is certain."""
 
 
 class JsonArguments:
@@ -63,10 +66,22 @@ class JsonArguments:
         except ValueError:
             return None
 
-    def value(self, tool: Tool, text: str) -> dict[str, Any]:  # noqa: ARG002  # JSON says of what types its values are
+    def as_json(self, tool: Tool, text: str, *, is_whole: bool) -> str:  # noqa: ARG002  # it is JSON
         """See :class:`Arguments`."""
-        arguments: dict[str, Any] = json.loads(text)
-        return arguments
+        return text
+
+
+def arguments_of(declaration: Declaration) -> Arguments:
+    """How a declared format writes arguments."""
+    name, without = declaration["name"], declaration.get("without", ())
+    match declaration.get("arguments", "json"):
+        case "json":
+            return JsonArguments(declaration.get("whitespace", "spaced"), without)
+        case "tagged":
+            return TaggedArguments(name, without, declaration["slots"].get("argument", {}))
+        case "python":
+            return PythonArguments(name, without)
+    raise AssertionError("the schema of declarations names the styles")
 
 
 _DECODER = json.JSONDecoder()

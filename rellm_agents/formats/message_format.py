@@ -28,17 +28,31 @@ from pathlib import Path
 from typing import Literal
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats.call_arguments import Arguments, JsonArguments
+from rellm_agents.formats.call_arguments import arguments_of
 from rellm_agents.formats.declarations import Declaration, declared, read_declaration
 from rellm_agents.formats.messages import Message, ToolCall
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template, any_of
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
-from rellm_agents.patterns import EMPTY, Node, Pattern, choice, literal, not_containing, optional, part, read_regex, repeat, sequence
+from rellm_agents.patterns import (
+    EMPTY,
+    TEXT,
+    Node,
+    Pattern,
+    choice,
+    difference,
+    literal,
+    not_containing,
+    optional,
+    part,
+    read_regex,
+    repeat,
+    sequence,
+)
 
 Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_NAME, _NO_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}"), r"[^A-Za-z0-9_.-]"
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class CallSoFar:
 
     Attributes:
         name: of the tool.
-        arguments: their text, as far as it is written.
+        arguments: as JSON text, as far as it is certain.
         is_whole: no more of it will come.
     """
 
@@ -103,6 +117,7 @@ class MessageFormat:
         tools: the tools that may be called.
         pattern: what messages look like; its parts ``content`` and ``reasoning`` can have token budgets.
         without: texts that the strings of a JSON answer are best kept without, too.
+        special_tokens: those words of the format that are one token each where the tokenizer has them.
     """
 
     def __init__(
@@ -110,6 +125,7 @@ class MessageFormat:
     ) -> None:
         self._declaration, self.name = declaration, str(declaration["name"])
         self.without: tuple[str, ...] = tuple(declaration.get("without", ()))
+        self.special_tokens: tuple[str, ...] = tuple(declaration.get("special_tokens", ()))
         self._all_tools = tools_of(tools) if tools else ()
         self.tools = self._chosen(choice)
         self._is_forced = choice not in {"auto", "none"}
@@ -119,9 +135,11 @@ class MessageFormat:
         self._is_parallel = parallel and self._between is not None
         self._before: str | None = declaration.get("before_calls")
         self._opening = self._begin + self._call.words[0]
-        self._arguments: Arguments = JsonArguments(declaration.get("whitespace", "spaced"), self.without)
+        self._markers = self.special_tokens if self._before is None else (self._opening, *self.special_tokens)
+        self._before_content: str = declaration.get("content", {}).get("begin", "")
+        self._arguments = arguments_of(declaration)
         self._reasoning = self._reasoning_of(declaration) if reasoning else None
-        self._slot = Slot(declaration["slots"]["content"], [self._opening])
+        self._slot = Slot(declaration["slots"]["content"], self._markers)
         self._answer = answer
         self.pattern = Pattern(self._node())
 
@@ -150,38 +168,52 @@ class MessageFormat:
         if "reasoning" not in declaration:
             raise FormatError(f"{self.name}: this format has no place for reasoning")
         words = declaration["reasoning"]
-        return _Reasoning(words["begin"], words["end"], Slot(declaration["slots"].get("reasoning", {}), [words["end"]]))
+        slot = Slot(declaration["slots"].get("reasoning", {}), (words["end"], *self._markers))
+        node = sequence(self._words(words["begin"]), part("reasoning", slot.node), self._words(words["end"]))
+        return _Reasoning(words["begin"], words["end"], node)
 
     # Patterns
 
+    def _words(self, text: str) -> Node:
+        """Words of the format itself: all of them are written through here."""
+        return literal(text)
+
     def _node(self) -> Node:
-        content = self._answer.node if self._answer else part("content", self._slot.node)
+        content = sequence(self._words(self._before_content), self._answer.node if self._answer else part("content", self._slot.node))
         calls = self._calls() if self.tools else None
         if calls is None:
             body = content
         elif self._is_forced:
             body = calls
         elif self._answer or self._before is None:
-            if self._answer and self._answer.begins(self._opening):
-                raise FormatError(
-                    f"{self.name}: an answer may begin with {self._opening!r}, as a call does, so the two cannot be told apart: "
+            if Pattern(content).begins(self._opening):
+                advice = (
                     "choose another format, such as 'hermes', or ask for the answer without tools"
+                    if self._answer
+                    else "keep content from it by a rule of its slot, or declare what stands before calls"
+                )
+                raise FormatError(
+                    f"{self.name}: {'an answer' if self._answer else 'content'} may begin with {self._opening!r}, as a call does, "
+                    f"so the two cannot be told apart: {advice}"
                 )
             body = choice(content, calls)
         else:
-            body = choice(sequence(content, optional(sequence(literal(self._before), calls))), calls)
+            body = choice(sequence(content, optional(sequence(self._words(self._before), calls))), calls)
         return sequence(self._reasoning.node, body) if self._reasoning else body
 
     def _calls(self) -> Node:
-        one = any_of([self._call.parts({"name": literal(tool.name), "arguments": self._arguments.node(tool)}) for tool in self.tools])
-        more = repeat(sequence(literal(self._between or ""), one), 0, None) if self._is_parallel else EMPTY
-        return sequence(literal(self._begin), one, more, literal(self._end))
+        slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool)} for tool in self.tools)
+        one = any_of([self._call.parts(nodes, self._words) for nodes in slots])
+        more = repeat(sequence(self._words(self._between or ""), one), 0, None) if self._is_parallel else EMPTY
+        return sequence(self._words(self._begin), one, more, self._words(self._end))
 
     @cached_property
     def stop_behind(self) -> Pattern:
         """Behind which texts a stop string of the user counts: in free content, never inside of a call or of an answer."""
         rules = self._declaration["slots"]["content"]
-        free = not_containing(self._opening, *map(read_regex, rules.get("without", ())))
+        free = sequence(self._words(self._before_content), not_containing(*self._markers, *map(read_regex, rules.get("without", ()))))
+        if self._before is None:
+            free = difference(free, sequence(literal(self._opening), TEXT))
         return Pattern(sequence(self._reasoning.node, free) if self._reasoning else free)
 
     @property
@@ -211,16 +243,23 @@ class MessageFormat:
         """The text of any message, as a prompt shows what was said before: also with calls of tools that are gone."""
         known = {tool.name: tool for tool in self._all_tools}
         calls = (self.shown_call(call.name, self._arguments.text(known.get(call.name), call.arguments)) for call in message.tool_calls)
-        joined = (self._between or "\n").join(calls)
-        parts = [message.content] if message.content else []
+        joined = ("\n" if self._between is None else self._between).join(calls)
+        parts = [f"{self._before_content}{message.content}"] if message.content else []
         if joined:
             parts.append(f"{self._begin}{joined}{self._end}")
-        text = (self._before or "\n").join(parts)
+        text = ("\n" if self._before is None else self._before).join(parts)
         return f"{self._reasoning.begin}{message.reasoning}{self._reasoning.end}{text}" if self._reasoning else text
 
     def shown_call(self, name: str, arguments: str) -> str:
         """The text of one call."""
         return self._call.filled({"name": name, "arguments": arguments})
+
+    def shown_in_templates(self, call: ToolCall) -> tuple[str, ...]:
+        """How chat templates may show a message that is this one call: as it is written, or in further ways that are declared."""
+        tool = next((tool for tool in self._all_tools if tool.name == call.name), None)
+        slots = {"name": call.name, "arguments": self._arguments.text(tool, call.arguments)}
+        others = (Template.of(text).filled(slots) for text in self._declaration.get("shown", ()))
+        return (self.shown(Message(tool_calls=(call,))), *others)
 
     def shown_result(self, content: str) -> str:
         """What a tool returned, as a prompt shows it."""
@@ -272,8 +311,7 @@ class MessageFormat:
     def message(self, text: str) -> Message:
         """As :meth:`read`, of a text that is known to be in the language, or to be the beginning of one that ends in its content."""
         written = self.so_far(text, is_whole=True)
-        known = {tool.name: tool for tool in self.tools}
-        calls = tuple(ToolCall(call.name, self._arguments.value(known[call.name], call.arguments)) for call in written.calls)
+        calls = tuple(ToolCall(call.name, json.loads(call.arguments)) for call in written.calls)
         return Message(written.content, calls, written.reasoning)
 
     def so_far(self, text: str, *, is_whole: bool = False) -> Written:
@@ -291,26 +329,30 @@ class MessageFormat:
 
     def _cut(self, body: str, *, is_whole: bool) -> tuple[str, str]:
         """The content, and what begins with the first call."""
-        if not self.tools:
-            return body, ""
-        if body.startswith(self._opening):
+        if self.tools and body.startswith(self._opening):
             return "", body
-        if self._answer or self._before is None:
-            return ("" if self._opening.startswith(body) and not is_whole else body), ""
-        content, mark, calls = body.partition(self._before + self._opening)
-        if not mark and not is_whole:
-            content = content[: len(content) - _begun(content, self._before + self._opening)]
-            content = "" if self._opening.startswith(body) else content
-        return content, self._opening + calls if mark else ""
+        if not is_whole and self.tools and self._opening.startswith(body):
+            return "", ""
+        content = body[len(self._before_content) :]
+        if not self.tools or self._answer or self._before is None:
+            return content, ""
+        mark = self._before + self._opening
+        content, found, calls = content.partition(mark)
+        if found:
+            return content, self._opening + calls
+        return (content if is_whole else content[: len(content) - _begun(content, mark)]), ""
 
     def _calls_in(self, text: str) -> Iterator[CallSoFar]:
         """The calls of a text that begins with the first of them."""
         _, after_name, after_call = self._call.words
+        whole_name = re.compile(rf"{_NAME.pattern}(?={re.escape(after_name) or _NO_NAME})")
+        known = {tool.name: tool for tool in self.tools}
         at = len(self._begin)
-        while name := re.compile(_NAME.pattern + "(?=" + re.escape(after_name) + ")").match(text, at + len(self._call.words[0])):
+        while name := whole_name.match(text, at + len(self._call.words[0])):
             start = name.end() + len(after_name)
             end = self._arguments.end(text, start)
-            yield CallSoFar(name[0], text[start:end], end is not None)
+            arguments = self._arguments.as_json(known[name[0]], text[start:end], is_whole=end is not None)
+            yield CallSoFar(name[0], arguments, end is not None)
             if end is None:
                 return
             at = end + len(after_call) + len(self._between or "")
@@ -318,15 +360,11 @@ class MessageFormat:
 
 @dataclass(frozen=True)
 class _Reasoning:
-    """What stands around reasoning, and in it."""
+    """What stands around reasoning, and all of it as a pattern."""
 
     begin: str
     end: str
-    slot: Slot
-
-    @property
-    def node(self) -> Node:
-        return sequence(literal(self.begin), part("reasoning", self.slot.node), literal(self.end))
+    node: Node
 
     def cut(self, text: str) -> tuple[str, str | None]:
         """The reasoning as far as it is written, and what follows; ``None``: it is not over."""

@@ -10,7 +10,7 @@ r"""The template of a step in, out come its words and slots: filled with texts, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rellm_agents.patterns import EMPTY, Node, choice, literal, sequence
@@ -47,9 +47,14 @@ class Template:
         """The words that end a slot."""
         return self.words[self.slots.index(slot) + 1]
 
-    def parts(self, nodes: Mapping[str, Node]) -> tuple[Node, ...]:
-        """The nodes of words and slots."""
-        first, *words = map(literal, self.words)
+    def parts(self, nodes: Mapping[str, Node], written: Callable[[str], Node] = literal) -> tuple[Node, ...]:
+        """The nodes of words and slots.
+
+        Args:
+            nodes: by the names of the slots.
+            written: how words are.
+        """
+        first, *words = map(written, self.words)
         slots = (nodes[slot] for slot in self.slots)
         return tuple(part for part in (first, *(p for pair in zip(slots, words, strict=True) for p in pair)) if part is not EMPTY)
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from rellm_agents.json_schema.arrays import Array
 from rellm_agents.json_schema.json_strings import string_node
-from rellm_agents.json_schema.json_text import BOOLEAN, NULL
 from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once, without_exponents
 from rellm_agents.json_schema.objects import Object, Undeclared
 from rellm_agents.json_schema.shapes import Ready, Reference, Rules, Shape, Source, Style, Union
@@ -60,9 +59,9 @@ def _any_of_types(types: tuple[str, ...], style: Style, fractions: bool) -> Shap
         return Union([_any_of_types((one,), style, fractions) for one in types])
     match types[0]:
         case "null":
-            return Ready(NULL)
+            return Ready(style.layout.null)
         case "boolean":
-            return Ready(BOOLEAN)
+            return Ready(style.layout.boolean)
         case "integer":
             return Ready(spelled(Numbers(integers=True, fractions=fractions), style))
         case "number":
@@ -90,5 +89,5 @@ def _free(style: Style) -> _Free:
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))
     object_ = Object(rules, "object", layout, (), (Undeclared(string, ((0, whole),)),))
-    whole.target = Union([Ready(NULL), Ready(BOOLEAN), Ready(spelled(Numbers(), style)), Ready(string), array, object_])
+    whole.target = Union([Ready(layout.null), Ready(layout.boolean), Ready(spelled(Numbers(), style)), Ready(string), array, object_])
     return _Free(whole, array, object_)

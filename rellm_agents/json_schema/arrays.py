@@ -13,7 +13,6 @@ written (where none may come twice). Only places that a text comes to are ever m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import islice
@@ -179,7 +178,7 @@ class Array(Shape):
 
     def _without(self, item: Node, after: _Place, text: bytes) -> Node:
         """What follows an item that may not come again."""
-        same = frozenset(islice(spellings(item, json.loads(text), self._item_layout), MAX_SPELLINGS + 1))
+        same = frozenset(islice(spellings(item, self._item_layout.read(text.decode()), self._item_layout), MAX_SPELLINGS + 1))
         if len(same) > MAX_SPELLINGS:
             return choice(*self._ending(after))
         return self._rule("more", after._replace(written=after.written | same | {text}))

@@ -246,7 +246,7 @@ class Compiler:
             return self._list(view, here, Style(style.layout, unique=style.unique or distinct))
         options: list[Shape] = []
         for whitespace in ("spaced", "compact"):  # items that are equal have to look alike
-            layout = Layout.of(whitespace, style.layout.marks, exponents=style.layout.exponents)
+            layout = Layout.of(whitespace, style.layout.marks, exponents=style.layout.exponents, python=style.layout.python)
             option = self._list(view, here.branch(len(options)), Style(layout, unique=True))
             if option.has_flat_items:
                 return option

@@ -11,6 +11,7 @@ characters as ``\u00xx``; numbers with an exponent where Python writes one. Know
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +28,10 @@ Whitespace = Literal["spaced", "compact", "flexible"]
 
 STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
+_PYTHON: dict[bool | None, str] = {True: "True", False: "False", None: "None"}
+_JSON = {text: json.dumps(value) for value, text in _PYTHON.items()}
+_PYTHON_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:True|False|None)\b')
+_PYTHON_NULL, _PYTHON_BOOLEAN = literal("None"), choice(literal("True"), literal("False"))
 STRING = sequence(literal('"'), STRING_REST)
 
 
@@ -69,6 +74,7 @@ class Layout:
         separators: for :func:`dumps`, to write the same style.
         marks: texts that no string holds as they are, see :mod:`marks`.
         exponents: numbers may be written with one.
+        python: true, false and null are written as Python has them; all else that JSON writes is Python already.
     """
 
     comma: Node
@@ -78,11 +84,22 @@ class Layout:
     separators: tuple[str, str]
     marks: Marks = ()
     exponents: bool = True
+    python: bool = False
 
     @property
     def name(self) -> str:
         """Tells it from others."""
-        return f"{self.separators} {self.is_flexible} {self.exponents} {self.marks}"
+        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.marks}"
+
+    @property
+    def null(self) -> Node:
+        """The text of null."""
+        return _PYTHON_NULL if self.python else NULL
+
+    @property
+    def boolean(self) -> Node:
+        """The texts of true and false."""
+        return _PYTHON_BOOLEAN if self.python else BOOLEAN
 
     @property
     def is_flexible(self) -> bool:
@@ -95,7 +112,7 @@ class Layout:
         return b",] \t\r\n" if self.is_flexible else b",]"
 
     @classmethod
-    def of(cls, whitespace: Whitespace, marks: Marks = (), *, exponents: bool = True) -> Layout:
+    def of(cls, whitespace: Whitespace, marks: Marks = (), *, exponents: bool = True, python: bool = False) -> Layout:
         """The layout of a whitespace style, and of strings that hold no marks.
 
         Raises:
@@ -103,14 +120,14 @@ class Layout:
         """
         match whitespace:
             case "spaced":
-                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), marks, exponents)
+                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), marks, exponents, python)
             case "compact":
-                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), marks, exponents)
+                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), marks, exponents, python)
             case "flexible":
                 # A lexeme, not a counter: its few states are walked once for all schemas, where a counter is a place of each.
                 some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
                 comma, colon = sequence(some, literal(","), some), sequence(some, literal(":"), some)
-                return cls(comma, colon, some, some, (", ", ": "), marks, exponents)
+                return cls(comma, colon, some, some, (", ", ": "), marks, exponents, python)
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
     def value(self, value: Any, *, fractions: bool = False) -> Node:
@@ -136,10 +153,8 @@ class Layout:
                 return literal(str(value) if self.exponents else f"{value:f}")
             case float() if not self.exponents:
                 return literal(f"{Decimal(repr(value)):f}")
-            case str():
-                return literal(quoted(value, self.marks))
             case _:
-                return literal(dumps(value))
+                return literal(self.text(value))
 
     def text(self, value: Any) -> str:
         r"""The text of a value; where whitespace is free, that of :func:`dumps`.
@@ -147,7 +162,7 @@ class Layout:
         >>> Layout.of("spaced", marks=("``",)).text({"a``": [1, "`"]})
         '{"a`\\u0060": [1, "`"]}'
         """
-        if not self.marks:
+        if not self.marks and not self.python:
             return dumps(value, self.separators)
         comma, colon = self.separators
         match value:
@@ -157,8 +172,22 @@ class Layout:
                 return f"[{comma.join(map(self.text, value))}]"
             case str():
                 return quoted(value, self.marks)
+            case bool() | None if self.python:
+                return _PYTHON[value]
             case _:
                 return dumps(value)
+
+    def as_json(self, text: str) -> str:
+        """Text of this layout, or of some of it, as JSON.
+
+        >>> Layout.of("spaced", python=True).as_json('[True, "True", None]')
+        '[true, "True", null]'
+        """
+        return _PYTHON_WORD.sub(lambda found: _JSON.get(found[0], found[0]), text) if self.python else text
+
+    def read(self, text: str) -> Any:
+        """The value that a text says."""
+        return json.loads(self.as_json(text))
 
     def key(self, name: str) -> Node:
         """A property's name, and what stands before its value."""

@@ -2,6 +2,7 @@
 
 The text is tried piece by piece, and orders that the node does not have are left at once.
 
+>>> from rellm_agents.json_schema.json_text import Layout
 >>> from rellm_agents.patterns import choice, literal
 >>> node = choice(literal('{"b": 1, "a": []}'), literal('{"a": [], "b": 1}'), literal('{"a": 1}'))
 >>> list(spellings(node, {"a": [], "b": 1}, Layout.of("spaced")))
@@ -51,9 +52,9 @@ def _read(state: State, text: str, then: Callable[[State], Iterator[tuple[str, S
 
 
 def _members(state: State, comma_before: str, members: list[tuple[str, Any]], layout: Layout) -> Iterator[tuple[str, State]]:
-    comma, colon = layout.separators
     if not members:
         yield from _read(state, "}", lambda s: iter([("", s)]))
+    comma, colon = layout.separators
     for i, (name, value) in enumerate(members):
         others = members[:i] + members[i + 1 :]
 

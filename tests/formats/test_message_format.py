@@ -8,6 +8,7 @@ import re
 
 import pytest
 from formats.every_format import JSON_TOOLS, arguments
+from formats.family_readers import READERS
 
 from rellm_agents import compile_schema
 from rellm_agents.errors import FormatError
@@ -20,6 +21,8 @@ TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
     "tagged": arguments(text={"enum": ["</tool_call>", "<tool_call>\n{", "plain"]}, **{"</tool_call>": {"type": "string"}}),
 }
+CANNOT = {"qwen3_coder": {"tagged"}, "pythonic": {"tagged"}}
+"""Tools with a name or a value that a family has no way to write."""
 SETS = {str(count): dict(list(TOOLS.items())[:count]) for count in (1, 3, len(TOOLS))}
 ANSWER = compile_schema(arguments(city={"type": "string"}, days={"type": "integer"}), closed=True, without=["</tool_call>"])
 WAYS = {
@@ -37,7 +40,11 @@ WAYS = {
 def made(family, tools, **way):
     if way.get("reasoning") and "reasoning" not in declared(family, "message"):
         pytest.skip("no place for reasoning")
-    return message_format(family, SETS[tools], **way)
+    return message_format(family, carried(family, SETS[tools]), **way)
+
+
+def carried(family, tools):
+    return {name: tool for name, tool in tools.items() if name not in CANNOT.get(family, ())}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -59,6 +66,15 @@ def test_what_is_written_is_read_back(family, tools, way):
             assert bool(message.content) or bool(message.tool_calls)
         if message.content and "answer" in WAYS[way]:
             assert set(json.loads(message.content)) == {"city", "days"}
+
+
+@pytest.mark.parametrize(("family", "name"), [(family, name) for family in FAMILIES for name in TOOLS])
+def test_a_tool_that_a_family_cannot_write_is_refused(family, name):
+    if name not in CANNOT.get(family, ()):
+        message_format(family, {name: TOOLS[name]})
+    else:
+        with pytest.raises(FormatError, match=f"{family}: tool '{name}'.*: use 'hermes'|{family}: tool '{name}'.*; use 'hermes'"):
+            message_format(family, {name: TOOLS[name]})
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -85,17 +101,30 @@ def test_what_is_certain_of_a_beginning_stays(family, way):
         assert all(call.is_whole for call in whole.calls)
 
 
-@pytest.mark.parametrize("reasoning", [False, True], ids=["", "reasoned"])
-def test_hermes_is_read_by_searching_for_its_tags(reasoning):
-    """As servers read it: what stands between the tags is JSON, what stands before the first is content."""
-    format_ = message_format("hermes", TOOLS, reasoning=reasoning)
+@pytest.mark.parametrize("way", ["free", "calls only", "reasoned"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_others_read_the_same(family, way):
+    """As servers read it, who search the text for words of the family, once the reasoning is cut off."""
+    format_ = made(family, str(len(TOOLS)), **WAYS[way])
+    reasoning_ends = declared(family, "message")["reasoning"]["end"].strip() if "reasoning" in WAYS[way] else None
     for seed in range(SAMPLES):
         text = format_.pattern.sample(seed)
         message = format_.read(text)
-        calls = [json.loads(found) for found in re.findall(r"<tool_call>(.*?)</tool_call>", text, re.DOTALL)]
-        assert calls == [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
-        body = text.rpartition("</think>")[2].strip()
-        assert body.partition("<tool_call>")[0].strip() == message.content
+        body = text.partition(reasoning_ends)[2].lstrip() if reasoning_ends else text
+        assert READERS[family](body, TOOLS) == (message.content, [(call.name, call.arguments) for call in message.tool_calls])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_marks_a_call_stands_nowhere_else(family):
+    declaration = declared(family, "message")
+    has_reasoning = "reasoning" in declaration
+    format_ = message_format(family, {"echo": arguments(texts={"type": "array", "items": {"type": "string"}})}, reasoning=has_reasoning)
+    for marker in declaration.get("special_tokens", ()):
+        for message in (Message(f"a{marker}b"), *([Message("a", (), f"b{marker}c")] if has_reasoning else [])):
+            with pytest.raises(FormatError, match="cannot write this message"):
+                format_.write(message)
+    for marker in declaration.get("without", ()):
+        assert f"a{marker}b" not in format_.write(Message("", (ToolCall("echo", {"texts": [f"a{marker}b"]}),)))
 
 
 def test_the_prompt_may_have_begun_the_reasoning():
@@ -147,3 +176,53 @@ def test_what_would_be_misread_is_not_written(message):
 def test_a_file_says_where_it_is_wrong():
     with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only without")):
         message_format({**declared("hermes", "message"), "slots": {"content": {"trimed": True}}})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stop_string_counts_in_content_only(family):
+    format_ = message_format(family, carried(family, TOOLS))
+    call = format_.write(Message(tool_calls=(ToolCall("search", {"query": "stop"}),)))
+    content = format_.write(Message("do not stop"))
+    assert not format_.stop_behind.fullmatch(call[: call.index("stop")])
+    assert format_.stop_behind.fullmatch(content[: content.index("stop")])
+
+
+@pytest.mark.parametrize(("family", "kind"), [("llama3_json", "object"), ("pythonic", "array")])
+def test_an_answer_that_begins_as_a_call_does_is_refused(family, kind):
+    called = compile_schema({"type": kind})
+    with pytest.raises(FormatError, match=f"{family}: an answer may begin with .*, as a call does"):
+        message_format(family, carried(family, TOOLS), answer=called)
+
+
+def test_content_that_begins_as_a_call_does_is_refused():
+    bare = {**declared("pythonic", "message"), "slots": {"content": {}}}
+    with pytest.raises(FormatError, match=re.escape("pythonic: content may begin with '[', as a call does")):
+        message_format(bare, {"now": arguments()})
+
+
+@pytest.mark.parametrize(
+    ("tools", "reason"),
+    [
+        ({"no-name": arguments()}, "a tool cannot be named 'no-name': Python has no such name: use 'hermes'"),
+        ({"class": arguments()}, "a tool cannot be named 'class'"),
+        ({"f": arguments(**{"from": {"type": "string"}})}, "tool 'f': this format cannot write the name of argument 'from': use 'hermes'"),
+        ({"f": {"type": "object", "properties": {"ﬁx": {"type": "string"}}}}, "cannot write the name of argument 'ﬁx'"),
+        ({"f": {**arguments(a={}), "minProperties": 1}}, "cannot enforce 'minProperties': use 'hermes'"),
+        ({"f": arguments(a={"type": "string", "pattern": "("})}, "tool 'f', argument 'a': #"),
+    ],
+)
+def test_what_python_has_no_words_for_is_refused(tools, reason):
+    with pytest.raises(FormatError, match=re.escape(reason)):
+        message_format("pythonic", tools)
+
+
+def test_python_is_written_as_python_has_it():
+    schema = arguments(a={}, b={"enum": [True, None, "True"]}, c={"type": "array", "items": {"enum": [True, False]}, "uniqueItems": True})
+    format_ = message_format("pythonic", {"f": {**schema, "required": []}})
+    message = Message(tool_calls=(ToolCall("f", {"a": {"x": [None, 'a "True"', 1.5]}, "b": "True", "c": [True, False]}),))
+    text = '[f(a={"x": [None, "a \\"True\\"", 1.5]}, b="True", c=[True, False])]'
+    assert format_.write(message) == text
+    assert format_.pattern.fullmatch("[f(b=None), f(), f(c=[False])]")
+    assert not format_.pattern.fullmatch("[f(c=[True, True])]")
+    assert not format_.pattern.fullmatch("[f(b=true)]")
+    assert not format_.pattern.fullmatch("[f(c=[False], b=None)]")

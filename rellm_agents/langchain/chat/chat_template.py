@@ -6,6 +6,7 @@ Knows nothing of patterns.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,15 @@ class ChatTemplate:
     @cached_property
     def probed(self) -> str:
         """A chat with a call as the template shows it; empty if it shows none."""
-        call = {"type": "function", "id": "probe0000", "function": {"name": PROBE.name, "arguments": PROBE.arguments}}
+        return self._probe(PROBE.arguments) or self._probe(json.dumps(PROBE.arguments))
+
+    @cached_property
+    def _takes_text(self) -> bool:
+        """The template joins arguments to its words, as JSON text that somebody else has made."""
+        return bool(self.probed) and not self._probe(PROBE.arguments)
+
+    def _probe(self, arguments: Mapping[str, Any] | str) -> str:
+        call = {"type": "function", "id": "probe0000", "function": {"name": PROBE.name, "arguments": arguments}}
         turns: list[Turn] = [
             {"role": "user", "content": "A question."},
             {"role": "assistant", "content": "", "tool_calls": [call]},
@@ -129,7 +138,7 @@ class ChatTemplate:
                 if format_:
                     return {"role": role, "content": format_.shown(Message(content, calls)), **named}
                 told = [
-                    {"type": "function", "id": call["id"], "function": {"name": call["name"], "arguments": call["args"]}}
+                    {"type": "function", "id": call["id"], "function": {"name": call["name"], "arguments": self._told(call["args"])}}
                     for call in message.tool_calls
                 ]
                 return {"role": role, "content": content, "tool_calls": told, **named}
@@ -138,6 +147,9 @@ class ChatTemplate:
             case ToolMessage():
                 return {"role": role, "content": content, "tool_call_id": message.tool_call_id, **named}
         return {"role": role, "content": content, **named}
+
+    def _told(self, arguments: dict[str, Any]) -> dict[str, Any] | str:
+        return json.dumps(arguments, ensure_ascii=False) if self._takes_text else arguments
 
 
 def _with_system(words: Sequence[str], turns: list[Turn]) -> list[Turn]:

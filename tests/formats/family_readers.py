@@ -1,0 +1,161 @@
+"""How others read the calls of each family, in our own words: what servers search for, cut and load."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Call = tuple[str, dict[str, Any]]
+Read = tuple[str, list[Call]]
+
+Tools = Mapping[str, Mapping[str, Any]]
+
+READERS: dict[str, Callable[[str, Tools], Read]] = {}
+"""By family: text and the schemas of tools, by which some type values."""
+
+
+def reader(*families: str) -> Callable[[Callable[[str], Read]], Callable[[str], Read]]:
+    def noted(function: Callable[[str], Read]) -> Callable[[str], Read]:
+        READERS.update(dict.fromkeys(families, lambda text, _: function(text)))
+        return function
+
+    return noted
+
+
+def _named(calls: Any, key: str = "arguments") -> list[Call]:
+    return [(call["name"], call[key]) for call in calls]
+
+
+@reader("hermes")
+def by_tags(text: str) -> Read:
+    """JSON up to the first closing tag."""
+    calls = [json.loads(found) for found in re.findall(r"<tool_call>(.*?)</tool_call>", text, re.DOTALL)]
+    return text.partition("<tool_call>")[0].strip(), _named(calls)
+
+
+@reader("llama3_json")
+def by_braces(text: str) -> Read:
+    """A JSON object at each brace outside of those before; where one is no call, all of it is content."""
+    try:
+        calls = _named(_objects(text), "parameters")
+    except (ValueError, KeyError):
+        return text, []
+    return ("", calls) if calls else (text, [])
+
+
+def _objects(text: str) -> Iterator[Any]:
+    at = text.find("{")
+    while at >= 0:
+        found, end = json.JSONDecoder().raw_decode(text, at)
+        yield found
+        at = text.find("{", end)
+
+
+@reader("mistral")
+def by_the_first_mark(text: str) -> Read:
+    """All behind the mark is one JSON list."""
+    content, mark, calls = text.partition("[TOOL_CALLS]")
+    return content, _named(json.loads(calls)) if mark else []
+
+
+@reader("mistral_args", "mistral_name")
+def by_every_mark(text: str) -> Read:
+    """Cut at every mark; a name goes as far as the first brace. Special tokens may have been left out before."""
+    content, *calls = text.split("[TOOL_CALLS]")
+    named = (call.replace("[ARGS]", "").partition("{") for call in calls)
+    return content, [(name, json.loads(brace + arguments)) for name, brace, arguments in named]
+
+
+@reader("granite")
+def by_the_list(text: str) -> Read:
+    """A list is calls, all else is content."""
+    rest = text.strip().removeprefix("<|tool_call|>").removeprefix("<tool_call>").lstrip()
+    return ("", _named(json.loads(rest))) if rest.startswith("[") else (text, [])
+
+
+@reader("phi4")
+def by_the_first_bracket(text: str) -> Read:
+    """A list up to the first bracket that closes one - which is wrong where arguments hold a list, and read whole here."""
+    found = re.search(r"functools\[(.*?)\]", text, re.DOTALL)
+    if not found:
+        return text, []
+    try:
+        return "", _named(json.loads(f"[{found[1]}]"))
+    except ValueError:
+        calls = json.loads(text.partition("functools")[2])
+        assert any("[" in json.dumps(call["arguments"]) for call in calls)
+        return "", _named(calls)
+
+
+@reader("deepseek_v3")
+def by_lines(text: str) -> Read:
+    """One call in three lines; no line break within JSON."""
+    pattern = r"<｜tool▁call▁begin｜>(?:.*)<｜tool▁sep｜>(.*)\n```json\n(.*)\n```<｜tool▁call▁end｜>"
+    return text.partition("<｜tool▁calls▁begin｜>")[0], [(name, json.loads(found)) for name, found in re.findall(pattern, text)]
+
+
+@reader("deepseek_v31")
+def by_the_separator(text: str) -> Read:
+    """A name up to the separator, JSON up to the end of the call."""
+    pattern = r"<｜tool▁call▁begin｜>(.*?)<｜tool▁sep｜>(.*?)<｜tool▁call▁end｜>"
+    return text.partition("<｜tool▁calls▁begin｜>")[0], [(name, json.loads(found)) for name, found in re.findall(pattern, text)]
+
+
+@reader("harmony")
+def by_channels(text: str) -> Read:
+    """A channel and whom it is for, up to its message; what the message is up to the token that ends it."""
+    calls = re.findall(r"to=functions\.([\w.-]+)\s*<\|constrain\|>json<\|message\|>(.*?)<\|call\|>", text, re.DOTALL)
+    final = re.search(r"<\|channel\|>final<\|message\|>(.*?)(?:<\|end\|>|<\|return\|>|\Z)", text, re.DOTALL)
+    return final[1] if final else "", [(name, json.loads(found)) for name, found in calls]
+
+
+@reader("pythonic")
+def by_the_syntax_of_python(text: str) -> Read:
+    """A list of calls with keywords, as Python itself parses it; all else is content."""
+    if not (text.startswith("[") and text.endswith(")]")):
+        return text, []
+    listed = ast.parse(text, mode="eval").body
+    assert isinstance(listed, ast.List)
+    calls = []
+    for call in listed.elts:
+        assert isinstance(call, ast.Call)
+        assert isinstance(call.func, ast.Name)
+        assert not call.args
+        calls.append((call.func.id, {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}))
+    return "", calls
+
+
+def by_parameters(text: str, tools: Tools) -> Read:
+    """Tags within tags; what stands between them is stripped of a line break at each end, and typed by the schema."""
+    calls = []
+    for found in re.findall(r"<tool_call>(.*?)</tool_call>", text, re.DOTALL):
+        name, _, body = re.findall(r"<function=(.*?)</function>", found, re.DOTALL)[0].partition(">")
+        pairs = re.findall(r"<parameter=(.*?)(?:</parameter>|(?=<parameter=)|(?=</function>)|\Z)", body, re.DOTALL)
+        schemas = tools[name]["properties"]
+        named = [pair.partition(">")[::2] for pair in pairs]
+        calls.append((name, {key: _typed(value.removeprefix("\n").removesuffix("\n"), schemas[key]) for key, value in named}))
+    return text.partition("<tool_call>")[0].rstrip(), calls
+
+
+def _typed(value: str, schema: Mapping[str, Any]) -> Any:
+    if value.lower() == "null":
+        return None
+    match schema.get("type", "object" if "anyOf" in schema else "string"):
+        case "string":
+            return value
+        case "integer":
+            return int(value)
+        case "number":
+            return float(value)
+        case "boolean":
+            return {"true": True, "false": False}[value.lower()]
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+READERS["qwen3_coder"] = by_parameters

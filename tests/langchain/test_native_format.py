@@ -1,0 +1,133 @@
+"""The format of tool calls is found by what a chat template shows, whatever the template is like."""
+
+from __future__ import annotations
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from toys import byte_level_tokenizer, random_model
+
+from rellm_agents.formats import message_format
+from rellm_agents.formats.declarations import names_of
+from rellm_agents.langchain import ChatRELLM
+from rellm_agents.langchain.chat.chat_template import ChatTemplate
+from rellm_agents.langchain.chat.native_format import native_format
+
+TURNS = """{%- for tool in tools or [] %}{{ tool | tojson }}{% endfor %}
+{%- for message in messages %}
+    {{- '<' + message.role + '>' + message.content }}
+    {%- if message.tool_calls %}{{ before }}{% endif %}
+    {%- for call in message.tool_calls or [] %}
+        {%- set name, arguments = call.function.name, call.function.arguments %}
+        {{- between if not loop.first else '' }}CALL
+    {%- endfor %}
+    {%- if message.tool_calls %}{{ after }}{% endif %}
+{%- endfor %}"""
+OBJECT = """{{ '{"name": "' + name + '", "arguments": ' + (arguments | tojson) + '}' }}"""
+
+CALLS = {
+    "hermes": ("", f"<tool_call>\n{OBJECT}\n</tool_call>", ""),
+    "llama3_json": ("", OBJECT.replace('arguments"', 'parameters"'), ""),
+    "mistral": ("[TOOL_CALLS] [", OBJECT, "]"),
+    "mistral, with an id": ("[TOOL_CALLS] [", OBJECT.replace("'}'", "', \"id\": \"' + call.id + '\"}'"), "]"),
+    "mistral_args": ("", "[TOOL_CALLS]{{ name }}[ARGS]{{ arguments | tojson }}", ""),
+    "mistral_name": ("", "[TOOL_CALLS]{{ name }}{{ arguments | tojson }}", ""),
+    "granite": ("<|tool_call|>[", OBJECT, "]"),
+    "phi4": ("functools[", OBJECT, "]"),
+    "deepseek_v3": (
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>{{ name }}\n```json\n{{ arguments | tojson }}\n```<｜tool▁call▁end｜>",
+        "<｜tool▁calls▁end｜>",
+    ),
+    "deepseek_v3, arguments as text": (
+        "<｜tool▁calls▁begin｜>",
+        "{{ '<｜tool▁call▁begin｜>function<｜tool▁sep｜>' + name + '\n```json\n' + arguments + '\n```<｜tool▁call▁end｜>' }}",
+        "<｜tool▁calls▁end｜>",
+    ),
+    "deepseek_v31": (
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>{{ name }}<｜tool▁sep｜>{{ arguments | tojson }}<｜tool▁call▁end｜>",
+        "<｜tool▁calls▁end｜>",
+    ),
+    "qwen3_coder": (
+        "",
+        (
+            "<tool_call>\n<function={{ name }}>\n{% for key, value in arguments | items %}"
+            "<parameter={{ key }}>\n{{ value }}\n</parameter>\n{% endfor %}</function>\n</tool_call>"
+        ),
+        "",
+    ),
+    "pythonic": (
+        "[",
+        "{{ name }}({% for key, value in arguments | items %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}{% endfor %})",
+        "]",
+    ),
+    "harmony": (
+        "",
+        "<|channel|>commentary to=functions.{{ name }} <|constrain|>json<|message|>{{ arguments | tojson }}<|call|>",
+        "",
+    ),
+    "harmony, as told": (
+        "<|start|>assistant to=functions.",
+        "{{ name }}<|channel|>commentary json<|message|>{{ arguments | tojson }}<|call|>",
+        "",
+    ),
+}
+
+
+def template(way, turns=TURNS):
+    before, call, after = CALLS[way]
+    text = turns.replace("CALL", call).replace("{{ before }}", before).replace("{{ after }}", after)
+    return ChatTemplate(byte_level_tokenizer(), text=text)
+
+
+@pytest.mark.parametrize("way", CALLS)
+def test_the_family_is_the_one_whose_calls_are_shown(way):
+    found = native_format(template(way))
+    assert found.name == way.partition(",")[0]
+    assert "shows a call as" in found.reason
+
+
+def test_every_family_is_found():
+    assert {way.partition(",")[0] for way in CALLS} == set(names_of("message"))
+
+
+def test_a_template_that_shows_calls_but_no_tools_has_a_family_too():
+    shown = template("deepseek_v31", TURNS[TURNS.index("{%- for message") :])
+    assert not shown.shows_tools
+    assert native_format(shown).name == "deepseek_v31"
+
+
+def test_a_template_that_knows_no_tools_is_told_them_in_words():
+    plain = ChatTemplate(byte_level_tokenizer(), text="{% for message in messages %}{{ message.content }}{% endfor %}")
+    assert native_format(plain).name == "hermes"
+    assert "shows no tools" in native_format(plain).reason
+
+
+def test_calls_that_no_format_writes_are_refused():
+    text = TURNS.replace("CALL", "<<{{ name }}>>{{ arguments | tojson }}").replace("{{ before }}", "").replace("{{ after }}", "")
+    with pytest.raises(ValueError, match="in a way that no format here writes: choose one by hand"):
+        native_format(ChatTemplate(byte_level_tokenizer(), text=text))
+
+
+def test_arguments_are_text_where_the_template_joins_them_to_its_words():
+    shown = template("deepseek_v3, arguments as text")
+    call = AIMessage("", tool_calls=[{"name": "search", "args": {"größe": 2}, "id": "a1", "type": "tool_call"}])
+    prompt = shown.prompt([HumanMessage("Rain?"), call, ToolMessage("none", tool_call_id="a1")], message_format("deepseek_v3"))
+    assert 'search\n```json\n{"größe": 2}\n```' in prompt
+
+
+@pytest.mark.parametrize("family", names_of("message"))
+def test_a_call_is_streamed_in_every_family(family):
+    parameters = {
+        "type": "object",
+        "properties": {"word": {"type": "string", "maxLength": 9}, "on": {"type": "boolean"}},
+        "required": ["on"],
+    }
+    tool = {"type": "function", "function": {"name": "search", "description": "", "parameters": parameters}}
+    plain, tokenizer = "{% for message in messages %}{{ message.content }}{% endfor %}", byte_level_tokenizer()
+    model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=plain, message_format=family, max_new_tokens=250)
+    bound = model.bind_tools([tool], tool_choice="search")
+    whole, pieces = bound.invoke("Rain?"), list(bound.stream("Rain?"))
+    calls = [(call["name"], call["args"]) for call in sum(pieces[1:], pieces[0]).tool_calls]
+    assert calls == [(call["name"], call["args"]) for call in whole.tool_calls]
+    assert set(whole.tool_calls[0]["args"]) in ({"word", "on"}, {"on"})
