@@ -24,7 +24,8 @@ from rellm_agents.formats.declared_arguments import ELSEWHERE, DeclaredArgument,
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.inputs import text_of
-from rellm_agents.json_schema.json_text import Layout, dumps, marks_of
+from rellm_agents.json_schema.json_text import Layout, dumps
+from rellm_agents.json_schema.marks import marks_of
 from rellm_agents.patterns import EMPTY, Node, choice, literal, optional, sequence
 
 _COMMA = ", "

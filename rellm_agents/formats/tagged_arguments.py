@@ -27,7 +27,8 @@ from rellm_agents.formats.declared_arguments import ELSEWHERE, declared_argument
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import bare_text, compile_schema
-from rellm_agents.json_schema.json_text import Layout, dumps, marks_of
+from rellm_agents.json_schema.json_text import Layout, dumps
+from rellm_agents.json_schema.marks import marks_of
 from rellm_agents.patterns import Node, literal, optional, sequence
 
 _BEFORE, _BEHIND, _END = "<parameter={}>\n", "\n</parameter>\n", "</function>"
