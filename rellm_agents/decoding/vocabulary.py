@@ -183,7 +183,9 @@ class Vocabulary:
                 if content.encode("utf-8") in self.token_bytes:
                     raise VocabularyError(f"the token {content!r} is no special token but text: write it as a literal")
                 similar = ", ".join(map(repr, get_close_matches(content, self.special_ids, cutoff=0.4))) or "none at all"
-                raise VocabularyError(f"the pattern names the special token {content!r}, which the vocabulary lacks; similar ones: {similar}")
+                raise VocabularyError(
+                    f"the pattern names the special token {content!r}, which the vocabulary lacks; similar ones: {similar}"
+                )
         return frozenset(id_ for id_, content in self.special_tokens.items() if content in contents) if contents else frozenset()
 
     @cached_property

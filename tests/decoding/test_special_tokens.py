@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from functools import cache
 
@@ -25,6 +26,9 @@ from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import choice, lexeme, literal, optional, part, read_regex, repeat, rule, sequence, special_token
 from rellm_agents.patterns.nodes import EMPTY
 
+EVERY = int(os.environ.get("EVERY_BUDGET", "0"))
+BEYOND = 20
+"""Budgets from the least to this many tokens more; by default a few of them."""
 MARKED = ("<|channel|>", "<|message|>", "<|chan|>", "[CALLS]", "<｜begin▁call｜>")
 CHANNEL, MESSAGE, CHAN, CALLS, BEGIN_CALL = map(special_token, MARKED)
 THE_END = special_token(END)
@@ -111,7 +115,7 @@ def test_texts_of_every_budget_match_and_their_special_tokens_are_single_ids(kin
     for name, pattern in NAMING.items():
         masks = decoder.masks(pattern)
         least = masks.tokens_needed(masks.start)
-        for budget in range(least, least + 12):
+        for budget in range(least, least + BEYOND + 1) if EVERY else {least, least + 1, least + chance.randrange(BEYOND)}:
             (row,) = decoder.rows([[0]], pattern, 0, budget=budget, manner=Manner(spelling=spelling, healing=False))
             while not row.is_settled:
                 row.take(lambda _, allowed: int(chance.choice(allowed.ids_allowed())))
@@ -123,14 +127,14 @@ def test_texts_of_every_budget_match_and_their_special_tokens_are_single_ids(kin
             assert [ids[content] for content in shown] == [i for i in written if i in ids.values()], (name, row.text)
 
 
-@pytest.mark.parametrize("kind", ["byte-level", "byte-level, split by a regex", "byte fallback", "Metaspace, always"])
+@pytest.mark.parametrize("kind", ["byte-level, split by a regex", "byte fallback"])
 @pytest.mark.parametrize("spelling", ["canonical", "any"])
 def test_streaming_equals_generate(kind, spelling):
     tokenizer = marked(kind)
     with one_thread():
         decoder = ConstrainedDecoder(random_model(tokenizer, seed=3), tokenizer)
         for name, pattern in NAMING.items():
-            options = {"spelling": spelling, "max_new_tokens": 60, "temperature": 1.0, "seed": 5}
+            options = {"spelling": spelling, "max_new_tokens": 40, "temperature": 1.0, "seed": 5}
             whole = decoder.generate("yes ab", pattern, **options)
             assert "".join(decoder.stream("yes ab", pattern, **options)) == whole.text, name
             assert pattern.fullmatch(whole.text), name
@@ -145,13 +149,18 @@ def test_forced_special_tokens_cost_no_pass():
         decoder = ConstrainedDecoder(random_model(tokenizer), tokenizer)
         pattern = Pattern(sequence(CHANNEL, literal("action"), MESSAGE, literal("query"), THE_END, CALLS))
         completion = decoder.generate("ab", pattern)
-    assert (completion.text, completion.forward_passes) == ("<|channel|>action<|message|>query<|end|><|calls|>".replace("<|calls|>", "[CALLS]"), 0)
+    assert (completion.text, completion.forward_passes) == (
+        "<|channel|>action<|message|>query<|end|><|calls|>".replace("<|calls|>", "[CALLS]"),
+        0,
+    )
     assert list(completion.token_ids) == tokenizer.encode(completion.text, add_special_tokens=False)
 
 
 def test_a_text_goes_on_behind_an_end_of_text_token_that_it_names_and_stops_at_another():
     vocabulary = Vocabulary([b"a", None, None], end_ids=[1, 2], special_tokens={1: "<call>", 2: "<end>"})
-    masks = TokenMasks(Pattern(sequence(special_token("<call>"), literal("a"), optional(sequence(special_token("<call>"), literal("a"))))), vocabulary)
+    masks = TokenMasks(
+        Pattern(sequence(special_token("<call>"), literal("a"), optional(sequence(special_token("<call>"), literal("a"))))), vocabulary
+    )
     behind = masks.advance(masks.start, 1)
     assert behind is not ENDED
     assert allowed_ids(masks, masks.bits(masks.start)) == {1}
@@ -184,7 +193,9 @@ def test_canonical_masks_and_plain_generate(make):
         pattern = NAMING["before text"]
         inputs = tokenizer("yes ab", return_tensors="pt")["input_ids"]
         processor = ConstrainedLogitsProcessor(pattern, vocabulary, prompt_length=inputs.shape[1], max_new_tokens=30)
-        made = model.generate(input_ids=inputs, max_new_tokens=30, logits_processor=[processor], do_sample=False)[0, inputs.shape[1] :].tolist()
+        made = model.generate(input_ids=inputs, max_new_tokens=30, logits_processor=[processor], do_sample=False)[
+            0, inputs.shape[1] :
+        ].tolist()
     assert made[0] == ids["<|channel|>"]
     assert pattern.fullmatch(b"".join(vocabulary.shown_bytes(i) for i in made if i not in vocabulary.end_ids).decode())
 
@@ -214,7 +225,9 @@ def test_no_token_of_bytes_can_begin_or_end_a_special_token():
 
 def test_a_special_token_that_the_vocabulary_lacks_is_refused_and_similar_ones_are_named():
     vocabulary = Vocabulary.from_tokenizer(marked("byte-level"))
-    with pytest.raises(VocabularyError, match=r"special token '<\|chanel\|>', which the vocabulary lacks; similar ones: '<\|channel\|>', '<\|chan\|>'"):
+    with pytest.raises(
+        VocabularyError, match=r"special token '<\|chanel\|>', which the vocabulary lacks; similar ones: '<\|channel\|>', '<\|chan\|>'"
+    ):
         TokenMasks(Pattern(sequence(literal("a"), optional(special_token("<|chanel|>")))), vocabulary)
     with pytest.raises(VocabularyError, match="which the vocabulary lacks; similar ones: none at all"):
         TokenMasks(Pattern(special_token("zzz")), vocabulary)
@@ -281,5 +294,9 @@ def test_smollm2_writes_its_own_special_tokens():
         completion = decoder.generate(prompt, pattern, spelling=spelling, max_new_tokens=60)
         assert pattern.fullmatch(completion.text)
         assert "Paris" in completion.text
-        assert [t for t in tokenizer.convert_ids_to_tokens(completion.token_ids) if t.startswith("<|")] == ["<|im_end|>", "<|im_start|>", "<|im_end|>"]
+        assert [t for t in tokenizer.convert_ids_to_tokens(completion.token_ids) if t.startswith("<|")] == [
+            "<|im_end|>",
+            "<|im_start|>",
+            "<|im_end|>",
+        ]
         assert tokenizer.decode(completion.token_ids) == completion.text
