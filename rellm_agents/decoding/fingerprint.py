@@ -25,7 +25,7 @@ from rellm_agents.decoding.token_reader import decoder_stages, denied_ids, fast_
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Grows when what is kept, or how the bytes of tokens are read, changes."""
 
 _ROW: Final = 64

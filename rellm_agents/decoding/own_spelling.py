@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rellm_agents.decoding.logits import AllowedTokens
 from rellm_agents.errors import TokenRefused
+from rellm_agents.patterns.special_bytes import MARKS, whole_specials
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.spelling import Speller
@@ -48,7 +49,7 @@ class OwnSpelling:
 
     def with_forced(self, state: State, chosen: int | None) -> tuple[bytes, bytes]:
         """The bytes of a token, and what has to follow it, up to the end of a character; of no token, what has to come."""
-        data = b"" if chosen is None else self._bytes(chosen)
+        data = b"" if chosen is None else self._read(chosen)
         after = state if chosen is None else self._masks.advance(state, chosen)
         return data, _whole_characters(data + self._masks.forced_bytes(after))[len(data) :]
 
@@ -61,9 +62,9 @@ class OwnSpelling:
             chosen: the token, which ``state`` allows.
             certain_to: where the last of ``known`` stand that nobody has chosen: they are no reason to refuse it.
         """
-        data, forced = self.with_forced(state, chosen)
-        if not data or chosen in self._masks.vocabulary.end_ids:
+        if not self._bytes(chosen) or chosen in self._masks.vocabulary.end_ids:  # a special token is written in one way
             return Fit.YES
+        data, forced = self.with_forced(state, chosen)
         texts = self._masks.literal_texts(state, data)
         if texts is not None and not any(self._begins(known, chosen, _whole_characters(text)) for text in texts):
             return Fit.IF_LONGER
@@ -94,7 +95,7 @@ class OwnSpelling:
                 return 0
         if states[-1].is_final:
             return len(ids)
-        return len(ids) - self._spanned(states, list(map(self._bytes, ids)))
+        return len(ids) - self._spanned(states, list(map(self._read, ids)))
 
     def spanned_by_one_token(self, prompt: Sequence[int]) -> int:
         """How many of a prompt's last tokens one token may span, together with a beginning of the text."""
@@ -135,7 +136,7 @@ class OwnSpelling:
         key = after.serial << 32 | chosen
         found = self._speller.leads_on.get(key)
         if found is None:
-            rows = (row for one in following.ids.tolist() if (row := self._speller.row(known, data + self._bytes(one))))
+            rows = (row for one in following.ids.tolist() if (row := self._speller.row(known, data + self._read(one))))
             first = next(rows, (chosen,))  # where none can be told, any may
             found = first[0] == chosen or any(row[0] == chosen for row in rows)
             self._speller.leads_on[key] = found
@@ -146,7 +147,7 @@ class OwnSpelling:
 
         Args:
             states: before each of them.
-            pieces: their bytes.
+            pieces: what is read of them.
         """
         spanned, rest = 0, b""
         for back in range(1, min(len(pieces), _SPANNED) + 1):
@@ -155,13 +156,21 @@ class OwnSpelling:
                 spanned = back
         return spanned
 
+    def _read(self, token_id: int) -> bytes:
+        """What a pattern reads of a token, special ones included."""
+        return self._masks.vocabulary.read_bytes(token_id) or b""
+
     def _bytes(self, token_id: int) -> bytes:
+        """The text of a token; a special one has none."""
         token_bytes = self._masks.vocabulary.token_bytes
         return (token_bytes[token_id] or b"") if token_id < len(token_bytes) else b""
 
 
 def _whole_characters(data: bytes) -> bytes:
-    """As much of UTF-8 text, which may begin inside a character, as ends with a whole one."""
+    """As much of UTF-8 text, which may begin inside a character, as ends with a whole one, or with a whole special token."""
+    data = whole_specials(data)
+    if data[-1:] == MARKS[1:]:
+        return data
     for back in range(1, min(len(data), 3) + 1):
         byte = data[-back]
         if byte >= 0xC0:

@@ -264,8 +264,7 @@ class Row:
         return self.state is not before
 
     def _bytes(self, token_id: int) -> bytes:
-        token_bytes = self.masks.vocabulary.token_bytes
-        return (token_bytes[token_id] or b"") if token_id < len(token_bytes) else b""
+        return self.masks.vocabulary.shown_bytes(token_id)
 
     def cut(self, length: int) -> None:
         """End the text behind so many of ``known``, whatever the pattern says."""

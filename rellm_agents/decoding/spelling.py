@@ -24,6 +24,7 @@ from rellm_agents.decoding.recent import Recent
 from rellm_agents.decoding.token_reader import fast_backend
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import VocabularyError
+from rellm_agents.patterns.special_bytes import contents_in, holds_special, pieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -71,12 +72,24 @@ class Speller:
 
         Args:
             before: ids of the tokens before it.
-            data: the text, which ends with a whole character.
+            data: the text, which ends with a whole character; special tokens stand in it as patterns name them.
 
         Returns:
             Their ids; none if the tokenizer writes no such text, or no token begins where it does.
         """
-        return self._rows(tuple(before[-CONTEXT:]), data)
+        if not holds_special(data):
+            return self._rows(tuple(before[-CONTEXT:]), data)
+        found: list[int] = []
+        for piece in pieces(data):  # what stands before a special token has no say in how the text behind it is split, nor the other way
+            content = contents_in(piece)
+            if content:
+                found.append(self._vocabulary.special_ids[content[0]])
+                continue
+            row = self.row((*before[-CONTEXT:], *found), piece)
+            if not row:
+                return ()
+            found += row
+        return tuple(found)
 
     def _spelled(self, before: tuple[int, ...], data: bytes) -> tuple[int, ...]:
         for size in dict.fromkeys((len(before), min(len(before), 1))):
@@ -103,12 +116,12 @@ class Speller:
             ids: list[int] = self._backend.encode(whole.decode(), add_special_tokens=False).ids
         except UnicodeDecodeError:
             return ()
-        pieces = [self._vocabulary.token_bytes[id_] if id_ < self._vocabulary.size else None for id_ in ids]
-        written = b"".join(piece or b"" for piece in pieces)
-        if None in pieces or written not in (whole, b" " + whole):  # a special token; or a space that begins each text
+        written_by = [self._vocabulary.token_bytes[id_] if id_ < self._vocabulary.size else None for id_ in ids]
+        written = b"".join(piece or b"" for piece in written_by)
+        if None in written_by or written not in (whole, b" " + whole):  # a special token; or a space that begins each text
             return ()
         left = len(written) - len(data)
-        for at, piece in enumerate(pieces):
+        for at, piece in enumerate(written_by):
             if left == 0:
                 return tuple(ids[at:])
             left -= len(piece or b"")

@@ -27,6 +27,7 @@ from rellm_agents.patterns.kinds import Literal
 from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.measure import Measure
 from rellm_agents.patterns.node import Node
+from rellm_agents.patterns.special_bytes import MARKS
 
 _LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
 
@@ -146,7 +147,7 @@ class TokenCosts:
         return best
 
     def _most_of_set(self, members: LiteralSet) -> int:
-        spelled = bytes(self._walks.vocabulary.spelled_bytes)
+        spelled = bytes(self._walks.vocabulary.spelled_bytes) + MARKS  # a special token is one token, whatever bytes name it
         most = 0
         for text, rest in zip(members.texts, members.rests, strict=True):
             after = self.of_node(rest)

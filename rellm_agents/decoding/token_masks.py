@@ -57,8 +57,8 @@ class _SharedMasks:
         self.longer_tokens = lru_cache(maxsize=MAX_MASKS)(self._longer_tokens)
 
     def read_bytes(self, token_id: int) -> bytes | None:
-        """The bytes of a token, which are remembered."""
-        data = self.vocabulary.token_bytes[token_id]
+        """What patterns read of a token, which is remembered."""
+        data = self.vocabulary.read_bytes(token_id)
         if data:
             self.token_bytes[token_id] = data
         return data
@@ -162,7 +162,7 @@ class TokenMasks:
             :class:`rellm_agents.decoding.canonical_masks.CanonicalMasks`.
 
     Raises:
-        VocabularyError: the vocabulary cannot spell any text of the pattern.
+        VocabularyError: the vocabulary cannot spell any text of the pattern, or lacks a special token that it names.
         ValueError: another spelling.
     """
 
@@ -189,6 +189,7 @@ class TokenMasks:
         self._moves: dict[int, State] = {}
         self._exits: dict[str, PartExits] = {}
         self._size = vocabulary.size
+        self._named = vocabulary.named_ids(pattern.special_tokens)
         if not assembly.can_finish and self.tokens_needed(self.start) >= IMPOSSIBLE:
             raise VocabularyError(f"the vocabulary cannot spell any text of the pattern, such as {pattern.shortest()[:60]!r}")
 
@@ -202,7 +203,7 @@ class TokenMasks:
 
         Returns:
             uint32[ceil(V / 32)], read-only: bit ``i % 32`` of word ``i // 32`` is set if token ``i`` is allowed. An
-            end-of-text token is allowed exactly where the text may end.
+            end-of-text token is allowed where the text may end, and, if the pattern names it, where it names it.
 
         Raises:
             BudgetTooSmall: even the shortest way to the end takes more than ``tokens_left``.
@@ -308,17 +309,17 @@ class TokenMasks:
         return 1 if state is ENDED else self._costs.of_state(state)
 
     def _make_move(self, state: State, token_id: int) -> State:
-        end_ids = self.vocabulary.end_ids
-        if token_id in end_ids:
+        if token_id in self.vocabulary.end_ids:
             if state.accepting or state is ENDED:
                 return ENDED
-            raise TokenRefused(f"token {token_id} ends the text, which may not end here")
+            if token_id not in self._named:
+                raise TokenRefused(f"token {token_id} ends the text, which may not end here")
         data = self._shared.token_bytes.get(token_id) or self._shared.read_bytes(token_id)
         if not data:
             raise TokenRefused(f"token {token_id} writes no text")
         after = self._machine.run(state, data)
         if after is DEAD_STATE or self._assembly.is_stuck(after):
-            raise TokenRefused(f"token {token_id} ({data!r}) does not fit the pattern here")
+            raise TokenRefused(f"token {token_id} ({self.vocabulary.shown_bytes(token_id)!r}) does not fit the pattern here")
         return after
 
 

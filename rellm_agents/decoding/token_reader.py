@@ -85,6 +85,13 @@ def denied_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     return {*markup, *tokenizer.all_special_ids, *([] if unknown is None else [unknown])}
 
 
+def special_contents(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+    """The contents of the tokens that are never written as text, by which patterns name them; ids ascend."""
+    backend = fast_backend(tokenizer)
+    named = ((id_, backend.id_to_token(id_)) for id_ in sorted(denied_ids(tokenizer)))
+    return {id_: content for id_, content in named if content}
+
+
 def _is_plain(text: str) -> bool:
     """Words and white space, whose token means no more than its text."""
     return all(c.isalnum() or c.isspace() or c in "_\u2581" for c in text)

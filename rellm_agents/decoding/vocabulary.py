@@ -1,18 +1,21 @@
-"""A transformers tokenizer in, the bytes of each of its tokens out, with a trie over them.
+r"""A transformers tokenizer in, the bytes of each of its tokens out, with a trie over them.
 
 The bytes of a token are what it adds to a text when it follows other text. Special tokens and markup have no bytes: no text is written
-with them. How tokens are read is in ``token_reader``, how they are kept on disk in ``array_files``. Knows nothing of patterns or
-of torch.
+with them, and a pattern has to name them (see :func:`rellm_agents.patterns.special_token`). How tokens are read is in
+``token_reader``, how they are kept on disk in ``array_files``. Knows nothing of torch, and of patterns only how they name tokens.
 
 >>> vocabulary = Vocabulary([b"a", b"ab", b"b", None], end_ids=[3])
 >>> vocabulary.size, vocabulary.token_bytes[1]
 (4, b'ab')
+>>> Vocabulary([b"a", None], end_ids=[1], special_tokens={1: "<|end|>"}).read_bytes(1)
+b'\xff<|end|>\xfe'
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -24,10 +27,11 @@ from numpy.typing import NDArray
 
 from rellm_agents.decoding.array_files import read_arrays, write_arrays
 from rellm_agents.decoding.fingerprint import fingerprint
-from rellm_agents.decoding.token_reader import fast_backend, read_tokens
+from rellm_agents.decoding.token_reader import fast_backend, read_tokens, special_contents
 from rellm_agents.decoding.trie import TokenTrie
 from rellm_agents.errors import VocabularyError
 from rellm_agents.patterns.charset import COMMON_BYTES
+from rellm_agents.patterns.special_bytes import holds_special, special_bytes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -44,25 +48,30 @@ class Vocabulary:
     Args:
         token_bytes: the bytes of each id; ``None`` for ids that write no text.
         end_ids: ids that end a text.
+        special_tokens: the contents of ids that write no text, by which a pattern can name them; those that end a text too.
 
     Attributes:
         token_bytes: as given.
         size: number of ids.
         end_ids: ascending.
-        trie: over the bytes of the tokens but those that end a text.
+        special_tokens: as given.
+        trie: over what patterns read of the tokens, see :meth:`read_bytes`; of those that end a text only the special ones.
 
     Raises:
-        VocabularyError: no end id, or one outside the vocabulary.
+        VocabularyError: no end id, or one outside the vocabulary; a special token that is outside, or writes text.
     """
 
     tokenizer: PreTrainedTokenizerBase | None = None
 
-    def __init__(self, token_bytes: Sequence[bytes | None], *, end_ids: Iterable[int]) -> None:
+    def __init__(
+        self, token_bytes: Sequence[bytes | None], *, end_ids: Iterable[int], special_tokens: Mapping[int, str] | None = None
+    ) -> None:
         self.token_bytes: Sequence[bytes | None] = tuple(token_bytes)
         self.size = len(self.token_bytes)
         self.end_ids = _checked_ends(end_ids, self.size)
-        ends = {*self.end_ids}
-        self.trie = TokenTrie([None if id_ in ends else data or None for id_, data in enumerate(self.token_bytes)])
+        self.special_tokens = _checked_special(special_tokens or {}, self.token_bytes)
+        ends = {*self.end_ids} - self.special_tokens.keys()
+        self.trie = TokenTrie([None if id_ in ends else self.read_bytes(id_) for id_ in range(self.size)])
 
     @classmethod
     def from_tokenizer(
@@ -107,16 +116,21 @@ class Vocabulary:
             end_ids = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
         ends = sorted({end_ids} if isinstance(end_ids, int) else {*end_ids})
         if cache_dir is False or len(tokenizer) < MIN_KEPT:
-            return cls(_resized(read_tokens(tokenizer), size), end_ids=ends)
+            return cls._read(tokenizer, ends, size)
         user_dir = platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir
         path = Path(user_dir) / "vocabularies" / f"{fingerprint(tokenizer, end_ids=ends, size=size)}.arrays"
         arrays = read_arrays(path)
         if arrays is not None:
-            return cls._from_arrays(arrays, ends)
-        vocabulary = cls(_resized(read_tokens(tokenizer), size), end_ids=ends)
+            return cls._from_arrays(arrays, ends, special_contents(tokenizer))
+        vocabulary = cls._read(tokenizer, ends, size)
         arrays = vocabulary._arrays()
         write_arrays(path, arrays)
-        return cls._from_arrays(arrays, ends)
+        return cls._from_arrays(arrays, ends, vocabulary.special_tokens)
+
+    @classmethod
+    def _read(cls, tokenizer: PreTrainedTokenizerBase, ends: list[int], size: int | None) -> Vocabulary:
+        token_bytes = _resized(read_tokens(tokenizer), size)
+        return cls(token_bytes, end_ids=ends, special_tokens=_within(special_contents(tokenizer), len(token_bytes)))
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         lengths = [len(data or b"") for data in self.token_bytes]
@@ -125,13 +139,54 @@ class Vocabulary:
         return {"token_bytes": np.frombuffer(flat, dtype=np.uint8), "token_ends": ends, **self.trie.arrays()}
 
     @classmethod
-    def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], end_ids: Iterable[int]) -> Vocabulary:
+    def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], end_ids: Iterable[int], special_tokens: Mapping[int, str]) -> Vocabulary:
         vocabulary = cls.__new__(cls)
         vocabulary.token_bytes = TokenBytes(arrays["token_bytes"], arrays["token_ends"])
         vocabulary.size = len(vocabulary.token_bytes)
         vocabulary.end_ids = _checked_ends(end_ids, vocabulary.size)
+        vocabulary.special_tokens = _within(special_tokens, vocabulary.size)
         vocabulary.trie = TokenTrie.from_arrays(arrays)
         return vocabulary
+
+    def read_bytes(self, id_: int) -> bytes | None:
+        """What a pattern reads of a token: its text, or what names it where it is special; ``None`` if it can never be written.
+
+        Tokens with bytes that UTF-8 never uses, as byte-level vocabularies have them, are never written: with these bytes special tokens
+        begin and end inside of patterns.
+        """
+        content = self.special_tokens.get(id_)
+        if content is not None:
+            return special_bytes(content)
+        data = self.token_bytes[id_]
+        return None if not data or holds_special(data) else data
+
+    def shown_bytes(self, id_: int) -> bytes:
+        """What a text shows of a token: its text, or the content of a special one; nothing of ids beyond the vocabulary."""
+        content = self.special_tokens.get(id_)
+        if content is not None:
+            return content.encode("utf-8")
+        return (self.token_bytes[id_] or b"") if id_ < self.size else b""
+
+    @cached_property
+    def special_ids(self) -> dict[str, int]:
+        """The ids of the special tokens by their contents."""
+        return {content: id_ for id_, content in reversed(self.special_tokens.items())}
+
+    def named_ids(self, contents: Collection[str]) -> frozenset[int]:
+        """The ids of the special tokens of these contents.
+
+        Raises:
+            VocabularyError: there is none of one of them; names it, and similar ones.
+        """
+        for content in contents:
+            if content not in self.special_ids:
+                if content.encode("utf-8") in self.token_bytes:
+                    raise VocabularyError(f"the token {content!r} is no special token but text: write it as a literal")
+                similar = ", ".join(map(repr, get_close_matches(content, self.special_ids, cutoff=0.4))) or "none at all"
+                raise VocabularyError(
+                    f"the pattern names the special token {content!r}, which the vocabulary lacks; similar ones: {similar}"
+                )
+        return frozenset(id_ for id_, content in self.special_tokens.items() if content in contents) if contents else frozenset()
 
     @cached_property
     def spells_every_text(self) -> bool:
@@ -194,6 +249,19 @@ def _checked_ends(end_ids: Iterable[int], size: int) -> tuple[int, ...]:
         if not 0 <= id_ < size:
             raise VocabularyError(f"end-of-text id {id_} is not in the vocabulary of {size} entries")
     return ends
+
+
+def _checked_special(special_tokens: Mapping[int, str], token_bytes: Sequence[bytes | None]) -> Mapping[int, str]:
+    for id_, content in special_tokens.items():
+        if not 0 <= id_ < len(token_bytes):
+            raise VocabularyError(f"special token {id_} ({content!r}) is not in the vocabulary of {len(token_bytes)} entries")
+        if token_bytes[id_] or not content:
+            raise VocabularyError(f"special token {id_} ({content!r}): it has a content, and writes no text such as {token_bytes[id_]!r}")
+    return dict(special_tokens)
+
+
+def _within(special_tokens: Mapping[int, str], size: int) -> Mapping[int, str]:
+    return {id_: content for id_, content in special_tokens.items() if id_ < size}
 
 
 def _resized(token_bytes: list[bytes | None], size: int | None) -> list[bytes | None]:

@@ -4,6 +4,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
 
     charset         sets of characters
     node            what all nodes have: immutable, interned values
+    special_bytes   what special tokens are inside of patterns
     kinds           the kinds of them
     nodes           the smart constructors that make them
     derivative      what may come first, and what must follow
@@ -28,6 +29,7 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
     rust_regex      node -> regex text without lookaround and recursion
     sampler         random and shortest texts
     fingerprint     a digest of a node
+    special_names   the special tokens that a node names
     pattern         the value users hold
 
 >>> compile_regex("(ha)+!").fullmatch("haha!")
@@ -53,6 +55,7 @@ from rellm_agents.patterns.nodes import (
     repeat,
     rule,
     sequence,
+    special_token,
     steps,
 )
 from rellm_agents.patterns.parts import part
@@ -82,5 +85,6 @@ __all__ = [
     "repeat",
     "rule",
     "sequence",
+    "special_token",
     "steps",
 ]

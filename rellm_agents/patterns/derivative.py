@@ -48,12 +48,13 @@ from rellm_agents.patterns.nodes import (
     steps,
     tail,
 )
+from rellm_agents.patterns.special_bytes import END
 
 ByteMask = int  # bit b set: byte b is a member
 Symbols = TypeVar("Symbols", int, CharSet)
 Transitions = list[tuple[Symbols, Node]]
 
-_ALL_BYTES = (1 << 256) - 1
+_ALL_BYTES = (1 << END) - 1  # but those of special tokens, so that no complement holds one
 
 
 @dataclass(frozen=True)
@@ -166,14 +167,14 @@ def _collect(found: Iterable[tuple[Symbols, Node]]) -> Transitions[Symbols]:
 
 def _first_character(node: Node) -> Transitions[CharSet]:
     match node:
-        case Literal():
+        case Literal() if not node.has_special:
             return [(CharSet.of(node.text[0]), literal(node.text[1:]))] if node.data else []
         case Characters(charset):
             return [(charset, EMPTY)]
         case Steps(stepper, state):
             return _collect((CharSet.of(found), steps(stepper, after)) for found, after in stepper.moves(state))
         case _:
-            raise AssertionError(f"{node!r} begins inside a character")
+            raise AssertionError(f"{node!r} begins inside a character, or holds a special token")
 
 
 def _first_byte(node: Node) -> Transitions[ByteMask]:

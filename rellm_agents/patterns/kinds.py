@@ -12,12 +12,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Protocol
 
+from rellm_agents.errors import PatternError
 from rellm_agents.patterns.charset import COMMON_BYTES, CharSet, Range
-from rellm_agents.patterns.node import BOOLEAN, CLASSES, DOUBTFUL, MARKS, RULES, UNCOMMON, Node
+from rellm_agents.patterns.node import BOOLEAN, CLASSES, DOUBTFUL, MARKS, RULES, SPECIAL, UNCOMMON, Node
+from rellm_agents.patterns.special_bytes import holds_special, shown
 
 
 class Literal(Node):
-    """Exactly ``data``, UTF-8 bytes. Only derivatives make literals that begin inside a character."""
+    """Exactly ``data``, UTF-8 bytes and special tokens. Only derivatives make literals that begin inside a character or token."""
 
     __slots__ = ("data",)
     __match_args__ = ("data",)
@@ -25,12 +27,12 @@ class Literal(Node):
 
     def _fill(self, data: bytes) -> None:
         self.data, self.nullable, self.depth, self.positions = data, not data, 1, len(data)
-        self.inside = UNCOMMON if data.translate(None, COMMON_BYTES) else 0
+        self.inside = (UNCOMMON | SPECIAL if holds_special(data) else UNCOMMON) if data.translate(None, COMMON_BYTES) else 0
 
     @property
     def text(self) -> str:
-        """The same as text."""
-        return self.data.decode("utf-8")
+        """The same as text, special tokens as their contents."""
+        return shown(self.data).decode("utf-8")
 
 
 class Characters(Node):
@@ -158,8 +160,10 @@ class Rule(Node):
             with Node._lock:
                 if self._body is None:
                     assert self._make_body is not None
-                    self._body = self._make_body()
-                    self._make_body = None
+                    made = self._make_body()
+                    if made.has_special and not self.has_special:
+                        raise PatternError(f"the rule {self.key!r} holds a special token and does not say so: rule(..., special=True)")
+                    self._body, self._make_body = made, None
         return self._body
 
     @property
@@ -215,11 +219,18 @@ class Recall(Node):
         self._ordered: list[bytes] | None = None
         self._longest: int | None = None
         self._inherit((inner, between), nullable=False)
-        self.inside = RULES | doubts
+        self.inside = RULES | doubts | (between.inside & SPECIAL)
 
     def after(self, text: bytes) -> Node:
-        """What follows ``between``, where the text was ``text``."""
-        return self._make_after(text)
+        """What follows ``between``, where the text was ``text``.
+
+        Raises:
+            PatternError: it holds a special token, which nobody can know of before.
+        """
+        made = self._make_after(text)
+        if made.has_special:
+            raise PatternError("what follows the text of a recall holds a special token: put it into ``between``, or behind the recall")
+        return made
 
     @property
     def ordered(self) -> list[bytes]:

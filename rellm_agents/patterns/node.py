@@ -16,7 +16,7 @@ from rellm_agents.errors import PatternTooLarge
 MAX_DEPTH = 150  # nodes inside each other, since derivatives are taken recursively
 
 
-RULES, MARKS, CLASSES, BOOLEAN, UNCOMMON, DOUBTFUL = (1 << i for i in range(6))
+RULES, MARKS, CLASSES, BOOLEAN, UNCOMMON, DOUBTFUL, SPECIAL = (1 << i for i in range(7))
 """What stands somewhere inside a node; see the properties of :class:`Node`."""
 
 
@@ -102,6 +102,11 @@ class Node:
     def has_classes(self) -> bool:
         """Something else than literals, put together, stands somewhere inside."""
         return bool(self.inside & CLASSES)
+
+    @property
+    def has_special(self) -> bool:
+        """A special token stands somewhere inside."""
+        return bool(self.inside & SPECIAL)
 
     @property
     def is_plain(self) -> bool:

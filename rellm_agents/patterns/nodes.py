@@ -5,12 +5,13 @@ in lower case make nodes; they flatten, drop what cannot match, and refuse what 
 set of texts; it knows nothing of automata, regex text, JSON or tokens.
 
     literal("ab")                 the text itself
+    special_token("<|end|>")      one token of the tokenizer, which text cannot spell
     characters(charset)           one character of a set
     sequence(a, b, ...)           one after the other
     choice(a, b, ...)             any of them
     repeat(a, minimum, maximum)   counted; no maximum: any number
     intersection(a, b, ...)       texts that all of them match
-    complement(a)                 byte strings that ``a`` does not match; meet it with ``TEXT`` to stay in UTF-8
+    complement(a)                 byte strings that ``a`` does not match; meet it with ``TEXT`` to stay in UTF-8. None holds a special token
     steps(stepper, state)         what an automaton reads that is given by functions: remainders, counts
     rule(key, make)               a named part whose body is made when it is first needed: recursion, and large families
     recall(a, barred, between, key, make)  a text of ``a``, none of the barred, and what follows it depends on what it was
@@ -43,7 +44,8 @@ from rellm_agents.patterns.kinds import (
     Steps,
     Tail,
 )
-from rellm_agents.patterns.node import DOUBTFUL, UNCOMMON, Node
+from rellm_agents.patterns.node import DOUBTFUL, SPECIAL, UNCOMMON, Node
+from rellm_agents.patterns.special_bytes import special_bytes
 
 
 def literal(text: str | bytes) -> Node:
@@ -61,6 +63,29 @@ def literal(text: str | bytes) -> Node:
         raise PatternError(f"{text!r} holds a lone surrogate at position {error.start}, which UTF-8 cannot write") from error
     except UnicodeDecodeError as error:
         raise PatternError(f"{text!r} is no UTF-8: {error.reason} at position {error.start}") from error
+
+
+def special_token(content: str) -> Node:
+    """The special token of this content: one token of the tokenizer, never the same characters written as text.
+
+    To the outside it reads as its content: texts are shown with it, and where a pattern names it, its content in a text that is
+    matched is the token. So the text beside it must be kept from spelling the content, as message formats do it:
+    ``not_containing("<|end|>")``, ``compile_schema(..., without=["<|end|>"])``; what is written otherwise is not read back.
+
+    Args:
+        content: as the tokenizer has it, e.g. ``<|channel|>``. Tokens that were added to a tokenizer as markup without being called
+            special, such as ``<tool_call>``, are named alike; those of words or white space are no more than their text.
+
+    Raises:
+        PatternError: there is no content, or it holds a lone surrogate.
+
+    >>> special_token("<|end|>") is literal("<|end|>")
+    False
+    """
+    if not content:
+        raise PatternError("a special token without content: name it as the tokenizer does, e.g. '<|end|>'")
+    literal(content)
+    return Literal._make(special_bytes(content))
 
 
 def byte_literal(data: bytes) -> Node:
@@ -112,9 +137,9 @@ def choice(*options: Node) -> Node:
     flat: dict[Node, None] = {}
     for option in options:
         for one in option.options if type(option) is Choice else (option,):
-            if one is ANYTHING:
-                return ANYTHING
             flat[one] = None
+    if ANYTHING in flat:
+        flat = {one: None for one in flat if one is ANYTHING or one.has_special}
     if len(flat) == 1:
         return next(iter(flat))
     return Choice._made_of(*flat)
@@ -151,11 +176,12 @@ def intersection(*parts: Node) -> Node:
     """Texts that all of the parts match.
 
     Raises:
-        PatternError: a part holds rules; what recurses cannot be intersected.
+        PatternError: a part holds rules, since what recurses cannot be intersected; or special tokens.
     """
     flat: dict[Node, None] = {}
     for part in parts:
         _refuse_rules(part, "an intersection")
+        _refuse_special(part, "an intersection")
         for one in part.parts if isinstance(part, Intersection) else (part,):
             if one is NOTHING:
                 return NOTHING
@@ -170,9 +196,10 @@ def complement(inner: Node) -> Node:
     """Byte strings that ``inner`` does not match.
 
     Raises:
-        PatternError: ``inner`` holds rules; what recurses cannot be complemented.
+        PatternError: ``inner`` holds rules, since what recurses cannot be complemented; or special tokens.
     """
     _refuse_rules(inner, "a complement")
+    _refuse_special(inner, "a complement")
     return inner.inner if isinstance(inner, Complement) else Complement._make(inner)
 
 
@@ -203,6 +230,7 @@ def rule(
     *,
     doubts: int = UNCOMMON | DOUBTFUL,
     exit: Callable[[], Node] | None = None,  # noqa: A002 - the way out of a rule is called so everywhere
+    special: bool = False,
 ) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
 
@@ -213,11 +241,13 @@ def rule(
             to find out.
         exit: makes a node that holds a cheapest text of the rule and no texts but its own, where the body is too large to look
             through: it is measured in place of the body, and a rule with an exit needs a key that its body can be told by.
+        special: special tokens stand inside; what holds none, nobody has to make the body of to look for them.
     """
     found = Node._known((Rule, key))
     if found is None:
         with Node._lock:
-            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, doubts, exit)
+            inside = doubts | SPECIAL if special else doubts
+            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, inside, exit)
     return found
 
 
@@ -246,7 +276,7 @@ def recall(
             is looked at alone.
 
     Raises:
-        PatternError: ``inner`` matches the empty text.
+        PatternError: ``inner`` matches the empty text, or holds special tokens.
 
     >>> twice = recall(CHARACTER, frozenset({b"a"}), literal("="), "nodes.twice", lambda text: literal(text))
     >>> from rellm_agents.patterns.machine import run, start
@@ -255,6 +285,7 @@ def recall(
     """
     if inner.nullable:
         raise PatternError("a recall of what may be empty: only a text of one character or more can be told from what follows it")
+    _refuse_special(inner, "the text of a recall")
     if inner is NOTHING or between is NOTHING:
         return NOTHING
     name = (Recall, id(inner), barred, id(between), key)  # parts by their identity: see ``Node._make``
@@ -280,8 +311,13 @@ def _refuse_rules(node: Node, where: str) -> None:
         raise PatternError(f"{where} cannot hold a rule (a part that is made on demand and may recurse): only what one automaton can say")
 
 
+def _refuse_special(node: Node, where: str) -> None:
+    if node.has_special:
+        raise PatternError(f"{where} cannot hold a special token, which is no text: put it beside, in a sequence or a choice")
+
+
 EMPTY: Node = Literal._make(b"")
 NOTHING: Node = Choice._make()
-ANYTHING: Node = Complement._make(NOTHING)  # every byte string
+ANYTHING: Node = Complement._make(NOTHING)  # every byte string without special tokens
 CHARACTER: Node = Characters._make(ALL_CHARACTERS)
 TEXT: Node = Repeat._make(CHARACTER, 0, None)  # every text

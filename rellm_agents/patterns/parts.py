@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from rellm_agents.patterns.kinds import AnyNode, Choice, Lexeme, Repeat, Rule, Sequence
-from rellm_agents.patterns.node import DOUBTFUL, UNCOMMON, Node
+from rellm_agents.patterns.node import DOUBTFUL, SPECIAL, UNCOMMON, Node
 from rellm_agents.patterns.nodes import EMPTY, rule, sequence
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def part(name: str, node: Node) -> Node:
         name: several parts may have the same, if none is inside of another.
         node: what the part looks like.
     """
-    return rule((_PART, name, node), lambda: sequence(node, _end_of(name)), doubts=node.inside & (UNCOMMON | DOUBTFUL))
+    return rule((_PART, name, node), lambda: sequence(node, _end_of(name)), doubts=node.inside & (UNCOMMON | DOUBTFUL | SPECIAL))
 
 
 def parts_in(node: Node) -> dict[str, list[Node]]:

@@ -28,6 +28,8 @@ from rellm_agents.patterns.regex_text import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex
 from rellm_agents.patterns.rust_regex import write_rust_regex
 from rellm_agents.patterns.sampler import sample_text, shortest_text
+from rellm_agents.patterns.special_bytes import END, begun_readings, read_special
+from rellm_agents.patterns.special_names import special_names
 
 Dialect = Literal["regex", "rust"]
 
@@ -53,6 +55,16 @@ class Pattern:
     def __post_init__(self) -> None:
         if self.node.is_doubtful and byte_length(self.node) is None:
             raise EmptyPattern("no text at all matches this pattern: its parts contradict each other")
+
+    @cached_property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The contents of the special tokens that the pattern names.
+
+        >>> from rellm_agents.patterns.nodes import literal, sequence, special_token
+        >>> Pattern(sequence(special_token("<|channel|>"), literal("final"))).special_tokens
+        ('<|channel|>',)
+        """
+        return special_names(self.node) if self.node.has_special else ()
 
     @cached_property
     def regex(self) -> str:
@@ -102,24 +114,22 @@ class Pattern:
     def fullmatch(self, text: str) -> bool:
         """Whether ``text`` as a whole is one of the texts.
 
+        Where the pattern names special tokens, their contents in the text are these tokens: from left to right, the longest first.
+
         >>> compile_regex("[ab]+").fullmatch("abba")
         True
         """
-        return self._behind(text).accepting
+        return self._behind(read_special(_encoded(text), self.special_tokens)).accepting
 
     def begins(self, text: str) -> bool:
-        """Whether some text of the pattern begins with ``text``, or is it.
+        """Whether some text of the pattern begins with ``text``, or is it; special tokens are read as by :meth:`fullmatch`.
 
         >>> compile_regex("[ab]+c").begins("ab"), compile_regex("[ab]+c").begins("c")
         (True, False)
         """
-        return self._behind(text) is not DEAD_STATE
+        return any(self._behind(data) is not DEAD_STATE for data in begun_readings(_encoded(text), self.special_tokens))
 
-    def _behind(self, text: str) -> State:
-        try:
-            data = text.encode("utf-8")
-        except UnicodeEncodeError:  # a lone surrogate: not a character
-            return DEAD_STATE
+    def _behind(self, data: bytes) -> State:
         return self.machine.run(self.machine.start, data)
 
     @cached_property
@@ -143,7 +153,7 @@ class Pattern:
         return sample_text(self.node, random.Random(seed))
 
     def shortest(self) -> str:
-        """A text of the pattern with the fewest bytes in UTF-8.
+        """A text of the pattern with the fewest bytes in UTF-8, where each special token counts two more than its content.
 
         >>> compile_regex("x{3,}|yyyy").shortest()
         'xxx'
@@ -175,6 +185,13 @@ def compile_regex(text: str | regex.Pattern[str], *, parts: Mapping[str, str | P
         return Pattern(read_regex(text))
     nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one) for name, one in parts.items()}
     return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name])))
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate: not a character
+        return bytes((END,))  # with which nothing begins
 
 
 def _with_inline_flags(compiled: regex.Pattern[str]) -> str:

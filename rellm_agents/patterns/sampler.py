@@ -40,6 +40,7 @@ from rellm_agents.patterns.kinds import (
 from rellm_agents.patterns.measure import Measure, byte_length, shortest_bytes, shortest_way, unbarred_length
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import sequence
+from rellm_agents.patterns.special_bytes import shown
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
@@ -62,7 +63,7 @@ def sample_text(node: Node, chance: random.Random) -> str:
 
 
 def shortest_text(node: Node) -> str:
-    """A text of ``node``, which must match something, with the fewest bytes in UTF-8."""
+    """A text of ``node``, which must match something, with the fewest bytes in UTF-8; a special token counts two more than its content."""
     out = bytearray()
     stack = [node]
     while stack:
@@ -81,7 +82,7 @@ def shortest_text(node: Node) -> str:
                 stack += [recall.after(text), between]
             case Literal() | Characters() | Tail() | Intersection() | Complement() | Steps() | Lexeme() as terminal:
                 out += shortest_bytes(terminal) or b""
-    return out.decode("utf-8")
+    return shown(bytes(out)).decode("utf-8")
 
 
 def _open_text(recall: Recall) -> bytes:

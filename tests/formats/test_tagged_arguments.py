@@ -35,7 +35,7 @@ def call(**values):
         ({"enum": ["3", 3]}, "3", '"3"'),
         ({"type": "integer"}, 3, "3"),
         ({"type": "boolean"}, True, "true"),
-        ({"type": "array", "items": STRING}, ["a", "</parameter>"], '["a", "\</parameter\u003e"]'),
+        ({"type": "array", "items": STRING}, ["a", "</parameter>"], '["a", "</parameter\\u003e"]'),
         ({}, {"a": [None]}, '{"a": [null]}'),
     ],
 )

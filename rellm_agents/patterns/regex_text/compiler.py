@@ -215,7 +215,9 @@ class _Compiler:
 
     def rule(self, number: int) -> Node:
         body = self.groups[number]
-        return rule(("regex_text", type(self.reading).__name__, self.reading.text, number), lambda: self.plain(self.without_calls(body)))
+        key = ("regex_text", type(self.reading).__name__, self.reading.text, number, *self.parts.items())
+        special = any(part.has_special for part in self.parts.values())
+        return rule(key, lambda: self.plain(self.without_calls(body)), special=special)
 
 
 def _bounded(rows: list[tuple[Part, ...]]) -> list[tuple[Part, ...]]:
