@@ -170,7 +170,7 @@ class Vocabulary:
     @cached_property
     def special_ids(self) -> dict[str, int]:
         """The ids of the special tokens by their contents."""
-        return {content: id_ for id_, content in reversed(self.special_tokens.items())}
+        return {content: id_ for id_, content in sorted(self.special_tokens.items(), reverse=True)}
 
     def named_ids(self, contents: Collection[str]) -> frozenset[int]:
         """The ids of the special tokens of these contents.
