@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,7 @@ from rellm_agents.patterns import (
     read_regex,
     repeat,
     sequence,
+    special_token,
 )
 
 Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
@@ -87,6 +88,7 @@ def message_format(
     parallel: bool = True,
     reasoning: bool = False,
     answer: Pattern | None = None,
+    special_tokens: Collection[str] = (),
 ) -> MessageFormat:
     """How a chat model writes its messages.
 
@@ -99,6 +101,8 @@ def message_format(
         parallel: a message may hold several calls.
         reasoning: a message begins with reasoning.
         answer: what stands in place of free content, such as the pattern of a JSON Schema; it then stands alone, not before calls.
+        special_tokens: those that the model's tokenizer has: words of the format that are among them are written as these tokens,
+            the others as text.
 
     Raises:
         FormatError: the declaration has an unknown or a missing key; a name or arguments that the format cannot write; a
@@ -106,7 +110,7 @@ def message_format(
     """
     is_name = isinstance(declaration, str) and not declaration.endswith(".json")
     read = declared(str(declaration), "message") if is_name else read_declaration(declaration, "message")
-    return MessageFormat(read, tools, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer)
+    return MessageFormat(read, tools, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
 
 
 class MessageFormat:
@@ -117,15 +121,24 @@ class MessageFormat:
         tools: the tools that may be called.
         pattern: what messages look like; its parts ``content`` and ``reasoning`` can have token budgets.
         without: texts that the strings of a JSON answer are best kept without, too.
-        special_tokens: those words of the format that are one token each where the tokenizer has them.
+        special_tokens: the words of the format that are written as one token each.
     """
 
     def __init__(
-        self, declaration: Declaration, tools: ToolsLike, *, choice: Choice, parallel: bool, reasoning: bool, answer: Pattern | None
+        self,
+        declaration: Declaration,
+        tools: ToolsLike,
+        *,
+        choice: Choice,
+        parallel: bool,
+        reasoning: bool,
+        answer: Pattern | None,
+        special_tokens: Collection[str],
     ) -> None:
         self._declaration, self.name = declaration, str(declaration["name"])
         self.without: tuple[str, ...] = tuple(declaration.get("without", ()))
-        self.special_tokens: tuple[str, ...] = tuple(declaration.get("special_tokens", ()))
+        declared_tokens = tuple(declaration.get("special_tokens", ()))
+        self.special_tokens: tuple[str, ...] = tuple(token for token in declared_tokens if token in special_tokens)
         self._all_tools = tools_of(tools) if tools else ()
         self.tools = self._chosen(choice)
         self._is_forced = choice not in {"auto", "none"}
@@ -135,7 +148,7 @@ class MessageFormat:
         self._is_parallel = parallel and self._between is not None
         self._before: str | None = declaration.get("before_calls")
         self._opening = self._begin + self._call.words[0]
-        self._markers = self.special_tokens if self._before is None else (self._opening, *self.special_tokens)
+        self._markers = declared_tokens if self._before is None else (self._opening, *declared_tokens)
         self._before_content: str = declaration.get("content", {}).get("begin", "")
         self._arguments = arguments_of(declaration)
         self._reasoning = self._reasoning_of(declaration) if reasoning else None
@@ -169,14 +182,16 @@ class MessageFormat:
             raise FormatError(f"{self.name}: this format has no place for reasoning")
         words = declaration["reasoning"]
         slot = Slot(declaration["slots"].get("reasoning", {}), (words["end"], *self._markers))
-        node = sequence(self._words(words["begin"]), part("reasoning", slot.node), self._words(words["end"]))
-        return _Reasoning(words["begin"], words["end"], node)
+        return _Reasoning(words["begin"], words["end"], slot)
 
     # Patterns
 
     def _words(self, text: str) -> Node:
-        """Words of the format itself: all of them are written through here."""
-        return literal(text)
+        """Words of the format itself, special tokens among them."""
+        if not self.special_tokens:
+            return literal(text)
+        pieces = re.split(f"({'|'.join(map(re.escape, self.special_tokens))})", text)
+        return sequence(*(special_token(piece) if piece in self.special_tokens else literal(piece) for piece in pieces))
 
     def _node(self) -> Node:
         content = sequence(self._words(self._before_content), self._answer.node if self._answer else part("content", self._slot.node))
@@ -199,7 +214,7 @@ class MessageFormat:
             body = choice(content, calls)
         else:
             body = choice(sequence(content, optional(sequence(self._words(self._before), calls))), calls)
-        return sequence(self._reasoning.node, body) if self._reasoning else body
+        return sequence(self._reasoning.node(self._words), body) if self._reasoning else body
 
     def _calls(self) -> Node:
         slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool)} for tool in self.tools)
@@ -209,12 +224,12 @@ class MessageFormat:
 
     @cached_property
     def stop_behind(self) -> Pattern:
-        """Behind which texts a stop string of the user counts: in free content, never inside of a call or of an answer."""
+        """Behind which texts, as they are shown, a stop string of the user counts: in free content, never inside of a call or an answer."""
         rules = self._declaration["slots"]["content"]
-        free = sequence(self._words(self._before_content), not_containing(*self._markers, *map(read_regex, rules.get("without", ()))))
+        free = sequence(literal(self._before_content), not_containing(*self._markers, *map(read_regex, rules.get("without", ()))))
         if self._before is None:
             free = difference(free, sequence(literal(self._opening), TEXT))
-        return Pattern(sequence(self._reasoning.node, free) if self._reasoning else free)
+        return Pattern(sequence(self._reasoning.node(literal), free) if self._reasoning else free)
 
     @property
     def parts(self) -> frozenset[str]:
@@ -360,11 +375,15 @@ class MessageFormat:
 
 @dataclass(frozen=True)
 class _Reasoning:
-    """What stands around reasoning, and all of it as a pattern."""
+    """What stands around reasoning, and in it."""
 
     begin: str
     end: str
-    node: Node
+    slot: Slot
+
+    def node(self, words: Callable[[str], Node]) -> Node:
+        """All of it as a pattern, the words made by ``words``."""
+        return sequence(words(self.begin), part("reasoning", self.slot.node), words(self.end))
 
     def cut(self, text: str) -> tuple[str, str | None]:
         """The reasoning as far as it is written, and what follows; ``None``: it is not over."""

@@ -19,11 +19,13 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field, ValidationError
+from tokenizers import AddedToken
 from toys import byte_level_tokenizer, random_model
 from typing_extensions import TypedDict
 
 from rellm_agents import compile_regex
 from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.formats.declarations import declared, names_of
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.answer_in_time import AnswerInTime
 
@@ -150,6 +152,27 @@ def test_pieces_make_the_whole(choice):
         assert joined.response_metadata["finish_reason"] == whole.response_metadata["finish_reason"]
         assert not joined.invalid_tool_calls
         assert len(pieces) > 2
+
+
+@pytest.mark.parametrize("family", [name for name in names_of("message") if declared(name, "message").get("special_tokens")])
+def test_words_that_are_special_tokens_are_one_token_each(family):
+    tokens = declared(family, "message")["special_tokens"]
+    tokenizer = byte_level_tokenizer()
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
+    model = ChatRELLM(
+        model=random_model(tokenizer), tokenizer=tokenizer, chat_template=CHATML, message_format=family, max_new_tokens=160, temperature=4.0
+    )
+    bound = model.bind_tools([search, book], tool_choice="any", parallel_tool_calls=True).kwargs
+    seen = set()
+    for seed in range(6):
+        reply = model._begun([HumanMessage("Plan.")], None, {**bound, "seed": seed})
+        completion = model._queue.decoder.generate(*reply.asked, **reply.options)
+        ids = [tokenizer.convert_ids_to_tokens(id_) for id_ in completion.token_ids]
+        assert {token: ids.count(token) for token in tokens} == {token: completion.text.count(token) for token in tokens}
+        seen |= {token for token in tokens if token in ids}
+        check_calls(reply.result(completion).generations[0].message, search, book)
+    words = [declared(family, "message")["call"], *declared(family, "message").get("calls", {}).values()]
+    assert {token for token in tokens if any(token in one for one in words)} <= seen
 
 
 def test_the_end_of_the_budget_closes_a_call():

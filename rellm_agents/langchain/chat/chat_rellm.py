@@ -200,9 +200,8 @@ class ChatRELLM(BaseChatModel):
             raise ValueError(
                 f"ChatRELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_REQUEST, *_SAMPLING, *_ALIASES, 'stop'))}"
             )
-        return request_of(
-            self._native.name, **{"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if name in changed}}
-        )
+        asked = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if name in changed}}
+        return request_of(self._native.name, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> DecodingOptions:
         if isinstance(stop, str):

@@ -10,7 +10,7 @@ True
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -49,6 +49,7 @@ def request_of(
     pattern: Pattern | None = None,
     regex: str | None = None,
     reasoning: bool = False,
+    special_tokens: Collection[str] = (),
 ) -> ChatRequest:
     """The format of the message that a call asks for.
 
@@ -63,6 +64,7 @@ def request_of(
         pattern: what the content is.
         regex: what the content matches.
         reasoning: the message begins with reasoning.
+        special_tokens: those of the tokenizer.
 
     Raises:
         ValueError: an option says nothing that is known; names it.
@@ -80,7 +82,8 @@ def request_of(
         answer = compile_regex(regex)
     elif response_format is not None:
         answer, words = _answer(_key(response_format_of(response_format)), tuple(declared(name, "message").get("without", ())))
-    return ChatRequest(_format(name, _key(list(tools)), choice, parallel, reasoning, answer), words)
+    own = frozenset(declared(name, "message").get("special_tokens", ())).intersection(special_tokens)
+    return ChatRequest(_format(name, _key(list(tools)), choice, parallel, reasoning, answer, own), words)
 
 
 def _choice(value: Any) -> str:
@@ -123,9 +126,17 @@ def _answer(response_format: str, without: tuple[str, ...]) -> tuple[Pattern | N
 
 
 @lru_cache(maxsize=64)
-def _format(name: str, tools: str, choice: str, parallel: bool, reasoning: bool, answer: Pattern | None) -> MessageFormat:  # noqa: FBT001  # a key
+def _format(
+    name: str,
+    tools: str,
+    choice: str,
+    parallel: bool,  # noqa: FBT001  # all of it is a key
+    reasoning: bool,  # noqa: FBT001
+    answer: Pattern | None,
+    special_tokens: frozenset[str],
+) -> MessageFormat:
     known = [_tool(tool) for tool in json.loads(tools)]
-    return message_format(name, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer)
+    return message_format(name, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
 
 
 def _tool(described: Any) -> Tool:
