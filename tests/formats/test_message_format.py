@@ -15,7 +15,7 @@ from rellm_agents.errors import FormatError
 from rellm_agents.formats import Message, ToolCall, message_format
 from rellm_agents.formats.declarations import declared, names_of
 
-SAMPLES = int(os.environ.get("MESSAGE_SAMPLES", "60"))
+SAMPLES = int(os.environ.get("MESSAGE_SAMPLES", "24"))
 FAMILIES = names_of("message")
 TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
