@@ -140,7 +140,8 @@ def test_streaming_equals_generate(kind, spelling):
             assert pattern.fullmatch(whole.text), name
             (batched, other) = decoder.generate(["yes ab", "no"], pattern, **options)
             assert (batched.text, pattern.fullmatch(other.text)) == (whole.text, True)
-            assert tokenizer.decode([0, *whole.token_ids]).endswith(whole.text.lstrip()), name
+            decoded = tokenizer.decode([0, *whole.token_ids]).replace("\u2581", " ")  # in the content of a token it may be read as a space
+            assert decoded.endswith(whole.text.lstrip().replace("\u2581", " ")), name
 
 
 def test_forced_special_tokens_cost_no_pass():
