@@ -16,7 +16,7 @@ README = Path(__file__).parents[1] / "README.md"
 def test_the_first_code_block_runs_an_agent(capsys: pytest.CaptureFixture[str]) -> None:
     block = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None
-    exec(compile(block.group(1), "README.md", "exec"), {})
+    exec(compile(block.group(1), "README.md", "exec", dont_inherit=True), {})
     assert "letters=" in capsys.readouterr().out
 
 

@@ -242,6 +242,8 @@ class ConstrainedDecoder:
         Args:
             begun: texts whose tokens are chosen in the same way; they may have been begun apart.
         """
+        if not begun:
+            return iter(())
         (sampling,) = {one.sampling for one in begun}
         return self._decode([one.row for one in begun], [one.prompt_ids for one in begun], sampling)
 

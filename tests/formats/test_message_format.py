@@ -15,7 +15,7 @@ from rellm_agents.errors import FormatError
 from rellm_agents.formats import Message, ToolCall, message_format
 from rellm_agents.formats.declarations import declared, names_of
 
-SAMPLES = int(os.environ.get("MESSAGE_SAMPLES", "24"))
+SAMPLES = int(os.environ.get("MESSAGE_SAMPLES", "8"))
 FAMILIES = names_of("message")
 TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
@@ -82,7 +82,7 @@ def test_a_tool_that_a_family_cannot_write_is_refused(family, name):
 def test_what_is_certain_of_a_beginning_stays(family, way):
     """Of each beginning: what it says is the beginning of what the whole says, and nothing is ever taken back."""
     format_ = made(family, "3", **WAYS[way])
-    for seed in range(SAMPLES // 6):
+    for seed in range(max(2, SAMPLES // 6)):
         text = format_.pattern.sample(seed)
         whole = format_.so_far(text, is_whole=True)
         last = format_.so_far("")

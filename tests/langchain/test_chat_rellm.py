@@ -29,7 +29,7 @@ from rellm_agents.formats.declarations import declared, names_of
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.answer_in_time import AnswerInTime
 
-AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "12"))
+AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "4"))
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"

@@ -171,8 +171,7 @@ class ChatRELLM(BaseChatModel):
         Raises:
             ValueError: an option says nothing that is known; a tool's arguments cannot be compiled.
         """
-        described = [convert_to_openai_tool(tool) for tool in tools]
-        bound: dict[str, Any] = {"tools": [one for i, one in enumerate(described) if one not in described[:i]], **kwargs}
+        bound: dict[str, Any] = {"tools": [convert_to_openai_tool(tool) for tool in tools], **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:

@@ -135,7 +135,7 @@ def _format(
     answer: Pattern | None,
     special_tokens: frozenset[str],
 ) -> MessageFormat:
-    known = [_tool(tool) for tool in json.loads(tools)]
+    known = list({_key(_without_titles(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # one and the same may come twice
     return message_format(name, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
 
 
@@ -145,6 +145,16 @@ def _tool(described: Any) -> Tool:
             parameters: Any = rest.get("parameters") or {"type": "object", "properties": {}}
             return Tool(name, str(rest.get("description") or "").strip(), parameters)
     raise FormatError(f"the tool {described!r} is none that a local model can call: pass functions with a name and a JSON Schema")
+
+
+def _without_titles(described: Any) -> Any:
+    """What says the same whether the schema of a type was made by LangChain or by pydantic."""
+    match described:
+        case dict():
+            return {key: _without_titles(value) for key, value in described.items() if not (key == "title" and isinstance(value, str))}
+        case list():
+            return [_without_titles(one) for one in described]
+    return described
 
 
 def _key(value: Any) -> str:
