@@ -39,8 +39,8 @@ from rellm_agents.formats.declarations import declared
 from rellm_agents.langchain import RELLM, format_for, parser_for
 from rellm_agents.patterns.parts import parts_in
 
-RUNS, MAX_STEPS = int(os.environ.get("AGENT_RUNS", "5")), 6
-FEW_RUNS = RUNS if "AGENT_RUNS" in os.environ else 2  # of the agents that think long
+RUNS, MAX_STEPS = int(os.environ.get("AGENT_RUNS", "12")), 6
+FEW_RUNS = RUNS if "AGENT_RUNS" in os.environ else 3  # of the agents that think long
 BUDGETS = (70, 50)  # tokens of a step, in turns
 CALLS: list[tuple[str, object]] = []
 
