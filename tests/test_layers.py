@@ -25,7 +25,7 @@ ARROWS = {
 FREE_FOR_ALL = {"errors", "resources"}
 FREE = {"cli", "demo"}  # may import anything
 HEAVY = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}
-ONE_FILE_ONLY = "langchain_classic"
+ONE_FILE_ONLY = ("langchain", "langchain_classic")  # each
 
 
 def test_the_package_keeps_its_layers():
@@ -120,7 +120,7 @@ class Import:
 def violations(sources: Mapping[str, tuple[str, bool]]) -> list[str]:
     """What breaks the rules. ``sources`` maps a module's name to its source and to whether it is the ``__init__`` of a package."""
     found = []
-    in_executor = []
+    users: dict[str, list[str]] = {library: [] for library in ONE_FILE_ONLY}
     for module, (source, package) in sorted(sources.items()):
         layer = layer_of(module)
         if layer not in ARROWS.keys() | FREE | {""}:
@@ -128,11 +128,13 @@ def violations(sources: Mapping[str, tuple[str, bool]]) -> list[str]:
             continue
         imports = list(imports_of(module, source, package))
         found += [f"{module} imports {one.target}" for one in imports if layer not in FREE and not allowed(layer, one)]
-        if layer == "langchain" and any(top_level(one.target) == ONE_FILE_ONLY for one in imports):
-            in_executor.append(module)
-    if len(in_executor) > 1:
-        names = ", ".join([in_executor[0], *("." + name.rpartition(".")[2] for name in in_executor[1:])])
-        found.append(f"{ONE_FILE_ONLY} is imported in {len(in_executor)} files of langchain/: {names}")
+        for library in ONE_FILE_ONLY:
+            if layer == "langchain" and any(top_level(one.target) == library for one in imports):
+                users[library].append(module)
+    for library, modules in users.items():
+        if len(modules) > 1:
+            names = ", ".join([modules[0], *("." + name.rpartition(".")[2] for name in modules[1:])])
+            found.append(f"{library} is imported in {len(modules)} files of langchain/: {names}")
     return found
 
 

@@ -10,7 +10,7 @@ costs no forward pass of its own, and what the model has read of earlier prompts
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
@@ -295,11 +295,11 @@ class ConstrainedDecoder:
     @torch.inference_mode()
     def completion(self, begun: Begun) -> Completion:
         """A text that has been written."""
-        row = begun.row
-        if not begun.with_kept:
-            return row.completion()
-        encoded = self.scorer.encoded([begun.prompt_ids]) if self.scorer.has_encoder else None
-        return row.completion(log_kept(Passes(self.scorer, 1, encoded=encoded), row))
+        row, kept = begun.row, None
+        if begun.with_kept:
+            encoded = self.scorer.encoded([begun.prompt_ids]) if self.scorer.has_encoder else None
+            kept = log_kept(Passes(self.scorer, 1, encoded=encoded), row)
+        return replace(row.completion(kept), prompt_tokens=len(begun.prompt_ids))
 
     @torch.inference_mode()
     def _decode(self, rows: list[Row], prompts: list[list[int]], choose: Choose) -> Iterator[None]:

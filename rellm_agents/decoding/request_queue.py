@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
@@ -75,7 +76,7 @@ class RequestQueue:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[_Event]()
 
         def put(event: _Event) -> None:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop was closed, and with it all who waited: the others in the group go on
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         caller = _Caller(put)

@@ -45,6 +45,7 @@ class Completion:
         closed_parts: the named parts that their own budgets closed.
         kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
             to all allowed tokens together: 0 where pattern and budget took nothing from it. Budgets of parts are not counted.
+        prompt_tokens: of the prompt, those that are written once more among them.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Completion:
     healed: str = ""
     closed_parts: tuple[str, ...] = ()
     kept: tuple[float, ...] | None = None
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True)

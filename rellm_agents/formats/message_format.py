@@ -53,6 +53,7 @@ from rellm_agents.patterns import (
 
 Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
 
+_CHOICES = ("auto", "required", "none")
 _NAME, _NO_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}"), r"[^A-Za-z0-9_.-]"
 
 
@@ -141,7 +142,7 @@ class MessageFormat:
         self.special_tokens: tuple[str, ...] = tuple(token for token in declared_tokens if token in special_tokens)
         self._all_tools = tools_of(tools) if tools else ()
         self.tools = self._chosen(choice)
-        self._is_forced = choice not in {"auto", "none"}
+        self._is_forced = choice not in ("auto", "none")
         self._call = Template.of(declaration["call"])
         calls = declaration.get("calls", {})
         self._begin, self._between, self._end = calls.get("begin", ""), calls.get("between"), calls.get("end", "")
@@ -160,6 +161,8 @@ class MessageFormat:
         for tool in self._all_tools:
             if not _NAME.fullmatch(tool.name):
                 raise FormatError(f"{self.name}: a tool cannot be named {tool.name!r}: at most 128 of letters, digits, '_', '.' and '-'")
+            if tool.name in _CHOICES:
+                raise FormatError(f"{self.name}: a tool cannot be named {tool.name!r}, which says whether any is called")
         match choice:
             case "auto":
                 return self._all_tools
@@ -286,15 +289,12 @@ class MessageFormat:
         Some chat templates end a prompt in the words that begin reasoning. They are left to the message, or, if it has no reasoning,
         the reasoning is over at once.
         """
-        words = self._declaration.get("reasoning")
-        begun = prompt.rstrip()
-        if words is None or not begun.endswith(words["begin"].rstrip()):
+        words = self._declaration.get("reasoning", {"begin": "", "end": ""})
+        begin, begun = words["begin"].rstrip(), prompt.rstrip()
+        if not begin or not begun.endswith(begin):
             return prompt
-        return (
-            begun.removesuffix(words["begin"].rstrip())
-            if self._reasoning
-            else f"{begun.removesuffix(words['begin'].rstrip())}{words['begin']}{words['end']}"
-        )
+        before = begun.removesuffix(begin)
+        return before if self._reasoning else f"{before}{words['begin']}{words['end']}"
 
     @cached_property
     def instructions(self) -> str:

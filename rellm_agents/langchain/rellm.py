@@ -144,7 +144,7 @@ class RELLM(BaseLLM):
             if len(prompts) == 1
             else self._queue.decoder.generate(prompts, pattern, **options)
         )
-        return self._result(prompts, completions)
+        return self._result(completions)
 
     async def _agenerate(
         self,
@@ -158,7 +158,7 @@ class RELLM(BaseLLM):
         pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
         async for piece in self._queue.astream(prompts[0], pattern, **options):
             if isinstance(piece, Completion):
-                return self._result(prompts, [piece])
+                return self._result([piece])
         raise AssertionError("the last piece is the completion")
 
     def _stream(
@@ -170,7 +170,7 @@ class RELLM(BaseLLM):
             try:
                 chunk = GenerationChunk(text=next(pieces))
             except StopIteration as end:
-                yield GenerationChunk(text="", generation_info=self._facts(prompt, end.value))
+                yield GenerationChunk(text="", generation_info=_facts(end.value))
                 return
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -182,15 +182,15 @@ class RELLM(BaseLLM):
         pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
         async for piece in self._queue.astream(prompt, pattern, **options):
             if isinstance(piece, Completion):
-                yield GenerationChunk(text="", generation_info=self._facts(prompt, piece))
+                yield GenerationChunk(text="", generation_info=_facts(piece))
                 return
             chunk = GenerationChunk(text=piece)
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
-    def _result(self, prompts: Sequence[str], completions: Sequence[Completion]) -> LLMResult:
-        facts = [self._facts(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
+    def _result(self, completions: Sequence[Completion]) -> LLMResult:
+        facts = list(map(_facts, completions))
         given, written = (sum(fact[name] for fact in facts) for name in ("prompt_tokens", "tokens"))
         return LLMResult(
             generations=[[Generation(text=c.text, generation_info=fact)] for c, fact in zip(completions, facts, strict=True)],
@@ -199,15 +199,6 @@ class RELLM(BaseLLM):
                 "token_usage": {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written},
             },
         )
-
-    def _facts(self, prompt: str, completion: Completion) -> dict[str, Any]:
-        """How a text was written."""
-        return {
-            "finish": completion.finish,
-            "prompt_tokens": len(self._queue.decoder.tokenizer.encode(prompt)),
-            "tokens": len(completion.token_ids),
-            "forward_passes": completion.forward_passes,
-        }
 
     def _constraint(self, changed: dict[str, Any]) -> tuple[Pattern, ActionFormat | None]:
         """The one constraint that holds: of this call, else of this model."""
@@ -253,3 +244,13 @@ class RELLM(BaseLLM):
 def _that_may_stop(pattern: Pattern, stop: Sequence[str]) -> Pattern:
     """Texts of ``pattern``, a stop string behind them or not: where free text ends, a model says so with what it would write next."""
     return Pattern(sequence(pattern.node, optional(choice(*map(literal, stop)))))
+
+
+def _facts(completion: Completion) -> dict[str, Any]:
+    """How a text was written."""
+    return {
+        "finish": completion.finish,
+        "prompt_tokens": completion.prompt_tokens,
+        "tokens": len(completion.token_ids),
+        "forward_passes": completion.forward_passes,
+    }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from rellm_agents.errors import PatternError
 from rellm_agents.patterns.charset import COMMON_BYTES, CharSet, Range
@@ -299,3 +299,16 @@ class Steps(Node):
 
 
 AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Recall | Lexeme
+
+
+def directly_inside(node: Node) -> tuple[Node, ...]:
+    """The nodes that a node is made of; none of a rule, whose body is made when somebody asks for it."""
+    match cast(AnyNode, node):
+        case Sequence(parts) | Choice(parts) | Intersection(parts):
+            return parts
+        case Repeat(inner) | Complement(inner) | Lexeme(inner):
+            return (inner,)
+        case Recall(inner, _, between):
+            return (inner, between)
+        case Literal() | Characters() | Tail() | Steps() | Rule():
+            return ()

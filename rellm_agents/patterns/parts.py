@@ -10,9 +10,9 @@ inside of the part leads through it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from rellm_agents.patterns.kinds import AnyNode, Choice, Lexeme, Repeat, Rule, Sequence
+from rellm_agents.patterns.kinds import Rule, directly_inside
 from rellm_agents.patterns.node import DOUBTFUL, SPECIAL, UNCOMMON, Node
 from rellm_agents.patterns.nodes import EMPTY, rule, sequence
 
@@ -37,16 +37,12 @@ def parts_in(node: Node) -> dict[str, list[Node]]:
     found: dict[str, list[Node]] = {}
     waiting, seen = [node], {node}
     while waiting:
-        match cast(AnyNode, waiting.pop()):
+        match waiting.pop():
             case Rule((str(kind), str(name), Node() as inner)) if kind == _PART:
                 found.setdefault(name, []).append(inner)
                 following: tuple[Node, ...] = (inner,)
-            case Sequence(parts) | Choice(parts):
-                following = parts
-            case Repeat(inner) | Lexeme(inner):
-                following = (inner,)
-            case _:
-                following = ()
+            case one:
+                following = directly_inside(one)
         waiting += [one for one in following if one not in seen]
         seen.update(following)
     return found

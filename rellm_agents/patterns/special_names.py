@@ -7,23 +7,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from rellm_agents.patterns.kinds import (
-    AnyNode,
-    Characters,
-    Choice,
-    Complement,
-    Intersection,
-    Lexeme,
-    Literal,
-    Recall,
-    Repeat,
-    Rule,
-    Sequence,
-    Steps,
-    Tail,
-)
+from rellm_agents.patterns.kinds import Literal, Rule, directly_inside
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.special_bytes import contents_in
 
@@ -33,21 +17,11 @@ def special_names(node: Node) -> tuple[str, ...]:
     found: set[str] = set()
     waiting, seen = [node], {node}
     while waiting:
-        match cast(AnyNode, waiting.pop()):
-            case Literal(data):
-                found.update(contents_in(data))
-                inner: tuple[Node, ...] = ()
-            case Sequence(parts) | Choice(parts):
-                inner = parts
-            case Repeat(one, _, _) | Lexeme(one):
-                inner = (one,)
-            case Rule() as rule:
-                inner = (rule.body,)
-            case Recall(_, _, between, _):
-                inner = (between,)
-            case Characters() | Tail() | Steps() | Intersection() | Complement():  # which hold none
-                inner = ()
-        new = [part for part in inner if part.has_special and part not in seen]
+        one = waiting.pop()
+        if isinstance(one, Literal):
+            found.update(contents_in(one.data))
+        following = (one.body,) if isinstance(one, Rule) else directly_inside(one)
+        new = [inner for inner in following if inner.has_special and inner not in seen]
         seen.update(new)
         waiting.extend(new)
     return tuple(sorted(found))

@@ -134,6 +134,11 @@ def test_the_prompt_may_have_begun_the_reasoning():
     assert message_format("hermes", TOOLS).behind("<|assistant|>\n") == "<|assistant|>\n"
 
 
+def test_a_tool_without_arguments_is_called_without_any():
+    format_ = message_format("hermes", {"now": {"type": "object", "properties": {}}}, choice="required", parallel=False)
+    assert {format_.pattern.sample(seed) for seed in range(9)} == {'<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'}
+
+
 def test_instructions_name_each_tool_and_show_a_call():
     format_ = message_format("hermes", TOOLS)
     assert all(json.dumps(name, ensure_ascii=False) in format_.instructions for name in TOOLS)
@@ -147,6 +152,7 @@ def test_instructions_name_each_tool_and_show_a_call():
         ({"tools": {}, "choice": "required"}, "a call is required, but there is no tool"),
         ({"tools": SETS["1"], "choice": "nothing"}, "there is no tool named 'nothing', only search; a choice is"),
         ({"tools": {"odd name": arguments()}}, "a tool cannot be named 'odd name'"),
+        ({"tools": {"auto": arguments()}}, "a tool cannot be named 'auto', which says whether any is called"),
         (
             {"tools": {"f": {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}}},
             "tool 'f', arguments: #/properties/a",

@@ -371,6 +371,16 @@ def test_what_no_model_can_be_is_refused():
         chat().invoke([HumanMessage([{"type": "image_url", "image_url": {"url": "https://example.org"}}])])
 
 
+def test_a_part_that_no_message_has_is_refused():
+    with pytest.raises(ValueError, match="a message has no part 'thought', only content, reasoning"):
+        chat(part_tokens={"thought": 5}).invoke("Go.")
+
+
+def test_a_number_of_steps_below_none_is_refused():
+    with pytest.raises(ValueError, match="steps=-1: a number of steps, 0 or more"):
+        AnswerInTime(steps=-1)
+
+
 # As any chat model
 
 

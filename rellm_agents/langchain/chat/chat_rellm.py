@@ -1,9 +1,10 @@
 """A local transformers model in, a LangChain chat model out: tools, typed answers, streaming; every message can be read.
 
-model = ChatRELLM(pipeline=pipeline("text-generation", model=...))
-model.bind_tools([search]).invoke("Will it rain in Oslo?").tool_calls
-model.with_structured_output(Answer).invoke("Will it rain in Oslo?")
-create_agent(model, tools=[search], response_format=Answer)
+    model = ChatRELLM(pipeline=pipeline("text-generation", model=...))
+    model.bind_tools([search]).invoke("Will it rain in Oslo?").tool_calls
+    model.with_structured_output(Answer).invoke("Will it rain in Oslo?")
+
+What a call asks for becomes the pattern of its message; what the model then writes cannot be misread.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from rellm_agents.langchain.local_model import name_of, queue_of
 _REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "part_tokens")
 _ALIASES = {"max_tokens": "max_new_tokens"}
+_PARTS = {"content", "reasoning"}
 _PASSED_OVER = frozenset({"strict", "ls_structured_output_format", "stream"})  # strict: every call and every answer is
 
 
@@ -125,7 +127,7 @@ class ChatRELLM(BaseChatModel):
             ls_model_name=str(kwargs.get("model") or self.model_name),
             ls_model_type="chat",
             ls_temperature=float(kwargs.get("temperature", self.temperature)),
-            ls_max_tokens=int(kwargs.get("max_new_tokens", self.max_new_tokens)),
+            ls_max_tokens=int(kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens))),
         )
         stops = stop or self.stop
         if stops:
@@ -208,7 +210,9 @@ class ChatRELLM(BaseChatModel):
         given = {_ALIASES.get(name, name): value for name, value in changed.items()}
         options: DecodingOptions = {name: given.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
         parts = options["part_tokens"]
-        options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}
+        if unknown := sorted(set(parts) - _PARTS):
+            raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}")
+        options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}  # a call has no content
         strings = tuple(stop if stop is not None else self.stop or ())
         if strings and format_.has_free_content:
             options["stop"], options["stop_behind"] = strings, format_.stop_behind
@@ -279,5 +283,4 @@ class ChatRELLM(BaseChatModel):
         """A message that is to be written: its prompt, its format, and how."""
         request = self._request(changed)
         prompt = request.format.behind(self._template.prompt(messages, request.format, request.words))
-        tokens = len(self._queue.decoder.tokenizer.encode(prompt, add_special_tokens=False))
-        return Reply(prompt, request.format, self._options(stop, request.format, changed), tokens, self.model_name)
+        return Reply(prompt, request.format, self._options(stop, request.format, changed), self.model_name)

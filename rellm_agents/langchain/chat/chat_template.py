@@ -79,14 +79,14 @@ class ChatTemplate:
             except TemplateError:
                 raise ValueError(f"the chat template refuses these messages: {first}") from first
 
-    def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None, *, is_open: bool = True) -> str:
+    def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None) -> str:
         """The template's own text of some turns."""
         plain = [{**turn, "role": "user"} if turn["role"] == "tool result" else turn for turn in turns]
         rendered = self._tokenizer.apply_chat_template(
             plain,
             tools=None if tools is None else list(tools),  # type: ignore[arg-type]  # dicts are what templates are given
             chat_template=self._text,
-            add_generation_prompt=is_open,
+            add_generation_prompt=True,
             tokenize=False,
             **self._options,
         )

@@ -1,7 +1,7 @@
 """A message that is to be written in, LangChain messages out: the whole, or pieces as its text grows.
 
 >>> from rellm_agents.formats import message_format
->>> reply = Reply("Rain?", message_format("hermes", {"now": {"type": "object", "properties": {}}}), {}, 2, "a model")
+>>> reply = Reply("Rain?", message_format("hermes", {"now": {"type": "object", "properties": {}}}), {}, "a model")
 >>> [reply.chunk(piece).text for piece in ("Let me", " see")]
 ['Let me', ' see']
 """
@@ -32,13 +32,12 @@ class Reply:
         prompt: what it stands behind.
         format_: what it is written in.
         options: how it is written.
-        prompt_tokens: how many tokens the prompt has.
         model_name: of the model, for the record.
     """
 
-    def __init__(self, prompt: str, format_: MessageFormat, options: DecodingOptions, prompt_tokens: int, model_name: str) -> None:
+    def __init__(self, prompt: str, format_: MessageFormat, options: DecodingOptions, model_name: str) -> None:
         self.asked, self.options = (prompt, format_.pattern), options
-        self._format, self._prompt_tokens, self._model_name = format_, prompt_tokens, model_name
+        self._format, self._model_name = format_, model_name
         self._text, self._shown = "", Written()
 
     def result(self, completion: Completion) -> ChatResult:
@@ -76,7 +75,7 @@ class Reply:
 
     def _facts(self, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
         """How the message was written."""
-        given, written = self._prompt_tokens, len(completion.token_ids)
+        given, written = completion.prompt_tokens, len(completion.token_ids)
         return {
             "response_metadata": {
                 "model_name": self._model_name,
