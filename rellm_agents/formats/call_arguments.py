@@ -10,12 +10,14 @@ r"""A tool in, its arguments as a message format writes them out: the pattern, t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from rellm_agents.formats.bare_arguments import BareArguments
 from rellm_agents.formats.declarations import Declaration
 from rellm_agents.formats.python_arguments import PythonArguments
 from rellm_agents.formats.tagged_arguments import TaggedArguments
+from rellm_agents.formats.templates import Template
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.json_text import Layout
@@ -71,8 +73,13 @@ class JsonArguments:
         return text
 
 
-def arguments_of(declaration: Declaration) -> Arguments:
-    """How a declared format writes arguments."""
+def arguments_of(declaration: Declaration, words: Callable[[str], Node]) -> Arguments:
+    """How a declared format writes arguments.
+
+    Args:
+        declaration: of the format.
+        words: how words of the format stand in patterns.
+    """
     name, without = declaration["name"], declaration.get("without", ())
     match declaration.get("arguments", "json"):
         case "json":
@@ -81,6 +88,9 @@ def arguments_of(declaration: Declaration) -> Arguments:
             return TaggedArguments(name, without, declaration["slots"].get("argument", {}))
         case "python":
             return PythonArguments(name, without)
+        case "bare":
+            quote, end = declaration["quote"], Template.of(declaration["call"]).words[-1]
+            return BareArguments(name, quote, words(quote), without, end)
     raise AssertionError("the schema of declarations names the styles")
 
 

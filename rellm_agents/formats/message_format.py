@@ -151,7 +151,7 @@ class MessageFormat:
         self._opening = self._begin + self._call.words[0]
         self._markers = declared_tokens if self._before is None else (self._opening, *declared_tokens)
         self._before_content: str = declaration.get("content", {}).get("begin", "")
-        self._arguments = arguments_of(declaration)
+        self._arguments = arguments_of(declaration, self._words)
         self._reasoning = self._reasoning_of(declaration) if reasoning else None
         self._slot = Slot(declaration["slots"]["content"], self._markers)
         self._answer = answer

@@ -22,10 +22,9 @@ from typing import Any
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.declared_arguments import ELSEWHERE, DeclaredArgument, declared_arguments
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema.compiler import Compiler
-from rellm_agents.json_schema.inputs import text_of
 from rellm_agents.json_schema.json_text import Layout, dumps
 from rellm_agents.json_schema.marks import marks_of
+from rellm_agents.json_schema.schema_pattern import laid_out
 from rellm_agents.patterns import EMPTY, Node, choice, literal, optional, sequence
 
 _COMMA = ", "
@@ -62,8 +61,7 @@ class PythonArguments:
         if not _is_name(key):
             raise FormatError(f"{self._name}: tool {tool.name!r}: this format cannot write the name of argument {key!r}: {ELSEWHERE}")
         try:
-            compiler = Compiler(schema, text_of(schema), self._layout, any_order=False, closed=True, registry=None)
-            return sequence(literal(f"{key}="), compiler.compiled()[0])
+            return sequence(literal(f"{key}="), laid_out(schema, self._layout))
         except SchemaError as error:
             raise FormatError(f"tool {tool.name!r}, argument {key!r}: {error}") from error
 

@@ -9,12 +9,14 @@ mappings of names to argument schemas; LangChain is not imported for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_of
+from rellm_agents.json_schema.json_text import Layout
+from rellm_agents.json_schema.schema_pattern import laid_out
 from rellm_agents.patterns import Node
 
 ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]
@@ -60,11 +62,22 @@ class Tool:
         Raises:
             FormatError: the schema cannot be compiled; names the tool and the place.
         """
+        return self._compiled(lambda parameters: compile_schema(parameters, whitespace=whitespace, closed=True, without=without).node)
+
+    def laid_out(self, layout: Layout) -> Node:
+        """As :meth:`compiled`, in a layout that is not JSON's.
+
+        Raises:
+            FormatError: as there.
+        """
+        return self._compiled(lambda parameters: laid_out(parameters, layout))
+
+    def _compiled(self, compile_: Callable[[dict[str, Any]], Node]) -> Node:
         parameters = self.parameters
         if parameters.get("properties") == {}:  # as tools without arguments are described, which does not mean any
             parameters = {"additionalProperties": False, **parameters}
         try:
-            return compile_schema(parameters, whitespace=whitespace, closed=True, without=without).node
+            return compile_(parameters)
         except SchemaError as error:
             raise FormatError(f"tool {self.name!r}, arguments: {error}") from error
 

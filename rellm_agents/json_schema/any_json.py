@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rellm_agents.json_schema.arrays import Array
-from rellm_agents.json_schema.json_strings import string_node
+from rellm_agents.json_schema.json_strings import name_node, string_node
 from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once, without_exponents
 from rellm_agents.json_schema.objects import Object, Undeclared
 from rellm_agents.json_schema.shapes import Ready, Reference, Rules, Shape, Source, Style, Union
@@ -67,7 +67,7 @@ def _any_of_types(types: tuple[str, ...], style: Style, fractions: bool) -> Shap
         case "number":
             return Ready(spelled(Numbers(), style))
         case "string":
-            return Ready(string_node(marks=style.layout.marks))
+            return Ready(string_node(marks=style.layout.marks, raw=style.layout.raw))
         case "array":
             return _free(style).array
         case "object":
@@ -84,10 +84,10 @@ class _Free(NamedTuple):
 @lru_cache(maxsize=_MAX_STYLES)
 def _free(style: Style) -> _Free:
     layout = style.layout
-    rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_common=True)
-    string = string_node(marks=layout.marks)
+    rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_common=True, special=layout.is_special)
+    string = string_node(marks=layout.marks, raw=layout.raw)
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))
-    object_ = Object(rules, "object", layout, (), (Undeclared(string, ((0, whole),)),))
+    object_ = Object(rules, "object", layout, (), (Undeclared(name_node(layout), ((0, whole),)),))
     whole.target = Union([Ready(layout.null), Ready(layout.boolean), Ready(spelled(Numbers(), style)), Ready(string), array, object_])
     return _Free(whole, array, object_)

@@ -21,7 +21,7 @@ from rellm_agents.errors import InexactFormat, PatternError, UnsatisfiableSchema
 from rellm_agents.json_schema.any_json import TYPES, any_of_types, anything, spelled
 from rellm_agents.json_schema.arrays import Array, Contained
 from rellm_agents.json_schema.inputs import Schema, text_of
-from rellm_agents.json_schema.json_strings import string_node
+from rellm_agents.json_schema.json_strings import name_node, string_node
 from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.json_schema.name_kinds import Condition, Met, allows_name, conditions_of, listed_names, met, name_kinds, value_of
 from rellm_agents.json_schema.normal_form import CanonicalSchema, Kind, NormalForm, Registry, Unsettled, admits, canonical, json_key
@@ -84,7 +84,7 @@ class Compiler:
         self._all_plain = not closed and self._plain.holds(self._form.root)  # where objects are closed, that has to be told at once
         known = "" if registry is None else text_of(dict(registry))
         is_common = not (text + known).encode().translate(None, COMMON_BYTES)
-        self._rules = Rules(Source(text, f"{layout.name} {any_order} {closed} {known}"), is_common=is_common)
+        self._rules = Rules(Source(text, f"{layout.name} {any_order} {closed} {known}"), is_common=is_common, special=layout.is_special)
         self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
         self._references: dict[tuple[Any, Style], Reference] = {}
@@ -210,7 +210,12 @@ class Compiler:
 
     def _values(self, values: Sequence[Any], here: _Here) -> Shape:
         """Given values, spelled as in the source where that spells them."""
+        self._refuse_unwritable(values, here, "enum", "const")
         return Later(lambda: self._listed(values, here), is_flat=not any(isinstance(value, (dict, list)) for value in values))
+
+    def _refuse_unwritable(self, values: Sequence[Any], here: _Here, *keywords: str) -> None:
+        if objection := next((found for value in values if (found := here.style.layout.objection(value))), None):
+            raise UnsupportedSchema(here.place.pointer_of(*keywords), objection)
 
     def _listed(self, values: Sequence[Any], here: _Here) -> Node:
         written = _as_written(here.place) if any(isinstance(value, (dict, list, int, float, Decimal)) for value in values) else {}
@@ -223,7 +228,7 @@ class Compiler:
 
     def _string(self, view: canonical.StringView, here: _Here) -> Shape:
         try:
-            node = string_node(marks=here.style.layout.marks, **string_conditions(view))
+            node = string_node(marks=here.style.layout.marks, raw=here.style.layout.raw, **string_conditions(view))
         except InexactFormat as error:
             raise UnsupportedSchema(here.place.pointer_of("not", "format"), str(error)) from error
         except PatternError as error:
@@ -242,12 +247,13 @@ class Compiler:
     def _array(self, view: canonical.ArrayView, here: _Here) -> Shape:
         distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
         style = here.style
+        if distinct and style.layout.raw:
+            raise UnsupportedSchema(here.place.pointer_of("uniqueItems"), "items are not told apart where strings are written as they are")
         if not distinct or style.unique or not style.layout.is_flexible:
             return self._list(view, here, Style(style.layout, unique=style.unique or distinct))
         options: list[Shape] = []
         for whitespace in ("spaced", "compact"):  # items that are equal have to look alike
-            layout = Layout.of(whitespace, style.layout.marks, exponents=style.layout.exponents, python=style.layout.python)
-            option = self._list(view, here.branch(len(options)), Style(layout, unique=True))
+            option = self._list(view, here.branch(len(options)), Style(style.layout.restyled(whitespace), unique=True))
             if option.has_flat_items:
                 return option
             options.append(option)
@@ -346,6 +352,7 @@ class Compiler:
         here: _Here,
     ) -> Variants:
         """The value of a declared property, by the conditions that it meets."""
+        self._refuse_unwritable([{name: None}], here, "properties", "required")
         if not (name in listed if listed is not None else allows_name(view, name)):
             self._in_doubt = True
             return ()
@@ -362,8 +369,10 @@ class Compiler:
         if view.property_names is None and not view.pattern_properties and not conditions:
             value = view.additional_properties
             shape = anything(here.style) if value is None else self._inner(value, here.below(place, "other"))
-            yield Undeclared(string_node(marks=here.style.layout.marks), ((0, shape),))
+            yield Undeclared(name_node(here.style.layout), ((0, shape),))
             return
+        if here.style.layout.raw:
+            raise UnsupportedSchema(here.place.pointer_of("propertyNames", "patternProperties"), "names stand without quotes here")
         for i, kind in enumerate(name_kinds(self._form, view, conditions)):
             names = self._shape(kind.names, here.below(here.place, f"names{i}")).node()
             values = met(self._form, kind.value, [(i, conditions[i].value) for i in kind.conditions])

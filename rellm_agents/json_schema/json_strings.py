@@ -18,7 +18,7 @@ from operator import and_, or_
 from typing import TypedDict, Unpack, assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError
-from rellm_agents.json_schema.json_text import quoted
+from rellm_agents.json_schema.json_text import NAME, Layout, Raw, quoted
 from rellm_agents.json_schema.marks import ESCAPED, SHORT, Marks, concerned, escaped, last_characters, one_spelling, spelled
 from rellm_agents.json_schema.string_formats import string_format
 from rellm_agents.patterns import (
@@ -32,6 +32,7 @@ from rellm_agents.patterns import (
     intersection,
     lexeme,
     literal,
+    not_containing,
     read_regex,
     repeat,
     sequence,
@@ -148,6 +149,24 @@ def json_string(content: Node, marks: Marks = ()) -> Node:
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
 
 
+def raw_string(content: Node, raw: Raw) -> Node:
+    """The strings of texts that are written as they are, with the marks around them; without those that they cannot hold.
+
+    Args:
+        content: the texts.
+        raw: the marks.
+
+    >>> raw = Raw("''", literal("''"), ("''",))
+    >>> raw_string(choice(literal("red"), literal("a''b")), raw) is literal("''red''")
+    True
+    """
+    inner = intersection(content, not_containing(*raw.without))
+    options = inner.options if isinstance(inner, Choice) else (inner,)
+    if counted(inner) is not None or all(isinstance(option, Literal) for option in options):
+        return sequence(raw.node, inner, raw.node)
+    return sequence(raw.node, lexeme(inner), raw.node)
+
+
 @lru_cache(maxsize=4_096)
 def _alphabet(node: Node) -> CharSet:
     """The characters that may stand in texts of a node without rules, and maybe others."""
@@ -191,11 +210,12 @@ class Conditions(TypedDict, total=False):
 
 
 @lru_cache(maxsize=1_024)
-def string_node(*, marks: Marks = (), **conditions: Unpack[Conditions]) -> Node:
+def string_node(*, marks: Marks = (), raw: Raw | None = None, **conditions: Unpack[Conditions]) -> Node:
     """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
 
     Args:
         marks: texts that they do not hold as they are, see :mod:`marks`.
+        raw: how they are written, if not as in JSON.
         conditions: as of :func:`string_texts`.
 
     Raises:
@@ -204,8 +224,13 @@ def string_node(*, marks: Marks = (), **conditions: Unpack[Conditions]) -> Node:
     fitting = string_texts(**conditions)
     if fitting is NOTHING:
         return NOTHING
-    made = json_string(fitting, marks)
+    made = json_string(fitting, marks) if raw is None else raw_string(fitting, raw)
     return NOTHING if made.is_doubtful and byte_length(made) is None else made
+
+
+def name_node(layout: Layout) -> Node:
+    """The names that properties may have, as a layout writes them."""
+    return string_node(marks=layout.marks) if layout.raw is None else lexeme(read_regex(NAME.pattern))
 
 
 def string_texts(

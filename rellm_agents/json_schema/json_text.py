@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
@@ -65,6 +65,24 @@ def quoted(text: str, marks: Marks = ()) -> str:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """Another way to write strings than JSON's: as they are, between two marks; names of properties as they are, without any.
+
+    Attributes:
+        mark: what stands before a string and behind it, as it is shown.
+        node: the same in patterns; it may be a special token.
+        without: texts that no string holds; the mark is among them.
+    """
+
+    mark: str
+    node: Node
+    without: tuple[str, ...]
+
+
+NAME = re.compile(r"\w+")  # a property's, where nothing stands around it
+
+
+@dataclass(frozen=True)
 class Layout:
     """What stands between the parts of JSON text.
 
@@ -75,6 +93,7 @@ class Layout:
         marks: texts that no string holds as they are, see :mod:`marks`.
         exponents: numbers may be written with one.
         python: true, false and null are written as Python has them; all else that JSON writes is Python already.
+        raw: how strings are written, if not as in JSON.
     """
 
     comma: Node
@@ -85,11 +104,12 @@ class Layout:
     marks: Marks = ()
     exponents: bool = True
     python: bool = False
+    raw: Raw | None = None
 
     @property
     def name(self) -> str:
         """Tells it from others."""
-        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.marks}"
+        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.marks} {self.raw}"
 
     @property
     def null(self) -> Node:
@@ -105,6 +125,11 @@ class Layout:
     def is_flexible(self) -> bool:
         """A value has several texts."""
         return self.opened is not EMPTY
+
+    @property
+    def is_special(self) -> bool:
+        """Special tokens stand in its texts."""
+        return self.raw is not None and self.raw.node.has_special
 
     @property
     def after_item(self) -> bytes:
@@ -130,6 +155,10 @@ class Layout:
                 return cls(comma, colon, some, some, (", ", ": "), marks, exponents, python)
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
+    def restyled(self, whitespace: Whitespace) -> Layout:
+        """The same but for its whitespace."""
+        return replace(Layout.of(whitespace, self.marks, exponents=self.exponents, python=self.python), raw=self.raw)
+
     def value(self, value: Any, *, fractions: bool = False) -> Node:
         """Exactly this value.
 
@@ -153,6 +182,8 @@ class Layout:
                 return literal(str(value) if self.exponents else f"{value:f}")
             case float() if not self.exponents:
                 return literal(f"{Decimal(repr(value)):f}")
+            case str() if self.raw:
+                return sequence(self.raw.node, literal(value), self.raw.node)
             case _:
                 return literal(self.text(value))
 
@@ -162,14 +193,16 @@ class Layout:
         >>> Layout.of("spaced", marks=("``",)).text({"a``": [1, "`"]})
         '{"a`\\u0060": [1, "`"]}'
         """
-        if not self.marks and not self.python:
+        if not self.marks and not self.python and not self.raw:
             return dumps(value, self.separators)
         comma, colon = self.separators
         match value:
             case dict():
-                return f"{{{comma.join(f'{quoted(key, self.marks)}{colon}{self.text(inner)}' for key, inner in value.items())}}}"
+                return f"{{{comma.join(f'{self.key_text(key)}{colon}{self.text(inner)}' for key, inner in value.items())}}}"
             case list():
                 return f"[{comma.join(map(self.text, value))}]"
+            case str() if self.raw:
+                return f"{self.raw.mark}{value}{self.raw.mark}"
             case str():
                 return quoted(value, self.marks)
             case bool() | None if self.python:
@@ -177,12 +210,27 @@ class Layout:
             case _:
                 return dumps(value)
 
+    def objection(self, value: Any) -> str | None:
+        """Why the layout has no text for a value; ``None``: it has one."""
+        match value:
+            case str() if self.raw and (held := [text for text in self.raw.without if text in value]):
+                return f"strings are written as they are here, so that none holds {held[0]!r}: not {value!r}"
+            case dict() if self.raw and (others := [name for name in value if not NAME.fullmatch(name)]):
+                return f"names stand without quotes here, so they are of letters, digits and '_', not {others[0]!r}"
+            case dict():
+                return next(filter(None, map(self.objection, value.values())), None)
+            case list():
+                return next(filter(None, map(self.objection, value)), None)
+        return None
+
     def as_json(self, text: str) -> str:
         """Text of this layout, or of some of it, as JSON.
 
         >>> Layout.of("spaced", python=True).as_json('[True, "True", None]')
         '[true, "True", null]'
         """
+        if self.raw:
+            return re.sub(rf"{re.escape(self.raw.mark)}(.*?){re.escape(self.raw.mark)}|({NAME.pattern}):", _as_json, text, flags=re.DOTALL)
         return _PYTHON_WORD.sub(lambda found: _JSON.get(found[0], found[0]), text) if self.python else text
 
     def read(self, text: str) -> Any:
@@ -191,7 +239,11 @@ class Layout:
 
     def key(self, name: str) -> Node:
         """A property's name, and what stands before its value."""
-        return sequence(literal(quoted(name, self.marks)), self.colon)
+        return sequence(literal(self.key_text(name)), self.colon)
+
+    def key_text(self, name: str) -> str:
+        """The text of a property's name."""
+        return name if self.raw else quoted(name, self.marks)
 
     def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
         """An object of just these properties, in this order: names and values."""
@@ -200,3 +252,8 @@ class Layout:
     def _between(self, opening: str, parts: list[Node], closing: str) -> Node:
         pieces = [piece for i, part in enumerate(parts) for piece in ((self.comma, part) if i else (part,))]
         return sequence(literal(opening), self.opened, *pieces, self.closing if parts else EMPTY, literal(closing))
+
+
+def _as_json(found: re.Match[str]) -> str:
+    string, name = found.groups()
+    return dumps(string) if name is None else f"{dumps(name)}:"

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
 
-from rellm_agents.json_schema.json_text import Layout, quoted
+from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.json_schema.shapes import Alive, Rules, Shape
 from rellm_agents.patterns import NOTHING, Node, choice, literal, recall, sequence
 
@@ -127,7 +127,7 @@ class Object(Shape):
     @cached_property
     def _declared_names(self) -> frozenset[bytes]:
         """The JSON text of the declared names, also of those whose values are impossible."""
-        return frozenset(quoted(name, self._layout.marks).encode() for name in self._ways.all_names)
+        return frozenset(self._layout.key_text(name).encode() for name in self._ways.all_names)
 
     def _node(self) -> Node:
         return sequence(literal("{"), self._layout.opened, self._rule("first", self._ways.start))

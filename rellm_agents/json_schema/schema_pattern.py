@@ -26,7 +26,7 @@ from rellm_agents.json_schema.marks import marks_of
 from rellm_agents.json_schema.normal_form import Registry, Validator
 from rellm_agents.json_schema.pointers import below
 from rellm_agents.json_schema.unenforced import lessened
-from rellm_agents.patterns import Pattern
+from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
 
@@ -123,6 +123,20 @@ def compile_schema(
             text = text_of(left)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
     return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None)
+
+
+def laid_out(schema: SchemaLike, layout: Layout) -> Node:
+    """The instances of a schema in a layout that is not JSON's; objects are closed.
+
+    Args:
+        schema: as of :func:`compile_schema`.
+        layout: how they are written.
+
+    Raises:
+        SchemaError: as :func:`compile_schema`.
+    """
+    source = schema_of(schema)
+    return Compiler(source, text_of(source, schema), layout, any_order=False, closed=True, registry=None).compiled()[0]
 
 
 def _reason(pointer: str, error: UnsupportedSchema) -> str:

@@ -20,7 +20,7 @@ from hashlib import sha256
 from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.patterns import NOTHING, Node, choice, rule
 from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
-from rellm_agents.patterns.node import UNCOMMON
+from rellm_agents.patterns.node import SPECIAL, UNCOMMON
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,15 @@ class Rules:
     Args:
         source: of the schema.
         is_common: its text holds nothing but ``COMMON_BYTES``.
+        special: special tokens stand in its texts.
 
     Attributes:
         doubts: which doubts there are about what its rules hold inside, see :func:`rellm_agents.patterns.rule`.
     """
 
-    def __init__(self, source: Source, *, is_common: bool) -> None:
+    def __init__(self, source: Source, *, is_common: bool, special: bool = False) -> None:
         self.source = source
-        self.doubts = 0 if is_common else UNCOMMON
+        self.doubts = (0 if is_common else UNCOMMON) | (SPECIAL | UNCOMMON if special else 0)
 
     def leaf(self, node: Node) -> Node:
         """A node that the schema holds, noted down: what the rules hold inside has to be known before they are made."""

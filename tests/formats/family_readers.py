@@ -128,6 +128,28 @@ def by_the_syntax_of_python(text: str) -> Read:
     return "", calls
 
 
+@reader("gemma4")
+def by_the_quote_token(text: str) -> Read:
+    """What stands between a first and a second quote is a string, between a second and a first it is JSON with bare names."""
+    return text.partition("<|tool_call>")[0], [
+        (name, _unquoted(body, '<|"|>')) for name, body in re.findall(r"<\|tool_call>call:(\w+)(.*?)<tool_call\|>", text, re.DOTALL)
+    ]
+
+
+@reader("functiongemma")
+def by_the_escape_token(text: str) -> Read:
+    """As Gemma 4, with words of its own."""
+    calls = re.findall(r"<start_function_call>call:(\w+)(.*?)<end_function_call>", text, re.DOTALL)
+    return text.partition("<start_function_call>")[0], [(name, _unquoted(body, "<escape>")) for name, body in calls]
+
+
+def _unquoted(body: str, quote: str) -> Any:
+    pieces = body.split(quote)
+    pieces[::2] = [re.sub(r"(\w+):", r'"\1":', piece) for piece in pieces[::2]]
+    pieces[1::2] = map(json.dumps, pieces[1::2])
+    return json.loads("".join(pieces))
+
+
 def by_parameters(text: str, tools: Tools) -> Read:
     """Tags within tags; what stands between them is stripped of a line break at each end, and typed by the schema."""
     calls = []

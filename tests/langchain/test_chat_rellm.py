@@ -171,7 +171,8 @@ def test_words_that_are_special_tokens_are_one_token_each(family):
         assert {token: ids.count(token) for token in tokens} == {token: completion.text.count(token) for token in tokens}
         seen |= {token for token in tokens if token in ids}
         check_calls(reply.result(completion).generations[0].message, search, book)
-    words = [declared(family, "message")["call"], *declared(family, "message").get("calls", {}).values()]
+    declaration = declared(family, "message")
+    words = [declaration["call"], declaration.get("quote", ""), *declaration.get("calls", {}).values()]
     assert {token for token in tokens if any(token in one for one in words)} <= seen
 
 

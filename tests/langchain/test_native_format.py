@@ -23,6 +23,10 @@ TURNS = """{%- for tool in tools or [] %}{{ tool | tojson }}{% endfor %}
     {%- if message.tool_calls %}{{ after }}{% endif %}
 {%- endfor %}"""
 OBJECT = """{{ '{"name": "' + name + '", "arguments": ' + (arguments | tojson) + '}' }}"""
+BARE = (
+    "{0}call:{{{{ name }}}}{{{{ '{{' }}}}{{% for key, value in arguments | items %}}"
+    "{{{{ key }}}}:QUOTE{{{{ value }}}}QUOTE{{% endfor %}}{{{{ '}}' }}}}{1}"
+)
 
 CALLS = {
     "hermes": ("", f"<tool_call>\n{OBJECT}\n</tool_call>", ""),
@@ -66,6 +70,8 @@ CALLS = {
         "<|channel|>commentary to=functions.{{ name }} <|constrain|>json<|message|>{{ arguments | tojson }}<|call|>",
         "",
     ),
+    "gemma4": ("", BARE.replace("QUOTE", '<|"|>').format("<|tool_call>", "<tool_call|>"), ""),
+    "functiongemma": ("", BARE.replace("QUOTE", "<escape>").format("<start_function_call>", "<end_function_call>"), ""),
     "harmony, as told": (
         "<|start|>assistant to=functions.",
         "{{ name }}<|channel|>commentary json<|message|>{{ arguments | tojson }}<|call|>",
