@@ -160,11 +160,12 @@ def raw_string(content: Node, raw: Raw) -> Node:
     >>> raw_string(choice(literal("red"), literal("a''b")), raw) is literal("''red''")
     True
     """
+    options = content.options if isinstance(content, Choice) else (content,)
+    texts = [option.text for option in options if isinstance(option, Literal)]
+    if len(texts) == len(options):
+        return sequence(raw.node, choice(*(literal(text) for text in texts if not any(one in text for one in raw.without))), raw.node)
     inner = intersection(content, not_containing(*raw.without))
-    options = inner.options if isinstance(inner, Choice) else (inner,)
-    if counted(inner) is not None or all(isinstance(option, Literal) for option in options):
-        return sequence(raw.node, inner, raw.node)
-    return sequence(raw.node, lexeme(inner), raw.node)
+    return sequence(raw.node, inner if counted(inner) is not None else lexeme(inner), raw.node)
 
 
 @lru_cache(maxsize=4_096)
