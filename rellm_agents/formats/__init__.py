@@ -8,8 +8,9 @@ agents:
     text    react, mrkl, conversational, docstore, self_ask, xml
     JSON    json_action, react_json, chat, structured_chat, conversational_chat
 
-A chat model's message is content and tool calls: ``messages``, ``declared_arguments``, ``tagged_arguments``,
-``python_arguments``, ``call_arguments``, ``message_format``.
+A chat model's message is content and tool calls: ``messages``; arguments as a declaration has them, in ``declared_arguments``,
+``typed_texts``, ``tagged_arguments``, ``python_arguments``, ``bare_arguments``, ``call_arguments``; ``message_format``; and what a
+tokenizer's own response template declares, ``response_marks`` and ``response_templates``.
 """
 
 from rellm_agents.formats.action_format import ActionFormat

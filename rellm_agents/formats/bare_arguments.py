@@ -19,7 +19,7 @@ from typing import Any
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.declared_arguments import ELSEWHERE
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema.json_text import NAME, Layout, Raw, dumps
+from rellm_agents.json_schema.json_text import Layout, Raw, dumps
 from rellm_agents.patterns import Node
 
 
@@ -41,8 +41,6 @@ class BareArguments:
 
     def node(self, tool: Tool) -> Node:
         """See :class:`Arguments`."""
-        if not NAME.fullmatch(tool.name):
-            raise FormatError(f"{self._name}: a tool cannot be named {tool.name!r}: letters, digits and '_' are read: {ELSEWHERE}")
         try:
             return tool.laid_out(self._layout)
         except FormatError as error:

@@ -80,17 +80,21 @@ def arguments_of(declaration: Declaration, words: Callable[[str], Node]) -> Argu
         declaration: of the format.
         words: how words of the format stand in patterns.
     """
-    name, without = declaration["name"], declaration.get("without", ())
+    name, without, end = declaration["name"], declaration.get("without", ()), Template.of(declaration["call"]).words[-1]
     match declaration.get("arguments", "json"):
         case "json":
             return JsonArguments(declaration.get("whitespace", "spaced"), without)
         case "tagged":
-            return TaggedArguments(name, without, declaration["slots"].get("argument", {}))
+            rules, keys, by_types = (
+                declaration["slots"].get("argument", {}),
+                declaration.get("keys", ".*"),
+                declaration.get("by_types", False),
+            )
+            return TaggedArguments(name, declaration["argument"], end, without, rules, keys=keys, by_types=by_types)
         case "python":
             return PythonArguments(name, without)
         case "bare":
-            quote, end = declaration["quote"], Template.of(declaration["call"]).words[-1]
-            return BareArguments(name, quote, words(quote), without, end)
+            return BareArguments(name, declaration["quote"], words(declaration["quote"]), without, end)
     raise AssertionError("the schema of declarations names the styles")
 
 

@@ -68,7 +68,21 @@ def read_declaration(source: str | Path | Declaration, kind: Kind = "action") ->
             data = json.loads(Path(source).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise FormatError(f"{title}: {error}") from error
-    found = min(_validator(kind).iter_errors(data), key=lambda e: list(map(str, e.absolute_path)), default=None)
+    return checked(title, data, f"{kind}-format")
+
+
+def checked(title: str, data: Any, schema: str) -> Declaration:
+    """Data that is as a schema of ours says.
+
+    Args:
+        title: what it is, for errors.
+        data: as JSON has it.
+        schema: the name of its schema, as in ``schemas/NAME.schema.json``.
+
+    Raises:
+        FormatError: it is not: names the place.
+    """
+    found = min(_validator(schema).iter_errors(data), key=lambda e: list(map(str, e.absolute_path)), default=None)
     if found is not None:
         raise FormatError(f"{title}, {_told(found)}")
     declaration: Declaration = data
@@ -76,8 +90,8 @@ def read_declaration(source: str | Path | Declaration, kind: Kind = "action") ->
 
 
 @lru_cache
-def _validator(kind: Kind) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(data_path(f"{kind}-format.schema.json").read_text(encoding="utf-8")))
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(data_path(f"{schema}.schema.json").read_text(encoding="utf-8")))
 
 
 def _told(error: ValidationError) -> str:

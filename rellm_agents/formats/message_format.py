@@ -30,6 +30,7 @@ from typing import Literal
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.call_arguments import arguments_of
 from rellm_agents.formats.declarations import Declaration, declared, read_declaration
+from rellm_agents.formats.declared_arguments import ELSEWHERE
 from rellm_agents.formats.messages import Message, ToolCall
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template, any_of
@@ -109,9 +110,21 @@ def message_format(
         FormatError: the declaration has an unknown or a missing key; a name or arguments that the format cannot write; a
             ``choice`` that names no tool.
     """
-    is_name = isinstance(declaration, str) and not declaration.endswith(".json")
-    read = declared(str(declaration), "message") if is_name else read_declaration(declaration, "message")
+    read = message_declaration(declaration)
     return MessageFormat(read, tools, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
+
+
+def message_declaration(source: str | Path | Declaration) -> Declaration:
+    """The data of a message format.
+
+    Args:
+        source: as of :func:`message_format`.
+
+    Raises:
+        FormatError: there is none of this name; or what it says is no message format: names the place.
+    """
+    is_name = isinstance(source, str) and not source.endswith(".json")
+    return declared(str(source), "message") if is_name else read_declaration(source, "message")
 
 
 class MessageFormat:
@@ -158,9 +171,14 @@ class MessageFormat:
         self.pattern = Pattern(self._node())
 
     def _chosen(self, choice: Choice) -> tuple[Tool, ...]:
+        names = read_regex(self._declaration.get("names", ".*"))
         for tool in self._all_tools:
             if not _NAME.fullmatch(tool.name):
                 raise FormatError(f"{self.name}: a tool cannot be named {tool.name!r}: at most 128 of letters, digits, '_', '.' and '-'")
+            if not Pattern(names).fullmatch(tool.name):
+                raise FormatError(
+                    f"{self.name}: a tool cannot be named {tool.name!r}: names are read as {self._declaration['names']!r}: {ELSEWHERE}"
+                )
             if tool.name in _CHOICES:
                 raise FormatError(f"{self.name}: a tool cannot be named {tool.name!r}, which says whether any is called")
         match choice:

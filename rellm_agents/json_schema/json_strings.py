@@ -163,8 +163,8 @@ def raw_string(content: Node, raw: Raw) -> Node:
     options = content.options if isinstance(content, Choice) else (content,)
     texts = [option.text for option in options if isinstance(option, Literal)]
     if len(texts) == len(options):
-        return sequence(raw.node, choice(*(literal(text) for text in texts if not any(one in text for one in raw.without))), raw.node)
-    inner = intersection(content, not_containing(*raw.without))
+        return sequence(raw.node, choice(*(literal(text) for text in texts if raw.holds(text))), raw.node)
+    inner = intersection(content, not_containing(*raw.without), *(complement(sequence(TEXT, literal(end))) for end in raw.no_ends))
     return sequence(raw.node, inner if counted(inner) is not None else lexeme(inner), raw.node)
 
 

@@ -78,6 +78,15 @@ class Raw:
     node: Node
     without: tuple[str, ...]
 
+    @property
+    def no_ends(self) -> tuple[str, ...]:
+        """What no string ends with, since with the mark behind it the mark would be found too early."""
+        return tuple(self.mark[:i] for i in range(1, len(self.mark)) if self.mark.startswith(self.mark[i:]))
+
+    def holds(self, text: str) -> bool:
+        """Whether a string has a text."""
+        return not any(one in text for one in self.without) and not text.endswith(self.no_ends)
+
 
 NAME = re.compile(r"\w+")  # a property's, where nothing stands around it
 
@@ -213,8 +222,8 @@ class Layout:
     def objection(self, value: Any) -> str | None:
         """Why the layout has no text for a value; ``None``: it has one."""
         match value:
-            case str() if self.raw and (held := [text for text in self.raw.without if text in value]):
-                return f"strings are written as they are here, so that none holds {held[0]!r}: not {value!r}"
+            case str() if self.raw and not self.raw.holds(value):
+                return f"strings are written as they are here, between {self.raw.mark!r}, and this one cannot be: {value!r}"
             case dict() if self.raw and (others := [name for name in value if not NAME.fullmatch(name)]):
                 return f"names stand without quotes here, so they are of letters, digits and '_', not {others[0]!r}"
             case dict():

@@ -49,7 +49,7 @@ def test_a_value_is_written_as_its_schema_says(schema, value, text):
 def test_a_string_that_would_be_misread_is_not_written(value):
     with pytest.raises(FormatError, match="cannot write this message"):
         bare(v=STRING).write(call(v=value))
-    with pytest.raises(FormatError, match="#/properties/v/enum: strings are written as they are here, so that none holds"):
+    with pytest.raises(FormatError, match="#/properties/v/enum: strings are written as they are here, between '"):
         bare(v={"enum": [value, "b"]})
 
 
@@ -73,5 +73,6 @@ def test_what_has_no_place_without_quotes_is_refused(properties, reason):
 
 @pytest.mark.parametrize("family", ["gemma4", "functiongemma"])
 def test_a_tool_needs_a_name_that_is_read_as_one(family):
-    with pytest.raises(FormatError, match=f"{family}: a tool cannot be named 'no-name': letters, digits and '_' are read: use 'hermes'"):
+    reason = rf"{family}: a tool cannot be named 'no-name': names are read as '\w+': use 'hermes'"
+    with pytest.raises(FormatError, match=re.escape(repr(reason)[1:-1])):
         message_format(family, {"no-name": arguments()})

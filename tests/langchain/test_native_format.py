@@ -8,6 +8,7 @@ from toys import byte_level_tokenizer, random_model
 
 from rellm_agents.formats import message_format
 from rellm_agents.formats.declarations import names_of
+from rellm_agents.formats.message_format import message_declaration
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import native_format
@@ -137,3 +138,74 @@ def test_a_call_is_streamed_in_every_family(family):
     calls = [(call["name"], call["args"]) for call in sum(pieces[1:], pieces[0]).tool_calls]
     assert calls == [(call["name"], call["args"]) for call in whole.tool_calls]
     assert set(whole.tool_calls[0]["args"]) in ({"word", "on"}, {"on"})
+
+
+RESPONSE = {
+    "start_anchor": "<assistant>",
+    "fields": {
+        "content": {},
+        "tool_calls": {
+            "open_pattern": r"\s*<<(?P<name>[\w-]+)>>",
+            "close": "<<>>",
+            "content": "json",
+            "repeats": True,
+            "transform": {"type": "function", "function": {"name": "{name}", "arguments": "{content}"}},
+        },
+    },
+}
+
+
+def with_response_template(response_template, call="<<{{ name }}>>\n{{ arguments | tojson }}<<>>"):
+    tokenizer = byte_level_tokenizer()
+    tokenizer.response_template = response_template
+    text = TURNS.replace("CALL", call).replace("{{ before }}", "{{ '\n\n' }}").replace("{{ after }}", "")
+    return tokenizer, text
+
+
+def test_a_response_template_says_how_messages_are_written():
+    tokenizer, text = with_response_template(RESPONSE)
+    found = native_format(ChatTemplate(tokenizer, text=text))
+    assert (found.name, found.reason) == ("response_template", "the tokenizer's response template says how messages are read")
+    assert found.declaration["call"] == "<<{name}>>\n{arguments}<<>>"
+    assert found.declaration["before_calls"] == "\n\n"
+    assert found.identity == found.declaration
+
+
+def test_what_a_model_calls_is_read_by_its_response_template():
+    tokenizer, text = with_response_template(RESPONSE)
+    model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=text, max_new_tokens=150, temperature=2.0)
+    tool = {"type": "function", "function": {"name": "look-up", "description": "", "parameters": LOOK_UP}}
+    request = model._request({"tools": [tool], "tool_choice": "any", "parallel_tool_calls": True})
+    for seed in range(8):
+        reply = model._begun([HumanMessage("Rain?")], None, {**model.bind_tools([tool], tool_choice="any").kwargs, "seed": seed})
+        written = model._queue.decoder.generate(*reply.asked, **reply.options).text
+        parsed = tokenizer.parse_response(written, prefix="", tools=[tool])
+        called = [(call["function"]["name"], call["function"]["arguments"]) for call in parsed["tool_calls"]]
+        assert called == [(call.name, call.arguments) for call in request.format.read(written).tool_calls]
+
+
+LOOK_UP = {
+    "type": "object",
+    "properties": {"word": {"type": "string", "maxLength": 9}},
+    "required": ["word"],
+    "additionalProperties": False,
+}
+
+
+def test_a_response_template_that_cannot_be_written_is_named_in_the_reason():
+    fields = {**RESPONSE["fields"], "score": {"content": "int", "optional": False}}
+    tokenizer, text = with_response_template({**RESPONSE, "fields": fields}, CALLS["hermes"][1])
+    found = native_format(ChatTemplate(tokenizer, text=text))
+    assert found.name == found.identity == "hermes"
+    assert "; not used: the response template, #/fields/score/optional: a message has to have this field" in found.reason
+
+
+def test_a_declaration_of_ones_own_can_be_chosen():
+    tokenizer, text = with_response_template(RESPONSE)
+    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "without": ["|>"]}
+    model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=text, message_format=own, max_new_tokens=150)
+    assert model.native_format[:2] == ("hermes", "it was chosen")
+    assert model._identifying_params["message_format"] == own
+    tool = {"type": "function", "function": {"name": "look-up", "description": "", "parameters": LOOK_UP}}
+    (call,) = model.bind_tools([tool], tool_choice="any").invoke("Rain?").tool_calls
+    assert set(call["args"]) == {"word"}

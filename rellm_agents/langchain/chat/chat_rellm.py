@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -27,6 +28,7 @@ from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.decoder import DecodingOptions
 from rellm_agents.decoding.rows import Spelling
 from rellm_agents.formats import MessageFormat
+from rellm_agents.formats.message_format import message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
@@ -47,8 +49,9 @@ class ChatRELLM(BaseChatModel):
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
         model, tokenizer: instead of it.
-        message_format: the format of tool calls that the model was trained on, such as ``"hermes"``; by default the one that its chat
-            template shows, see :attr:`native_format`.
+        message_format: the format of tool calls that the model was trained on, such as ``"hermes"``, or a declaration of one's own, see
+            :func:`message_format`; by default that of the tokenizer's response template, or the one that its chat template shows, see
+            :attr:`native_format`.
         reasoning: messages begin with reasoning, where the format has a place for it.
         max_new_tokens: the budget of a message in tokens, end of text included; also ``max_tokens``. A call is always finished within it.
         temperature: 0: greedy; else tokens are drawn.
@@ -71,7 +74,7 @@ class ChatRELLM(BaseChatModel):
     pipeline: Any = Field(default=None, exclude=True, repr=False)
     model: Any = Field(default=None, exclude=True, repr=False)
     tokenizer: Any = Field(default=None, exclude=True, repr=False)
-    message_format: str | None = None
+    message_format: str | Path | dict[str, Any] | None = None
     reasoning: bool = False
     max_new_tokens: int = Field(default=512, alias="max_tokens")
     temperature: float = 0.0
@@ -94,7 +97,11 @@ class ChatRELLM(BaseChatModel):
         super().model_post_init(context)
         self._queue = queue_of(self.pipeline, self.model, self.tokenizer)
         self._template = ChatTemplate(self._queue.decoder.tokenizer, text=self.chat_template, options=self.template_options)
-        self._native = NativeFormat(self.message_format, "it was chosen") if self.message_format else native_format(self._template)
+        if self.message_format is None:
+            self._native = native_format(self._template, self._queue.decoder.vocabulary.special_ids.keys())
+        else:
+            chosen = message_declaration(self.message_format)
+            self._native = NativeFormat(chosen["name"], "it was chosen", chosen)
         self._request({})
 
     @property
@@ -116,7 +123,7 @@ class ChatRELLM(BaseChatModel):
         names = ("reasoning", "chat_template", "template_options", *_SAMPLING)
         return {
             "model_name": self.model_name,
-            "message_format": self._native.name,
+            "message_format": self._native.identity,
             "default_stop": self.stop,
             **{name: getattr(self, name) for name in names},
         }
@@ -202,7 +209,7 @@ class ChatRELLM(BaseChatModel):
                 f"ChatRELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_REQUEST, *_SAMPLING, *_ALIASES, 'stop'))}"
             )
         asked = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if name in changed}}
-        return request_of(self._native.name, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
+        return request_of(self._native.declaration, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> DecodingOptions:
         if isinstance(stop, str):

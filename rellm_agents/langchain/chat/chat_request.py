@@ -1,9 +1,11 @@
 """What a call of a chat model asks for in - tools, a choice of them, a response format, a pattern - the format of its message out.
 
->>> request = request_of("hermes", tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
+>>> from rellm_agents.formats.message_format import message_declaration
+>>> hermes = message_declaration("hermes")
+>>> request = request_of(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
 >>> request.format.pattern.fullmatch("It is noon.")
 True
->>> request_of("hermes", response_format={"type": "json_object"}).format.pattern.shortest()
+>>> request_of(hermes, response_format={"type": "json_object"}).format.pattern.shortest()
 '{}'
 """
 
@@ -19,7 +21,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import MessageFormat, Tool, message_format
-from rellm_agents.formats.declarations import declared
+from rellm_agents.formats.declarations import Declaration
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.patterns import Pattern, compile_regex
 
@@ -40,7 +42,7 @@ class ChatRequest:
 
 
 def request_of(
-    name: str,
+    declaration: Declaration,
     *,
     tools: Sequence[Mapping[str, Any]] = (),
     tool_choice: Any = None,
@@ -54,7 +56,7 @@ def request_of(
     """The format of the message that a call asks for.
 
     Args:
-        name: of the message format.
+        declaration: of the message format.
         tools: as OpenAI's API describes them, which is what ``bind_tools`` makes of them.
         tool_choice: ``"auto"``, ``"any"`` or ``"required"``, ``"none"``, the name of a tool, or a mapping that names one.
         parallel_tool_calls: a message may hold several calls. By default it may where calls are free, and holds one where a call is
@@ -81,9 +83,9 @@ def request_of(
     if regex is not None:
         answer = compile_regex(regex)
     elif response_format is not None:
-        answer, words = _answer(_key(response_format_of(response_format)), tuple(declared(name, "message").get("without", ())))
-    own = frozenset(declared(name, "message").get("special_tokens", ())).intersection(special_tokens)
-    return ChatRequest(_format(name, _key(list(tools)), choice, parallel, reasoning, answer, own), words)
+        answer, words = _answer(_key(response_format_of(response_format)), tuple(declaration.get("without", ())))
+    own = frozenset(declaration.get("special_tokens", ())).intersection(special_tokens)
+    return ChatRequest(_format(_key(declaration), _key(list(tools)), choice, parallel, reasoning, answer, own), words)
 
 
 def _choice(value: Any) -> str:
@@ -127,7 +129,7 @@ def _answer(response_format: str, without: tuple[str, ...]) -> tuple[Pattern | N
 
 @lru_cache(maxsize=64)
 def _format(
-    name: str,
+    declaration: str,
     tools: str,
     choice: str,
     parallel: bool,  # noqa: FBT001  # all of it is a key
@@ -136,7 +138,8 @@ def _format(
     special_tokens: frozenset[str],
 ) -> MessageFormat:
     known = list({_key(_without_titles(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # one and the same may come twice
-    return message_format(name, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
+    read = json.loads(declaration)
+    return message_format(read, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
 
 
 def _tool(described: Any) -> Tool:

@@ -24,7 +24,7 @@ Turn = dict[str, Any]
 """One message, as templates take it."""
 
 PROBE = ToolCall("probe_tool", {"probe_key": "probe value"})
-_PROBE_TOOL = {
+PROBE_TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": PROBE.name,
@@ -42,6 +42,9 @@ class ChatTemplate:
         text: another template than the tokenizer's own.
         options: further values that the template takes, such as ``{"enable_thinking": False}``.
 
+    Attributes:
+        response_template: what the tokenizer says of how messages are read, if it says so.
+
     Raises:
         ValueError: the tokenizer has no chat template, and none is given.
     """
@@ -50,6 +53,7 @@ class ChatTemplate:
         if text is None and not tokenizer.chat_template:
             raise ValueError("the tokenizer has no chat template: pass chat_template=, a Jinja template of the messages")
         self._tokenizer, self._text, self._options = tokenizer, text, dict(options or {})
+        self.response_template: Mapping[str, Any] | None = getattr(tokenizer, "response_template", None)
 
     def prompt(self, messages: Sequence[BaseMessage], format_: MessageFormat, words: Sequence[str] = ()) -> str:
         """The text that a model reads before it writes its message.
@@ -109,15 +113,33 @@ class ChatTemplate:
         """The template joins arguments to its words, as JSON text that somebody else has made."""
         return bool(self.probed) and not self._probe(PROBE.arguments)
 
-    def _probe(self, arguments: Mapping[str, Any] | str) -> str:
-        call = {"type": "function", "id": "probe0000", "function": {"name": PROBE.name, "arguments": arguments}}
-        turns: list[Turn] = [
-            {"role": "user", "content": "A question."},
-            {"role": "assistant", "content": "", "tool_calls": [call]},
-            {"role": "tool", "content": "probe result", "name": PROBE.name, "tool_call_id": "probe0000"},
-        ]
+    @cached_property
+    def example(self) -> tuple[Message, str] | None:
+        """A message with all that messages have, as the template shows it; ``None``: it shows no such message."""
+        message = Message("Probe words.", (PROBE, PROBE), "A probe of thoughts.")
+        arguments = json.dumps(PROBE.arguments) if self._takes_text else PROBE.arguments
+        calls = [_called(f"probe000{number}", arguments) for number in range(2)]
+        thoughts = dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning)
+        shown = self._shown({"role": "assistant", "content": message.content, "tool_calls": calls, **thoughts})
+        return (message, shown) if shown else None
+
+    def read(self, text: str) -> Any:
+        """The one call of a message, as the tokenizer's response template reads it; or why it does not."""
         try:
-            return self.render(turns, [_PROBE_TOOL])
+            calls = self._tokenizer.parse_response(text, prefix="", tools=[PROBE_TOOL])["tool_calls"]
+            return (calls[0] if isinstance(calls, list) else calls)["function"]
+        except (ValueError, KeyError, TypeError, IndexError) as error:  # what it fails with where text and template do not fit
+            return repr(error)
+
+    def _probe(self, arguments: Mapping[str, Any] | str) -> str:
+        result: Turn = {"role": "tool", "content": "probe result", "name": PROBE.name, "tool_call_id": "probe0000"}
+        return self._shown({"role": "assistant", "content": "", "tool_calls": [_called("probe0000", arguments)]}, result)
+
+    def _shown(self, *turns: Turn) -> str:
+        """Turns behind a question; empty if the template fails."""
+        question: Turn = {"role": "user", "content": "A question."}
+        try:
+            return self.render([question, *turns], [PROBE_TOOL])
         except (TemplateError, TypeError, ValueError, KeyError):  # what templates fail with, on messages they do not know
             return ""
 
@@ -150,6 +172,11 @@ class ChatTemplate:
 
     def _told(self, arguments: dict[str, Any]) -> dict[str, Any] | str:
         return json.dumps(arguments, ensure_ascii=False) if self._takes_text else arguments
+
+
+def _called(id_: str, arguments: Any) -> dict[str, Any]:
+    """A call of the probe, as templates take it."""
+    return {"type": "function", "id": id_, "function": {"name": PROBE.name, "arguments": arguments}}
 
 
 def _with_system(words: Sequence[str], turns: list[Turn]) -> list[Turn]:

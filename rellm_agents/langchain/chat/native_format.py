@@ -1,15 +1,19 @@
-"""A chat template in, the format of tool calls that the model was trained on out, with the reason.
+"""A chat template in, the format of messages that the model was trained on out, with the reason.
 
-The template is asked: it shows a call, and the format that writes this call as it is shown is the one.
+A tokenizer that has a response template says itself how messages are read. Else the chat template is asked: it shows a call, and the
+format that writes this call as it is shown is the one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
+from rellm_agents.errors import FormatError
 from rellm_agents.formats import message_format
-from rellm_agents.formats.declarations import names_of
-from rellm_agents.langchain.chat.chat_template import PROBE, ChatTemplate
+from rellm_agents.formats.declarations import Declaration, declared, names_of
+from rellm_agents.formats.response_templates import NAME, declaration_of
+from rellm_agents.langchain.chat.chat_template import PROBE, PROBE_TOOL, ChatTemplate
 
 DEFAULT = "hermes"
 
@@ -19,21 +23,51 @@ class NativeFormat(NamedTuple):
 
     name: str
     reason: str
+    declaration: Declaration
+
+    @property
+    def identity(self) -> str | Declaration:
+        """What tells it from others: the name, of one of ours."""
+        is_ours = self.name in names_of("message") and self.declaration == declared(self.name, "message")
+        return self.name if is_ours else self.declaration
 
 
-def native_format(template: ChatTemplate) -> NativeFormat:
-    """The format that a template writes calls in.
+def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) -> NativeFormat:
+    """The format that a model writes its messages in.
+
+    Args:
+        template: of its chats.
+        special_tokens: those of its tokenizer.
 
     Raises:
         ValueError: the template shows calls in a way that no format here writes.
     """
+    unused = ""
+    if template.response_template is not None:
+        try:
+            return NativeFormat(NAME, "the tokenizer's response template says how messages are read", _as_read(template, special_tokens))
+        except FormatError as error:
+            unused = f"; not used: {error}"
     ways = [(text, name) for name in names_of("message") for text in message_format(name).shown_in_templates(PROBE)]
     text, name = max(((text, name) for text, name in ways if text in template.probed), key=lambda way: len(way[0]), default=("", ""))
     if name:  # the longest: a way to show calls may be part of another
-        return NativeFormat(name, f"the chat template shows a call as {text!r}")
+        return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", declared(name, "message"))
     if not template.shows_tools:
-        return NativeFormat(DEFAULT, "the chat template shows no tools, so they are told to the model in this widely known format")
+        told = "the chat template shows no tools, so they are told to the model in this widely known format"
+        return NativeFormat(DEFAULT, told + unused, declared(DEFAULT, "message"))
     raise ValueError(
-        "the chat template shows tool calls in a way that no format here writes: choose one by hand with "
+        f"the chat template shows tool calls in a way that no format here writes{unused}: choose one by hand with "
         f"message_format=, of {', '.join(names_of('message'))}"
     )
+
+
+def _as_read(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration:
+    """What the response template says, once it has read a message back."""
+    declaration = declaration_of(template.response_template or {}, example=template.example, special_tokens=special_tokens)
+    format_ = message_format(declaration, {PROBE.name: PROBE_TOOL["function"]["parameters"]}, choice="required", parallel=False)
+    text = format_.pattern.shortest()
+    (call,) = format_.read(text).tool_calls
+    read = template.read(text)
+    if read != {"name": call.name, "arguments": call.arguments}:
+        raise FormatError(f"the response template reads the call {text!r} as {read!r}")
+    return declaration
