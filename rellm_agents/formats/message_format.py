@@ -272,8 +272,27 @@ class MessageFormat:
         """
         text = self.shown(message)
         if not self.pattern.fullmatch(text) or self.read(text) != message:
-            raise FormatError(f"{self.name} cannot write this message so that it is read back as it is: {message!r}")
+            raise FormatError(
+                f"{self.name} cannot write this message so that it is read back as it is: {self._objection(message)}: {message!r}"
+            )
         return text
+
+    def _objection(self, message: Message) -> str:
+        """Why a message is not written."""
+        if message.reasoning and not self._reasoning:
+            return "it has reasoning, and this format is without"
+        if message.reasoning and self._reasoning and (objection := self._reasoning.slot.objection(message.reasoning)):
+            return f"of its reasoning, {objection}"
+        if (message.content or not message.tool_calls) and not self._answer and (objection := self._slot.objection(message.content)):
+            return f"of its content, {objection}"
+        known = {tool.name: tool for tool in self.tools}
+        for call in message.tool_calls:
+            if call.name not in known:
+                return f"there is no tool named {call.name!r} to call, only {', '.join(known) or 'none'}"
+            text = self._arguments.text(known[call.name], call.arguments)
+            if not Pattern(self._arguments.node(known[call.name])).fullmatch(text):
+                return f"the arguments of {call.name!r} are not of its schema, or hold what this format has no text for"
+        return "content, reasoning and calls do not stand together in this way"
 
     def shown(self, message: Message) -> str:
         """The text of any message, as a prompt shows what was said before: also with calls of tools that are gone."""

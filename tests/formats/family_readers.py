@@ -69,7 +69,7 @@ def by_every_mark(text: str) -> Read:
     return content, [(name, json.loads(brace + arguments)) for name, brace, arguments in named]
 
 
-@reader("granite")
+@reader("granite", "granite31")
 def by_the_list(text: str) -> Read:
     """A list is calls, all else is content."""
     rest = text.strip().removeprefix("<|tool_call|>").removeprefix("<tool_call>").lstrip()

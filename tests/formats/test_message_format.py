@@ -9,6 +9,7 @@ import re
 import pytest
 from formats.every_format import JSON_TOOLS, arguments
 from formats.family_readers import READERS
+from formats.tricky import TRICKY, messages, writes
 
 from rellm_agents import compile_schema
 from rellm_agents.errors import FormatError
@@ -169,18 +170,34 @@ def test_what_cannot_be_written_is_refused(options, reason):
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "reason"),
     [
-        Message(" spaces at its ends"),
-        Message("a <tool_call> in words"),
-        Message("", (ToolCall("gone", {}),)),
-        Message("", (ToolCall("search", {"limit": 3}),)),
-        Message("", (), "thought of nothing"),
+        (Message(" spaces at its ends"), "of its content, it begins or ends with whitespace"),
+        (Message("a <tool_call> in words"), "of its content, it holds '<tool_call>'"),
+        (Message("", (ToolCall("gone", {}),)), "there is no tool named 'gone' to call, only search, "),
+        (Message("", (ToolCall("search", {"limit": 3}),)), "the arguments of 'search' are not of its schema"),
+        (Message("", (), "thought of nothing"), "it has reasoning, and this format is without"),
+        (Message(), "of its content, it is empty"),
     ],
 )
-def test_what_would_be_misread_is_not_written(message):
-    with pytest.raises(FormatError, match="cannot write this message"):
+def test_what_would_be_misread_is_not_written(message, reason):
+    with pytest.raises(FormatError, match=f"cannot write this message so that it is read back as it is: {reason}"):
         message_format("hermes", TOOLS).write(message)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_tricky_text_is_read_back_or_refused_with_a_reason(family):
+    format_ = message_format(family, {"search": arguments(query={"type": "string"})})
+    for text in TRICKY:
+        for message in messages(format_, text):
+            if writes(format_, message):
+                assert READERS[family](format_.write(message), {"search": format_.tools[0].parameters}) == (
+                    message.content,
+                    [(call.name, call.arguments) for call in message.tool_calls],
+                )
+            else:
+                with pytest.raises(FormatError, match=r"of its content, it (holds|begins|is|does)|hold what this format has no text for"):
+                    format_.write(message)
 
 
 def test_a_file_says_where_it_is_wrong():

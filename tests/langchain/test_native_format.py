@@ -37,6 +37,7 @@ CALLS = {
     "mistral_args": ("", "[TOOL_CALLS]{{ name }}[ARGS]{{ arguments | tojson }}", ""),
     "mistral_name": ("", "[TOOL_CALLS]{{ name }}{{ arguments | tojson }}", ""),
     "granite": ("<|tool_call|>[", OBJECT, "]"),
+    "granite31": ("<tool_call>[", OBJECT, "]"),
     "phi4": ("functools[", OBJECT, "]"),
     "deepseek_v3": (
         "<｜tool▁calls▁begin｜>",
