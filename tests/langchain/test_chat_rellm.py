@@ -7,19 +7,17 @@ import itertools
 import json
 import os
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import pytest
-from jsonschema import Draft202012Validator
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.tools import tool
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 from tokenizers import AddedToken
+from toy_chat import CALLS, CHATML, Trip, book, chat, check_calls, now, search
 from toys import byte_level_tokenizer, random_model
 from typing_extensions import TypedDict
 
@@ -30,42 +28,7 @@ from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.answer_in_time import AnswerInTime
 
 AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "4"))
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-CALLS: list[dict[str, object]] = []
-
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@tool
-def search(query: str, limit: Annotated[int, Field(ge=1, le=20)] = 3) -> str:
-    """Search the web."""
-    CALLS.append({"query": query, "limit": limit})
-    return f"found {len(query)}"
-
-
-@tool
-def book(day: Literal["Monday", "Friday"], nights: Annotated[int, Field(ge=1, le=9)]) -> str:
-    """Book a room."""
-    CALLS.append({"day": day, "nights": nights})
-    return "booked"
-
-
-@tool
-def now() -> str:
-    """The time."""
-    CALLS.append({})
-    return "12:30"
-
-
-class Trip(BaseModel):
-    """A trip."""
-
-    city: str
-    nights: Annotated[int, Field(ge=1, le=30)]
-    kind: Literal["work", "rest"]
 
 
 class TripDict(TypedDict):
@@ -83,24 +46,9 @@ class TripData:
     nights: int
 
 
-def chat(seed=0, **options):
-    tokenizer = byte_level_tokenizer()
-    given = {"chat_template": CHATML, "max_new_tokens": 120, "temperature": 1.0, "seed": seed, **options}
-    return ChatRELLM(model=random_model(tokenizer, seed=seed), tokenizer=tokenizer, **given)
-
-
 def prompt_of(messages, model=None, **bound):
     model = model or chat()
     return model._begun(messages, None, bound).asked[0]
-
-
-def check_calls(message, *tools):
-    schemas = {one.name: one.tool_call_schema.model_json_schema() for one in tools}
-    for call in message.tool_calls:
-        Draft202012Validator(schemas[call["name"]]).validate(call["args"])
-    ids = [call["id"] for call in message.tool_calls]
-    assert all(ids)
-    assert len(set(ids)) == len(ids)
 
 
 # Calls

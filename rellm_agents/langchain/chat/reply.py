@@ -62,11 +62,12 @@ class Reply:
     def _news(self, now: Written) -> ChatGenerationChunk | None:
         last, self._shown = self._shown, now
         calls: list[ToolCallChunk] = []
-        for index, call in enumerate(now.calls):
-            if index >= len(last.calls):
-                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(), index=index))
-            elif arguments := call.arguments[len(last.calls[index].arguments) :]:
-                calls.append(tool_call_chunk(name=None, args=arguments, id=None, index=index))
+        before = bool(now.reasoning) + bool(now.content)  # blocks of content: all of a message's blocks are counted by LangChain
+        for number, call in enumerate(now.calls):
+            if number >= len(last.calls):
+                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(), index=before + number))
+            elif arguments := call.arguments[len(last.calls[number].arguments) :]:
+                calls.append(tool_call_chunk(name=None, args=arguments, id=None, index=before + number))
         content, reasoning = now.content[len(last.content) :], now.reasoning[len(last.reasoning) :]
         if not (content or reasoning or calls):
             return None
