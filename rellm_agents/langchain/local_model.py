@@ -7,8 +7,12 @@ those that ask at the same time are served together.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
+
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel
+from langchain_core.language_models.base import LangSmithParams
 
 from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
 
@@ -49,3 +53,26 @@ def name_of(queue: RequestQueue) -> str:
     """The name of a model, for traces."""
     model = queue.decoder.model
     return str(getattr(model.config, "name_or_path", "") or type(model).__name__)
+
+
+def traced(model: BaseLanguageModel[Any], name: str, stop: list[str] | None, changed: Mapping[str, Any]) -> LangSmithParams:
+    """What LangSmith shows of a call.
+
+    Args:
+        model: RELLM or ChatRELLM.
+        name: of the model inside.
+        stop: the stop strings of the call, in place of the model's own.
+        changed: what else the call changes.
+    """
+    given = {field: changed.get(field, getattr(model, field)) for field in ("temperature", "max_new_tokens", "stop")}
+    params = LangSmithParams(
+        ls_provider="rellm",
+        ls_model_name=str(changed.get("model") or name),
+        ls_model_type="chat" if isinstance(model, BaseChatModel) else "llm",
+        ls_temperature=float(given["temperature"]),
+        ls_max_tokens=int(changed.get("max_tokens", given["max_new_tokens"])),
+    )
+    stops = stop or given["stop"]
+    if stops:
+        params["ls_stop"] = list(stops)
+    return params

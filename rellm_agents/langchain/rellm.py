@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -24,7 +25,7 @@ from rellm_agents.decoding.decoder import DecodingOptions
 from rellm_agents.decoding.rows import Spelling
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.local_model import name_of, queue_of
+from rellm_agents.langchain.local_model import name_of, queue_of, traced
 from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
@@ -111,6 +112,9 @@ class RELLM(BaseLLM):
     @property
     def _model_name(self) -> str:
         return name_of(self._queue)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return traced(self, self._model_name, stop, kwargs)
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As for any LangChain language model; what a call changes becomes part of what is cached."""

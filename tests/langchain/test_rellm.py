@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.load import dumpd
 from langchain_core.output_parsers import CommaSeparatedListOutputParser, JsonOutputParser, StrOutputParser
 from langchain_core.prompts import PromptTemplate
 from toys import byte_level_tokenizer, random_model, unreadable_tokenizer
@@ -361,3 +362,17 @@ def test_token_usage():
     usage = rellm().generate(["a", "the yes"]).llm_output["token_usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
     assert usage["prompt_tokens"] >= 2
+
+
+def test_traces_tell_what_was_asked_of_which_model():
+    made = rellm(regex="a+", temperature=0.5, max_new_tokens=9, stop=["x"])
+    told = {"ls_provider": "rellm", "ls_model_name": "LlamaForCausalLM", "ls_model_type": "llm", "ls_temperature": 0.5, "ls_max_tokens": 9}
+    assert made._get_ls_params() == {**told, "ls_stop": ["x"]}
+    assert made._get_ls_params(stop=["y"], temperature=1) == {**told, "ls_temperature": 1.0, "ls_stop": ["y"]}
+
+
+def test_what_is_written_out_of_a_model_is_what_it_is_and_no_weights():
+    written = dumpd(rellm(regex="a+"))
+    assert (written["type"], written["name"]) == ("not_implemented", "RELLM")
+    assert "regex='a+'" in written["repr"]
+    assert len(written["repr"]) < 1_000
