@@ -45,6 +45,8 @@ _PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
 _PLAIN = '{"a": "b", "c": {"d": [1, {}]}}'
 _MANY = _PLAIN.replace("b", " !#$%&'()*+,-./:;<=>?@[]^_{|}~ x1")
 """Arguments with what else may stand in them."""
+_OF_JSON = frozenset('{}[],:" 0123456789+-.eEtrufalsn')
+"""Characters of JSON outside of strings."""
 _INSTRUCTIONS = [
     "You can call tools. These are their names and the JSON Schemas of their arguments, one tool a line:",
     "{tools}",
@@ -97,7 +99,7 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
         found["reasoning"] = reasoning.around(message.reasoning, shown, is_blank_free=is_blank_free)
         reasoning.check(found["reasoning"]["end"])
     texts = [head for mark in filter(None, (*content.marks, calls.close)) for head in mark.heads]
-    found["without"] = [*dict.fromkeys(text for text in texts if not set(text) & set('"\\')), *found.get("without", ())]
+    found["without"] = list(dict.fromkeys(text for text in (*texts, *found.get("without", ())) if not set(text) & set('"\\')))
     all_words = dumps([found.get(key) for key in ("call", "calls", "content", "before_calls", "reasoning", "quote")])
     found["special_tokens"] = [token for token in special_tokens if dumps(token)[1:-1] in all_words]
     return checked("the response template, as a message format", found, "message-format")
@@ -330,12 +332,11 @@ class _Calls:
             raise refusal(
                 place, "arguments are written one by one where each has its name, its value and an end, and nothing else is there"
             )
-        behind = Mark(place, (template.words[2].strip() or template.words[2],), "")
-        if behind.overlaps(template.words[2].lstrip() or template.words[2]):
-            raise refusal(place, f"a value and what stands behind it, {template.words[2]!r}, may be told apart in two ways")
-        barred = [head for mark in (behind, self.close) if mark for head in mark.heads]
-        slot = {"without": list(map(regex.escape, barred)), "trimmed": True}
-        found = {"arguments": "tagged", "argument": argument, "by_types": True, "slots": {"argument": slot}}
+        end = template.words[2].strip() or template.words[2]
+        if Mark(place, (end,), "").overlaps(template.words[2].lstrip() or end) or not set(end) - _OF_JSON:
+            raise refusal(place, f"a value may hold what stands behind it, {end!r}")
+        slot = {"without": [regex.escape(text) for text in (end, *(self.close.heads if self.close else ()))], "trimmed": True}
+        found = {"arguments": "tagged", "argument": argument, "by_types": True, "slots": {"argument": slot}, "without": [end]}
         if "tag_pattern" in self._arguments:
             found["keys"] = Mark(place, (), self._arguments["tag_pattern"]).group("key")
         return f"{before}{{arguments}}", found

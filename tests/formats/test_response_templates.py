@@ -9,6 +9,7 @@ import re
 import pytest
 from formats.every_format import arguments
 from formats.test_message_format import TOOLS, WAYS
+from formats.tricky import TRICKY, writes
 from transformers.cli.serving.utils import _RESPONSE_TEMPLATE_FALLBACKS
 from transformers.utils.chat_parsing import parse_response
 
@@ -161,6 +162,35 @@ def test_what_is_written_is_read_by_transformers(name, how, way):
         parsed = parse_response(text, TEMPLATES[name], prefix="", tools=copy.deepcopy(told))
         assert without_kind(parsed) == as_parsed(message, name), text
         assert format_.read(format_.write(message)) == message
+
+
+def words_of(template):
+    """All words of a template, whole and in parts."""
+    match template:
+        case dict():
+            return [word for inner in template.values() for word in words_of(inner)]
+        case list():
+            return [word for inner in template for word in words_of(inner)]
+        case str():
+            return [template, template[1:], template[:-1], *re.findall(r"[<\[{(|]*\w+[>\]})|:]*|\W", template)]
+    return []
+
+
+@every_case
+def test_its_own_words_are_kept_out_or_read_back(name, how):
+    tools = {"f": arguments(v={"type": "string"}, w={"type": "array", "items": {"type": "string"}}, required=())}
+    format_ = message_format(declared_of(name, how), tools, reasoning="reasoning" in declared_of(name, how))
+    written = 0
+    for word in dict.fromkeys([*TRICKY, *words_of(TEMPLATES[name])]):
+        for text in (word, f"a{word}b", f"a{word}", f"{word}b"):
+            calls = [(ToolCall("f", {"v": text}),), (ToolCall("f", {"w": ["x", text]}),)]
+            messages = [*(Message(tool_calls=call) for call in calls), Message(text), Message(text, calls[1]), Message("c", (), text)]
+            for message in messages:
+                if writes(format_, message):
+                    written += 1
+                    parsed = parse_response(format_.write(message), TEMPLATES[name], prefix="", tools=[format_.tools[0].described])
+                    assert without_kind(parsed) == as_parsed(message, name), message
+    assert written > 400
 
 
 @pytest.mark.parametrize("name", CALLS_AS_SHOWN)
