@@ -7,6 +7,8 @@ import random
 
 import pytest
 import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from patterns.regex_texts import says
 
 from rellm_agents.errors import EmptyPattern, PatternTooLarge, RegexSyntaxError
@@ -145,3 +147,24 @@ def test_full_case_folding_never_accepts_what_the_regex_module_does_not(seed: in
     for _ in range(100):
         one = "".join(chance.choices("sSſßẞfFﬀﬁiI\u0130\u0131tTﬅ", k=chance.randrange(1, 5)))  # noqa: RUF001
         assert not pattern.fullmatch(one) or theirs.fullmatch(one), (text, one)
+
+
+BARRED = st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=3).map("|".join)
+BEFORE = st.sampled_from(["", "c", "a?", "(?<!a)", "[ab]*"])
+BEHIND = st.sampled_from(["", "b", "a+", "(?:ba|c)*", "(?=b).+", "(?<=ab)c?", "abab", "c+"])
+COUNTED = st.builds("(?:(?!{})[{}]){{{},{}}}".format, BARRED, st.sampled_from(["abc", "ab", "a-z"]), st.integers(0, 3), st.integers(4, 7))
+TRIES = st.lists(st.text("abc", max_size=11), min_size=40, max_size=40)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.tuples(BEFORE, COUNTED, BEHIND).map("".join), TRIES)
+def test_a_counted_repeat_that_no_text_begins_in(text: str, tried: list[str]) -> None:
+    """Also where such a text would end behind the repeat."""
+    accepts_what_the_module_accepts(text, tried)
+
+
+def test_a_counted_repeat_that_no_text_begins_in_stays_a_counter() -> None:
+    pattern = Pattern(read_regex("(?s)(?:(?!</end>).){1,5000}</end>"))
+    assert pattern.fullmatch("a" * 5_000 + "</end>")
+    assert not pattern.fullmatch("a" * 5_001 + "</end>")
+    assert not pattern.fullmatch("a</end></end>")

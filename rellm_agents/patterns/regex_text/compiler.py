@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
+from rellm_agents.patterns.kinds import Choice, Literal
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY, characters, choice, repeat, rule, sequence
 from rellm_agents.patterns.regex_text.atomic import check_atomic
 from rellm_agents.patterns.regex_text.context import node_of
-from rellm_agents.patterns.regex_text.lookaround import MAX_ROWS, Look, NotSeparableError, Part, Plain, met
+from rellm_agents.patterns.regex_text.lookaround import MAX_ROWS, Look, NotSeparableError, Part, Plain, met, tempered
 from rellm_agents.patterns.regex_text.reading import Reading
 from rellm_agents.patterns.regex_text.syntax import Around, Atomic, Call, Either, Groups, One, Row, Times, Tree, first_around, widths
 
@@ -107,7 +108,7 @@ class _Compiler:
                 if widths(inner, self.groups)[1] == 0:  # e.g. (?:^)* : once says it all
                     return [*([()] if minimum == 0 else []), *(self.rows(inner) if maximum != 0 else [])]
                 if maximum is None or maximum > MAX_WRITTEN_OUT:
-                    raise NotSeparableError
+                    return [self.tempered(inner, minimum, maximum)]
                 once = self.rows(inner)
                 return _bounded([sum(combined, ()) for times in range(minimum, maximum + 1) for combined in product(once, repeat=times)])
             case Around(inner, ahead, positive):
@@ -125,6 +126,17 @@ class _Compiler:
                 raise AssertionError("no lookaround inside")
             case _:
                 assert_never(tree)
+
+    def tempered(self, inner: Tree, minimum: int, maximum: int | None) -> tuple[Part, ...]:
+        """The row of a counted ``(?!text).``; any other repeat is left to an automaton."""
+        match inner:
+            case Row((Around(look, True, False), One(charset))) if maximum is not None and first_around(look) is None:
+                node = self.plain(look)
+                options = node.options if isinstance(node, Choice) else (node,)
+                texts = [option.text for option in options if isinstance(option, Literal) and option.data]
+                if len(texts) == len(options):
+                    return tempered(charset, texts, minimum, maximum)
+        raise NotSeparableError
 
     # calls
 

@@ -14,7 +14,20 @@ from rellm_agents.patterns.automaton import Automaton
 from rellm_agents.patterns.charset import ALL_CHARACTERS, CharSet
 from rellm_agents.patterns.kinds import Characters, Literal, Repeat, Sequence
 from rellm_agents.patterns.node import Node
-from rellm_agents.patterns.nodes import ANYTHING, EMPTY, NOTHING, TEXT, characters, choice, complement, intersection, repeat, sequence
+from rellm_agents.patterns.nodes import (
+    ANYTHING,
+    EMPTY,
+    NOTHING,
+    TEXT,
+    characters,
+    choice,
+    complement,
+    intersection,
+    literal,
+    not_containing,
+    repeat,
+    sequence,
+)
 
 MAX_ROWS = 64  # alternatives that lookaround is worked out in
 
@@ -50,7 +63,24 @@ class Look:
     positive: bool
 
 
-Part = Plain | Look
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Between parts: what is before may have begun a text that must not be there; none of the ``rests`` may follow then."""
+
+    rests: tuple[str, ...]
+
+    @property
+    def high(self) -> int:
+        """How far it looks ahead."""
+        return max(map(len, self.rests))
+
+    @property
+    def ahead(self) -> bool:
+        """It looks at what follows."""
+        return True
+
+
+Part = Plain | Look | Begun
 Row = tuple[Part, ...]
 
 
@@ -68,7 +98,7 @@ def met(rows: Parts[Row]) -> Node:
         if tried > MAX_ROWS:
             raise NotSeparableError
         row = _ordered(waiting.pop(0))
-        while any(isinstance(part, Look) for part in row):
+        while not all(isinstance(part, Plain) for part in row):
             shorter = _with_one_less(row)
             if shorter is None:
                 waiting[:0] = _split(row)
@@ -77,6 +107,20 @@ def met(rows: Parts[Row]) -> Node:
         else:
             done.append(sequence(*(part.node for part in row if isinstance(part, Plain))))
     return choice(*done)
+
+
+def tempered(charset: CharSet, barred: Parts[str], minimum: int, maximum: int | None) -> Row:
+    """The row of ``(?:(?!barred)[charset]){minimum,maximum}``, whose count stays a counter: no barred text begins inside of it.
+
+    Args:
+        charset: of each character.
+        barred: texts, none empty.
+        minimum: how many characters there are at least.
+        maximum: and at most; ``None``: without end.
+    """
+    inside = intersection(repeat(characters(charset), minimum, maximum), not_containing(*barred))
+    rests = tuple(dict.fromkeys(text[i:] for text in barred for i in range(1, len(text))))
+    return (Plain(inside, minimum), *([Begun(rests)] if rests else []))
 
 
 def _ordered(row: Row) -> Row:
@@ -94,13 +138,13 @@ def _ordered(row: Row) -> Row:
 def _with_one_less(row: Row) -> Row | None:
     """The row without one of its lookarounds, if one has only plain parts within its reach."""
     for i, part in enumerate(row):
-        if not isinstance(part, Look):
+        if isinstance(part, Plain):
             continue
         beside = row[i + 1 :] if part.ahead else row[:i][::-1]
         reach, low, within = 0, 0, True
         while reach < len(beside) and (part.high is None or low < part.high):
             one = beside[reach]
-            if isinstance(one, Look):
+            if not isinstance(one, Plain):
                 within = False
                 break
             low += one.low
@@ -111,12 +155,23 @@ def _with_one_less(row: Row) -> Row | None:
         if part.high == 0:
             plain = []
         nodes = [one.node for one in (plain if part.ahead else plain[::-1])]
+        if isinstance(part, Begun):
+            if _may_begin_with(sequence(*nodes), part.rests):
+                raise NotSeparableError
+            return (*row[:i], *row[i + 1 :])
         node = _restricted(sequence(*nodes), part)
         merged = (Plain(node, low),) if node is not EMPTY else ()
         if part.ahead:
             return (*row[:i], *merged, *row[i + 1 + len(plain) :])
         return (*row[: i - len(plain)], *merged, *row[i + 1 :])
     return None
+
+
+def _may_begin_with(node: Node, texts: Parts[str]) -> bool:
+    if node.has_rules:
+        return True
+    found = intersection(node, sequence(choice(*map(literal, texts)), TEXT))
+    return not (found is NOTHING or Automaton.of(found).is_empty)
 
 
 def _split(row: Row) -> list[Row]:
