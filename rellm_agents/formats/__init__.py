@@ -10,7 +10,7 @@ agents:
 
 A chat model's message is content and tool calls: ``messages``; arguments as a declaration has them, in ``declared_arguments``,
 ``typed_texts``, ``tagged_arguments``, ``python_arguments``, ``bare_arguments``, ``call_arguments``; ``message_format``; and what a
-tokenizer's own response template declares, ``response_marks`` and ``response_templates``.
+tokenizer's own response template declares, ``response_marks``, ``response_calls`` and ``response_templates``.
 """
 
 from rellm_agents.formats.action_format import ActionFormat

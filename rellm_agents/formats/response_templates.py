@@ -4,6 +4,7 @@ A response template says how messages are read (``tokenizer.parse_response`` of 
 where it has regexes and strips white space. An example, a message as the chat template shows it, says that; without one, the shortest
 words are taken. Knows nothing of transformers.
 
+>>> from rellm_agents.formats.messages import ToolCall
 >>> template = {
 ...     "start_anchor": "<|assistant|>",
 ...     "fields": {
@@ -21,8 +22,6 @@ words are taken. Knows nothing of transformers.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +29,8 @@ import regex
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.declarations import Declaration, checked
-from rellm_agents.formats.messages import Message, ToolCall
+from rellm_agents.formats.messages import Message
+from rellm_agents.formats.response_calls import CALLS, PROBE, ResponseCalls
 from rellm_agents.formats.response_marks import Mark, refusal
 from rellm_agents.formats.templates import Template
 from rellm_agents.json_schema.json_text import dumps
@@ -39,14 +39,7 @@ NAME = "response_template"
 Example = tuple[Message, str]
 """A message, and how a chat template shows it."""
 
-_CONTENT, _CALLS, _REASONING = "content", "tool_calls", ("reasoning_content", "reasoning", "thinking")
-_PROBE = ToolCall("probe_tool", {"probe_key": "probe value"})
-_PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
-_PLAIN = '{"a": "b", "c": {"d": [1, {}]}}'
-_MANY = _PLAIN.replace("b", " !#$%&'()*+,-./:;<=>?@[]^_{|}~ x1")
-"""Arguments with what else may stand in them."""
-_OF_JSON = frozenset('{}[],:" 0123456789+-.eEtrufalsn')
-"""Characters of JSON outside of strings."""
+_CONTENT, _REASONING = "content", ("reasoning_content", "reasoning", "thinking")
 _INSTRUCTIONS = [
     "You can call tools. These are their names and the JSON Schemas of their arguments, one tool a line:",
     "{tools}",
@@ -68,8 +61,8 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
         FormatError: the template is none, or reads messages in a way that no format here writes: names the place.
     """
     fields: Mapping[str, Any] = checked("the response template", template, "response-template")["fields"]
-    message, shown = example or (Message(tool_calls=(_PROBE,)), "")
-    for name in (_CONTENT, _CALLS):
+    message, shown = example or (Message(tool_calls=(PROBE,)), "")
+    for name in (_CONTENT, CALLS):
         if name not in fields:
             raise FormatError(f"the response template has no field {name!r}, only {', '.join(fields)}: choose a message format by hand")
     for name, rules in fields.items():
@@ -77,14 +70,14 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
             raise refusal(f"{name}/optional", "a message has to have this field, and here it may be without")
     opens = [mark for name, rules in fields.items() if (mark := Mark.of(name, rules, "open"))]
     content = _TextField.of(_CONTENT, fields[_CONTENT], opens)
-    calls = _Calls(fields[_CALLS], message.tool_calls[0], shown)
+    calls = ResponseCalls(fields[CALLS], message.tool_calls[0], shown)
     words = calls.declared()
     is_blank_free = content.is_stripped and not content.open
     ending = content.close.shortest() if content.open and content.close else ""
     found: dict[str, Any] = {
         "name": NAME,
         "description": "Messages as the response template of a tokenizer reads them.",
-        "before_calls": ending + (calls.blank(0) if is_blank_free else ""),
+        "before_calls": ending + (calls.before if is_blank_free else ""),
         "slots": {"content": {**content.slot, "not_empty": True}, **words.pop("slots", {})},
         "instructions": _INSTRUCTIONS,
         "result": "The tool returned:\n{content}",
@@ -93,7 +86,7 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
     content.check(f"{found['before_calls']}{found.get('calls', {}).get('begin', '')}{Template.of(found['call']).words[0]}")
     if content.open:
         found["content"] = {"begin": content.open.shortest()}
-    if named := next((name for name in _REASONING if "close" in "".join(fields.get(name, ()))), None):
+    if named := next((name for name in _REASONING if fields.get(name, {}).keys() & {"close", "close_pattern"}), None):
         reasoning = _TextField.of(named, fields[named], [])
         found["slots"]["reasoning"] = reasoning.slot
         found["reasoning"] = reasoning.around(message.reasoning, shown, is_blank_free=is_blank_free)
@@ -152,201 +145,3 @@ class _TextField(NamedTuple):
                 behind = shown[end.end() :]
                 return {"begin": begin[0] + before, "end": after + end[0] + behind[: len(behind) - len(behind.lstrip())]}
         return {"begin": self.open.shortest(), "end": self.close.shortest()}
-
-
-class _Calls:
-    """The field of calls.
-
-    Args:
-        rules: of the field.
-        probe: a call.
-        shown: a message with that call, as it is shown.
-    """
-
-    def __init__(self, rules: Mapping[str, Any], probe: ToolCall, shown: str) -> None:
-        self._rules, self._arguments, self._probe = rules, rules.get("content_args", {}), probe
-        open_ = Mark.of(_CALLS, rules, "open")
-        if open_ is None:
-            raise refusal(_CALLS, "calls begin with nothing that marks them")
-        self.open, self.close = open_, Mark.of(_CALLS, rules, "close")
-        if "join" in rules:
-            raise refusal(f"{_CALLS}/join", "calls are no texts to be joined")
-        self._is_list = bool(rules.get("transform_each"))
-        self._name, self._path = self._sources()
-        self._shown = [] if self._is_list else self._shown_calls(shown)
-
-    def _sources(self) -> tuple[str | tuple[str, ...], tuple[str, ...]]:
-        """Where the name of a call comes from, a group or a path in what is read, and the path of its arguments."""
-        transform = self._rules.get("transform", "{content}")
-        function = _step(transform, "function") if isinstance(transform, dict) and "function" in transform else transform
-        name, arguments = (self._source(_step(function, step)) for step in ("name", "arguments"))
-        if name is None or not isinstance(arguments, tuple):
-            raise refusal(f"{_CALLS}/transform", 'it does not say where a call has its "name" and its "arguments"')
-        return name, arguments
-
-    def _source(self, value: Any) -> str | tuple[str, ...] | None:
-        found = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
-        if not found:
-            return None
-        root, *steps = found[1].split(".")
-        if root in self.open.compiled.groupindex and not steps:
-            return root
-        return (root, *steps) if self._is_list else tuple(steps) if root == "content" else None
-
-    def _shown_calls(self, shown: str) -> list[tuple[regex.Match[str], regex.Match[str]]]:
-        """Where the calls of the example begin and end."""
-        found = []
-        for begin in self.open.compiled.finditer(shown):
-            end = self.close.compiled.search(shown, begin.end()) if self.close else None
-            is_it = not isinstance(self._name, str) or begin[self._name] == self._probe.name
-            if end and is_it and all(str(value) in shown[begin.end() : end.start()] for value in self._probe.arguments.values()):
-                found.append((begin, end))
-        return found
-
-    def blank(self, number: int) -> str:
-        """White space before a call of the example that is part of what opens it, so that it is not read as content."""
-        if len(self._shown) <= number:
-            return ""
-        begin = self._shown[number][0]
-        is_next = not number or begin.start() == self._shown[number - 1][1].end()
-        return begin[0][: -len(begin[0].lstrip())] if is_next and self.open.compiled.fullmatch(begin[0].lstrip()) else ""
-
-    def _opening(self) -> str:
-        """What opens a call, with the place of its name."""
-        group = self._name if isinstance(self._name, str) else None
-        if not self._shown:
-            return self.open.shortest({group: "{name}"} if group else None)
-        begin = self._shown[0][0]
-        text = begin[0]
-        if group:
-            first, last = (at - begin.start() for at in begin.span(group))
-            text = f"{text[:first]}{{name}}{text[last:]}"
-        return text[len(self.blank(0)) :]
-
-    def declared(self) -> dict[str, Any]:
-        """What a declaration says of calls."""
-        opening = self._opening()
-        closing = self._shown[0][1][0] if self._shown else self.close.shortest() if self.close else ""
-        begin, end = self._shown[0] if self._shown else (None, None)
-        inner = begin.string[begin.end() : end.start()] if begin and end else ""
-        match self._rules.get("content", "text"):
-            case "json" if self._arguments.get("unquoted_keys"):
-                words, found = self._bare()
-            case "json":
-                words, found = self._json(inner)
-            case "xml-inline":
-                words, found = self._tagged(*self._tag(inner))
-            case "kv-lines":
-                line, colon = self._arguments.get("line_sep", "\n"), self._arguments.get("kv_sep", ":")
-                words, found = self._tagged("", f"{{key}}{colon} {{value}}{line}")
-            case other:
-                raise refusal(f"{_CALLS}/content", f"the arguments of a call cannot be read as {other!r}")
-        if isinstance(self._name, str):
-            found["names"] = self.open.group(self._name)
-        if self._is_list:
-            self._check(opening, f"[{words}]", closing)
-            return {**found, "call": words, "calls": {"begin": f"{opening}[", "between": ", ", "end": f"]{closing}"}}
-        self._check(opening, words, closing)
-        several = {"calls": {"between": self.blank(1)}} if self._rules.get("repeats") and self.close else {}
-        return {**found, "call": f"{opening}{words}{closing}", **several}
-
-    def _check(self, opening: str, words: str, closing: str) -> None:
-        """Refuse what would not be found where it stands."""
-        template = Template.of(f"{opening}{words}{closing}")
-        if template.slots != ("name", "arguments"):
-            raise refusal(_CALLS, f"its words hold what would be taken for a place to be filled: {template.text!r}")
-        filled = template.filled({"name": self._probe.name, "arguments": _MANY})
-        begin = self.open.compiled.search(filled)
-        is_name = begin and (not isinstance(self._name, str) or begin[self._name] == self._probe.name)
-        if not begin or not is_name or begin[0] != opening.replace("{name}", self._probe.name):
-            raise refusal(self.open.place, f"what it matches in {filled!r} is not the beginning of that call")
-        if self.close is None:
-            return
-        filled = template.filled({"name": self._probe.name, "arguments": _PLAIN})
-        end = self.close.compiled.search(filled, begin.end())
-        is_it = end and end.end() == len(filled) and end[0].strip() == closing.strip()
-        if not is_it or self.close.overlaps(template.words[-1]):
-            raise refusal(self.close.place, f"what it matches in {filled!r} is not the end of that call")
-
-    def _json(self, inner: str) -> tuple[str, dict[str, Any]]:
-        """A JSON object of name and arguments, or of the arguments alone."""
-        for whitespace, separators in (("spaced", (", ", ": ")), ("compact", (",", ":"))):
-            text = inner.replace(dumps(self._probe.arguments, separators), "{arguments}", 1)
-            if not isinstance(self._name, str):
-                text = text.replace(dumps(self._probe.name), '"{name}"', 1)
-            if self._says_just_a_call(text):
-                return text, {"whitespace": whitespace}
-        return dumps(self._object("{name}", "{arguments}")).replace('"{arguments}"', "{arguments}"), {}
-
-    def _object(self, name: Any, arguments: Any) -> Any:
-        """What is read as the content of a call."""
-        if not self._path and isinstance(self._name, str):
-            return arguments
-        found: dict[str, Any] = {}
-        for path, value in ((self._name, name), (self._path, arguments)):
-            if isinstance(path, tuple):
-                inner = found
-                for step in path[:-1]:
-                    inner = inner.setdefault(step, {})
-                inner[path[-1]] = value
-        return found
-
-    def _says_just_a_call(self, text: str) -> bool:
-        """Whether the words around name and arguments are read as these, in this order, and as nothing else."""
-        if Template.of(text).slots != (("arguments",) if isinstance(self._name, str) else ("name", "arguments")):
-            return False
-        try:
-            return bool(json.loads(Template.of(text).filled({"name": "a", "arguments": '{"b": 1}'})) == self._object("a", {"b": 1}))
-        except ValueError:
-            return False
-
-    def _bare(self) -> tuple[str, dict[str, Any]]:
-        """Arguments whose names stand without quotes."""
-        match self._arguments.get("string_delims", []):
-            case [[str(quote), str(other)]] if quote == other and not self._path and isinstance(self._name, str):
-                aside = ["\x01", "\x02"]  # between these the reader puts strings aside
-                return "{arguments}", {"arguments": "bare", "quote": quote, "without": aside}
-        reason = "unquoted_keys need one kind of string_delims, the same on both sides of a string, and a name outside of the content"
-        raise refusal(f"{_CALLS}/content_args", reason)
-
-    def _tag(self, inner: str) -> tuple[str, str]:
-        """What stands before the arguments, and how one is written."""
-        tag = Mark(f"{_CALLS}/content_args/tag_pattern", (), self._arguments.get("tag_pattern", ""))
-        if set(tag.compiled.groupindex) != {"key", "value"} or tag.group("value") != ".*?":
-            raise refusal(tag.place, "it needs the groups 'key' and 'value', no others, and any text as a value: (?P<value>.*?)")
-        shown = tag.compiled.search(inner)
-        (key, value), *others = self._probe.arguments.items()
-        if shown and not others and (shown["key"], shown["value"]) == (key, value):
-            pieces = (*shown.span("key"), *shown.span("value"))
-            argument = f"{inner[shown.start() : pieces[0]]}{{key}}{inner[pieces[1] : pieces[2]]}{{value}}{inner[pieces[3] :]}"
-            return inner[: shown.start()], argument
-        return "", tag.shortest({"key": "{key}", "value": "{value}"})
-
-    def _tagged(self, before: str, argument: str) -> tuple[str, dict[str, Any]]:
-        """Arguments one by one, typed by their schemas."""
-        place, template = f"{_CALLS}/content_args", Template.of(argument)
-        for option in ("value_parser", "merge_duplicates"):
-            if self._arguments.get(option):
-                raise refusal(f"{place}/{option}", "values are read by the types of the arguments alone")
-        if template.slots != ("key", "value") or not template.words[2] or self._path or not isinstance(self._name, str):
-            raise refusal(
-                place, "arguments are written one by one where each has its name, its value and an end, and nothing else is there"
-            )
-        end = template.words[2].strip() or template.words[2]
-        if Mark(place, (end,), "").overlaps(template.words[2].lstrip() or end) or not set(end) - _OF_JSON:
-            raise refusal(place, f"a value may hold what stands behind it, {end!r}")
-        slot = {"without": [regex.escape(text) for text in (end, *(self.close.heads if self.close else ()))], "trimmed": True}
-        found = {"arguments": "tagged", "argument": argument, "by_types": True, "slots": {"argument": slot}, "without": [end]}
-        if "tag_pattern" in self._arguments:
-            found["keys"] = Mark(place, (), self._arguments["tag_pattern"]).group("key")
-        return f"{before}{{arguments}}", found
-
-
-def _step(value: Any, step: str) -> Any:
-    """What stands at a step of a transform."""
-    match value:
-        case dict():
-            return value.get(step)
-        case str() if found := _PLACEHOLDER.fullmatch(value):
-            return f"{{{found[1]}.{step}}}"
-    return None

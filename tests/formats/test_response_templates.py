@@ -302,6 +302,7 @@ NAMED = {"open_pattern": "<(?P<name>[a-z]+)>", "close": "</>", "transform": FUNC
             "#/fields/tool_calls/content_args/merge_duplicates",
             "by the types of the arguments alone",
         ),
+        (template(**NAMED, content="kv-lines", content_args={"strip": False}), "#/fields/tool_calls/content_args/strip", "white space"),
         (template(**FINE, content="kv-lines"), "#/fields/tool_calls/content_args", "arguments are written one by one where"),
         (template(None, {"thinking": {"close": "x"}}, **FINE), "#/fields/thinking/close", "begins with nothing that marks it"),
     ],

@@ -15,6 +15,7 @@ from jinja2 import TemplateError
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
+from rellm_agents.formats.response_calls import PROBE
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Turn = dict[str, Any]
 """One message, as templates take it."""
 
-PROBE = ToolCall("probe_tool", {"probe_key": "probe value"})
 PROBE_TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
