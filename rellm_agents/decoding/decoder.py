@@ -308,12 +308,16 @@ class ConstrainedDecoder:
         if len(rows) > 1 and not scorer.takes_batches:
             for row, prompt in zip(rows, prompts, strict=True):
                 yield from self._decode([row], [prompt], choose)
-        elif len(rows) == 1 and scorer.leaves_out:
-            (row,) = rows
-            cache, row.fed = self._steps.find(row.known[:-1], self.model.config)
-            passes = Passes(scorer, 1, cache=cache, read=torch.ones((1, row.fed), dtype=torch.long, device=self.model.device))
-            yield from decode(passes, rows, choose)
-            self._steps.keep(row.known[: row.fed], passes.cache, passes.places(0))
+        elif scorer.leaves_out:
+            cache, read = self._steps.find([row.known[:-1] for row in rows], self.model.config)
+            for row, is_read in zip(rows, read, strict=True):
+                row.fed = int(is_read.sum())
+            passes = Passes(scorer, len(rows), cache=cache, read=read.to(self.model.device))
+
+            def keep(number: int, row: Row) -> None:
+                self._steps.keep(row.known[: row.fed], passes.cache, number, passes.places(number))
+
+            yield from decode(passes, rows, choose, keep)
         else:
             encoded = scorer.encoded(prompts) if scorer.has_encoder else None
             yield from decode(Passes(scorer, len(rows), encoded=encoded), rows, choose)

@@ -20,6 +20,9 @@ Choose = Callable[[Row, Scores, int, int, AllowedTokens], int]
 """Chooses the next token of a row: the row, the scores of a pass, the row's number in them, how many places back from the last,
 and the tokens that are allowed, at least two."""
 
+Ended = Callable[[int, Row], None]
+"""Is told of a row that has come to its end: its number in the passes, which still hold what was read of it, and the row."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -49,13 +52,14 @@ class Sampling:
         return pick(made, ids, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, generator=row.generator)
 
 
-def decode(passes: Passes, rows: list[Row], choose: Choose) -> Iterator[None]:
-    """Write rows to their ends. After each pass control goes back to the caller.
+def decode(passes: Passes, rows: list[Row], choose: Choose, ended: Ended | None = None) -> Iterator[None]:
+    """Write rows to their ends. After each pass control goes back to the caller, who may end rows too.
 
     Args:
         passes: of a batch of just these rows.
         rows: ``fed`` says how many of its tokens each has in the cache.
         choose: chooses the tokens.
+        ended: is told of each row that ends by itself, before the caller can see that it has.
     """
     is_first = True
     while True:
@@ -65,16 +69,20 @@ def decode(passes: Passes, rows: list[Row], choose: Choose) -> Iterator[None]:
         if len(going) < len(rows) and passes.lets_go:
             rows = [rows[i] for i in going]
             passes.select(going)
+            going = list(range(len(rows)))
         scores = _read(passes, rows, is_first=is_first)
         is_first = False
         _choose(passes, scores, [(i, row) for i, row in enumerate(rows) if row.fed == len(row.known) and not row.is_settled], choose)
+        for i in going:
+            if ended and rows[i].is_settled:
+                ended(i, rows[i])
         yield
 
 
 def _read(passes: Passes, rows: list[Row], *, is_first: bool) -> Scores:
     """One forward pass: what is certain and not read yet, and drafts.
 
-    The rows of a batch read as many tokens as the one that has the fewest, so that none is filled up; only prompts are.
+    The rows of a batch read as many tokens as the one that has the fewest, so that none is filled up; only in the first pass are they.
     """
     going = [row for row in rows if not row.is_settled]
     for row in going:
@@ -89,8 +97,10 @@ def _read(passes: Passes, rows: list[Row], *, is_first: bool) -> Scores:
         count = width
         if passes.begins_embedded:
             count = 0
-        elif is_first:
-            count = len(row.known) - row.fed + len(row.drafts) if len(rows) == 1 else len(row.begin) - row.fed
+        elif is_first and passes.leaves_out:
+            count = len(row.known) - row.fed + len(row.drafts)
+        elif is_first and len(rows) > 1:
+            count = len(row.begin) - row.fed
         new = row.known[row.fed : row.fed + count]
         row.drafts = row.drafts[: count - len(new)]
         tokens.append([*new, *row.drafts])

@@ -33,7 +33,7 @@ class RequestQueue:
 
     Args:
         decoder: of the model.
-        max_batch: at most so many texts are decoded together; 1: each alone, which reuses what the model read of earlier prompts.
+        max_batch: at most so many texts are decoded together; 1: each alone.
         wait: how long a request waits for others, in seconds.
     """
 

@@ -35,46 +35,58 @@ class StepCache:
         self._entries: OrderedDict[tuple[int, ...], _Layers] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, ids: Sequence[int], config: Any) -> tuple[Cache | None, int]:
-        """The beginning of a text that was read before, as a cache of its own.
+    def find(self, texts: Sequence[Sequence[int]], config: Any) -> tuple[Cache, torch.Tensor]:
+        """The beginnings of texts that were read before, as the cache of a batch.
 
         Args:
-            ids: of the text.
+            texts: ids of each.
             config: of the model.
 
         Returns:
-            The cache and how many tokens it holds; ``None`` and 0 if nothing is known of the text.
+            The cache, and int64[rows, length]: 1 for each place in it that belongs to a row, 0 for what a row is filled up with on the
+            left; of length 0 if nothing is known of any.
         """
+        found = [self._beginning(ids) for ids in texts]
+        lengths = torch.tensor([length for _, length in found])
+        longest = int(lengths.max())
+        cache = DynamicCache(config=config)
+        for at, parts in enumerate(max(found, key=lambda one: one[1])[0]):
+            keys, values = (part.new_zeros((len(texts), part.shape[1], longest, part.shape[3])) for part in parts)
+            for number, (layers, length) in enumerate(found):
+                if length:
+                    for whole, part in zip((keys, values), layers[at], strict=True):
+                        whole[number, :, longest - length :] = part[0, :, :length]
+            cache.update(keys, values, at)
+        return cache, (torch.arange(longest) >= longest - lengths[:, None]).long()
+
+    def _beginning(self, ids: Sequence[int]) -> tuple[_Layers, int]:
+        """What was read of a text that begins like this one, and how many of its tokens are the same."""
         with self._lock:
             known = max(self._entries, key=lambda one: common_length(one, ids), default=())
             length = common_length(known, ids)
             if not length:
-                return None, 0
+                return [], 0
             self._entries.move_to_end(known)
-            layers = self._entries[known]
-        cache = DynamicCache(config=config)
-        for at, (keys, values) in enumerate(layers):
-            cache.update(keys[:, :, :length], values[:, :, :length], at)
-        return cache, length
+            return self._entries[known], length
 
-    def keep(self, ids: Sequence[int], cache: Cache, places: torch.Tensor) -> None:
-        """Keep what was read.
+    def keep(self, ids: Sequence[int], cache: Cache, row: int, places: torch.Tensor) -> None:
+        """Keep what was read of a text, apart from the batch that it was read in.
 
         Args:
             ids: of the text.
-            cache: of one row, not to be changed any more.
+            cache: of the batch.
+            row: its number there.
             places: int64[n], where its tokens are in the cache.
         """
-        has_gaps = len(places) < cache.get_seq_length()
-        layers: _Layers = []
+        whole: _Layers = []
         for layer in cache.layers:
             if type(layer) is not DynamicLayer or layer.keys is None or layer.values is None:
                 return  # not all of it is there
-            index = places.to(layer.keys.device)
-            layers.append(tuple(one.index_select(2, index) if has_gaps else one for one in (layer.keys, layer.values)))
-        key, size = tuple(ids), sum(part.nbytes for parts in layers for part in parts)
+            whole.append((layer.keys[row : row + 1], layer.values[row : row + 1]))
+        key, size = tuple(ids), len(places) * sum(part[:, :, :1].nbytes for parts in whole for part in parts)
         if size > self.max_bytes:
             return
+        layers = [tuple(part.index_select(2, places.to(part.device)) for part in parts) for parts in whole]
         with self._lock:
             for known in [one for one in self._entries if common_length(one, key) == len(one)]:
                 self._drop(known)

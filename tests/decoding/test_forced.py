@@ -13,7 +13,7 @@ from decoding.many_patterns import GROUPS
 from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, random_model
 
 from rellm_agents import Pattern, compile_regex, json_action
-from rellm_agents.decoding import ConstrainedDecoder, TokenMasks, passes, rows
+from rellm_agents.decoding import ConstrainedDecoder, TokenMasks, rows
 from rellm_agents.decoding.logits import AllowedTokens
 from rellm_agents.decoding.rows import Manner, Row
 from rellm_agents.decoding.spelling import Speller
@@ -29,9 +29,9 @@ SEARCH = {"type": "object", "properties": {"query": {"type": "string"}, "exact":
 
 
 @cache
-def decoder_of(seed: int = 0, *, fallback: bool = False, kept_bytes: int = 0) -> ConstrainedDecoder:
+def decoder_of(seed: int = 0, *, fallback: bool = False) -> ConstrainedDecoder:
     tokenizer = byte_fallback_tokenizer() if fallback else byte_level_tokenizer()
-    return ConstrainedDecoder(random_model(tokenizer, seed=seed), tokenizer, kept_bytes=kept_bytes)
+    return ConstrainedDecoder(random_model(tokenizer, seed=seed), tokenizer, kept_bytes=0)
 
 
 def least(decoder: ConstrainedDecoder, pattern: Pattern) -> int:
@@ -277,37 +277,6 @@ def test_a_token_across_the_end_of_the_prompt_is_chosen_if_the_model_wants_it():
     healed = decoder.generate("a ", pattern, max_new_tokens=9)
     assert (healed.token_ids[0], healed.healed, healed.text[:2]) == (wanted[0], " ", '{"')
     assert decoder.generate("a ", pattern, max_new_tokens=9, healing=False).healed == ""
-
-
-# What was read before
-
-
-def test_what_was_read_is_not_read_again(monkeypatch):
-    """The prompts of an agent grow at their ends."""
-    read: list[int] = []
-    feed = passes.Passes.feed
-    monkeypatch.setattr(passes.Passes, "feed", lambda self, tokens, kept: (read.append(sum(map(len, tokens))), feed(self, tokens, kept))[1])
-    pattern, texts, counts = compile_regex("[a-z ]{20}"), [], []
-    for kept_bytes in (1 << 20, 0):
-        decoder, prompt, written = decoder_of(kept_bytes=kept_bytes), "Question: how many?\n" * 10, []
-        read.clear()
-        for step in range(5):
-            completion = decoder.generate(prompt, pattern, max_new_tokens=40, temperature=1.0, seed=step)
-            written.append(completion.text)
-            prompt += completion.text + "\nObservation: no\nThought:"
-        texts.append(written)
-        counts.append(sum(read))
-    assert texts[0] == texts[1]
-    assert counts[0] < 0.5 * counts[1]
-
-
-def test_what_is_kept_is_bounded():
-    decoder, pattern = decoder_of(seed=1, kept_bytes=200_000), compile_regex("[a-z ]{20}")
-    for prompt in range(30):
-        decoder.generate(f"{prompt} how many? " * 5, pattern, max_new_tokens=40, temperature=1.0, seed=prompt)
-        assert decoder._steps.held <= 200_000
-    held = sum(part.nbytes for layers in decoder._steps._entries.values() for parts in layers for part in parts)
-    assert decoder._steps.held == held > 0
 
 
 def test_masks_say_what_a_token_may_span():
