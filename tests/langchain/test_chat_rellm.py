@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import pytest
-from jsonschema import Draft202012Validator
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.tools import tool
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
+from small_chats import CALLS, CHATML, QWEN, Trip, book, chat, check_calls, draws_anew, now, search
 from tokenizers import AddedToken
 from toys import byte_level_tokenizer, random_model
 from typing_extensions import TypedDict
@@ -30,42 +27,8 @@ from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.answer_in_time import AnswerInTime
 
 AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "4"))
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-CALLS: list[dict[str, object]] = []
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@tool
-def search(query: str, limit: Annotated[int, Field(ge=1, le=20)] = 3) -> str:
-    """Search the web."""
-    CALLS.append({"query": query, "limit": limit})
-    return f"found {len(query)}"
-
-
-@tool
-def book(day: Literal["Monday", "Friday"], nights: Annotated[int, Field(ge=1, le=9)]) -> str:
-    """Book a room."""
-    CALLS.append({"day": day, "nights": nights})
-    return "booked"
-
-
-@tool
-def now() -> str:
-    """The time."""
-    CALLS.append({})
-    return "12:30"
-
-
-class Trip(BaseModel):
-    """A trip."""
-
-    city: str
-    nights: Annotated[int, Field(ge=1, le=30)]
-    kind: Literal["work", "rest"]
 
 
 class TripDict(TypedDict):
@@ -83,24 +46,9 @@ class TripData:
     nights: int
 
 
-def chat(seed=0, **options):
-    tokenizer = byte_level_tokenizer()
-    given = {"chat_template": CHATML, "max_new_tokens": 120, "temperature": 1.0, "seed": seed, **options}
-    return ChatRELLM(model=random_model(tokenizer, seed=seed), tokenizer=tokenizer, **given)
-
-
 def prompt_of(messages, model=None, **bound):
     model = model or chat()
     return model._begun(messages, None, bound).asked[0]
-
-
-def check_calls(message, *tools):
-    schemas = {one.name: one.tool_call_schema.model_json_schema() for one in tools}
-    for call in message.tool_calls:
-        Draft202012Validator(schemas[call["name"]]).validate(call["args"])
-    ids = [call["id"] for call in message.tool_calls]
-    assert all(ids)
-    assert len(set(ids)) == len(ids)
 
 
 # Calls
@@ -152,6 +100,46 @@ def test_pieces_make_the_whole(choice):
         assert joined.response_metadata["finish_reason"] == whole.response_metadata["finish_reason"]
         assert not joined.invalid_tool_calls
         assert len(pieces) > 2
+
+
+def blocks_of(message):
+    """Without what only pieces have: their numbers, and ids that are drawn anew."""
+    return [{key: value for key, value in block.items() if key not in ("id", "index")} for block in message.content_blocks]
+
+
+@pytest.mark.parametrize("output_version", [None, "v1"])
+def test_content_blocks_of_pieces_make_those_of_the_whole(output_version):
+    """Reasoning, text and several calls, in any of the ways that LangChain asks."""
+    seen = set()
+    for seed in range(12):
+        budgets = {"reasoning": 12, "content": 10}
+        options = {
+            "reasoning": bool(seed % 2),
+            "part_tokens": budgets,
+            "temperature": 8.0,
+            "max_new_tokens": 160,
+            "output_version": output_version,
+        }
+        model = chat(seed % 3, chat_template=QWEN, **options).bind_tools([search, now], parallel_tool_calls=True)
+
+        async def asynchronously(model=model, seed=seed):
+            return [piece async for piece in model.astream("When?", seed=seed)], await model.ainvoke("When?", seed=seed)
+
+        whole, pieces = model.invoke("When?", seed=seed), list(model.stream("When?", seed=seed))
+        pieces_in_time, whole_in_time = asyncio.run(asynchronously())
+        events = model.stream_events("When?", seed=seed, version="v3").output
+        streamed = model.invoke("When?", seed=seed, stream=True)
+        for message in (sum(pieces[1:], pieces[0]), sum(pieces_in_time[1:], pieces_in_time[0]), whole_in_time, events, streamed):
+            assert blocks_of(message) == blocks_of(whole)
+            assert [(c["name"], c["args"]) for c in message.tool_calls] == [(c["name"], c["args"]) for c in whole.tool_calls]
+            assert message.usage_metadata == whole.usage_metadata
+        check_calls(whole, search, now)
+        assert output_version is None or all(isinstance(message.content, list) for message in (whole, *pieces))
+        after = model.invoke([HumanMessage("When?"), whole, *(ToolMessage("12", tool_call_id=c["id"]) for c in whole.tool_calls)])
+        assert after.content_blocks
+        seen.add(tuple(block["type"] for block in whole.content_blocks))
+    assert {("reasoning", "text", "tool_call"), ("text", "tool_call"), ("text",)} <= seen
+    assert any(kinds.count("tool_call") > 1 for kinds in seen)
 
 
 @pytest.mark.parametrize("family", [name for name in names_of("message") if declared(name, "message").get("special_tokens")])
@@ -224,14 +212,8 @@ def test_no_run_of_an_agent_fails(strategy):
     calls = 0
     for seed in range(AGENT_RUNS):
         CALLS.clear()
-        chance = itertools.count()
-
-        @wrap_model_call
-        def draw_anew(request, handler, chance=chance):  # the same seed in each step would make the same choice in each
-            return handler(request.override(model_settings={"seed": next(chance)}))
-
         model = chat(seed, temperature=20.0)
-        agent = create_agent(model, [search, book, now], response_format=response_format, middleware=[draw_anew])
+        agent = create_agent(model, [search, book, now], response_format=response_format, middleware=[draws_anew()])
         result = agent.invoke({"messages": [("user", "Plan my trip.")]}, {"recursion_limit": 60})
         results = [message for message in result["messages"] if isinstance(message, ToolMessage)]
         assert all(message.status == "success" for message in results)
@@ -282,21 +264,6 @@ def test_what_the_template_cannot_show_is_told_in_words():
     )
     assert "<|im_start|>user\n<tool_response>\nfound 4\n</tool_response><|im_end|>" in prompt
     assert prompt.endswith("<|im_start|>assistant\n")
-
-
-QWEN = r"""
-{%- if tools %}<|im_start|>system
-# Tools
-{%- for tool in tools %}{{ '\n' + (tool | tojson) }}{%- endfor %}<|im_end|>
-{% endif %}
-{%- for message in messages %}<|im_start|>{{ message.role + '\n' + message.content }}
-{%- for call in message.tool_calls or [] %}<tool_call>
-{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
-</tool_call>{%- endfor %}<|im_end|>
-{% endfor %}
-{%- if add_generation_prompt %}<|im_start|>assistant
-<think>
-{% endif %}"""
 
 
 def test_what_the_template_shows_is_left_to_it():

@@ -256,10 +256,10 @@ class ChatRELLM(BaseChatModel):
         is_over = False
         while not is_over:
             try:
-                chunk = writing.chunk(next(pieces))
+                chunks = writing.chunks(next(pieces))
             except StopIteration as end:
-                chunk, is_over = writing.last_chunk(end.value), True
-            if chunk is not None:
+                chunks, is_over = writing.last_chunks(end.value), True
+            for chunk in chunks:
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -273,8 +273,7 @@ class ChatRELLM(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
         async for piece in self._queue.astream(*writing.asked, **writing.options):
-            chunk = writing.last_chunk(piece) if isinstance(piece, Completion) else writing.chunk(piece)
-            if chunk is not None:
+            for chunk in writing.last_chunks(piece) if isinstance(piece, Completion) else writing.chunks(piece):
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
