@@ -7,8 +7,11 @@ those that ask at the same time are served together.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 from weakref import WeakValueDictionary
+
+from langchain_core.language_models.base import LangSmithParams
 
 from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
 
@@ -49,3 +52,15 @@ def name_of(queue: RequestQueue) -> str:
     """The name of a model, for traces."""
     model = queue.decoder.model
     return str(getattr(model.config, "name_or_path", "") or type(model).__name__)
+
+
+def traced(
+    queue: RequestQueue, kind: Literal["chat", "llm"], *, temperature: float, max_tokens: int, stop: Sequence[str] | None
+) -> LangSmithParams:
+    """What traces say of a call, by the names that LangSmith knows."""
+    params = LangSmithParams(
+        ls_provider="rellm", ls_model_name=name_of(queue), ls_model_type=kind, ls_temperature=float(temperature), ls_max_tokens=max_tokens
+    )
+    if stop:
+        params["ls_stop"] = list(stop)
+    return params

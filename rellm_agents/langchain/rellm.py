@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -24,7 +25,7 @@ from rellm_agents.decoding.decoder import DecodingOptions
 from rellm_agents.decoding.rows import Spelling
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.local_model import name_of, queue_of
+from rellm_agents.langchain.local_model import name_of, queue_of, traced
 from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
@@ -100,7 +101,7 @@ class RELLM(BaseLLM):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What the text depends on, for caches and traces."""
-        pattern, _ = self._constraint({})
+        pattern, _ = self._request(None, {})  # a format may end otherwise than its pattern by itself
         return {
             "model_name": self._model_name,
             "pattern": pattern.fingerprint,
@@ -111,6 +112,15 @@ class RELLM(BaseLLM):
     @property
     def _model_name(self) -> str:
         return name_of(self._queue)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return traced(
+            self._queue,
+            "llm",
+            temperature=kwargs.get("temperature", self.temperature),
+            max_tokens=kwargs.get("max_new_tokens", self.max_new_tokens),
+            stop=self.stop if stop is None else stop,
+        )
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As for any LangChain language model; what a call changes becomes part of what is cached."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from langchain.agents import create_agent
@@ -13,8 +14,9 @@ from langchain.agents.middleware import wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 from small_chats import CALLS, CHATML, QWEN, Trip, book, chat, check_calls, draws_anew, now, search
 from tokenizers import AddedToken
 from toys import byte_level_tokenizer, random_model
@@ -367,17 +369,115 @@ def test_a_cache_tells_calls_apart():
     assert model.invoke("Go.").content == first.content
 
 
+class Count(BaseModel):
+    """A trip."""
+
+    nights: int
+
+
+VARIANTS = {
+    "plain": chat,
+    "seed": lambda **o: chat(**{**o, "seed": 7}),
+    "temperature": lambda **o: chat(**{**o, "temperature": 3.0}),
+    "budget": lambda **o: chat(**{**o, "max_new_tokens": 20}),
+    "stop": lambda **o: chat(**o).bind(stop=["e"]),
+    "regex": lambda **o: chat(**o).bind(regex="[ab]{9}"),
+    "pattern": lambda **o: chat(**o).bind(pattern=compile_regex("[cd]{9}")),
+    "another pattern": lambda **o: chat(**o).bind(pattern=compile_regex("[ef]{9}")),
+    "schema": lambda **o: chat(**o).bind(response_format=Trip),
+    "another schema": lambda **o: chat(**o).bind(response_format=Count),
+    "another schema of this name": lambda **o: chat(**o).bind(response_format=create_model("Count", __base__=Count, sun=(bool, ...))),
+    "tools": lambda **o: chat(**o).bind_tools([search], tool_choice="any"),
+    "other tools": lambda **o: chat(**o).bind_tools([book], tool_choice="any"),
+    "another choice": lambda **o: chat(**o).bind_tools([book, search], tool_choice="search"),
+}
+
+
+def test_models_that_differ_in_anything_share_no_answer():
+    def said(model):
+        message = model.invoke("Go.")
+        return message.content, [(call["name"], call["args"]) for call in message.tool_calls]
+
+    shared = InMemoryCache()
+    alone = {name: said(made()) for name, made in VARIANTS.items()}
+    for _ in range(2):
+        assert {name: said(made(cache=shared)) for name, made in VARIANTS.items()} == alone
+    assert len(shared._cache) == len(VARIANTS)
+    assert not any(" at 0x" in key or "<class" in key for _, key in shared._cache)
+
+
+def test_a_trace_says_what_was_asked_for():
+    model = chat(stop=["e"])
+    told = {"ls_provider": "rellm", "ls_model_type": "chat", "ls_model_name": model.model_name}
+    assert model._get_ls_params() == {**told, "ls_temperature": 1.0, "ls_max_tokens": 120, "ls_stop": ["e"]}
+    for budget in ("max_tokens", "max_new_tokens"):
+        changed = {"temperature": 2, budget: 7, "stop": ["a"]}
+        assert model._get_ls_params(**changed) == {**told, "ls_temperature": 2.0, "ls_max_tokens": 7, "ls_stop": ["a"]}
+    assert "ls_stop" not in model._get_ls_params(stop=[])
+
+
+def test_it_is_written_down_without_its_weights():
+    model = chat()
+    for dumped in (
+        dumpd(model),
+        dumpd(ChatRELLM(pipeline=SimpleNamespace(model=model.model, tokenizer=model.tokenizer), chat_template=CHATML)),
+    ):
+        assert (dumped["type"], dumped["id"][-1]) == ("not_implemented", "ChatRELLM")
+        assert len(json.dumps(dumped)) < 2000
+
+
+class Seen(BaseCallbackHandler):
+    def __init__(self):
+        self.pieces = []
+
+    def on_llm_new_token(self, token, **_):
+        self.pieces.append(token)
+
+
+class SeenByAStream(Seen):
+    """As the handlers of LangGraph and of ``astream_events``, for which ``invoke`` streams."""
+
+    def tap_output_iter(self, run_id, output):
+        return output
+
+    tap_output_aiter = tap_output_iter
+
+
 def test_callbacks_see_the_pieces():
-    class Seen(BaseCallbackHandler):
-        def __init__(self):
-            self.text = ""
-
-        def on_llm_new_token(self, token, **_):
-            self.text += token
-
     seen = Seen()
     message = chat(streaming=True).invoke("Go.", config={"callbacks": [seen]})
-    assert seen.text == message.content
+    assert "".join(seen.pieces) == message.content
+    assert len(seen.pieces) > 2
+
+
+@pytest.mark.parametrize("options", [{}, {"chat_template": QWEN, "reasoning": True, "part_tokens": {"reasoning": 9}}])
+def test_callbacks_of_a_stream_see_the_pieces_of_what_is_invoked(options):
+    plain = chat(**options).invoke("Go.")
+    heard = {}
+    for name in ("invoke", "ainvoke", "stream", "astream"):
+        heard[name] = SeenByAStream()
+        config = {"callbacks": [heard[name]]}
+
+        async def in_time(name=name, config=config):
+            if name == "ainvoke":
+                return await chat(**options).ainvoke("Go.", config)
+            pieces = [piece async for piece in chat(**options).astream("Go.", config)]
+            return sum(pieces[1:], pieces[0])
+
+        match name:
+            case "invoke":
+                message = chat(**options).invoke("Go.", config)
+            case "stream":
+                first, *rest = chat(**options).stream("Go.", config)
+                message = sum(rest, first)
+            case _:
+                message = asyncio.run(in_time())
+        assert (message.content, message.additional_kwargs) == (plain.content, plain.additional_kwargs)
+    assert "".join(heard["invoke"].pieces) == plain.content
+    assert len({tuple(seen.pieces) for seen in heard.values()}) == 1
+    quiet = Seen()
+    assert chat(**options).invoke("Go.", {"callbacks": [quiet]}).content == plain.content
+    assert not quiet.pieces
 
 
 def test_many_at_once_are_as_one_at_a_time():

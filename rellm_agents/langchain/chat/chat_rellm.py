@@ -32,7 +32,8 @@ from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.typed_answers import Method, typed_answers
-from rellm_agents.langchain.local_model import name_of, queue_of
+from rellm_agents.langchain.local_model import name_of, queue_of, traced
+from rellm_agents.patterns import Pattern
 
 _REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "part_tokens")
@@ -122,17 +123,21 @@ class ChatRELLM(BaseChatModel):
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = LangSmithParams(
-            ls_provider="rellm",
-            ls_model_name=str(kwargs.get("model") or self.model_name),
-            ls_model_type="chat",
-            ls_temperature=float(kwargs.get("temperature", self.temperature)),
-            ls_max_tokens=int(kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens))),
+        return traced(
+            self._queue,
+            "chat",
+            temperature=kwargs.get("temperature", self.temperature),
+            max_tokens=kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens)),
+            stop=self.stop if stop is None else stop,
         )
-        stops = stop or self.stop
-        if stops:
-            params["ls_stop"] = list(stops)
-        return params
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """What an answer depends on, for caches: LangChain would tell a pattern by its place in memory, and a type by its name."""
+        if isinstance(pattern := kwargs.get("pattern"), Pattern):
+            kwargs["pattern"] = pattern.fingerprint
+        if kwargs.get("response_format") is not None:
+            kwargs["response_format"] = response_format_of(kwargs["response_format"])
+        return super()._get_llm_string(stop, **kwargs)
 
     def _resolve_model_profile(self) -> ModelProfile:
         longest = getattr(self._queue.decoder.model.config, "max_position_embeddings", None)
