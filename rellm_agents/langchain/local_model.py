@@ -55,11 +55,11 @@ def name_of(queue: RequestQueue) -> str:
 
 
 def traced(
-    queue: RequestQueue, kind: Literal["chat", "llm"], *, temperature: float, max_tokens: int, stop: Sequence[str] | None
+    model_name: str, kind: Literal["chat", "llm"], *, temperature: float, max_tokens: int, stop: Sequence[str] | None
 ) -> LangSmithParams:
     """What traces say of a call, by the names that LangSmith knows."""
     params = LangSmithParams(
-        ls_provider="rellm", ls_model_name=name_of(queue), ls_model_type=kind, ls_temperature=float(temperature), ls_max_tokens=max_tokens
+        ls_provider="rellm", ls_model_name=model_name, ls_model_type=kind, ls_temperature=float(temperature), ls_max_tokens=max_tokens
     )
     if stop:
         params["ls_stop"] = list(stop)

@@ -115,7 +115,7 @@ class RELLM(BaseLLM):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return traced(
-            self._queue,
+            kwargs.get("model", self._model_name),
             "llm",
             temperature=kwargs.get("temperature", self.temperature),
             max_tokens=kwargs.get("max_new_tokens", self.max_new_tokens),

@@ -414,6 +414,7 @@ def test_a_trace_says_what_was_asked_for():
         changed = {"temperature": 2, budget: 7, "stop": ["a"]}
         assert model._get_ls_params(**changed) == {**told, "ls_temperature": 2.0, "ls_max_tokens": 7, "ls_stop": ["a"]}
     assert "ls_stop" not in model._get_ls_params(stop=[])
+    assert model._get_ls_params(model="another")["ls_model_name"] == "another"
 
 
 def test_it_is_written_down_without_its_weights():

@@ -328,6 +328,7 @@ def test_a_trace_says_what_was_asked_for():
     changed = {"temperature": 2.0, "max_new_tokens": 7, "stop": ["a"]}
     assert llm._get_ls_params(**changed) == {**told, "ls_temperature": 2.0, "ls_max_tokens": 7, "ls_stop": ["a"]}
     assert "ls_stop" not in llm._get_ls_params(stop=[])
+    assert llm._get_ls_params(model="another")["ls_model_name"] == "another"
 
 
 @pytest.mark.parametrize("constraint", [{"regex": WORDS}, {"pattern": compile_regex(WORDS)}, {"format": react({"search": SEARCH})}])

@@ -124,7 +124,7 @@ class ChatRELLM(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return traced(
-            self._queue,
+            kwargs.get("model", self.model_name),
             "chat",
             temperature=kwargs.get("temperature", self.temperature),
             max_tokens=kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens)),
