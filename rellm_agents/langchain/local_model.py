@@ -7,11 +7,10 @@ those that ask at the same time are served together.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 from langchain_core.language_models.base import LangSmithParams
 
 from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
@@ -55,24 +54,13 @@ def name_of(queue: RequestQueue) -> str:
     return str(getattr(model.config, "name_or_path", "") or type(model).__name__)
 
 
-def traced(model: BaseLanguageModel[Any], name: str, stop: list[str] | None, changed: Mapping[str, Any]) -> LangSmithParams:
-    """What LangSmith shows of a call.
-
-    Args:
-        model: RELLM or ChatRELLM.
-        name: of the model inside.
-        stop: the stop strings of the call, in place of the model's own.
-        changed: what else the call changes.
-    """
-    given = {field: changed.get(field, getattr(model, field)) for field in ("temperature", "max_new_tokens", "stop")}
+def traced(
+    model_name: str, kind: Literal["chat", "llm"], *, temperature: float, max_tokens: int, stop: Sequence[str] | None
+) -> LangSmithParams:
+    """What traces say of a call, by the names that LangSmith knows."""
     params = LangSmithParams(
-        ls_provider="rellm",
-        ls_model_name=str(changed.get("model") or name),
-        ls_model_type="chat" if isinstance(model, BaseChatModel) else "llm",
-        ls_temperature=float(given["temperature"]),
-        ls_max_tokens=int(changed.get("max_tokens", given["max_new_tokens"])),
+        ls_provider="rellm", ls_model_name=model_name, ls_model_type=kind, ls_temperature=float(temperature), ls_max_tokens=max_tokens
     )
-    stops = stop or given["stop"]
-    if stops:
-        params["ls_stop"] = list(stops)
+    if stop:
+        params["ls_stop"] = list(stop)
     return params

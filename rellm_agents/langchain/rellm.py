@@ -101,7 +101,7 @@ class RELLM(BaseLLM):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What the text depends on, for caches and traces."""
-        pattern, _ = self._constraint({})
+        pattern, _ = self._request(None, {})  # a format may end otherwise than its pattern by itself
         return {
             "model_name": self._model_name,
             "pattern": pattern.fingerprint,
@@ -114,7 +114,13 @@ class RELLM(BaseLLM):
         return name_of(self._queue)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return traced(self, self._model_name, stop, kwargs)
+        return traced(
+            kwargs.get("model", self._model_name),
+            "llm",
+            temperature=kwargs.get("temperature", self.temperature),
+            max_tokens=kwargs.get("max_new_tokens", self.max_new_tokens),
+            stop=self.stop if stop is None else stop,
+        )
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As for any LangChain language model; what a call changes becomes part of what is cached."""

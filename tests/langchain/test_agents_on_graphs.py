@@ -1,187 +1,264 @@
-"""An agent of a local model is a LangGraph graph like any other: it is resumed, streamed, interrupted, and runs beside others."""
+"""What LangGraph does with an agent - it remembers, streams, waits, runs beside others - it does with one on a local model."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
-from operator import add
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware, wrap_model_call
-from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage, message_chunk_to_message
+from langchain.agents.middleware import HumanInTheLoopMiddleware, wrap_model_call
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
-from toy_chat import Trip, book, chat, check_calls, search
+from small_chats import QWEN, Trip, book, chat, draws_anew, now, search
 
 from rellm_agents import compile_regex
-from rellm_agents.langchain.answer_in_time import AnswerInTime
+from rellm_agents.decoding.passes import Passes
 
-STEPS = 2
-TOOLS = [search, book]
-THREAD = {"configurable": {"thread_id": "one"}}
-ASKED = {"messages": [("user", "Where to?")]}
+AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "2"))
+ASKED = {"messages": [("user", "Plan my trip.")]}
+STRATEGIES = {"provider": ProviderStrategy(Trip), "tool": ToolStrategy(Trip, handle_errors=False), "none": None}
+OPTIONS = {
+    "plain": {},
+    "v1": {"output_version": "v1"},
+    "reasoning": {"chat_template": QWEN, "reasoning": True, "part_tokens": {"reasoning": 12}},
+}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-class CallsFirst(AgentMiddleware):
-    """As long as there are tools, one of them is called."""
-
-    def wrap_model_call(self, request, handler):
-        return handler(self._forced(request))
-
-    async def awrap_model_call(self, request, handler):
-        return await handler(self._forced(request))
-
-    def _forced(self, request):
-        return request.override(model_settings={"tool_choice": "any"}) if request.tools else request
+def agent_of(seed=0, *, model=None, middleware=(), **options):
+    model = model or chat(seed, temperature=20.0)
+    return create_agent(model, [search, book, now], middleware=[*middleware, draws_anew(100 * seed)], **options)
 
 
-def agent(model=None, *, middleware=(), response_format=Trip, **options):
-    """An agent that calls tools for some steps, and answers then."""
-    steps = [AnswerInTime(steps=STEPS), CallsFirst(), *middleware]
-    return create_agent(model or chat(), TOOLS, response_format=response_format, middleware=steps, **options)
+@wrap_model_call
+def calls_first(request, handler):
+    """A tool has to be called before anything is said."""
+    is_told = isinstance(request.messages[-1], ToolMessage)
+    return handler(request if is_told else request.override(tool_choice="any"))
+
+
+def with_settings(**settings):
+    @wrap_model_call
+    def with_settings(request, handler):
+        return handler(request.override(model_settings={**request.model_settings, **settings}))
+
+    return with_settings
+
+
+def on(thread="one"):
+    return {"configurable": {"thread_id": thread}, "recursion_limit": 60}
 
 
 def said(messages):
-    """What messages say, whatever their ids are."""
-    return [(one.type, one.text, [(call["name"], call["args"]) for call in getattr(one, "tool_calls", ())]) for one in messages]
+    """Messages without their ids."""
+    return [(message.type, message.text, called(message)) for message in messages]
 
 
-def checked(result):
-    """A run's messages, once it is sure that each call was right, and was answered without an error."""
-    messages = result["messages"]
-    called = [message for message in messages if isinstance(message, AIMessage) and message.tool_calls]
-    answered = {message.tool_call_id: message.status for message in messages if isinstance(message, ToolMessage)}
-    for message in called:
-        check_calls(message, *TOOLS)
-    assert answered == {call["id"]: "success" for message in called for call in message.tool_calls}
-    assert isinstance(result["structured_response"], Trip)
-    return messages
+def called(message):
+    return [(call["name"], call["args"]) for call in getattr(message, "tool_calls", ())]
 
 
-def test_a_checkpointer_keeps_what_was_said():
-    resumed = agent(checkpointer=InMemorySaver())
-    first = checked(resumed.invoke(ASKED, THREAD))
-    second = checked(resumed.invoke({"messages": [("user", "And then?")]}, THREAD))
-    assert second[: len(first)] == first
-    assert len(second) > len(first) + STEPS
-    other = resumed.invoke(ASKED, {"configurable": {"thread_id": "two"}})
-    assert said(other["messages"]) == said(first)
+def check_answers(messages):
+    """Each call is answered by its tool, which takes only valid ones. Returns how many there are."""
+    ids = [call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+    results = [message for message in messages if isinstance(message, ToolMessage)]
+    assert sorted(ids) == sorted(result.tool_call_id for result in results)
+    assert len(set(ids)) == len(ids)
+    assert all(result.status == "success" for result in results)
+    return len(ids)
 
 
-def test_a_run_goes_on_where_it_was_interrupted():
-    whole = agent().invoke(ASKED)
-    paused = agent(checkpointer=InMemorySaver(), interrupt_before=["tools"])
-    result = paused.invoke(ASKED, THREAD)
-    stops = 0
-    while paused.get_state(THREAD).next:
-        assert paused.get_state(THREAD).next == ("tools",)
-        stops += 1
-        result = paused.invoke(None, THREAD)
-    assert stops == STEPS
-    assert said(checked(result)) == said(whole["messages"])
+# A memory
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_second_turn_goes_on_from_the_first(strategy):
+    calls = 0
+    for seed in range(AGENT_RUNS):
+        first_call = [calls_first] if strategy == "none" else []
+        agent = agent_of(seed, middleware=first_call, response_format=STRATEGIES[strategy], checkpointer=InMemorySaver())
+        first = agent.invoke(ASKED, on())
+        second = agent.invoke({"messages": [("user", "And back?")]}, on())
+        assert second["messages"][: len(first["messages"])] == first["messages"]
+        assert second["messages"][len(first["messages"])].text == "And back?"
+        calls += check_answers(second["messages"])
+        for state in (first, second):
+            assert strategy == "none" or isinstance(state["structured_response"], Trip)
+        other = agent.invoke(ASKED, on("another"))
+        assert said(other["messages"])[0] == said(first["messages"])[0]
+        assert not {message.id for message in other["messages"]} & {message.id for message in second["messages"]}
+    assert calls or strategy == "provider"
+
+
+def test_a_second_turn_reads_what_is_new_only(monkeypatch):
+    """The prompt of a turn begins with that of the last one."""
+    read, feed = [], Passes.feed
+    monkeypatch.setattr(Passes, "feed", lambda self, tokens, kept: (read.append(sum(map(len, tokens))), feed(self, tokens, kept))[1])
+    agent = create_agent(chat(), middleware=[with_settings(regex="[a-z ]{20}")], checkpointer=InMemorySaver())
+    given = []
+    for turn in range(3):
+        read.clear()
+        message = agent.invoke({"messages": [("user", f"Turn {turn}.")]}, on())["messages"][-1]
+        given.append((read[0], message.usage_metadata["input_tokens"]))
+    (first, whole), *later = given
+    assert first >= whole - 1
+    for (read_now, whole), (_, before) in zip(later, given, strict=False):
+        assert read_now < whole - before
+
+
+# Streams
+
+
+def streamed(agent, mode):
+    return list(agent.stream(ASKED, on(), stream_mode=mode))
+
+
+def streamed_in_time(agent, mode):
+    async def collect():
+        return [event async for event in agent.astream(ASKED, on(), stream_mode=mode)]
+
+    return asyncio.run(collect())
+
+
+def check_pieces(events, messages):
+    """All pieces of a message make the message."""
+    pieces = defaultdict(list)
+    for piece, where in events:
+        pieces[piece.id].append(piece)
+        assert where["langgraph_node"] in {"model", "tools"}
+    wanted = [message for message in messages if message.type != "human"]
+    assert list(pieces) == [message.id for message in wanted]
+    for message in wanted:
+        first, *rest = pieces[message.id]
+        whole = sum(rest, first)
+        assert whole.text == message.text
+        if isinstance(message, ToolMessage):
+            assert whole == message
+            continue
+        assert isinstance(whole, AIMessageChunk)
+        assert whole.tool_calls == message.tool_calls
+        assert whole.usage_metadata == message.usage_metadata
+        assert whole.additional_kwargs == message.additional_kwargs
+        arguments = defaultdict(str)
+        for piece in pieces[message.id]:
+            for call in piece.tool_call_chunks:
+                arguments[call["index"]] += call["args"] or ""
+        assert [json.loads(text) for text in arguments.values()] == [call["args"] for call in message.tool_calls]
+
+
+@pytest.mark.parametrize("stream", [streamed, streamed_in_time])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_every_stream_tells_the_same_messages(stream, options):
+    calls = 0
+    for seed in range(AGENT_RUNS):
+
+        def agent(seed=seed):
+            return agent_of(seed, model=chat(seed, temperature=20.0, **options), response_format=STRATEGIES["tool"])
+
+        wanted = agent().invoke(ASKED, on())
+        states = stream(agent(), "values")
+        assert said(states[-1]["messages"]) == said(wanted["messages"])
+        assert states[-1]["structured_response"] == wanted["structured_response"]
+        updates = [message for event in stream(agent(), "updates") for update in event.values() for message in update.get("messages", ())]
+        assert said(updates) == said(wanted["messages"][1:])
+        pieces = stream(agent(), "messages")
+        assert "".join(piece.text for piece, _ in pieces) == "".join(m.text for m in wanted["messages"][1:])
+        together = stream(agent(), ["values", "updates", "messages"])
+        assert {mode for mode, _ in together} == {"values", "updates", "messages"}
+        last = [state for mode, state in together if mode == "values"][-1]
+        assert said(last["messages"]) == said(wanted["messages"])
+        check_pieces([event for mode, event in together if mode == "messages"], last["messages"])
+        calls += check_answers(last["messages"])
+    assert calls
+
+
+# Waiting
+
+
+def test_an_agent_that_waits_before_its_tools_goes_on_as_if_it_had_not():
+    waited = 0
+    for seed in range(AGENT_RUNS):
+        options = {"response_format": STRATEGIES["tool"], "checkpointer": InMemorySaver()}
+        wanted = agent_of(seed, **options).invoke(ASKED, on("other"))
+        agent = agent_of(seed, interrupt_before=["tools"], **options)
+        state = agent.invoke(ASKED, on())
+        while agent.get_state(on()).next:
+            assert set(agent.get_state(on()).next) == {"tools"}
+            assert state.get("structured_response") is None
+            asking = state["messages"][-1]
+            assert asking.tool_calls
+            waited += 1
+            state = agent.invoke(None, on())
+            answered = {message.tool_call_id for message in state["messages"] if isinstance(message, ToolMessage)}
+            assert {call["id"] for call in asking.tool_calls} <= answered
+        assert said(state["messages"]) == said(wanted["messages"])
+        assert state["structured_response"] == wanted["structured_response"]
+        check_answers(state["messages"])
+    assert waited
 
 
 def test_a_person_approves_calls():
-    watched = agent(middleware=[HumanInTheLoopMiddleware({"search": True, "book": True})], checkpointer=InMemorySaver())
-    result = watched.invoke(ASKED, THREAD)
-    for _ in range(STEPS):
-        (asked,) = result["__interrupt__"]
-        decisions = [{"type": "approve"} for _ in asked.value["action_requests"]]
-        result = watched.invoke(Command(resume={"decisions": decisions}), THREAD)
-    assert said(checked(result)) == said(agent().invoke(ASKED)["messages"])
+    asks = HumanInTheLoopMiddleware(dict.fromkeys(["search", "book", "now"], True))  # as it takes it
+    agent = agent_of(middleware=[calls_first, asks], checkpointer=InMemorySaver())
+    state, approved = agent.invoke(ASKED, on()), 0
+    while asked := state.get("__interrupt__"):
+        decisions = [{"type": "approve"} for _ in asked[0].value["action_requests"]]
+        approved += len(decisions)
+        state = agent.invoke(Command(resume={"decisions": decisions}), on())
+    assert check_answers(state["messages"]) == approved > 0
+    assert said(state["messages"]) == said(agent_of(middleware=[calls_first]).invoke(ASKED, on())["messages"])
 
 
-def joined(parts):
-    """The messages that pieces make, and tools' answers as they are."""
-    found = {}
-    for piece, _ in parts:
-        found.setdefault(piece.id, []).append(piece)
-    return [
-        message_chunk_to_message(reduce(add, pieces)) if isinstance(pieces[0], AIMessageChunk) else pieces[0] for pieces in found.values()
-    ]
+# Middleware
 
 
-def check_streams(updates, values, messages, whole):
-    new = [message for update in updates for changed in update.values() if changed for message in changed.get("messages", ())]
-    assert said(new) == said(whole[1:])
-    assert said(values[-1]["messages"]) == said(whole)
-    assert said(joined(messages)) == said(whole[1:])
-    assert len(messages) > 2 * len(whole)
-
-
-def test_all_stream_modes_tell_the_same():
-    whole = checked(agent().invoke(ASKED))
-    streams = {mode: list(agent().stream(ASKED, stream_mode=mode)) for mode in ("updates", "values", "messages")}
-    check_streams(**streams, whole=whole)
-    several = {"updates": [], "values": [], "messages": []}
-    for mode, part in agent().stream(ASKED, stream_mode=list(several)):
-        several[mode].append(part)
-    check_streams(**several, whole=whole)
-
-
-async def test_all_stream_modes_tell_the_same_to_coroutines():
-    whole = checked(await agent().ainvoke(ASKED))
-    streams = {mode: [part async for part in agent().astream(ASKED, stream_mode=mode)] for mode in ("updates", "values", "messages")}
-    check_streams(**streams, whole=whole)
-
-
-def test_agents_beside_each_other_run_as_they_run_alone():
-    model = chat()
-    asked = [{"messages": [("user", f"Where to, {name}?")]} for name in ("Ada", "Bo", "Cy", "Di")]
-    alone = [said(checked(agent(model).invoke(one))) for one in asked]
-    with ThreadPoolExecutor(len(asked)) as threads:
-        assert [said(result["messages"]) for result in threads.map(agent(model).invoke, asked)] == alone
-
-    async def together():
-        return await asyncio.gather(*map(agent(model).ainvoke, asked))
-
-    assert [said(result["messages"]) for result in asyncio.run(together())] == alone
-
-
-@pytest.mark.parametrize("setting", [{"regex": "(yes|no), [a-z]{3}"}, {"pattern": compile_regex("(yes|no), [a-z]{3}")}])
-def test_a_middleware_passes_a_pattern(setting):
+def test_middleware_narrows_the_tools():
     @wrap_model_call
-    def in_words(request, handler):
-        return handler(request.override(tools=[], model_settings=setting))
+    def only_now(request, handler):
+        return handler(request.override(tools=[one for one in request.tools if one.name == "now"]))
 
-    answer = create_agent(chat(), TOOLS, middleware=[in_words]).invoke(ASKED)["messages"][-1].content
-    assert compile_regex("(yes|no), [a-z]{3}").fullmatch(answer)
-
-
-def test_a_middleware_narrows_the_tools():
-    @wrap_model_call
-    def only_book(request, handler):
-        return handler(request.override(tools=[one for one in request.tools if one.name == "book"]))
-
-    called = [message for message in checked(agent(middleware=[only_book]).invoke(ASKED)) if getattr(message, "tool_calls", None)]
-    assert {call["name"] for message in called for call in message.tool_calls} == {"book"}
+    for seed in range(AGENT_RUNS):
+        messages = agent_of(seed, middleware=[calls_first, only_now]).invoke(ASKED, on())["messages"]
+        assert {call for message in messages for call, _ in called(message)} == {"now"}
+        assert messages[-1].text
 
 
-# Messages as blocks of content
+@pytest.mark.parametrize("settings", [{"regex": "yes|no"}, {"pattern": compile_regex("yes|no")}], ids=["regex", "pattern"])
+def test_middleware_sets_what_the_last_message_is(settings):
+    calls = 0
+    for seed in range(AGENT_RUNS):
+        messages = agent_of(seed, middleware=[calls_first, with_settings(**settings)]).invoke(ASKED, on())["messages"]
+        assert messages[-1].text in {"yes", "no"}
+        calls += check_answers(messages)
+    assert calls
 
 
-@pytest.mark.parametrize(
-    ("options", "bound", "kinds"),
-    [
-        ({}, {}, {"text"}),
-        ({}, {"tool_choice": "any"}, {"tool_call"}),
-        ({"reasoning": True, "part_tokens": {"reasoning": 20}}, {"tool_choice": "any"}, {"reasoning", "tool_call"}),
-        ({"reasoning": True, "part_tokens": {"reasoning": 20, "content": 9}}, {"tool_choice": "auto"}, {"reasoning", "text", "tool_call"}),
-    ],
-)
-async def test_content_comes_in_blocks(options, bound, kinds):
-    model = chat(output_version="v1", max_new_tokens=200, **options)
-    model = model.bind_tools(TOOLS, **bound) if bound else model
-    whole = model.invoke("Go.")
-    assert {block["type"] for block in whole.content} == kinds
-    streamed = [reduce(add, model.stream("Go.")), reduce(add, [piece async for piece in model.astream("Go.")])]
-    for message in [await model.ainvoke("Go."), *map(message_chunk_to_message, streamed)]:
-        assert [without_ids(block) for block in message.content_blocks] == [without_ids(block) for block in whole.content_blocks]
+# Beside each other
 
 
-def without_ids(block):
-    return {key: value for key, value in block.items() if key not in {"id", "index", "extras"}}
+def test_agents_on_one_model_do_as_alone():
+    """Two of other words, tools and answers at a time, in threads and in coroutines."""
+    for seed in range(AGENT_RUNS):
+        model = chat(seed, temperature=20.0)
+
+        def both(model=model, seed=seed):
+            planner = agent_of(seed, model=model, system_prompt="You plan.", response_format=STRATEGIES["tool"])
+            clock = create_agent(model, [now], system_prompt="You tell the time.", middleware=[draws_anew(seed)])
+            return planner, clock
+
+        wanted = [said(agent.invoke(ASKED, on())["messages"]) for agent in both()]
+        with ThreadPoolExecutor() as threads:
+            found = list(threads.map(lambda agent: agent.invoke(ASKED, on()), both()))
+
+        async def at_once(both=both):
+            return await asyncio.gather(*(agent.ainvoke(ASKED, on()) for agent in both()))
+
+        assert [said(state["messages"]) for state in found] == wanted
+        assert [said(state["messages"]) for state in asyncio.run(at_once())] == wanted

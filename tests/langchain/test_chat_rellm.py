@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from langchain.agents import create_agent
@@ -14,10 +14,11 @@ from langchain.agents.middleware import wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError, create_model
+from small_chats import CALLS, CHATML, QWEN, Trip, book, chat, check_calls, draws_anew, now, search
 from tokenizers import AddedToken
-from toy_chat import CALLS, CHATML, Trip, book, chat, check_calls, now, search
 from toys import byte_level_tokenizer, random_model
 from typing_extensions import TypedDict
 
@@ -28,6 +29,7 @@ from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.answer_in_time import AnswerInTime
 
 AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "4"))
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -102,6 +104,46 @@ def test_pieces_make_the_whole(choice):
         assert len(pieces) > 2
 
 
+def blocks_of(message):
+    """Without what only pieces have: their numbers, and ids that are drawn anew."""
+    return [{key: value for key, value in block.items() if key not in ("id", "index")} for block in message.content_blocks]
+
+
+@pytest.mark.parametrize("output_version", [None, "v1"])
+def test_content_blocks_of_pieces_make_those_of_the_whole(output_version):
+    """Reasoning, text and several calls, in any of the ways that LangChain asks."""
+    seen = set()
+    for seed in range(12):
+        budgets = {"reasoning": 12, "content": 10}
+        options = {
+            "reasoning": bool(seed % 2),
+            "part_tokens": budgets,
+            "temperature": 8.0,
+            "max_new_tokens": 160,
+            "output_version": output_version,
+        }
+        model = chat(seed % 3, chat_template=QWEN, **options).bind_tools([search, now], parallel_tool_calls=True)
+
+        async def asynchronously(model=model, seed=seed):
+            return [piece async for piece in model.astream("When?", seed=seed)], await model.ainvoke("When?", seed=seed)
+
+        whole, pieces = model.invoke("When?", seed=seed), list(model.stream("When?", seed=seed))
+        pieces_in_time, whole_in_time = asyncio.run(asynchronously())
+        events = model.stream_events("When?", seed=seed, version="v3").output
+        streamed = model.invoke("When?", seed=seed, stream=True)
+        for message in (sum(pieces[1:], pieces[0]), sum(pieces_in_time[1:], pieces_in_time[0]), whole_in_time, events, streamed):
+            assert blocks_of(message) == blocks_of(whole)
+            assert [(c["name"], c["args"]) for c in message.tool_calls] == [(c["name"], c["args"]) for c in whole.tool_calls]
+            assert message.usage_metadata == whole.usage_metadata
+        check_calls(whole, search, now)
+        assert output_version is None or all(isinstance(message.content, list) for message in (whole, *pieces))
+        after = model.invoke([HumanMessage("When?"), whole, *(ToolMessage("12", tool_call_id=c["id"]) for c in whole.tool_calls)])
+        assert after.content_blocks
+        seen.add(tuple(block["type"] for block in whole.content_blocks))
+    assert {("reasoning", "text", "tool_call"), ("text", "tool_call"), ("text",)} <= seen
+    assert any(kinds.count("tool_call") > 1 for kinds in seen)
+
+
 @pytest.mark.parametrize("family", [name for name in names_of("message") if declared(name, "message").get("special_tokens")])
 def test_words_that_are_special_tokens_are_one_token_each(family):
     tokens = declared(family, "message")["special_tokens"]
@@ -173,14 +215,8 @@ def test_no_run_of_an_agent_fails(strategy):
     calls = 0
     for seed in range(AGENT_RUNS):
         CALLS.clear()
-        chance = itertools.count()
-
-        @wrap_model_call
-        def draw_anew(request, handler, chance=chance):  # the same seed in each step would make the same choice in each
-            return handler(request.override(model_settings={"seed": next(chance)}))
-
         model = chat(seed, temperature=20.0)
-        agent = create_agent(model, [search, book, now], response_format=response_format, middleware=[draw_anew])
+        agent = create_agent(model, [search, book, now], response_format=response_format, middleware=[draws_anew()])
         result = agent.invoke({"messages": [("user", "Plan my trip.")]}, {"recursion_limit": 60})
         results = [message for message in result["messages"] if isinstance(message, ToolMessage)]
         assert all(message.status == "success" for message in results)
@@ -231,21 +267,6 @@ def test_what_the_template_cannot_show_is_told_in_words():
     )
     assert "<|im_start|>user\n<tool_response>\nfound 4\n</tool_response><|im_end|>" in prompt
     assert prompt.endswith("<|im_start|>assistant\n")
-
-
-QWEN = r"""
-{%- if tools %}<|im_start|>system
-# Tools
-{%- for tool in tools %}{{ '\n' + (tool | tojson) }}{%- endfor %}<|im_end|>
-{% endif %}
-{%- for message in messages %}<|im_start|>{{ message.role + '\n' + message.content }}
-{%- for call in message.tool_calls or [] %}<tool_call>
-{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
-</tool_call>{%- endfor %}<|im_end|>
-{% endfor %}
-{%- if add_generation_prompt %}<|im_start|>assistant
-<think>
-{% endif %}"""
 
 
 def test_what_the_template_shows_is_left_to_it():
@@ -349,17 +370,116 @@ def test_a_cache_tells_calls_apart():
     assert model.invoke("Go.").content == first.content
 
 
+class Count(BaseModel):
+    """A trip."""
+
+    nights: int
+
+
+VARIANTS = {
+    "plain": chat,
+    "seed": lambda **o: chat(**{**o, "seed": 7}),
+    "temperature": lambda **o: chat(**{**o, "temperature": 3.0}),
+    "budget": lambda **o: chat(**{**o, "max_new_tokens": 20}),
+    "stop": lambda **o: chat(**o).bind(stop=["e"]),
+    "regex": lambda **o: chat(**o).bind(regex="[ab]{9}"),
+    "pattern": lambda **o: chat(**o).bind(pattern=compile_regex("[cd]{9}")),
+    "another pattern": lambda **o: chat(**o).bind(pattern=compile_regex("[ef]{9}")),
+    "schema": lambda **o: chat(**o).bind(response_format=Trip),
+    "another schema": lambda **o: chat(**o).bind(response_format=Count),
+    "another schema of this name": lambda **o: chat(**o).bind(response_format=create_model("Count", __base__=Count, sun=(bool, ...))),
+    "tools": lambda **o: chat(**o).bind_tools([search], tool_choice="any"),
+    "other tools": lambda **o: chat(**o).bind_tools([book], tool_choice="any"),
+    "another choice": lambda **o: chat(**o).bind_tools([book, search], tool_choice="search"),
+}
+
+
+def test_models_that_differ_in_anything_share_no_answer():
+    def said(model):
+        message = model.invoke("Go.")
+        return message.content, [(call["name"], call["args"]) for call in message.tool_calls]
+
+    shared = InMemoryCache()
+    alone = {name: said(made()) for name, made in VARIANTS.items()}
+    for _ in range(2):
+        assert {name: said(made(cache=shared)) for name, made in VARIANTS.items()} == alone
+    assert len(shared._cache) == len(VARIANTS)
+    assert not any(" at 0x" in key or "<class" in key for _, key in shared._cache)
+
+
+def test_a_trace_says_what_was_asked_for():
+    model = chat(stop=["e"])
+    told = {"ls_provider": "rellm", "ls_model_type": "chat", "ls_model_name": model.model_name}
+    assert model._get_ls_params() == {**told, "ls_temperature": 1.0, "ls_max_tokens": 120, "ls_stop": ["e"]}
+    for budget in ("max_tokens", "max_new_tokens"):
+        changed = {"temperature": 2, budget: 7, "stop": ["a"]}
+        assert model._get_ls_params(**changed) == {**told, "ls_temperature": 2.0, "ls_max_tokens": 7, "ls_stop": ["a"]}
+    assert "ls_stop" not in model._get_ls_params(stop=[])
+    assert model._get_ls_params(model="another")["ls_model_name"] == "another"
+
+
+def test_it_is_written_down_without_its_weights():
+    model = chat()
+    for dumped in (
+        dumpd(model),
+        dumpd(ChatRELLM(pipeline=SimpleNamespace(model=model.model, tokenizer=model.tokenizer), chat_template=CHATML)),
+    ):
+        assert (dumped["type"], dumped["id"][-1]) == ("not_implemented", "ChatRELLM")
+        assert len(json.dumps(dumped)) < 2000
+
+
+class Seen(BaseCallbackHandler):
+    def __init__(self):
+        self.pieces = []
+
+    def on_llm_new_token(self, token, **_):
+        self.pieces.append(token)
+
+
+class SeenByAStream(Seen):
+    """As the handlers of LangGraph and of ``astream_events``, for which ``invoke`` streams."""
+
+    def tap_output_iter(self, run_id, output):
+        return output
+
+    tap_output_aiter = tap_output_iter
+
+
 def test_callbacks_see_the_pieces():
-    class Seen(BaseCallbackHandler):
-        def __init__(self):
-            self.text = ""
-
-        def on_llm_new_token(self, token, **_):
-            self.text += token
-
     seen = Seen()
     message = chat(streaming=True).invoke("Go.", config={"callbacks": [seen]})
-    assert seen.text == message.content
+    assert "".join(seen.pieces) == message.content
+    assert len(seen.pieces) > 2
+
+
+@pytest.mark.parametrize("options", [{}, {"chat_template": QWEN, "reasoning": True, "part_tokens": {"reasoning": 9}}])
+def test_callbacks_of_a_stream_see_the_pieces_of_what_is_invoked(options):
+    plain = chat(**options).invoke("Go.")
+    heard = {}
+    for name in ("invoke", "ainvoke", "stream", "astream"):
+        heard[name] = SeenByAStream()
+        config = {"callbacks": [heard[name]]}
+
+        async def in_time(name=name, config=config):
+            if name == "ainvoke":
+                return await chat(**options).ainvoke("Go.", config)
+            pieces = [piece async for piece in chat(**options).astream("Go.", config)]
+            return sum(pieces[1:], pieces[0])
+
+        match name:
+            case "invoke":
+                message = chat(**options).invoke("Go.", config)
+            case "stream":
+                first, *rest = chat(**options).stream("Go.", config)
+                message = sum(rest, first)
+            case _:
+                message = asyncio.run(in_time())
+        assert (message.content, message.additional_kwargs) == (plain.content, plain.additional_kwargs)
+    assert "".join(heard["invoke"].pieces) == plain.content
+    assert len({tuple(seen.pieces) for seen in heard.values()}) == 1
+    quiet = Seen()
+    assert chat(**options).invoke("Go.", {"callbacks": [quiet]}).content == plain.content
+    assert not quiet.pieces
 
 
 def test_many_at_once_are_as_one_at_a_time():

@@ -263,6 +263,8 @@ def test_a_cache_answers_the_same_question():
         {"max_new_tokens": 5},
         {"temperature": 9.0, "seed": 3},
         {"format": json_action({"search": SEARCH}), "max_new_tokens": 60},
+        {"schema": COUNT, "max_new_tokens": 60},
+        {"parser": CommaSeparatedListOutputParser()},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -283,6 +285,29 @@ def test_models_of_other_stop_strings_share_no_answer():
     assert answers(lambda c: rellm(cache=c), lambda c: rellm(cache=c, stop=[whole[-1]])) == [whole, rellm(stop=[whole[-1]]).invoke("a")]
 
 
+def test_a_format_is_not_its_pattern():
+    """Where it ends in free text, a stop string ends it."""
+    format_ = react({"search": SEARCH})
+    made = [rellm(format=format_), rellm(pattern=format_.pattern)]
+    assert len({str(llm.asdict()) for llm in made}) == 2
+
+
+@pytest.mark.parametrize("field", ["seed", "temperature"])
+def test_draws_of_another_seed_or_temperature_share_no_answer(field):
+    one, other = {"temperature": 5.0, "seed": 1}, {"temperature": 5.0, "seed": 1, field: 2}
+    found = answers(lambda c: rellm(cache=c, **one), lambda c: rellm(cache=c, **other), lambda c: rellm(cache=c).bind(**other))
+    assert found == [rellm(**one).invoke("a"), *[rellm(**other).invoke("a")] * 2]
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("bound", [{"regex": "x{4}|y{4}"}, {"pattern": compile_regex("x{4}|z{4}")}, {"schema": {"enum": ["a"]}}])
+def test_bound_constraints_share_no_answer(bound):
+    others = [{}, {"regex": "u{4}|v{4}"}, {"pattern": compile_regex("s{4}|t{4}")}, {"schema": {"enum": ["b"]}}]
+    found = answers(lambda c: rellm(cache=c).bind(**bound), *[lambda c, o=other: rellm(cache=c).bind(**o) for other in others])
+    assert found == [rellm().bind(**one).invoke("a") for one in (bound, *others)]
+    assert len(set(found)) == len(found)
+
+
 def test_a_bound_regex_shares_no_answer():
     one, other = answers(lambda c: rellm(cache=c), lambda c: rellm(cache=c).bind(regex=DIGITS))
     assert matches(one)
@@ -291,6 +316,26 @@ def test_a_bound_regex_shares_no_answer():
 
 def test_the_key_of_a_pattern_is_what_it_says():
     assert " at 0x" not in str(rellm(pattern=compile_regex(DIGITS)).asdict())
+
+
+# What is told of it
+
+
+def test_a_trace_says_what_was_asked_for():
+    llm = rellm(stop=["e"], temperature=1)
+    told = {"ls_provider": "rellm", "ls_model_type": "llm", "ls_model_name": "LlamaForCausalLM"}
+    assert llm._get_ls_params() == {**told, "ls_temperature": 1.0, "ls_max_tokens": 12, "ls_stop": ["e"]}
+    changed = {"temperature": 2.0, "max_new_tokens": 7, "stop": ["a"]}
+    assert llm._get_ls_params(**changed) == {**told, "ls_temperature": 2.0, "ls_max_tokens": 7, "ls_stop": ["a"]}
+    assert "ls_stop" not in llm._get_ls_params(stop=[])
+    assert llm._get_ls_params(model="another")["ls_model_name"] == "another"
+
+
+@pytest.mark.parametrize("constraint", [{"regex": WORDS}, {"pattern": compile_regex(WORDS)}, {"format": react({"search": SEARCH})}])
+def test_it_is_written_down_without_its_weights(constraint):
+    dumped = dumpd(rellm(**constraint))
+    assert (dumped["type"], dumped["id"][-1]) == ("not_implemented", "RELLM")
+    assert len(json.dumps(dumped)) < 2000
 
 
 # The real model
@@ -362,17 +407,3 @@ def test_token_usage():
     usage = rellm().generate(["a", "the yes"]).llm_output["token_usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
     assert usage["prompt_tokens"] >= 2
-
-
-def test_traces_tell_what_was_asked_of_which_model():
-    made = rellm(regex="a+", temperature=0.5, max_new_tokens=9, stop=["x"])
-    told = {"ls_provider": "rellm", "ls_model_name": "LlamaForCausalLM", "ls_model_type": "llm", "ls_temperature": 0.5, "ls_max_tokens": 9}
-    assert made._get_ls_params() == {**told, "ls_stop": ["x"]}
-    assert made._get_ls_params(stop=["y"], temperature=1) == {**told, "ls_temperature": 1.0, "ls_stop": ["y"]}
-
-
-def test_what_is_written_out_of_a_model_is_what_it_is_and_no_weights():
-    written = dumpd(rellm(regex="a+"))
-    assert (written["type"], written["name"]) == ("not_implemented", "RELLM")
-    assert "regex='a+'" in written["repr"]
-    assert len(written["repr"]) < 1_000

@@ -35,6 +35,7 @@ from rellm_agents.langchain.chat.native_format import NativeFormat, native_forma
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.typed_answers import Method, typed_answers
 from rellm_agents.langchain.local_model import name_of, queue_of, traced
+from rellm_agents.patterns import Pattern
 
 _REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "part_tokens")
@@ -129,7 +130,21 @@ class ChatRELLM(BaseChatModel):
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return traced(self, self.model_name, stop, kwargs)
+        return traced(
+            kwargs.get("model", self.model_name),
+            "chat",
+            temperature=kwargs.get("temperature", self.temperature),
+            max_tokens=kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens)),
+            stop=self.stop if stop is None else stop,
+        )
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """What an answer depends on, for caches: LangChain would tell a pattern by its place in memory, and a type by its name."""
+        if isinstance(pattern := kwargs.get("pattern"), Pattern):
+            kwargs["pattern"] = pattern.fingerprint
+        if kwargs.get("response_format") is not None:
+            kwargs["response_format"] = response_format_of(kwargs["response_format"])
+        return super()._get_llm_string(stop, **kwargs)
 
     def _resolve_model_profile(self) -> ModelProfile:
         longest = getattr(self._queue.decoder.model.config, "max_position_embeddings", None)
@@ -253,10 +268,10 @@ class ChatRELLM(BaseChatModel):
         is_over = False
         while not is_over:
             try:
-                chunk = writing.chunk(next(pieces))
+                chunks = writing.chunks(next(pieces))
             except StopIteration as end:
-                chunk, is_over = writing.last_chunk(end.value), True
-            if chunk is not None:
+                chunks, is_over = writing.last_chunks(end.value), True
+            for chunk in chunks:
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -270,8 +285,7 @@ class ChatRELLM(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
         async for piece in self._queue.astream(*writing.asked, **writing.options):
-            chunk = writing.last_chunk(piece) if isinstance(piece, Completion) else writing.chunk(piece)
-            if chunk is not None:
+            for chunk in writing.last_chunks(piece) if isinstance(piece, Completion) else writing.chunks(piece):
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk

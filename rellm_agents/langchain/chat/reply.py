@@ -2,7 +2,7 @@
 
 >>> from rellm_agents.formats import message_format
 >>> reply = Reply("Rain?", message_format("hermes", {"now": {"type": "object", "properties": {}}}), {}, "a model")
->>> [reply.chunk(piece).text for piece in ("Let me", " see")]
+>>> [chunk.text for piece in ("Let me", " see") for chunk in reply.chunks(piece)]
 ['Let me', ' see']
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from itertools import zip_longest
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -48,31 +49,30 @@ class Reply:
         message = AIMessage(content=said.content, tool_calls=calls, additional_kwargs=_reasoning(said.reasoning), **facts)
         return ChatResult(generations=[ChatGeneration(message=message)], llm_output={"model_name": self._model_name})
 
-    def chunk(self, piece: str) -> ChatGenerationChunk | None:
-        """What is new with a piece of text, if anything is certain."""
+    def chunks(self, piece: str) -> list[ChatGenerationChunk]:
+        """What is new with a piece of text, as far as it is certain."""
         self._text += piece
         return self._news(self._format.so_far(self._text))
 
-    def last_chunk(self, completion: Completion) -> ChatGenerationChunk:
+    def last_chunks(self, completion: Completion) -> list[ChatGenerationChunk]:
         """What is still to be said, and how the message was written."""
         whole = self._format.so_far(completion.text, is_whole=True)
-        chunk = self._news(whole) or ChatGenerationChunk(message=AIMessageChunk(content=""))
-        return ChatGenerationChunk(message=chunk.message.model_copy(update=self._facts(completion, has_calls=bool(whole.calls))))
+        facts = self._facts(completion, has_calls=bool(whole.calls))
+        return [*self._news(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **facts))]
 
-    def _news(self, now: Written) -> ChatGenerationChunk | None:
+    def _news(self, now: Written) -> list[ChatGenerationChunk]:
+        """Words and calls apart: LangChain makes no blocks of calls beside words. Calls are numbered behind the blocks of words."""
         last, self._shown = self._shown, now
         calls: list[ToolCallChunk] = []
-        before = bool(now.reasoning) + bool(now.content)  # blocks of content: all of a message's blocks are counted by LangChain
-        for number, call in enumerate(now.calls):
-            if number >= len(last.calls):
-                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(), index=before + number))
-            elif arguments := call.arguments[len(last.calls[number].arguments) :]:
-                calls.append(tool_call_chunk(name=None, args=arguments, id=None, index=before + number))
+        for index, (call, before) in enumerate(zip_longest(now.calls, last.calls), bool(now.reasoning) + bool(now.content)):
+            if before is None:
+                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(), index=index))
+            elif arguments := call.arguments[len(before.arguments) :]:
+                calls.append(tool_call_chunk(name=None, args=arguments, id=None, index=index))
         content, reasoning = now.content[len(last.content) :], now.reasoning[len(last.reasoning) :]
-        if not (content or reasoning or calls):
-            return None
-        message = AIMessageChunk(content=content, tool_call_chunks=calls, additional_kwargs=_reasoning(reasoning))
-        return ChatGenerationChunk(message=message)
+        words = AIMessageChunk(content=content, additional_kwargs=_reasoning(reasoning))
+        news = ([words] if content or reasoning else []) + ([AIMessageChunk(content="", tool_call_chunks=calls)] if calls else [])
+        return [ChatGenerationChunk(message=message) for message in news]
 
     def _facts(self, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
         """How the message was written."""
