@@ -112,6 +112,25 @@ def by_channels(text: str) -> Read:
     return final[1] if final else "", [(name, json.loads(found)) for name, found in calls]
 
 
+@reader("llama3_python_tag")
+def by_the_python_tag(text: str) -> Read:
+    """One call of a method named call behind the tag, as Python itself parses it."""
+    content, tag, call = text.partition("<|python_tag|>")
+    if not tag:
+        return content, []
+    found = ast.parse(call, mode="eval").body
+    assert isinstance(found, ast.Call)
+    assert isinstance(found.func, ast.Attribute)
+    assert isinstance(found.func.value, ast.Name)
+    assert found.func.attr == "call"
+    return content, [(found.func.value.id, _keywords(found))]
+
+
+def _keywords(call: ast.Call) -> dict[str, Any]:
+    assert not call.args
+    return {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}
+
+
 @reader("pythonic")
 def by_the_syntax_of_python(text: str) -> Read:
     """A list of calls with keywords, as Python itself parses it; all else is content."""
@@ -123,8 +142,7 @@ def by_the_syntax_of_python(text: str) -> Read:
     for call in listed.elts:
         assert isinstance(call, ast.Call)
         assert isinstance(call.func, ast.Name)
-        assert not call.args
-        calls.append((call.func.id, {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}))
+        calls.append((call.func.id, _keywords(call)))
     return "", calls
 
 

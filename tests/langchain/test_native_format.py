@@ -32,6 +32,11 @@ BARE = (
 CALLS = {
     "hermes": ("", f"<tool_call>\n{OBJECT}\n</tool_call>", ""),
     "llama3_json": ("", OBJECT.replace('arguments"', 'parameters"'), ""),
+    "llama3_python_tag": (
+        "<|python_tag|>",
+        "{{ name }}.call({% for key, value in arguments | items %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}{% endfor %})",
+        "",
+    ),
     "mistral": ("[TOOL_CALLS] [", OBJECT, "]"),
     "mistral, with an id": ("[TOOL_CALLS] [", OBJECT.replace("'}'", "', \"id\": \"' + call.id + '\"}'"), "]"),
     "mistral_args": ("", "[TOOL_CALLS]{{ name }}[ARGS]{{ arguments | tojson }}", ""),
