@@ -53,7 +53,7 @@ class OwnSpelling:
         after = state if chosen is None else self._masks.advance(state, chosen)
         return data, _whole_characters(data + self._masks.forced_bytes(after))[len(data) :]
 
-    def fit(self, state: State, known: Sequence[int], chosen: int, certain_to: int = 0) -> Fit:
+    def fit(self, state: State, known: Sequence[int], chosen: int, certain_to: int = 0, tokens_left: int | None = None) -> Fit:
         """Whether the tokenizer could write a text that is possible here with a token.
 
         Args:
@@ -61,6 +61,7 @@ class OwnSpelling:
             known: ids of the tokens before it.
             chosen: the token, which ``state`` allows.
             certain_to: where the last of ``known`` stand that nobody has chosen: they are no reason to refuse it.
+            tokens_left: how many may still be written, ``chosen`` included: close to the end fewer texts are possible. ``None``: any number.
         """
         if not self._bytes(chosen) or chosen in self._masks.vocabulary.end_ids:  # a special token is written in one way
             return Fit.YES
@@ -75,7 +76,7 @@ class OwnSpelling:
             return Fit.YES if not row or self._follows(known, row[0], certain_to) else Fit.NO
         if not self._follows(known, chosen, certain_to):
             return Fit.NO
-        return Fit.YES if self._leads_on(state, known, chosen, data) else Fit.IF_LONGER
+        return Fit.YES if self._leads_on(state, known, chosen, data, tokens_left) else Fit.IF_LONGER
 
     def is_own(self, state: State, known: Sequence[int], token_id: int) -> bool:
         """Whether the token itself is the tokenizer's, not only its text, which with what has to follow may be written anew."""
@@ -127,20 +128,31 @@ class OwnSpelling:
                 return self._speller.row(before, data + self._bytes(token_id)) in ((*last, token_id), ())
         return True
 
-    def _leads_on(self, state: State, known: Sequence[int], chosen: int, data: bytes) -> bool:
+    def _leads_on(self, state: State, known: Sequence[int], chosen: int, data: bytes, tokens_left: int | None) -> bool:
         """Whether the tokenizer could write the token and another that may come next; where many may, it is taken for granted."""
         after = self._masks.advance(state, chosen)
-        following = AllowedTokens.of(self._masks.bits(after), self._masks.vocabulary.size)
+        whole = self._masks.bits(after)
+        bits = whole if tokens_left is None else self._masks.bits(after, tokens_left - 1)
+        following = AllowedTokens.of(bits, self._masks.vocabulary.size)
         if after.accepting or not following.keeps_few or following.count > MAX_FOLLOWING:
             return True
         key = after.serial << 32 | chosen
-        found = self._speller.leads_on.get(key)
+        found = self._speller.leads_on.get(key) if bits is whole else None
         if found is None:
-            rows = (row for one in following.ids.tolist() if (row := self._speller.row(known, data + self._read(one))))
-            first = next(rows, (chosen,))  # where none can be told, any may
-            found = first[0] == chosen or any(row[0] == chosen for row in rows)
-            self._speller.leads_on[key] = found
+            told = (one for one in following.ids.tolist() if self._speller.row(known, data + self._read(one)))
+            first = next(told, None)  # where none can be told, any may
+            found = first is None or any(self._goes_on(known, chosen, data, after, one) for one in (first, *told))
+            if bits is whole:
+                self._speller.leads_on[key] = found
         return found
+
+    def _goes_on(self, known: Sequence[int], chosen: int, data: bytes, after: State, following: int) -> bool:
+        """Whether the tokenizer would write a token so before another, and what has to follow that."""
+        text = data + self._read(following)
+        if self._speller.row(known, text)[0] != chosen:
+            return False
+        forced = self.with_forced(after, following)[1]
+        return not forced or self._speller.row(known, text + forced)[:1] in ((chosen,), ())
 
     def _spanned(self, states: Sequence[State], pieces: Sequence[bytes]) -> int:
         """How many tokens at the end of a forced text one token may span, together with what follows.

@@ -218,7 +218,7 @@ class Row:
     def _fit(self, chosen: int) -> Fit:
         """Whether a token is one that could stand here, by the way texts are spelled."""
         if self._is_canonical:
-            return self._own.fit(self.state, self.known, chosen, self._certain_to)
+            return self._own.fit(self.state, self.known, chosen, self._certain_to, self.tokens_left)
         data = self._bytes(chosen)
         return Fit.YES if not data or not self._still_again or self._goes_with_prompt(chosen, data) else Fit.NO
 
