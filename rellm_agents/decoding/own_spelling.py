@@ -61,7 +61,7 @@ class OwnSpelling:
             known: ids of the tokens before it.
             chosen: the token, which ``state`` allows.
             certain_to: where the last of ``known`` stand that nobody has chosen: they are no reason to refuse it.
-            tokens_left: how many may still be written, ``chosen`` included: close to the end fewer texts are possible. ``None``: any number.
+            tokens_left: how many may be written, ``chosen`` included: close to the end fewer texts are possible. ``None``: any number.
         """
         if not self._bytes(chosen) or chosen in self._masks.vocabulary.end_ids:  # a special token is written in one way
             return Fit.YES

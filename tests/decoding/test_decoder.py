@@ -10,8 +10,9 @@ import torch
 from decoding.many_patterns import GROUPS
 from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, random_model
 
-from rellm_agents import Pattern, compile_regex, json_action, react
+from rellm_agents import Pattern, compile_regex, compile_schema, json_action, react
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks, Vocabulary, smollm2
+from rellm_agents.decoding.rows import Manner
 from rellm_agents.decoding.stops import Stops
 from rellm_agents.decoding.trie import unpacked
 from rellm_agents.errors import BudgetTooSmall, VocabularyError
@@ -377,6 +378,31 @@ def test_greedy_is_unconstrained_greedy_for_a_real_model():
     free = model.generate(**inputs, max_new_tokens=24, do_sample=False)[0, inputs["input_ids"].shape[1] :]
     ours = ConstrainedDecoder(model, tokenizer).generate("The three primary colours are", compile_regex("(?s).*"), max_new_tokens=25)
     assert list(ours.token_ids) == free.tolist()
+
+
+TREE = {
+    "type": "object",
+    "properties": {
+        "all": {"type": "array", "items": {"$ref": "#"}},
+        "named": {"type": "object", "additionalProperties": {"$ref": "#"}},
+        "kind": {"enum": ["x", "name", None, 1]},
+    },
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.model
+def test_brackets_are_closed_with_the_tokens_of_the_tokenizer():
+    """Also where the budget asks for it, whatever is chosen before."""
+    model, tokenizer = smollm2(progress=False)
+    decoder, pattern = ConstrainedDecoder(model, tokenizer), compile_schema(TREE)
+    before = tokenizer.encode("\n")
+    for seed in range(120):
+        chance = random.Random(seed)
+        (row,) = decoder.rows([before], pattern, None, budget=chance.randrange(4, 50), manner=Manner(healing=False))
+        while not row.is_settled:
+            row.take(lambda _, allowed, chance=chance: int(chance.choice(allowed.ids_allowed())))
+        assert tokenizer.encode("\n" + row.text, add_special_tokens=False) == row.known, row.text
 
 
 def test_a_batch_is_decoded_as_each_prompt_alone(decoder):
