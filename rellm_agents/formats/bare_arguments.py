@@ -19,6 +19,7 @@ from typing import Any
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.declared_arguments import ELSEWHERE
 from rellm_agents.formats.tools import Tool
+from rellm_agents.formats.typed_texts import without_misread_strings
 from rellm_agents.json_schema.json_text import Layout, Raw, dumps
 from rellm_agents.patterns import Node
 
@@ -32,17 +33,19 @@ class BareArguments:
         quote_node: the same in patterns.
         without: further texts that no string holds.
         end: what stands behind the arguments; no string holds it either.
+        by_types: the reader takes strings for what they say where another type is named, see :mod:`typed_texts`.
     """
 
-    def __init__(self, name: str, quote: str, quote_node: Node, without: Sequence[str], end: str) -> None:
-        self._name, self._end = name, end
+    def __init__(self, name: str, quote: str, quote_node: Node, without: Sequence[str], end: str, *, by_types: bool = False) -> None:
+        self._name, self._end, self._by_types = name, end, by_types
         raw = Raw(quote, quote_node, tuple(dict.fromkeys((quote, end, *without))))
         self._layout = replace(Layout.of("compact"), raw=raw)
 
     def node(self, tool: Tool) -> Node:
         """See :class:`Arguments`."""
+        written = without_misread_strings(self._name, tool) if self._by_types else tool
         try:
-            return tool.laid_out(self._layout)
+            return written.laid_out(self._layout)
         except FormatError as error:
             raise FormatError(f"{self._name}: {error}: {ELSEWHERE}") from error
 

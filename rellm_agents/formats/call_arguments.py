@@ -13,12 +13,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from rellm_agents.errors import FormatError
 from rellm_agents.formats.bare_arguments import BareArguments
 from rellm_agents.formats.declarations import Declaration
 from rellm_agents.formats.python_arguments import PythonArguments
 from rellm_agents.formats.tagged_arguments import TaggedArguments
 from rellm_agents.formats.templates import Template
 from rellm_agents.formats.tools import Tool
+from rellm_agents.formats.typed_texts import without_misread_strings
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.json_schema.marks import marks_of
@@ -47,15 +49,17 @@ class JsonArguments:
     Args:
         whitespace: of the JSON.
         without: texts that no string holds as they are.
+        typed_for: the format whose reader goes by types, see :mod:`typed_texts`; ``None``: it does not.
     """
 
-    def __init__(self, whitespace: Whitespace, without: Sequence[str]) -> None:
-        self._whitespace, self._without = whitespace, tuple(without)
+    def __init__(self, whitespace: Whitespace, without: Sequence[str], *, typed_for: str | None = None) -> None:
+        self._whitespace, self._without, self._typed_for = whitespace, tuple(without), typed_for
         self._layout = Layout.of(whitespace, marks_of(without))
 
     def node(self, tool: Tool) -> Node:
         """See :class:`Arguments`."""
-        return tool.compiled(self._whitespace, without=self._without)
+        written = without_misread_strings(self._typed_for, tool) if self._typed_for else tool
+        return written.compiled(self._whitespace, without=self._without)
 
     def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
         """See :class:`Arguments`."""
@@ -79,22 +83,26 @@ def arguments_of(declaration: Declaration, words: Callable[[str], Node]) -> Argu
     Args:
         declaration: of the format.
         words: how words of the format stand in patterns.
+
+    Raises:
+        FormatError: texts that strings cannot be kept without.
     """
     name, without, end = declaration["name"], declaration.get("without", ()), Template.of(declaration["call"]).words[-1]
+    try:
+        marks_of(without)
+    except ValueError as error:
+        raise FormatError(f"format {name!r}, #/without: {error}") from error
+    by_types = declaration.get("by_types", False)
     match declaration.get("arguments", "json"):
         case "json":
-            return JsonArguments(declaration.get("whitespace", "spaced"), without)
+            return JsonArguments(declaration.get("whitespace", "spaced"), without, typed_for=name if by_types else None)
         case "tagged":
-            rules, keys, by_types = (
-                declaration["slots"].get("argument", {}),
-                declaration.get("keys", ".*"),
-                declaration.get("by_types", False),
-            )
+            rules, keys = declaration["slots"].get("argument", {}), declaration.get("keys", ".*")
             return TaggedArguments(name, declaration["argument"], end, without, rules, keys=keys, by_types=by_types)
         case "python":
             return PythonArguments(name, without)
         case "bare":
-            return BareArguments(name, declaration["quote"], words(declaration["quote"]), without, end)
+            return BareArguments(name, declaration["quote"], words(declaration["quote"]), without, end, by_types=by_types)
     raise AssertionError("the schema of declarations names the styles")
 
 

@@ -31,7 +31,7 @@ from rellm_agents.errors import FormatError
 from rellm_agents.formats.call_arguments import arguments_of
 from rellm_agents.formats.declarations import Declaration, declared, read_declaration
 from rellm_agents.formats.declared_arguments import ELSEWHERE
-from rellm_agents.formats.messages import Message, ToolCall
+from rellm_agents.formats.messages import NAMES, Message, ToolCall
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template, any_of
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
@@ -55,7 +55,7 @@ from rellm_agents.patterns import (
 Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
 
 _CHOICES = ("auto", "required", "none")
-_NAME, _NO_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}"), r"[^A-Za-z0-9_.-]"
+_NAME, _NO_NAME = re.compile(NAMES), r"[^A-Za-z0-9_.-]"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+NAMES = "[A-Za-z0-9_.-]{1,128}"
+"""A regex of what tools can be named."""
+
 
 @dataclass(frozen=True)
 class ToolCall:

@@ -17,18 +17,17 @@ from typing import Any
 
 import regex
 
-from rellm_agents.formats.messages import ToolCall
+from rellm_agents.formats.messages import NAMES, ToolCall
 from rellm_agents.formats.response_marks import Mark, refusal
 from rellm_agents.formats.templates import Template
 from rellm_agents.json_schema.json_text import dumps
+from rellm_agents.patterns import EMPTY, CharSet, Node, characters, intersection, literal, read_regex, sequence
 
 CALLS = "tool_calls"
 PROBE = ToolCall("probe_tool", {"probe_key": "probe value"})
 
 _PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
-_PLAIN = '{"a": "b", "c": {"d": [1, {}]}}'
-_MANY = _PLAIN.replace("b", " !#$%&'()*+,-./:;<=>?@[]^_{|}~ x1")
-"""Arguments with what else may stand in them."""
+_PLAIN = '{"a": "b", "c": {"d": [1, {}], "e": ["f", true, null, [2.5]]}, "g": [{"h": []}, -1]}'
 _OF_JSON = frozenset('{}[],:" 0123456789+-.eEtrufalsn')
 """Characters of JSON outside of strings."""
 
@@ -57,6 +56,8 @@ class ResponseCalls:
         if "join" in rules:
             raise refusal(f"{CALLS}/join", "calls are no texts to be joined")
         self._is_list = bool(rules.get("transform_each"))
+        if self._is_list and rules.get("repeats"):
+            raise refusal(f"{CALLS}/repeats", "with transform_each it makes lists of lists")
         self._name, self._path = self._sources()
         self._shown = [] if self._is_list else self._shown_calls(shown)
 
@@ -134,34 +135,44 @@ class ResponseCalls:
                 if not self._arguments.get("strip", True):
                     raise refusal(f"{CALLS}/content_args/strip", "lines are written with white space around names and values")
                 line, colon = self._arguments.get("line_sep", "\n"), self._arguments.get("kv_sep", ":")
+                if colon != colon.strip():
+                    raise refusal(f"{CALLS}/content_args/kv_sep", "white space at its ends is stripped with the line")
                 words, found = self._tagged("", f"{{key}}{colon} {{value}}{line}")
             case other:
                 raise refusal(f"{CALLS}/content", f"the arguments of a call cannot be read as {other!r}")
+        found["by_types"] = True
         if isinstance(self._name, str):
             found["names"] = self.open.group(self._name)
+        self._check(opening, f"[{words}]" if self._is_list else words, closing, found)
         if self._is_list:
-            self._check(opening, f"[{words}]", closing)
             return {**found, "call": words, "calls": {"begin": f"{opening}[", "between": ", ", "end": f"]{closing}"}}
-        self._check(opening, words, closing, found.get("argument"))
         several = {"calls": {"between": self._blank(1)}} if self._rules.get("repeats") and self.close else {}
         return {**found, "call": f"{opening}{words}{closing}", **several}
 
-    def _check(self, opening: str, words: str, closing: str, argument: str | None = None) -> None:
+    def _check(self, opening: str, words: str, closing: str, found: Mapping[str, Any]) -> None:
         """Refuse what would not be found where it stands."""
-        plain, many = (Template.of(argument).filled({"key": "a", "value": text}) if argument else text for text in (_PLAIN, _MANY))
+        argument, quote = found.get("argument"), found.get("quote")
         template = Template.of(f"{opening}{words}{closing}")
         if template.slots != ("name", "arguments"):
             raise refusal(CALLS, f"its words hold what would be taken for a place to be filled: {template.text!r}")
-        filled = template.filled({"name": self._probe.name, "arguments": many})
+        before, slot, behind = opening.partition("{name}")
+        name = intersection(read_regex(NAMES), read_regex(self.open.group(self._name) or "")) if isinstance(self._name, str) else EMPTY
+        texts = sequence(literal(before), name, literal(behind)) if slot else literal(opening)
+        following = _firsts(words, closing, argument)
+        if self.open.grows(texts, following):
+            raise refusal(self.open.place, f"what it matches may go on behind {opening!r}, into the arguments")
+        plain = re.sub(r'"(\w)": ', r"\1:", _PLAIN).replace(", ", ",").replace('"', quote) if quote else _PLAIN
+        plain = Template.of(argument).filled({"key": "a", "value": plain}) if argument else plain
+        one = template.filled({"name": self._probe.name, "arguments": plain})
+        filled = one + self._blank(1) + one if self._rules.get("repeats") else one
         begin = self.open.compiled.search(filled)
         is_name = begin and (not isinstance(self._name, str) or begin[self._name] == self._probe.name)
         if not begin or not is_name or begin[0] != opening.replace("{name}", self._probe.name):
             raise refusal(self.open.place, f"what it matches in {filled!r} is not the beginning of that call")
         if self.close is None:
             return
-        filled = template.filled({"name": self._probe.name, "arguments": plain})
         end = self.close.compiled.search(filled, begin.end())
-        is_it = end and end.end() == len(filled) and end[0].strip() == closing.strip()
+        is_it = end and end.end() == len(one) and end[0].strip() == closing.strip()
         if not is_it or self.close.overlaps(template.words[-1]):
             raise refusal(self.close.place, f"what it matches in {filled!r} is not the end of that call")
 
@@ -200,10 +211,10 @@ class ResponseCalls:
     def _bare(self) -> tuple[str, dict[str, Any]]:
         """Arguments whose names stand without quotes."""
         match self._arguments.get("string_delims", []):
-            case [[str(quote), str(other)]] if quote == other and not self._path and isinstance(self._name, str):
+            case [[str(quote), str(other)]] if quote == other and not self._path and isinstance(self._name, str) and self.close:
                 aside = ["\x01", "\x02"]  # between these the reader puts strings aside
                 return "{arguments}", {"arguments": "bare", "quote": quote, "without": aside}
-        reason = "unquoted_keys need one kind of string_delims, the same on both sides of a string, and a name outside of the content"
+        reason = "unquoted_keys need one kind of string_delims, the same on both sides, a name outside of the content, and a close"
         raise refusal(f"{CALLS}/content_args", reason)
 
     def _tag(self, inner: str) -> tuple[str, str]:
@@ -225,18 +236,40 @@ class ResponseCalls:
         for option in ("value_parser", "merge_duplicates"):
             if self._arguments.get(option):
                 raise refusal(f"{place}/{option}", "values are read by the types of the arguments alone")
-        if template.slots != ("key", "value") or not template.words[2] or self._path or not isinstance(self._name, str):
+        is_all = not self._path and isinstance(self._name, str) and self.close is not None
+        if template.slots != ("key", "value") or not template.words[2] or not is_all:
             raise refusal(
-                place, "arguments are written one by one where each has its name, its value and an end, and nothing else is there"
+                place,
+                "arguments are written one by one where each has its name, its value and an end, and they have one, and nothing else is there",
             )
         end = template.words[2].strip() or template.words[2]
         if Mark(place, (end,), "").overlaps(template.words[2].lstrip() or end) or not set(end) - _OF_JSON:
             raise refusal(place, f"a value may hold what stands behind it, {end!r}")
         slot = {"without": [regex.escape(text) for text in (end, *(self.close.heads if self.close else ()))], "trimmed": True}
-        found = {"arguments": "tagged", "argument": argument, "by_types": True, "slots": {"argument": slot}, "without": [end]}
+        found = {"arguments": "tagged", "argument": argument, "slots": {"argument": slot}, "without": [end]}
+        between = template.words[1]
+        if end in template.words[0] + between or any(between.endswith(end[:i]) for i in range(1, len(end))):
+            raise refusal(place, f"what stands around a name would be taken for the end of a value, {end!r}")
+        found["keys"] = f"(?:(?!{regex.escape(end)}).)+"
         if "tag_pattern" in self._arguments:
-            found["keys"] = Mark(place, (), self._arguments["tag_pattern"]).group("key")
+            tag, values = Mark(place, (), self._arguments["tag_pattern"]), [("a", ""), ("b", "c"), ("d", "")]
+            text = "".join(template.filled({"key": key, "value": value}) for key, value in values)
+            if [(one["key"], one["value"]) for one in tag.compiled.finditer(text)] != values:
+                raise refusal(tag.place, f"in {text!r} it does not match one argument after the other")
+            keys = found["keys"] = tag.group("key") or ""
+            if Mark(place, (), f".*{regex.escape(between)}.*").meets(read_regex(f"(?s){keys}")):
+                raise refusal(place, f"a name may hold what stands behind it, {between!r}")
         return f"{before}{{arguments}}", found
+
+
+def _firsts(words: str, closing: str, argument: str | None) -> Node:
+    """What may stand first behind the beginning of a call."""
+    found, rest = "", words + closing
+    if rest.startswith("{arguments}"):
+        found, rest = argument[0] if argument else "{", rest.removeprefix("{arguments}")
+    if argument or not found:  # there may be no arguments at all
+        found += rest[:1]
+    return characters(CharSet.of(found))
 
 
 def _step(value: Any, step: str) -> Any:

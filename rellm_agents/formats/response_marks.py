@@ -13,8 +13,8 @@ from functools import cached_property
 
 import regex
 
-from rellm_agents.errors import FormatError, PatternError
-from rellm_agents.patterns import Node, Pattern, read_regex, sequence
+from rellm_agents.errors import EmptyPattern, FormatError, PatternError
+from rellm_agents.patterns import TEXT, Node, Pattern, intersection, read_regex, sequence
 from rellm_agents.patterns.edges import SPACES
 from rellm_agents.patterns.kinds import Characters, Choice, Literal, Repeat, Sequence
 
@@ -82,12 +82,31 @@ class Mark:
         found = self.texts or _heads(_behind_blank(self.node))[0]
         if not all(found or [""]):
             raise refusal(self.place, "its matches begin in too many ways to keep them out of other texts")
+        if any(set(text) & set('"\\') for text in found):
+            raise refusal(self.place, "quotes and backslashes cannot be kept out of JSON")
         return found
 
     def overlaps(self, words: str) -> bool:
         """Whether a text may end in what is taken, with the beginning of some words, for one of the heads."""
         rests = [head[i:] for head in self.heads for i in range(1, len(head))]
         return any(words.startswith(rest) or rest.startswith(words) for rest in rests)
+
+    def grows(self, text: Node, following: Node) -> bool:
+        """Whether a match that begins as one of some texts may go on into what stands behind these.
+
+        Args:
+            text: the texts.
+            following: what may stand behind them.
+        """
+        return self.meets(sequence(text, following, TEXT))
+
+    def meets(self, texts: Node) -> bool:
+        """Whether some of its texts are among others."""
+        try:
+            Pattern(intersection(self.node, texts))
+        except EmptyPattern:
+            return False
+        return True
 
     @property
     def takes_blank(self) -> bool:
@@ -147,7 +166,7 @@ def _behind_blank(node: Node) -> Node:
 
 
 def _is_blank(node: Node) -> bool:
-    if not isinstance(node, Repeat) or node.minimum:
+    if not isinstance(node, Repeat):
         return False
     one = node.inner
     return one.text.isspace() if isinstance(one, Literal) else isinstance(one, Characters) and not one.charset & ~SPACES

@@ -23,6 +23,7 @@ words are taken. Knows nothing of transformers.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import regex
@@ -34,8 +35,12 @@ from rellm_agents.formats.response_calls import CALLS, PROBE, ResponseCalls
 from rellm_agents.formats.response_marks import Mark, refusal
 from rellm_agents.formats.templates import Template
 from rellm_agents.json_schema.json_text import dumps
+from rellm_agents.patterns import Node, characters, choice, literal
+from rellm_agents.patterns.edges import SPACES
+from rellm_agents.patterns.nodes import CHARACTER
 
 NAME = "response_template"
+_NO_BLANK = characters(~SPACES)
 Example = tuple[Message, str]
 """A message, and how a chat template shows it."""
 
@@ -69,30 +74,39 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
         if not rules.get("optional", True):
             raise refusal(f"{name}/optional", "a message has to have this field, and here it may be without")
     opens = [mark for name, rules in fields.items() if (mark := Mark.of(name, rules, "open"))]
+    close = None if Mark.of(_CONTENT, fields[_CONTENT], "open") else Mark.of(_CONTENT, fields[_CONTENT], "close")
+    for one, other in permutations([*opens, close] if close else opens, 2):
+        if any(head.isspace() for head in one.heads):
+            raise refusal(one.place, "white space alone is no mark, where it may be part of others")
+        if any(longer.startswith(head) for head in one.heads for longer in other.heads):
+            raise refusal(other.place, f"it begins as #/fields/{one.place} does, so that the two fields are not told apart")
     content = _TextField.of(_CONTENT, fields[_CONTENT], opens)
     calls = ResponseCalls(fields[CALLS], message.tool_calls[0], shown)
     words = calls.declared()
     is_blank_free = content.is_stripped and not content.open
-    ending = content.close.shortest() if content.open and content.close else ""
     found: dict[str, Any] = {
         "name": NAME,
         "description": "Messages as the response template of a tokenizer reads them.",
-        "before_calls": ending + (calls.before if is_blank_free else ""),
         "slots": {"content": {**content.slot, "not_empty": True}, **words.pop("slots", {})},
         "instructions": _INSTRUCTIONS,
         "result": "The tool returned:\n{content}",
         **words,
     }
-    content.check(f"{found['before_calls']}{found.get('calls', {}).get('begin', '')}{Template.of(found['call']).words[0]}")
+    first_call = f"{found.get('calls', {}).get('begin', '')}{Template.of(found['call']).words[0]}"
     if content.open:
-        found["content"] = {"begin": content.open.shortest()}
+        found["content"] = {"begin": content.opening()}
+    if not content.open or content.close:  # else it goes to the end of the message
+        ending = content.ending(literal(first_call[0])) if content.open else ""
+        found["before_calls"] = ending + (calls.before if is_blank_free else "")
+        content.check(found["before_calls"] + first_call)
     if named := next((name for name in _REASONING if fields.get(name, {}).keys() & {"close", "close_pattern"}), None):
         reasoning = _TextField.of(named, fields[named], [])
         found["slots"]["reasoning"] = reasoning.slot
-        found["reasoning"] = reasoning.around(message.reasoning, shown, is_blank_free=is_blank_free)
+        behind = choice(literal(first_call[0]), literal(found["content"]["begin"][0]) if content.open else content.start)
+        found["reasoning"] = reasoning.around(message.reasoning, shown, behind, is_blank_free=is_blank_free)
         reasoning.check(found["reasoning"]["end"])
     texts = [head for mark in filter(None, (*content.marks, calls.close)) for head in mark.heads]
-    found["without"] = list(dict.fromkeys(text for text in (*texts, *found.get("without", ())) if not set(text) & set('"\\')))
+    found["without"] = list(dict.fromkeys((*texts, *found.get("without", ()))))
     all_words = dumps([found.get(key) for key in ("call", "calls", "content", "before_calls", "reasoning", "quote")])
     found["special_tokens"] = [token for token in special_tokens if dumps(token)[1:-1] in all_words]
     return checked("the response template, as a message format", found, "message-format")
@@ -120,7 +134,9 @@ class _TextField(NamedTuple):
                 raise refusal(f"{name}/{rule}", "the text of this field is written as it is")
         open_, close = Mark.of(name, rules, "open"), Mark.of(name, rules, "close")
         is_stripped = bool(rules.get("content_args", {}).get("strip", True))
-        return cls(open_, close, is_stripped, tuple([close] if open_ and close else [*opens, *filter(None, [close])]))
+        if open_:
+            return cls(open_, close, is_stripped, (close,) if close else ())
+        return cls(open_, close, is_stripped, (*opens, close) if close else tuple(opens))
 
     @property
     def slot(self) -> dict[str, Any]:
@@ -128,12 +144,34 @@ class _TextField(NamedTuple):
         texts = dict.fromkeys(regex.escape(head) for mark in self.marks for head in mark.heads)
         return {"without": list(texts), "trimmed": self.is_stripped or any(mark.takes_blank for mark in self.marks)}
 
+    @property
+    def start(self) -> Node:
+        """What its text may begin with."""
+        return _NO_BLANK if self.slot["trimmed"] else CHARACTER
+
     def check(self, words: str) -> None:
         """Refuse words behind the text that would be found too early."""
         if found := next((mark for mark in self.marks if mark.overlaps(words)), None):
             raise refusal(found.place, f"text and the words {words!r} behind it may be read as it together")
 
-    def around(self, text: str, shown: str, *, is_blank_free: bool) -> dict[str, str]:
+    def opening(self, begin: str | None = None, inside: str = "", end: str = "") -> str:
+        """The words before its text, which may be empty if its ``end`` is given: as given, with what is inside already, or the shortest."""
+        assert self.open is not None
+        text = begin or self.open.shortest()
+        following = literal(inside[0]) if inside else choice(self.start, literal(end[0])) if end else self.start
+        if self.open.grows(literal(text), following):
+            raise refusal(self.open.place, f"what it matches may go on behind {text!r}, into the text")
+        return text + inside
+
+    def ending(self, following: Node, end: str | None = None, behind: str = "") -> str:
+        """The words behind its text: as given, with white space, or the shortest."""
+        assert self.close is not None
+        text = end or self.close.shortest()
+        if self.close.grows(literal(text), literal(behind[0]) if behind else following):
+            raise refusal(self.close.place, f"what it matches may go on behind {text!r}, into what follows")
+        return text + behind
+
+    def around(self, text: str, shown: str, following: Node, *, is_blank_free: bool) -> dict[str, str]:
         """The words around its text: as they are shown, where more white space than without makes no difference."""
         assert self.close is not None
         if self.open is None:
@@ -143,5 +181,8 @@ class _TextField(NamedTuple):
             before, found, after = shown[begin.end() : end.start()].partition(text) if end else ("", "", "")
             if end and found and not (before + after).strip():
                 behind = shown[end.end() :]
-                return {"begin": begin[0] + before, "end": after + end[0] + behind[: len(behind) - len(behind.lstrip())]}
-        return {"begin": self.open.shortest(), "end": self.close.shortest()}
+                blank = behind[: len(behind) - len(behind.lstrip())]
+                words = after + self.ending(following, end[0], blank)
+                return {"begin": self.opening(begin[0], before, words), "end": words}
+        words = self.ending(following)
+        return {"begin": self.opening(end=words), "end": words}

@@ -12,12 +12,19 @@ as it is where none of them takes it (``transformers.utils.chat_parsing``, 5.x).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
+from rellm_agents.errors import FormatError
+from rellm_agents.formats.arguments import with_definitions
+from rellm_agents.formats.declared_arguments import ELSEWHERE
+from rellm_agents.formats.tools import Tool
+from rellm_agents.json_schema import compile_schema
 from rellm_agents.patterns import Pattern
 
 Kind = Literal["string", "string or null", "number", "json"]
 
+_NULL = r"^[\s\x1c-\x1f\x85]*(null|None)[\s\x1c-\x1f\x85]*$"
 _LARGEST = 10**15  # whole numbers up to here are exact as doubles
 
 
@@ -64,3 +71,27 @@ def unambiguous(schema: Any) -> Any:
     if "number" not in types or "integer" in types[: types.index("number")]:
         return schema
     return {**schema, "allOf": [*schema.get("allOf", ()), {"if": {"type": "integer"}, "then": {"minimum": -_LARGEST, "maximum": _LARGEST}}]}
+
+
+def without_misread_strings(name: str, tool: Tool) -> Tool:
+    """A tool whose arguments are written as JSON, without strings that would be taken for other values.
+
+    Args:
+        name: of the format, for errors.
+        tool: any.
+
+    Raises:
+        FormatError: an argument is a string or something else, so that more than ``null`` would be taken for it.
+    """
+    properties = {}
+    for key, schema in tool.properties.items():
+        others = set(named_types(schema)) - {"string"}
+        if others and compile_schema(with_definitions(schema, tool.parameters), closed=True).begins('"'):
+            if others != {"null"}:
+                raise FormatError(
+                    f"{name}: tool {tool.name!r}, argument {key!r}: the reader goes by the types that the schema names, and would take "
+                    f"some strings for {' or '.join(sorted(others))}: {ELSEWHERE}"
+                )
+            schema = {**schema, "allOf": [*schema.get("allOf", ()), {"not": {"type": "string", "pattern": _NULL}}]}  # noqa: PLW2901
+        properties[key] = schema
+    return replace(tool, parameters={**tool.parameters, "properties": properties}) if properties else tool

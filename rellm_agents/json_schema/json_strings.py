@@ -164,7 +164,8 @@ def raw_string(content: Node, raw: Raw) -> Node:
     texts = [option.text for option in options if isinstance(option, Literal)]
     if len(texts) == len(options):
         return sequence(raw.node, choice(*(literal(text) for text in texts if raw.holds(text))), raw.node)
-    inner = intersection(content, not_containing(*raw.without), *(complement(sequence(TEXT, literal(end))) for end in raw.no_ends))
+    edges = [*(sequence(TEXT, literal(end)) for end in raw.no_ends), *(sequence(literal(start), TEXT) for start in raw.no_starts)]
+    inner = intersection(content, not_containing(*raw.without), *map(complement, edges))
     return sequence(raw.node, inner if counted(inner) is not None else lexeme(inner), raw.node)
 
 

@@ -80,12 +80,19 @@ class Raw:
 
     @property
     def no_ends(self) -> tuple[str, ...]:
-        """What no string ends with, since with the mark behind it the mark would be found too early."""
-        return tuple(self.mark[:i] for i in range(1, len(self.mark)) if self.mark.startswith(self.mark[i:]))
+        """What no string ends with, since with the mark behind it a text would be there that is not."""
+        parts = ((text[:i], text[i:]) for text in self.without for i in range(1, len(text)))
+        return tuple(end for end, rest in parts if self.mark.startswith(rest) or rest.startswith(self.mark))
+
+    @property
+    def no_starts(self) -> tuple[str, ...]:
+        """What no string begins with, since with the mark before it a text would be there that is not."""
+        parts = ((text[:i], text[i:]) for text in self.without for i in range(1, len(text)))
+        return tuple(start for rest, start in parts if self.mark.endswith(rest))
 
     def holds(self, text: str) -> bool:
         """Whether a string has a text."""
-        return not any(one in text for one in self.without) and not text.endswith(self.no_ends)
+        return not (any(one in text for one in self.without) or text.endswith(self.no_ends) or text.startswith(self.no_starts))
 
 
 NAME = re.compile(r"\w+")  # a property's, where nothing stands around it

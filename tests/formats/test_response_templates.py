@@ -285,7 +285,7 @@ NAMED = {"open_pattern": "<(?P<name>[a-z]+)>", "close": "</>", "transform": FUNC
         (template(open_pattern=r"\w+:", close="x"), "#/fields/tool_calls/open_pattern", "its matches begin in too many ways"),
         (template(open="<call>", close_pattern="x*"), "#/fields/tool_calls/close_pattern", "it may be empty"),
         (template(open="<call>", close="}"), "#/fields/tool_calls/close", "is not the end of that call"),
-        (template(open_pattern="<call>.*>", close="</call>"), "#/fields/tool_calls/open_pattern", "is not the beginning of that call"),
+        (template(open_pattern="<call>.*>", close="</call>"), "#/fields/tool_calls/open_pattern", "may go on behind '<call>>', into"),
         (template(open="aa", close="</call>"), "#/fields/tool_calls/open", "may be read as it together"),
         (template(**FINE, content="int"), "#/fields/tool_calls/content", "cannot be read as 'int'"),
         (template(**FINE, transform={"name": "x"}), "#/fields/tool_calls/transform", 'where a call has its "name"'),
