@@ -240,7 +240,7 @@ class ResponseCalls:
         if template.slots != ("key", "value") or not template.words[2] or not is_all:
             raise refusal(
                 place,
-                "arguments are written one by one where each has its name, its value and an end, and they have one, and nothing else is there",
+                "arguments are written one by one where each has its name, its value and an end, and nothing else is there",
             )
         end = template.words[2].strip() or template.words[2]
         if Mark(place, (end,), "").overlaps(template.words[2].lstrip() or end) or not set(end) - _OF_JSON:
