@@ -112,8 +112,13 @@ def declared_of(name, how):
 
 
 def as_parsed(message, name):
+    """What transformers should make of a message, for a template of ours."""
+    return {"role": "assistant", **as_parsed_by(TEMPLATES[name], message)}
+
+
+def as_parsed_by(template, message):
     """What transformers should make of a message."""
-    given, found = TEMPLATES[name]["fields"], {"role": "assistant"}
+    given, found = template["fields"], {}
     if message.reasoning:
         found[next(key for key in ("reasoning_content", "reasoning", "thinking") if key in given)] = message.reasoning
     if message.content:
