@@ -14,14 +14,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.declared_arguments import ELSEWHERE
+from rellm_agents.formats.proofs import cut_early
 from rellm_agents.formats.tools import Tool
 from rellm_agents.formats.typed_texts import without_misread_strings
+from rellm_agents.json_schema.json_strings import raw_string
 from rellm_agents.json_schema.json_text import Layout, Raw, dumps
-from rellm_agents.patterns import Node
+from rellm_agents.patterns import TEXT, Node, literal, read_regex, repeat, sequence
+
+_OUTSIDE = read_regex(r"[{}\[\],:+\-.\w]*")
 
 
 class BareArguments:
@@ -40,6 +45,8 @@ class BareArguments:
         self._name, self._end, self._by_types = name, end, by_types
         raw = Raw(quote, quote_node, tuple(dict.fromkeys((quote, end, *without))))
         self._layout = replace(Layout.of("compact"), raw=raw)
+        if early := _cut_early(raw, end):
+            raise FormatError(f"format {name!r}, #/call: the arguments in {early!r} would be cut too early at {end!r}")
 
     def node(self, tool: Tool) -> Node:
         """See :class:`Arguments`."""
@@ -61,3 +68,10 @@ class BareArguments:
     def as_json(self, tool: Tool, text: str, *, is_whole: bool) -> str:  # noqa: ARG002  # the text says of what types its values are
         """See :class:`Arguments`."""
         return dumps(json.loads(self._layout.as_json(text))) if is_whole else ""
+
+
+@lru_cache(maxsize=64)
+def _cut_early(raw: Raw, end: str) -> str | None:
+    """Arguments that would be."""
+    string = raw_string(TEXT, replace(raw, node=literal(raw.mark)))
+    return cut_early(sequence(literal("{"), repeat(sequence(_OUTSIDE, string)), _OUTSIDE), end)

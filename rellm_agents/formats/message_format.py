@@ -31,6 +31,7 @@ from rellm_agents.errors import FormatError
 from rellm_agents.formats.call_arguments import arguments_of
 from rellm_agents.formats.declarations import Declaration, declared, read_declaration
 from rellm_agents.formats.declared_arguments import ELSEWHERE
+from rellm_agents.formats.message_words import MessageWords, begun
 from rellm_agents.formats.messages import NAMES, Message, ToolCall
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template, any_of
@@ -42,6 +43,7 @@ from rellm_agents.patterns import (
     Pattern,
     choice,
     difference,
+    intersection,
     literal,
     not_containing,
     optional,
@@ -51,11 +53,12 @@ from rellm_agents.patterns import (
     sequence,
     special_token,
 )
+from rellm_agents.patterns.nodes import CHARACTER
 
 Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
 
 _CHOICES = ("auto", "required", "none")
-_NAME, _NO_NAME = re.compile(NAMES), r"[^A-Za-z0-9_.-]"
+_NAME = re.compile(NAMES)
 
 
 @dataclass(frozen=True)
@@ -156,17 +159,12 @@ class MessageFormat:
         self._all_tools = tools_of(tools) if tools else ()
         self.tools = self._chosen(choice)
         self._is_forced = choice not in ("auto", "none")
-        self._call = Template.of(declaration["call"])
-        calls = declaration.get("calls", {})
-        self._begin, self._between, self._end = calls.get("begin", ""), calls.get("between"), calls.get("end", "")
-        self._is_parallel = parallel and self._between is not None
-        self._before: str | None = declaration.get("before_calls")
-        self._opening = self._begin + self._call.words[0]
-        self._markers = declared_tokens if self._before is None else (self._opening, *declared_tokens)
-        self._before_content: str = declaration.get("content", {}).get("begin", "")
-        self._arguments = arguments_of(declaration, self._words)
+        self._words = MessageWords.of(declaration)
+        self._is_parallel = parallel and self._words.between is not None
+        self._markers = (self._words.opening, *declared_tokens) if self._words.mark else declared_tokens
+        self._arguments = arguments_of(declaration, self._written)
         self._reasoning = self._reasoning_of(declaration) if reasoning else None
-        self._slot = Slot(declaration["slots"]["content"], self._markers)
+        self._slot = Slot(declaration["slots"]["content"], self._markers, behind=self._words.mark if self.tools else "")
         self._answer = answer
         self.pattern = Pattern(self._node())
 
@@ -202,12 +200,12 @@ class MessageFormat:
         if "reasoning" not in declaration:
             raise FormatError(f"{self.name}: this format has no place for reasoning")
         words = declaration["reasoning"]
-        slot = Slot(declaration["slots"].get("reasoning", {}), (words["end"], *self._markers))
+        slot = Slot(declaration["slots"].get("reasoning", {}), (words["end"], *self._markers), behind=words["end"])
         return _Reasoning(words["begin"], words["end"], slot)
 
     # Patterns
 
-    def _words(self, text: str) -> Node:
+    def _written(self, text: str) -> Node:
         """Words of the format itself, special tokens among them."""
         if not self.special_tokens:
             return literal(text)
@@ -215,41 +213,55 @@ class MessageFormat:
         return sequence(*(special_token(piece) if piece in self.special_tokens else literal(piece) for piece in pieces))
 
     def _node(self) -> Node:
-        content = sequence(self._words(self._before_content), self._answer.node if self._answer else part("content", self._slot.node))
+        words, texts = self._words, self._answer.node if self._answer else self._slot.node
+        content = sequence(self._written(words.before_content), texts if self._answer else part("content", texts))
         calls = self._calls() if self.tools else None
         if calls is None:
             body = content
         elif self._is_forced:
             body = calls
-        elif self._answer or self._before is None:
-            if Pattern(content).begins(self._opening):
-                advice = (
-                    "choose another format, such as 'hermes', or ask for the answer without tools"
-                    if self._answer
-                    else "keep content from it by a rule of its slot, or declare what stands before calls"
-                )
-                raise FormatError(
-                    f"{self.name}: {'an answer' if self._answer else 'content'} may begin with {self._opening!r}, as a call does, "
-                    f"so the two cannot be told apart: {advice}"
-                )
-            body = choice(content, calls)
         else:
-            body = choice(sequence(content, optional(sequence(self._words(self._before), calls))), calls)
-        return sequence(self._reasoning.node(self._words), body) if self._reasoning else body
+            self._tell_apart(texts)
+            behind = optional(sequence(self._written(words.before_calls or ""), calls)) if self._holds_both else EMPTY
+            body = choice(sequence(content, behind), calls)
+        return sequence(self._reasoning.node(self._written), body) if self._reasoning else body
+
+    @property
+    def _holds_both(self) -> bool:
+        """Calls may follow content."""
+        return bool(self.tools and self._words.mark and not self._answer)
+
+    def _tell_apart(self, texts: Node) -> None:
+        """Refuse content, or an answer, that would be taken for a call."""
+        opening, content = self._words.opening, sequence(literal(self._words.before_content), texts)
+        if self._holds_both:
+            content = sequence(intersection(content, sequence(CHARACTER, TEXT)), literal(self._words.mark))
+        if Pattern(content).begins(opening):
+            advice = (
+                "choose another format, such as 'hermes', or ask for the answer without tools"
+                if self._answer
+                else "keep content from it by a rule of its slot, or declare what stands before calls"
+            )
+            raise FormatError(
+                f"{self.name}: {'an answer' if self._answer else 'content'} may begin with {opening!r}, as a call does, "
+                f"so the two cannot be told apart: {advice}"
+            )
 
     def _calls(self) -> Node:
+        words = self._words
         slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool)} for tool in self.tools)
-        one = any_of([self._call.parts(nodes, self._words) for nodes in slots])
-        more = repeat(sequence(self._words(self._between or ""), one), 0, None) if self._is_parallel else EMPTY
-        return sequence(self._words(self._begin), one, more, self._words(self._end))
+        one = any_of([words.call.parts(nodes, self._written) for nodes in slots])
+        more = repeat(sequence(self._written(words.between or ""), one), 0, None) if self._is_parallel else EMPTY
+        return sequence(self._written(words.begin), one, more, self._written(words.end))
 
     @cached_property
     def stop_behind(self) -> Pattern:
         """Behind which texts, as they are shown, a stop string of the user counts: in free content, never inside of a call or an answer."""
         rules = self._declaration["slots"]["content"]
-        free = sequence(literal(self._before_content), not_containing(*self._markers, *map(read_regex, rules.get("without", ()))))
-        if self._before is None:
-            free = difference(free, sequence(literal(self._opening), TEXT))
+        words = self._words
+        free = sequence(literal(words.before_content), not_containing(*self._markers, *map(read_regex, rules.get("without", ()))))
+        if not words.mark:
+            free = difference(free, sequence(literal(words.opening), TEXT))
         return Pattern(sequence(self._reasoning.node(literal), free) if self._reasoning else free)
 
     @property
@@ -298,16 +310,17 @@ class MessageFormat:
         """The text of any message, as a prompt shows what was said before: also with calls of tools that are gone."""
         known = {tool.name: tool for tool in self._all_tools}
         calls = (self.shown_call(call.name, self._arguments.text(known.get(call.name), call.arguments)) for call in message.tool_calls)
-        joined = ("\n" if self._between is None else self._between).join(calls)
-        parts = [f"{self._before_content}{message.content}"] if message.content else []
+        words = self._words
+        joined = ("\n" if words.between is None else words.between).join(calls)
+        parts = [f"{words.before_content}{message.content}"] if message.content else []
         if joined:
-            parts.append(f"{self._begin}{joined}{self._end}")
-        text = ("\n" if self._before is None else self._before).join(parts)
+            parts.append(f"{words.begin}{joined}{words.end}")
+        text = ("\n" if words.before_calls is None else words.before_calls).join(parts)
         return f"{self._reasoning.begin}{message.reasoning}{self._reasoning.end}{text}" if self._reasoning else text
 
     def shown_call(self, name: str, arguments: str) -> str:
         """The text of one call."""
-        return self._call.filled({"name": name, "arguments": arguments})
+        return self._words.call.filled({"name": name, "arguments": arguments})
 
     def shown_in_templates(self, call: ToolCall) -> tuple[str, ...]:
         """How chat templates may show a message that is this one call: as it is written, or in further ways that are declared."""
@@ -338,10 +351,11 @@ class MessageFormat:
         """What to tell a model that was not trained on tools: the tools, and how to call them; nothing without tools."""
         if not self.tools:
             return ""
+        begin, end = self._words.begin, self._words.end
         words = {
             "{tools}": "\n".join(json.dumps(tool.described, ensure_ascii=False) for tool in self.tools),
             "{tool_names}": ", ".join(tool.name for tool in self.tools),
-            "{call_example}": f"{self._begin}{self.shown_call('NAME', self._arguments.text(None, {'ARGUMENT': 'VALUE'}))}{self._end}",
+            "{call_example}": f"{begin}{self.shown_call('NAME', self._arguments.text(None, {'ARGUMENT': 'VALUE'}))}{end}",
         }
         text = "\n".join(self._declaration["instructions"])
         for word, meaning in words.items():
@@ -376,38 +390,22 @@ class MessageFormat:
         reasoning, body = self._reasoning.cut(text) if self._reasoning else ("", text)
         if body is None:
             return Written(reasoning)
-        content, calls = self._cut(body, is_whole=is_whole)
+        if not self.tools:
+            return Written(reasoning, body[len(self._words.before_content) :])
+        content, calls = self._words.cut(body, is_whole=is_whole, holds_both=self._holds_both)
         return Written(reasoning, content, tuple(self._calls_in(calls)))
-
-    def _cut(self, body: str, *, is_whole: bool) -> tuple[str, str]:
-        """The content, and what begins with the first call."""
-        if self.tools and body.startswith(self._opening):
-            return "", body
-        if not is_whole and self.tools and self._opening.startswith(body):
-            return "", ""
-        content = body[len(self._before_content) :]
-        if not self.tools or self._answer or self._before is None:
-            return content, ""
-        mark = self._before + self._opening
-        content, found, calls = content.partition(mark)
-        if found:
-            return content, self._opening + calls
-        return (content if is_whole else content[: len(content) - _begun(content, mark)]), ""
 
     def _calls_in(self, text: str) -> Iterator[CallSoFar]:
         """The calls of a text that begins with the first of them."""
-        _, after_name, after_call = self._call.words
-        whole_name = re.compile(rf"{_NAME.pattern}(?={re.escape(after_name) or _NO_NAME})")
-        known = {tool.name: tool for tool in self.tools}
-        at = len(self._begin)
-        while name := whole_name.match(text, at + len(self._call.words[0])):
-            start = name.end() + len(after_name)
-            end = self._arguments.end(text, start)
-            arguments = self._arguments.as_json(known[name[0]], text[start:end], is_whole=end is not None)
-            yield CallSoFar(name[0], arguments, end is not None)
-            if end is None:
+        words, known = self._words, {tool.name: tool for tool in self.tools}
+        name = words.name_at(text, len(words.begin))
+        while name:
+            end = self._arguments.end(text, name.end)
+            arguments = self._arguments.as_json(known[name.text], text[name.end : end], is_whole=end is not None)
+            yield CallSoFar(name.text, arguments, end is not None)
+            if end is None or not self._is_parallel:
                 return
-            at = end + len(after_call) + len(self._between or "")
+            name = words.name_at(text, end + len(words.call.words[2]), words.between or "")
 
 
 @dataclass(frozen=True)
@@ -425,9 +423,4 @@ class _Reasoning:
     def cut(self, text: str) -> tuple[str, str | None]:
         """The reasoning as far as it is written, and what follows; ``None``: it is not over."""
         reasoning, mark, rest = text[len(self.begin) :].partition(self.end)
-        return (reasoning, rest) if mark else (reasoning[: len(reasoning) - _begun(reasoning, self.end)], None)
-
-
-def _begun(text: str, mark: str) -> int:
-    """How many characters at the end of a text begin a mark."""
-    return next((n for n in range(min(len(mark) - 1, len(text)), 0, -1) if mark.startswith(text[-n:])), 0)
+        return (reasoning, rest) if mark else (reasoning[: len(reasoning) - begun(reasoning, self.end)], None)

@@ -137,6 +137,8 @@ class ResponseCalls:
                 line, colon = self._arguments.get("line_sep", "\n"), self._arguments.get("kv_sep", ":")
                 if colon != colon.strip():
                     raise refusal(f"{CALLS}/content_args/kv_sep", "white space at its ends is stripped with the line")
+                if self.close and self.close.takes_blank and line.strip() and line != line.rstrip():
+                    raise refusal(f"{CALLS}/content_args/line_sep", "white space at its end may be taken for that of what closes a call")
                 words, found = self._tagged("", f"{{key}}{colon} {{value}}{line}")
             case other:
                 raise refusal(f"{CALLS}/content", f"the arguments of a call cannot be read as {other!r}")
@@ -254,6 +256,7 @@ class ResponseCalls:
         if "tag_pattern" in self._arguments:
             tag, values = Mark(place, (), self._arguments["tag_pattern"]), [("a", ""), ("b", "c"), ("d", "")]
             text = "".join(template.filled({"key": key, "value": value}) for key, value in values)
+            text = text.rstrip() if self.close and self.close.takes_blank else text
             if [(one["key"], one["value"]) for one in tag.compiled.finditer(text)] != values:
                 raise refusal(tag.place, f"in {text!r} it does not match one argument after the other")
             keys = found["keys"] = tag.group("key") or ""

@@ -31,7 +31,7 @@ from rellm_agents.patterns import (
     read_regex,
     sequence,
 )
-from rellm_agents.patterns.edges import SPACES, ends_outside
+from rellm_agents.patterns.edges import SPACES, early_ends, ends_outside
 from rellm_agents.patterns.measure import byte_length
 
 _QUOTE = CharSet.of('"')
@@ -43,13 +43,15 @@ class Slot:
     Args:
         rules: those of the data file.
         barred: texts that do not occur in it either: what ends the slot, and stop strings.
+        behind: words at which a reader cuts off what stands in it; they do not begin in it.
     """
 
-    def __init__(self, rules: Mapping[str, Any], barred: Sequence[str] = ()) -> None:
+    def __init__(self, rules: Mapping[str, Any], barred: Sequence[str] = (), *, behind: str = "") -> None:
         self._rules = rules
         self._escapes: Mapping[str, str] = rules.get("escapes", {})
         self._barred = tuple(dict.fromkeys((*barred, *self._escapes)))
         self._quotes = bool(rules.get("quotes_stripped"))
+        self._behind, self._early_ends = behind, early_ends([behind], behind)
 
     @cached_property
     def node(self) -> Node:
@@ -84,6 +86,8 @@ class Slot:
         for text in self._rules.get("without", ()):
             if Pattern(sequence(TEXT, read_regex(text), TEXT)).fullmatch(value):
                 return f"it holds {text!r}"
+        if value.endswith(self._early_ends):
+            return f"it ends in what {self._behind!r} behind it begins with, and would be cut too early"
         if self._rules.get("not_empty") and not value:
             return "it is empty"
         if self._quotes and '"' in value[:1] + value[-1:]:
@@ -114,7 +118,8 @@ class Slot:
     @cached_property
     def _free(self) -> Node:
         """Without the texts that do not occur in it."""
-        return not_containing(*self._barred, *map(read_regex, self._rules.get("without", ())))
+        free = not_containing(*self._barred, *map(read_regex, self._rules.get("without", ())))
+        return difference(free, *(sequence(TEXT, literal(end)) for end in self._early_ends))
 
     @cached_property
     def _bare(self) -> Node:

@@ -19,11 +19,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.arguments import value_node
 from rellm_agents.formats.declared_arguments import ELSEWHERE, declared_arguments
+from rellm_agents.formats.proofs import cut_early, json_like
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template
 from rellm_agents.formats.tools import Tool
@@ -31,7 +33,7 @@ from rellm_agents.formats.typed_texts import Kind, kind_by_types, unambiguous
 from rellm_agents.json_schema import bare_text, compile_schema
 from rellm_agents.json_schema.json_text import Layout, dumps
 from rellm_agents.json_schema.marks import marks_of
-from rellm_agents.patterns import Node, Pattern, choice, literal, optional, read_regex, sequence
+from rellm_agents.patterns import Node, Pattern, choice, literal, optional, read_regex, repeat, sequence
 
 _KEY = re.compile(r"[^\s<>]([^<>\n\r]*[^\s<>])?")
 
@@ -64,13 +66,26 @@ class TaggedArguments:
         self._argument, self._keys = Template.of(argument), Pattern(read_regex(keys))
         words = list(map(re.escape, self._argument.words))
         self._one = re.compile(f"{words[0]}(.+?){words[1]}(.*?){words[2]}", re.DOTALL)
-        self._without, self._slot = tuple(without), Slot(rules, without)
-        self._no_null = Slot({**rules, "matches": rf"(?!(?:null|None)\Z)(?:{rules.get('matches', '(?s:.)*')})"}, without)
-        self._layout = Layout.of("spaced", marks_of(without))
+        behind = self._argument.words[2]
+        self._without = (*without, *(text for text in (behind, end) if not any(other in text for other in without)))
+        self._slot = Slot(rules, self._without, behind=behind)
+        no_null = {**rules, "matches": rf"(?!(?:null|None)\Z)(?:{rules.get('matches', '(?s:.)*')})"}
+        self._no_null = Slot(no_null, self._without, behind=behind)
+        try:
+            self._layout = Layout.of("spaced", marks_of(self._without))
+        except ValueError as error:
+            raise FormatError(f"format {name!r}, #/argument: {error}") from error
+        self._proof = (self._argument, self._without, json.dumps(rules))
+        if early := _value_cut_early(*self._proof):
+            raise FormatError(f"format {name!r}, #/argument: the value in {early!r} would be cut too early at {behind!r}")
         self._kinds: dict[str, dict[str, Kind]] = {}
 
     def node(self, tool: Tool) -> Node:
         """See :class:`Arguments`."""
+        if early := _cut_early(*self._proof, tuple(tool.properties), self._end):
+            raise FormatError(
+                f"{self._name}: tool {tool.name!r}: its arguments would be cut too early at {self._end!r}, as {early!r}: {ELSEWHERE}"
+            )
         parts = []
         for key, schema, is_required in declared_arguments(self._name, tool):
             found = self._one.fullmatch(self._argument.filled({"key": key, "value": ""}))
@@ -147,6 +162,23 @@ class TaggedArguments:
 
 def _value(kind: Kind, text: str) -> Any:
     return text if kind == "string" or (kind == "string or null" and text != "null") else json.loads(text)
+
+
+def _values(argument: Template, without: tuple[str, ...], rules: str) -> Node:
+    """All values that may be written, and more."""
+    return choice(Slot(json.loads(rules), without, behind=argument.words[2]).node, json_like(without, blank=" "))
+
+
+@lru_cache(maxsize=64)
+def _value_cut_early(argument: Template, without: tuple[str, ...], rules: str) -> str | None:
+    return cut_early(_values(argument, without, rules), argument.words[2])
+
+
+@lru_cache(maxsize=256)
+def _cut_early(argument: Template, without: tuple[str, ...], rules: str, keys: tuple[str, ...], end: str) -> str | None:
+    values, (before, between, behind) = _values(argument, without, rules), argument.words
+    arguments = (sequence(literal(f"{before}{key}{between}"), values, literal(behind)) for key in keys)
+    return cut_early(repeat(choice(*arguments)), end)
 
 
 def _of_argument(tool: Tool, key: str, error: SchemaError) -> FormatError:

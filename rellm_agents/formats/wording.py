@@ -21,15 +21,11 @@ from typing import Any
 
 from rellm_agents.errors import FormatError, PatternError
 from rellm_agents.formats.declarations import Declaration
+from rellm_agents.formats.proofs import common, cut_early, json_like
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template
-from rellm_agents.patterns import TEXT, Node, choice, intersection, lexeme, literal, not_containing, read_regex, repeat, sequence
+from rellm_agents.patterns import TEXT, lexeme, literal, sequence
 from rellm_agents.patterns.measure import byte_length
-from rellm_agents.patterns.nodes import CHARACTER
-from rellm_agents.patterns.sampler import shortest_text
-
-# What any JSON object is spelled with: punctuation, numbers and names outside of strings, and strings without control characters.
-_OUTSIDE, _INSIDE = read_regex(r"[ \t\r\n{}\[\],:+\-.0-9Eaeflnrstu]"), read_regex(r'(?:[^"\\\x00-\x1f]|\\.)*')
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,33 +123,26 @@ def _prove(text: str) -> None:
     wording, data = _wording_of(text), json.loads(text)
     title = f"format {data['name']!r}"
     nodes = {name: slot.node for name, slot in wording.slots.items()}
-    string = sequence(literal('"'), intersection(_INSIDE, not_containing(*data.get("without", ()))), literal('"'))
-    nodes["json"] = lexeme(sequence(literal("{"), repeat(choice(_OUTSIDE, string)), literal("}")))
+    nodes["json"] = lexeme(sequence(literal("{"), json_like(data.get("without", ())), literal("}")))
     templates = {"action": wording.action, **({"finish": wording.finish} if wording.finish else {})}
     for key, template in templates.items():
         for slot, words in zip(template.slots, template.words[1:], strict=True):
             if not words or (slot != "json" and not _can_overlap(words, words)):
                 continue  # no slot but that of JSON holds the words behind it: they could only begin early where they overlap themselves
-            early = _common(sequence(nodes[slot], literal(words)), sequence(TEXT, literal(words), TEXT, CHARACTER))
+            early = cut_early(nodes[slot], words)
             if early is not None:
                 where = "put it into #/without" if slot == "json" else f"say what {{{slot}}} is without"
                 raise FormatError(f"{title}, #/{key}: {early!r} would be cut too early at {words!r}: {where}")
         for i, stop in enumerate(data["stop"]):
             if "json" not in template.slots and not any(_touches(stop, words) for words in template.words if words):
                 continue  # it would lie within a slot, and none holds it
-            stopped = _common(sequence(*template.parts(nodes)), sequence(TEXT, literal(stop), TEXT))
+            stopped = common(sequence(*template.parts(nodes)), sequence(TEXT, literal(stop), TEXT))
             if stopped is not None:
                 raise FormatError(f"{title}, #/stop/{i}: a step may hold this stop string, as {stopped!r}")
     if wording.finish is not None and not _begin_apart(wording.action, wording.finish):
-        both = _common(sequence(*wording.action.parts(nodes)), sequence(*wording.finish.parts(nodes)))
+        both = common(sequence(*wording.action.parts(nodes)), sequence(*wording.finish.parts(nodes)))
         if both is not None:
             raise FormatError(f"{title}, #/finish: {both!r} would be an action and an answer at once: say what the slots are without")
-
-
-def _common(one: Node, other: Node) -> str | None:
-    """A text of both."""
-    both = intersection(one, other)
-    return None if byte_length(both) is None else shortest_text(both)
 
 
 def _begin_apart(one: Template, other: Template) -> bool:

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 from rellm_agents.json_schema.marks import Marks, spelled
 from rellm_agents.patterns import EMPTY, Node, characters, choice, lexeme, literal, read_regex, repeat, sequence
 from rellm_agents.patterns.charset import CharSet
+from rellm_agents.patterns.edges import early_ends
 
 MAX_DIGITS = 20  # before the point, and after it: a model cannot loop in digits
 MAX_WHITESPACE = 20  # in one run, where whitespace is flexible: a model cannot loop in spaces
@@ -81,8 +82,7 @@ class Raw:
     @property
     def no_ends(self) -> tuple[str, ...]:
         """What no string ends with, since with the mark behind it a text would be there that is not."""
-        parts = ((text[:i], text[i:]) for text in self.without for i in range(1, len(text)))
-        return tuple(end for end, rest in parts if self.mark.startswith(rest) or rest.startswith(self.mark))
+        return early_ends(self.without, self.mark)
 
     @property
     def no_starts(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-r"""Characters that a reader strips in, the texts that it leaves as they are out: those with none of them at either end.
+r"""What a reader strips or looks for in, the texts that it leaves as they are out, told by what they begin and end with.
 
 >>> from rellm_agents.patterns import Pattern
 >>> [Pattern(ends_outside(SPACES)).fullmatch(text) for text in ("a b", " a", "a\x1f", "")]
@@ -6,6 +6,8 @@ r"""Characters that a reader strips in, the texts that it leaves as they are out
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from rellm_agents.patterns.charset import CharSet
 from rellm_agents.patterns.node import Node
@@ -25,3 +27,17 @@ def ends_outside(stripped: CharSet, *, may_be_empty: bool = True) -> Node:
     """
     edge = characters(~stripped)
     return choice(edge, sequence(edge, TEXT, edge), *([EMPTY] if may_be_empty else []))
+
+
+def early_ends(marks: Iterable[str], words: str) -> tuple[str, ...]:
+    """What a text without some marks cannot end with, since with the words behind it one of them would begin in it.
+
+    Args:
+        marks: what a reader looks for.
+        words: what stands behind the text.
+
+    >>> early_ends(["</a>", "aab"], ">>"), early_ends(["aab", "abab"], "abab")
+    (('</a',), ('a', 'ab'))
+    """
+    pieces = ((mark[:i], mark[i:]) for mark in marks for i in range(1, len(mark)))
+    return tuple(dict.fromkeys(end for end, rest in pieces if words.startswith(rest) or rest.startswith(words)))

@@ -1,0 +1,94 @@
+"""Random message formats of one's own, of words that get in each other's way: refused, or each text is read as the message it says."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+from formats.every_format import arguments
+from formats.test_random_response_templates import bits, random_message
+
+from rellm_agents.errors import FormatError
+from rellm_agents.formats import ToolCall, message_format
+
+SEEDS = int(os.environ.get("RANDOM_FORMATS", "600"))
+TOOLS = {
+    "f": arguments(v={"type": "string"}, n={"type": "integer"}, w={"type": "array", "items": {"type": "integer"}}, required=()),
+    "f_1": arguments(),
+    "go_on": arguments(o={"enum": ["ab", "x", 1, True]}, required=()),
+}
+TEXTS_ALONE = {"tagged", "bare"}
+"""Styles whose strings have one spelling."""
+
+
+def random_declaration(chance):
+    style = chance.choice(["json", "tagged", "python", "bare"])
+    behind_name, behind_call = bits(chance), bits(chance)
+    if style == "python" and chance.random() < 0.8:
+        behind_name, behind_call = f"{behind_name}(", f"){behind_call}"
+    found = {
+        "name": "own",
+        "description": "Random words.",
+        "arguments": style,
+        "call": f"{chance.choice(['', bits(chance)])}{{name}}{behind_name}{{arguments}}{behind_call}",
+        "slots": {"content": {"not_empty": True, "trimmed": chance.random() < 0.5}},
+        "instructions": [],
+        "result": "{content}",
+        "whitespace": chance.choice(["spaced", "compact"]),
+    }
+    if chance.random() < 0.15:
+        found["call"] = f"{bits(chance)}{{name}}{{arguments}}"
+    if style == "tagged":
+        found["argument"] = f"{chance.choice(['', bits(chance)])}{{key}}{bits(chance)}{{value}}{bits(chance)}"
+    if style == "bare":
+        found["quote"] = bits(chance)
+    if chance.random() < 0.8:
+        found["calls"] = {key: chance.choice(["", bits(chance)]) for key in ("begin", "between", "end") if chance.random() < 0.7}
+    if chance.random() < 0.7:
+        found["before_calls"] = chance.choice(["", bits(chance)])
+    if chance.random() < 0.2:
+        found["content"] = {"begin": bits(chance)}
+    if chance.random() < 0.5:
+        found["reasoning"] = {"begin": bits(chance), "end": bits(chance)}
+    if chance.random() < 0.5:
+        found["without"] = [bits(chance) for _ in range(chance.randrange(1, 3))]
+    return found
+
+
+def made(seed):
+    """The format of a seed; ``None``: it is refused."""
+    chance = random.Random(seed)
+    try:
+        declaration = random_declaration(chance)
+        tools = dict(list(TOOLS.items())[: chance.randrange(1, 4)])
+        return message_format(declaration, tools, reasoning="reasoning" in declaration)
+    except FormatError:
+        return None
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_a_text_is_read_as_what_it_says(part):
+    formats = texts = 0
+    for seed in range(part, SEEDS, 3):
+        if (format_ := made(seed)) is None:
+            continue
+        formats += 1
+        for more in range(12):
+            text = format_.pattern.sample(seed + more)
+            message = format_.read(text)
+            written = format_.write(message)
+            texts += 1
+            assert format_.read(written) == message, (seed, text)
+            if not any(escaped in text for escaped in ("\\", ".", "e+", "E", "e-", "0")):
+                assert written == text, (seed, text)
+            whole, last = format_.so_far(text, is_whole=True), format_.so_far("")
+            for end in range(len(text) + 1):
+                now = format_.so_far(text[:end])
+                assert whole.content.startswith(now.content), (seed, text[:end])
+                assert now.content.startswith(last.content), (seed, text[:end])
+                assert whole.reasoning.startswith(now.reasoning), (seed, text[:end])
+                assert len(last.calls) <= len(now.calls) <= len(whole.calls), (seed, text[:end])
+                last = now
+    assert formats > SEEDS // 30
+    assert texts == 12 * formats
