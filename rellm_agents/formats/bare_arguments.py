@@ -19,14 +19,14 @@ from typing import Any
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.declared_arguments import ELSEWHERE
-from rellm_agents.formats.proofs import cut_early
+from rellm_agents.formats.proofs import cut_early, stands_apart
 from rellm_agents.formats.tools import Tool
 from rellm_agents.formats.typed_texts import without_misread_strings
 from rellm_agents.json_schema.json_strings import raw_string
 from rellm_agents.json_schema.json_text import Layout, Raw, dumps
 from rellm_agents.patterns import TEXT, Node, literal, read_regex, repeat, sequence
 
-_OUTSIDE = read_regex(r"[{}\[\],:+\-.\w]*")
+_OUTSIDE = r"[{}\[\],:+\-.\w]"
 
 
 class BareArguments:
@@ -73,5 +73,7 @@ class BareArguments:
 @lru_cache(maxsize=64)
 def _cut_early(raw: Raw, end: str) -> str | None:
     """Arguments that would be."""
-    string = raw_string(TEXT, replace(raw, node=literal(raw.mark)))
-    return cut_early(sequence(literal("{"), repeat(sequence(_OUTSIDE, string)), _OUTSIDE), end)
+    if stands_apart(end, (raw.mark,), _OUTSIDE):
+        return None
+    outside, string = repeat(read_regex(_OUTSIDE)), raw_string(TEXT, replace(raw, node=literal(raw.mark)))
+    return cut_early(sequence(literal("{"), repeat(sequence(outside, string)), outside), end)

@@ -25,7 +25,7 @@ from typing import Any
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.arguments import value_node
 from rellm_agents.formats.declared_arguments import ELSEWHERE, declared_arguments
-from rellm_agents.formats.proofs import cut_early, json_like
+from rellm_agents.formats.proofs import cut_early, json_like, stands_apart
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template
 from rellm_agents.formats.tools import Tool
@@ -166,17 +166,21 @@ def _value(kind: Kind, text: str) -> Any:
 
 def _values(argument: Template, without: tuple[str, ...], rules: str) -> Node:
     """All values that may be written, and more."""
-    return choice(Slot(json.loads(rules), without, behind=argument.words[2]).node, json_like(without, blank=" "))
+    return choice(Slot(json.loads(rules), without, behind=argument.words[2]).node, json_like(without))
 
 
 @lru_cache(maxsize=64)
 def _value_cut_early(argument: Template, without: tuple[str, ...], rules: str) -> str | None:
-    return cut_early(_values(argument, without, rules), argument.words[2])
+    behind = argument.words[2]
+    return None if stands_apart(behind, ()) else cut_early(_values(argument, without, rules), behind)
 
 
 @lru_cache(maxsize=256)
 def _cut_early(argument: Template, without: tuple[str, ...], rules: str, keys: tuple[str, ...], end: str) -> str | None:
-    values, (before, between, behind) = _values(argument, without, rules), argument.words
+    before, between, behind = argument.words
+    if stands_apart(end, (behind, *(f"{before}{key}{between}" for key in keys))):
+        return None
+    values = _values(argument, without, rules)
     arguments = (sequence(literal(f"{before}{key}{between}"), values, literal(behind)) for key in keys)
     return cut_early(repeat(choice(*arguments)), end)
 

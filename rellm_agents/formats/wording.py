@@ -21,7 +21,7 @@ from typing import Any
 
 from rellm_agents.errors import FormatError, PatternError
 from rellm_agents.formats.declarations import Declaration
-from rellm_agents.formats.proofs import common, cut_early, json_like
+from rellm_agents.formats.proofs import can_overlap, common, cut_early, json_like, touches
 from rellm_agents.formats.slots import Slot
 from rellm_agents.formats.templates import Template
 from rellm_agents.patterns import TEXT, lexeme, literal, sequence
@@ -123,18 +123,18 @@ def _prove(text: str) -> None:
     wording, data = _wording_of(text), json.loads(text)
     title = f"format {data['name']!r}"
     nodes = {name: slot.node for name, slot in wording.slots.items()}
-    nodes["json"] = lexeme(sequence(literal("{"), json_like(data.get("without", ())), literal("}")))
+    nodes["json"] = lexeme(sequence(literal("{"), json_like(data.get("without", ()), has_lines=True), literal("}")))
     templates = {"action": wording.action, **({"finish": wording.finish} if wording.finish else {})}
     for key, template in templates.items():
         for slot, words in zip(template.slots, template.words[1:], strict=True):
-            if not words or (slot != "json" and not _can_overlap(words, words)):
+            if not words or (slot != "json" and not can_overlap(words, words)):
                 continue  # no slot but that of JSON holds the words behind it: they could only begin early where they overlap themselves
             early = cut_early(nodes[slot], words)
             if early is not None:
                 where = "put it into #/without" if slot == "json" else f"say what {{{slot}}} is without"
                 raise FormatError(f"{title}, #/{key}: {early!r} would be cut too early at {words!r}: {where}")
         for i, stop in enumerate(data["stop"]):
-            if "json" not in template.slots and not any(_touches(stop, words) for words in template.words if words):
+            if "json" not in template.slots and not any(touches(stop, words) for words in template.words if words):
                 continue  # it would lie within a slot, and none holds it
             stopped = common(sequence(*template.parts(nodes)), sequence(TEXT, literal(stop), TEXT))
             if stopped is not None:
@@ -148,14 +148,4 @@ def _prove(text: str) -> None:
 def _begin_apart(one: Template, other: Template) -> bool:
     """Both begin with the thought, which holds the words behind it of neither, and those cannot stand in one place."""
     starts = [(template.words[0], template.slots[0]) for template in (one, other)]
-    return starts[0] == starts[1] and starts[0][1] == "thought" and not _touches(one.words[1], other.words[1])
-
-
-def _touches(stop: str, words: str) -> bool:
-    """A text of words, with anything before and behind, may hold a stop string that covers one of their characters."""
-    return stop in words or words in stop or _can_overlap(stop, words) or _can_overlap(words, stop)
-
-
-def _can_overlap(one: str, other: str) -> bool:
-    """The one may end in the midst of the other."""
-    return any(one[-length:] == other[:length] for length in range(1, min(len(one), len(other))))
+    return starts[0] == starts[1] and starts[0][1] == "thought" and not touches(one.words[1], other.words[1])
