@@ -35,6 +35,7 @@ from rellm_agents.patterns.edges import SPACES, early_ends, ends_outside
 from rellm_agents.patterns.measure import byte_length
 
 _QUOTE = CharSet.of('"')
+_WITH_QUOTE = sequence(TEXT, literal('"'), TEXT)
 
 
 class Slot:
@@ -80,11 +81,12 @@ class Slot:
             return None
         if any("\ud800" <= c <= "\udfff" for c in value):
             return "it holds a lone surrogate, which UTF-8 cannot write"
+        written = self.text(value)
         for text in (*self._escapes.values(), *self._barred):
-            if text in value and text not in self._escapes:
+            if (text in value or (text in self._barred and text in written)) and text not in self._escapes:
                 return f"it holds {text!r}"
         for text in self._rules.get("without", ()):
-            if Pattern(sequence(TEXT, read_regex(text), TEXT)).fullmatch(value):
+            if any(map(Pattern(sequence(TEXT, read_regex(text), TEXT)).fullmatch, (value, written))):
                 return f"it holds {text!r}"
         if value.endswith(self._early_ends):
             return f"it ends in what {self._behind!r} behind it begins with, and would be cut too early"
@@ -107,7 +109,7 @@ class Slot:
         as_they_are = difference(values, *(sequence(TEXT, literal(text), TEXT) for text in self._escapes.values()))
         if not _is_empty(difference(as_they_are, self._bare)):
             as_they_are = lexeme(
-                choice(intersection(as_they_are, self._bare), sequence(literal('"'), intersection(as_they_are, self._inner), literal('"')))
+                choice(intersection(as_they_are, self._bare), self._in_quotes(as_they_are))
                 if self._quotes
                 else intersection(as_they_are, self._bare)
             )
@@ -142,7 +144,13 @@ class Slot:
 
     @cached_property
     def _quoted(self) -> Node:
-        return sequence(literal('"'), self._inner, literal('"')) if self._quotes else self._bare
+        return self._in_quotes(TEXT) if self._quotes else self._bare
+
+    def _in_quotes(self, values: Node) -> Node:
+        """The texts of values between quotes, which may make up, with what they hold, a text that does not occur."""
+        quoted = sequence(literal('"'), intersection(values, self._inner), literal('"'))
+        barred = choice(*map(literal, (*self._barred, *self._early_ends)), *map(read_regex, self._rules.get("without", ())))
+        return quoted if _is_empty(intersection(barred, _WITH_QUOTE)) else intersection(quoted, self._free)
 
 
 def _is_empty(node: Node) -> bool:

@@ -200,6 +200,45 @@ def test_a_tricky_text_is_read_back_or_refused_with_a_reason(family):
                     format_.write(message)
 
 
+OWN = {**declared("hermes", "message"), "name": "own", "call": "CALL {name} {arguments}", "without": [], "special_tokens": []}
+TAGGED = {**OWN, "arguments": "tagged", "argument": "{key}={value};", "call": "CALL {name}({arguments})"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"call": "CALL {name} {arguments} {x}"}, "#/call: a template has {name}, {arguments} once each, in this order"),
+        ({"result": "{content} of {tool}"}, "#/result: a template has {content} once each"),
+        ({"shown": ["{name} {arguments} {y}"]}, "#/shown/0: a template has {name}, {arguments} once each"),
+        ({"call": "{name} {arguments}"}, "#/call: a call begins with nothing that marks it"),
+        ({"call": "CALL {name}x{arguments}"}, "#/call: nothing tells where {name} ends"),
+        ({"calls": {"between": ";", "end": ";CALL off"}}, "#/calls/end: ';CALL off' begins as another call does"),
+        ({"content": {"begin": "CAL"}, "before_calls": ""}, "content may begin with 'CALL ', as a call does"),
+        ({**TAGGED, "call": "CALL {name} {arguments}"}, "#/call: nothing tells where {arguments} end"),
+        ({**TAGGED, "call": "CALL {name}{arguments})"}, "#/call: nothing tells where {name} ends"),
+        ({**TAGGED, "call": "CALL {name}({arguments}q"}, "its arguments would be cut too early at 'q', as 'q=;q'"),
+        ({**TAGGED, "argument": "{key}={value}"}, "#/argument: '{key}={value}' does not match"),
+        ({**TAGGED, "argument": "{key}={value}, "}, "#/argument: the value in ', , ' would be cut too early at ', '"),
+        ({**TAGGED, "argument": '{key}="{value}"'}, "#/argument: without='\"': strings cannot be kept without it"),
+        ({**OWN, "arguments": "python", "call": "CALL {name} {arguments}."}, "#/call: {arguments} as Python has them end at a parenthesis"),
+        ({**OWN, "arguments": "bare", "quote": "'", "call": "CALL {name}{arguments}"}, "#/call: nothing tells where {arguments} end"),
+        ({**OWN, "arguments": "bare", "quote": "'", "call": "CALL {name}{arguments}}"}, "would be cut too early at '}'"),
+    ],
+)
+def test_words_that_would_be_taken_for_others_are_refused(changed, reason):
+    with pytest.raises(FormatError, match=re.escape(reason)):
+        message_format({**OWN, **changed}, {"f": arguments(q={"type": "string"})})
+
+
+def test_what_ends_in_the_beginning_of_a_call_is_not_written():
+    format_ = message_format({**OWN, "call": ">>{name} {arguments}", "before_calls": ""}, {"f": arguments()}, reasoning=True)
+    for message in (Message("a>", (ToolCall("f", {}),)), Message("a", (), "b\n</think>\n")):
+        with pytest.raises(FormatError, match=r"it ends in what '.*' behind it begins with, and would be cut too early|whitespace"):
+            format_.write(message)
+    assert not format_.pattern.fullmatch("<think>\nhm\n</think>\n\na>>>f {}")
+    assert format_.read("<think>\nhm\n</think>\n\na>b>>f {}") == Message("a>b", (ToolCall("f", {}),), "hm")
+
+
 def test_a_file_says_where_it_is_wrong():
     with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only without")):
         message_format({**declared("hermes", "message"), "slots": {"content": {"trimed": True}}})

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import re
 import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from formats.every_format import JSON_TOOLS, TEXT_TOOLS
+from formats.random_words import bits
 
 from rellm_agents import Action, Finish, own_format
 from rellm_agents.errors import FormatError
 
+RANDOM_OWN = int(os.environ.get("RANDOM_FORMATS", "600"))
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "01_own_format.py"
 TOOLS = {"search": {"type": "object", "properties": {"query": {"type": "string"}}}}
 OWN = {
@@ -100,3 +105,59 @@ def test_texts_kept_out_of_json_make_a_mark_behind_it_possible() -> None:
     step = Action("search", {"query": "THE END END"})
     assert format_.read(format_.write(step)) == step
     assert format_.read("SAY END") == Finish("END")
+
+
+def random_rules(chance: random.Random) -> dict[str, Any]:
+    rules = {
+        "without": [re.escape(bits(chance))],
+        "trimmed": True,
+        "not_empty": True,
+        "quotes_stripped": True,
+        "escapes": {bits(chance, 1): f"&{bits(chance, 1)};"},
+    }
+    return {key: value for key, value in rules.items() if chance.random() < 0.3}
+
+
+def random_declaration(chance: random.Random) -> dict[str, Any]:
+    is_json, thought = chance.random() < 0.5, chance.choice(["", "{thought}"])
+    before, between, behind, end = (chance.choice(["", bits(chance)]) for _ in range(4))
+    inside = "{json}" if is_json else f"{{tool}}{bits(chance)}{{input}}"
+    found = {
+        **OWN,
+        "encoding": "json" if is_json else "text",
+        "stop": [bits(chance)] if chance.random() < 0.3 else [],
+        "action": f"{before}{thought}{between}{inside}{behind}",
+        "finish": f"{before}{thought}{bits(chance)}{{answer}}{end}",
+    }
+    if is_json:
+        found |= {"keys": {"tool": "f", "input": "args"}, "without": [bits(chance)]}
+        if chance.random() < 0.5:
+            del found["finish"]
+            found["finish_name"] = "Final"
+    slots = {"thought"} if thought else set()
+    slots |= set() if is_json else {"tool", "input"}
+    slots |= {"answer"} if "finish" in found else set()
+    return {**found, "slots": {slot: random_rules(chance) for slot in sorted(slots) if chance.random() < 0.6}}
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_random_words_and_rules_are_read_or_refused(part: int) -> None:
+    """Words that get in each other's way, and in that of rules and stop strings."""
+    formats = 0
+    for seed in range(part, RANDOM_OWN, 2):
+        chance = random.Random(seed)
+        declaration = random_declaration(chance)
+        tools = JSON_TOOLS if declaration["encoding"] == "json" else TEXT_TOOLS
+        try:
+            format_ = own_format(declaration, dict(list(tools.items())[: chance.randrange(1, 4)]))
+        except FormatError:
+            continue
+        formats += 1
+        for more in range(12):
+            text = format_.pattern.sample(seed + more)
+            step = format_.read(text)
+            assert format_.read(format_.write(step)) == step, (seed, text)
+            assert not any(stop in text for stop in declaration["stop"]), (seed, text)
+            if not re.search(r'["\\0-9]', text):
+                assert format_.write(step) == text, (seed, text)
+    assert formats > RANDOM_OWN // 10

@@ -7,10 +7,10 @@ import random
 
 import pytest
 from formats.every_format import arguments
-from formats.test_random_response_templates import bits, random_message
+from formats.random_words import bits
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats import ToolCall, message_format
+from rellm_agents.formats import message_format
 
 SEEDS = int(os.environ.get("RANDOM_FORMATS", "600"))
 TOOLS = {

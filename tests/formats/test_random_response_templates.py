@@ -9,6 +9,7 @@ import re
 
 import pytest
 from formats.every_format import arguments
+from formats.random_words import BITS, bits
 from formats.test_response_templates import as_parsed_by, can_write
 from transformers.utils.chat_parsing import parse_response
 from transformers.utils.chat_parsing.response_templates import load_response_template
@@ -18,17 +19,12 @@ from rellm_agents.formats import Message, ToolCall, message_format
 from rellm_agents.formats.response_templates import declaration_of
 
 SEEDS = int(os.environ.get("RANDOM_TEMPLATES", "400"))
-BITS = ["<", "a", ">", "</", "|", "ab", "{", "}", "\n", " ", "[", "]", '"', "x", ":", ";"]
 NULLABLE = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 TOOLS = {
     "f": arguments(v={"type": "string"}, w={"type": "array", "items": {"type": "string"}}, n={"type": "integer"}, required=()),
     "go_on": arguments(o=NULLABLE, required=()),
 }
 NAMES, KEYS = [r"\w+", "[a-z]+", "[^<]+", r"[^\n>]+", "[a-z_]+?"], [r"\w+", "[^>]+", "[^a]+"]
-
-
-def bits(chance, most=3):
-    return "".join(chance.choice(BITS) for _ in range(chance.randrange(1, most + 1)))
 
 
 def mark(chance, side):
