@@ -59,7 +59,8 @@ class MessageWords:
         for i, text in enumerate(declaration.get("shown", ())):
             _template(title, f"shown/{i}", text, ("name", "arguments"))
         _template(title, "result", declaration["result"], ("content",))
-        argument = _template(title, "argument", declaration["argument"], ("key", "value")) if style == "tagged" else None
+        slots = ("key", "is_string", "value") if "{is_string}" in declaration.get("argument", "") else ("key", "value")
+        argument = _template(title, "argument", declaration["argument"], slots) if style == "tagged" else None
         calls = declaration.get("calls", {})
         found = cls(
             _template(title, "call", declaration["call"], ("name", "arguments")),

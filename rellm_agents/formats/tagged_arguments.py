@@ -2,7 +2,8 @@ r"""A tool in, its arguments one by one out, each between words with its name: s
 
 Readers type a value by the schema: where it allows strings and nothing else, the value is its text, without escapes; so a text that
 a reader would strip or cut is never written, and a given value of that kind is refused. Where it allows strings and more, strings
-are written as JSON too, so that ``"3"`` and ``3`` differ; unless the reader goes by types alone, see :mod:`typed_texts`.
+are written as JSON too, so that ``"3"`` and ``3`` differ; unless the reader goes by types alone, see :mod:`typed_texts`, or the
+format says of each value whether it is a string, which makes every string its text.
 
 >>> from rellm_agents.formats.tools import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "n": {"type": "integer"}}}})
@@ -19,11 +20,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.formats.arguments import value_node
+from rellm_agents.formats.arguments import value_node, with_definitions
 from rellm_agents.formats.declared_arguments import ELSEWHERE, declared_arguments
 from rellm_agents.formats.proofs import cut_early, json_like, stands_apart
 from rellm_agents.formats.slots import Slot
@@ -33,9 +35,34 @@ from rellm_agents.formats.typed_texts import Kind, kind_by_types, unambiguous
 from rellm_agents.json_schema import bare_text, compile_schema
 from rellm_agents.json_schema.json_text import Layout, dumps
 from rellm_agents.json_schema.marks import marks_of
-from rellm_agents.patterns import Node, Pattern, choice, literal, optional, read_regex, repeat, sequence
+from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, optional, read_regex, repeat, sequence
 
+_OTHERS = "{[ntf-0123456789"  # what JSON begins with, but for strings
 _KEY = re.compile(r"[^\s<>]([^<>\n\r]*[^\s<>])?")
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What stands around the name of an argument and its value: between them one text before strings, maybe another before all else."""
+
+    before: str
+    before_string: str
+    before_other: str
+    behind: str
+
+    @classmethod
+    def of(cls, argument: str) -> _Words:
+        before, *between, behind = Template.of(argument).words
+        return cls(before, "true".join(between), "false".join(between), behind)
+
+    @property
+    def is_marked(self) -> bool:
+        """They say whether a value is a string."""
+        return self.before_string != self.before_other
+
+    def heads(self, key: str) -> tuple[str, ...]:
+        """What stands before a value."""
+        return tuple(dict.fromkeys(f"{self.before}{key}{between}" for between in (self.before_string, self.before_other)))
 
 
 class TaggedArguments:
@@ -43,7 +70,8 @@ class TaggedArguments:
 
     Args:
         name: of the format, for errors.
-        argument: how one is written, a template with ``{key}`` and ``{value}``.
+        argument: how one is written, a template with ``{key}`` and ``{value}``, and maybe ``{is_string}`` between them: whether
+            the value is a string, ``true`` or ``false``.
         end: what stands behind the arguments.
         without: texts that no value holds.
         rules: what else holds for strings, see :class:`Slot`.
@@ -63,10 +91,10 @@ class TaggedArguments:
         by_types: bool = False,
     ) -> None:
         self._name, self._end, self._by_types = name, end, by_types
-        self._argument, self._keys = Template.of(argument), Pattern(read_regex(keys))
-        words = list(map(re.escape, self._argument.words))
-        self._one = re.compile(f"{words[0]}(.+?){words[1]}(.*?){words[2]}", re.DOTALL)
-        behind = self._argument.words[2]
+        self._words, self._keys = _Words.of(argument), Pattern(read_regex(keys))
+        before, string, other, behind = map(re.escape, astuple(self._words))
+        self._one = re.compile(f"{before}(.+?)({string}|{other})(.*?){behind}", re.DOTALL)
+        behind = self._words.behind
         self._without = (*without, *(text for text in (behind, end) if not any(other in text for other in without)))
         self._slot = Slot(rules, self._without, behind=behind)
         no_null = {**rules, "matches": rf"(?!(?:null|None)\Z)(?:{rules.get('matches', '(?s:.)*')})"}
@@ -75,7 +103,7 @@ class TaggedArguments:
             self._layout = Layout.of("spaced", marks_of(self._without))
         except ValueError as error:
             raise FormatError(f"format {name!r}, #/argument: {error}") from error
-        self._proof = (self._argument, self._without, json.dumps(rules))
+        self._proof = (self._words, self._without, json.dumps(rules))
         if early := _value_cut_early(*self._proof):
             raise FormatError(f"format {name!r}, #/argument: the value in {early!r} would be cut too early at {behind!r}")
         self._kinds: dict[str, dict[str, Kind]] = {}
@@ -88,13 +116,25 @@ class TaggedArguments:
             )
         parts = []
         for key, schema, is_required in declared_arguments(self._name, tool):
-            found = self._one.fullmatch(self._argument.filled({"key": key, "value": ""}))
-            if not _KEY.fullmatch(key) or not self._keys.fullmatch(key) or not found or found[1] != key:
+            heads = self._words.heads(key)
+            found = [self._one.fullmatch(head + self._words.behind) for head in heads]
+            if not _KEY.fullmatch(key) or not self._keys.fullmatch(key) or not all(one and one[1] == key for one in found):
                 raise FormatError(f"{self._name}: tool {tool.name!r}: this format cannot write the name of argument {key!r}: {ELSEWHERE}")
-            before, between, behind = self._argument.words
-            text = sequence(literal(f"{before}{key}{between}"), self._value_node(tool, key, schema), literal(behind))
-            parts.append(text if is_required else optional(text))
+            values = self._marked_nodes(tool, key, schema) if self._words.is_marked else [self._value_node(tool, key, schema)]
+            behind = literal(self._words.behind)
+            texts = [sequence(literal(head), value, behind) for head, value in zip(heads, values, strict=True) if value is not NOTHING]
+            parts.append(choice(*texts) if is_required else optional(choice(*texts)))
         return sequence(*parts)
+
+    def _marked_nodes(self, tool: Tool, key: str, schema: Any) -> tuple[Node, Node]:
+        """The texts of the strings that an argument may be, and of all else."""
+        values, definitions = self._values(tool, key, schema), with_definitions({}, schema) if isinstance(schema, dict) else {}
+        has_strings, has_others = values.begins('"'), any(map(values.begins, _OTHERS))
+        strings, others = ({**definitions, "allOf": [schema, rule]} for rule in ({"type": "string"}, {"not": {"type": "string"}}))
+        return (
+            value_node(self._name, tool, key, strings if has_others else schema, self._slot, ELSEWHERE) if has_strings else NOTHING,
+            self._values(tool, key, others if has_strings else schema).node if has_others else NOTHING,
+        )
 
     def _value_node(self, tool: Tool, key: str, schema: Any) -> Node:
         try:
@@ -113,10 +153,7 @@ class TaggedArguments:
 
     def _kind(self, tool: Tool, key: str, schema: Any) -> Kind:
         """What the texts of an argument are, told by what its JSON begins with."""
-        try:
-            values = compile_schema(schema, closed=True, without=self._without)
-        except SchemaError as error:
-            raise _of_argument(tool, key, error) from error
+        values = self._values(tool, key, schema)
         if self._by_types:
             kind = kind_by_types(schema, values)
             if kind is None:
@@ -127,25 +164,32 @@ class TaggedArguments:
             return kind
         if not values.begins('"'):
             return "json" if any(map(values.begins, "{[n")) else "number"
-        return "json" if any(map(values.begins, "{[ntf-0123456789")) else "string"
+        return "json" if any(map(values.begins, _OTHERS)) else "string"
+
+    def _values(self, tool: Tool, key: str, schema: Any) -> Pattern:
+        """The values of an argument as JSON."""
+        try:
+            return compile_schema(schema, closed=True, without=self._without)
+        except SchemaError as error:
+            raise _of_argument(tool, key, error) from error
 
     def _kinds_of(self, tool: Tool) -> Mapping[str, Kind]:
         """What the texts of each argument are."""
         if tool.name not in self._kinds:
             found = declared_arguments(self._name, tool)
-            self._kinds[tool.name] = {key: self._kind(tool, key, schema) for key, schema, _ in found}
+            self._kinds[tool.name] = {} if self._words.is_marked else {key: self._kind(tool, key, schema) for key, schema, _ in found}
         return self._kinds[tool.name]
 
     def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
         """See :class:`Arguments`."""
         kinds = self._kinds_of(tool) if tool else {}
         values = tool.in_order(arguments) if tool else arguments
-        return "".join(
-            self._argument.filled({"key": key, "value": self._value_text(kinds.get(key), value)}) for key, value in values.items()
-        )
+        return "".join(self._argument_text(key, value, kinds.get(key)) for key, value in values.items())
 
-    def _value_text(self, kind: Kind | None, value: Any) -> str:
-        return value if isinstance(value, str) and kind in {None, "string", "string or null"} else self._layout.text(value)
+    def _argument_text(self, key: str, value: Any, kind: Kind | None) -> str:
+        words, is_string = self._words, isinstance(value, str)
+        text = value if is_string and kind in {None, "string", "string or null"} else self._layout.text(value)
+        return f"{words.before}{key}{words.before_string if is_string else words.before_other}{text}{words.behind}"
 
     def end(self, text: str, start: int) -> int | None:
         """See :class:`Arguments`."""
@@ -157,32 +201,31 @@ class TaggedArguments:
         if not is_whole:
             return ""
         kinds = self._kinds_of(tool)
-        return dumps({key: _value(kinds[key], value) for key, value in self._one.findall(text)})
+        return dumps({key: self._value(kinds.get(key), between, value) for key, between, value in self._one.findall(text)})
+
+    def _value(self, kind: Kind | None, between: str, text: str) -> Any:
+        if self._words.is_marked:
+            return text if between == self._words.before_string else json.loads(text)
+        return text if kind == "string" or (kind == "string or null" and text != "null") else json.loads(text)
 
 
-def _value(kind: Kind, text: str) -> Any:
-    return text if kind == "string" or (kind == "string or null" and text != "null") else json.loads(text)
-
-
-def _values(argument: Template, without: tuple[str, ...], rules: str) -> Node:
+def _all_values(words: _Words, without: tuple[str, ...], rules: str) -> Node:
     """All values that may be written, and more."""
-    return choice(Slot(json.loads(rules), without, behind=argument.words[2]).node, json_like(without))
+    return choice(Slot(json.loads(rules), without, behind=words.behind).node, json_like(without))
 
 
 @lru_cache(maxsize=64)
-def _value_cut_early(argument: Template, without: tuple[str, ...], rules: str) -> str | None:
-    behind = argument.words[2]
-    return None if stands_apart(behind, ()) else cut_early(_values(argument, without, rules), behind)
+def _value_cut_early(words: _Words, without: tuple[str, ...], rules: str) -> str | None:
+    return None if stands_apart(words.behind, ()) else cut_early(_all_values(words, without, rules), words.behind)
 
 
 @lru_cache(maxsize=256)
-def _cut_early(argument: Template, without: tuple[str, ...], rules: str, keys: tuple[str, ...], end: str) -> str | None:
-    before, between, behind = argument.words
-    if stands_apart(end, (behind, *(f"{before}{key}{between}" for key in keys))):
+def _cut_early(words: _Words, without: tuple[str, ...], rules: str, keys: tuple[str, ...], end: str) -> str | None:
+    heads = [head for key in keys for head in words.heads(key)]
+    if stands_apart(end, (words.behind, *heads)):
         return None
-    values = _values(argument, without, rules)
-    arguments = (sequence(literal(f"{before}{key}{between}"), values, literal(behind)) for key in keys)
-    return cut_early(repeat(choice(*arguments)), end)
+    values = _all_values(words, without, rules)
+    return cut_early(repeat(choice(*(sequence(literal(head), values, literal(words.behind)) for head in heads))), end)
 
 
 def _of_argument(tool: Tool, key: str, error: SchemaError) -> FormatError:

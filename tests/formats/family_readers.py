@@ -199,3 +199,13 @@ def _typed(value: str, schema: Mapping[str, Any]) -> Any:
 
 
 READERS["qwen3_coder"] = by_parameters
+
+
+@reader("deepseek_v32", "deepseek_v4")
+def by_what_is_said_of_strings(text: str) -> Read:
+    """Each parameter says whether it is a string; all else is JSON."""
+    calls = []
+    for name, body in re.findall(r'<｜DSML｜invoke name="(.*?)">(.*?)</｜DSML｜invoke>', text, re.DOTALL):
+        pairs = re.findall(r'<｜DSML｜parameter name="(.*?)" string="(true|false)">(.*?)</｜DSML｜parameter>', body, re.DOTALL)
+        calls.append((name, {key: value if is_string == "true" else json.loads(value) for key, is_string, value in pairs}))
+    return re.split(r"\n\n<｜DSML｜(?:function|tool)_calls>", text)[0] if not text.startswith("<｜DSML｜") else "", calls

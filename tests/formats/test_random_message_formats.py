@@ -16,7 +16,7 @@ SEEDS = int(os.environ.get("RANDOM_FORMATS", "600"))
 TOOLS = {
     "f": arguments(v={"type": "string"}, n={"type": "integer"}, w={"type": "array", "items": {"type": "integer"}}, required=()),
     "f_1": arguments(),
-    "go_on": arguments(o={"enum": ["ab", "x", 1, True]}, required=()),
+    "go_on": arguments(o={"enum": ["ab", "x", 1, True]}, v={"type": ["string", "null"]}, required=()),
 }
 TEXTS_ALONE = {"tagged", "bare"}
 """Styles whose strings have one spelling."""
@@ -40,7 +40,8 @@ def random_declaration(chance):
     if chance.random() < 0.15:
         found["call"] = f"{bits(chance)}{{name}}{{arguments}}"
     if style == "tagged":
-        found["argument"] = f"{chance.choice(['', bits(chance)])}{{key}}{bits(chance)}{{value}}{bits(chance)}"
+        between = f"{bits(chance)}{{is_string}}{bits(chance)}" if chance.random() < 0.3 else bits(chance)
+        found["argument"] = f"{chance.choice(['', bits(chance)])}{{key}}{between}{{value}}{bits(chance)}"
     if style == "bare":
         found["quote"] = bits(chance)
     if chance.random() < 0.8:

@@ -44,6 +44,32 @@ def test_a_value_is_written_as_its_schema_says(schema, value, text):
     assert written == f"<tool_call>\n<function=f>\n<parameter=a>\n{text}\n</parameter>\n</function>\n</tool_call>"
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "is_string", "text"),
+    [
+        (STRING, " why? ", "true", " why? "),
+        ({"anyOf": [STRING, {"type": "null"}]}, "null", "true", "null"),
+        ({"anyOf": [STRING, {"type": "null"}]}, None, "false", "null"),
+        ({"enum": ["3", 3]}, "3", "true", "3"),
+        ({"enum": ["3", 3]}, 3, "false", "3"),
+        ({}, "{}", "true", "{}"),
+        ({}, {"a": ["b"]}, "false", '{"a": ["b"]}'),
+        ({"$defs": {"n": {"type": "integer"}}, "anyOf": [STRING, {"$ref": "#/$defs/n"}]}, 7, "false", "7"),
+        ({"type": "array", "items": STRING}, ["｜DSML｜"], "false", '["｜DSML\\uff5c"]'),
+    ],
+)
+def test_a_value_is_written_with_whether_it_is_a_string(schema, value, is_string, text):
+    schema = dict(schema)
+    tool = {**arguments(a=schema), **({"$defs": schema.pop("$defs")} if "$defs" in schema else {})}
+    format_ = message_format("deepseek_v4", {"f": tool})
+    written = format_.write(call(a=value))
+    assert f'<｜DSML｜parameter name="a" string="{is_string}">{text}</｜DSML｜parameter>' in written
+    assert format_.read(written) == call(a=value)
+    flipped = {"true": "false", "false": "true"}[is_string]
+    other = written.replace(f'string="{is_string}"', f'string="{flipped}"')
+    assert not format_.pattern.fullmatch(other) or format_.read(other) != call(a=value)
+
+
 @pytest.mark.parametrize("value", [" a", "a\n", "a</parameter>", "</function>", "<parameter=b>", "null", "NULL", "</tool_call>"])
 def test_a_string_that_would_be_misread_is_not_written(value):
     with pytest.raises(FormatError, match="cannot write this message"):

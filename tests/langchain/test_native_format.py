@@ -29,6 +29,12 @@ BARE = (
     "{{{{ key }}}}:QUOTE{{{{ value }}}}QUOTE{{% endfor %}}{{{{ '}}' }}}}{1}"
 )
 
+DSML = (
+    '<｜DSML｜invoke name="{{ name }}">\n{% for key, value in arguments | items %}'
+    "<｜DSML｜parameter name=\"{{ key }}\" string=\"{{ 'true' if value is string else 'false' }}\">"
+    "{{ value if value is string else value | tojson }}</｜DSML｜parameter>\n{% endfor %}</｜DSML｜invoke>"
+)
+
 CALLS = {
     "hermes": ("", f"<tool_call>\n{OBJECT}\n</tool_call>", ""),
     "llama3_json": ("", OBJECT.replace('arguments"', 'parameters"'), ""),
@@ -59,6 +65,8 @@ CALLS = {
         "<｜tool▁call▁begin｜>{{ name }}<｜tool▁sep｜>{{ arguments | tojson }}<｜tool▁call▁end｜>",
         "<｜tool▁calls▁end｜>",
     ),
+    "deepseek_v32": ("{{ '<｜DSML｜function_calls>\n' }}", DSML, "{{ '\n</｜DSML｜function_calls>' }}"),
+    "deepseek_v4": ("{{ '<｜DSML｜tool_calls>\n' }}", DSML, "{{ '\n</｜DSML｜tool_calls>' }}"),
     "qwen3_coder": (
         "",
         (
