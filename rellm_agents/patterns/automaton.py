@@ -25,13 +25,14 @@ from rellm_agents.patterns.derivative import BYTES, members, transitions
 from rellm_agents.patterns.kinds import Lexeme
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import NOTHING
+from rellm_agents.patterns.witness import ALL_BYTES, has_short_text
 
 DEAD = 0
 START = 1
 MAX_STATES = 50_000  # of one automaton
 MAX_WHOLE = 256  # states of an automaton that is worth making whole at once
+MAX_LOOKED_AT = 16  # states of a search for the end of which a short text is asked, before it goes on without
 MAX_SHARED_AUTOMATA = 4_096  # kept at a time, least recently used dropped
-_ALL = (1 << 256) - 1  # bytes, as ``derivative`` has sets of them
 _COMMON = sum(1 << byte for byte in COMMON_BYTES)
 
 
@@ -172,7 +173,7 @@ class Automaton:
 
     def _is_alive(self, node: Node) -> bool:
         """Whether some text leads from ``node`` to the end."""
-        return self._leads_commonly(node) or self._search(node, _ALL, self._alive)
+        return self._leads_commonly(node) or self._search(node, ALL_BYTES, self._alive)
 
     def _leads_commonly(self, node: Node) -> bool:
         return node.is_common or self._search(node, _COMMON, self._commonly)
@@ -181,12 +182,17 @@ class Automaton:
         """Whether a text of ``allowed`` bytes leads from ``node`` to the end: a breadth-first search, remembered along the path found."""
         came_from: dict[Node, Node | None] = {node: None}
         queue = deque([node])
+        looked_at = 0
         while queue:
             here = queue.popleft()
             is_found = known.get(here)
             if is_found is False:
                 continue
-            if is_found or here.nullable or here.is_common or (allowed == _ALL and not here.has_boolean):
+            is_found = is_found or here.nullable or here.is_common or (allowed == ALL_BYTES and not here.has_boolean)
+            if not is_found and here.has_boolean and looked_at < MAX_LOOKED_AT:
+                looked_at += 1
+                is_found = has_short_text(here, allowed)
+            if is_found:
                 on_path: Node | None = here
                 while on_path is not None:
                     known[on_path] = True

@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from rellm_agents.patterns.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.automaton import DEAD, MAX_WHOLE, START, Automaton
 from rellm_agents.patterns.kinds import Intersection, Repeat
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import intersection, repeat
@@ -63,12 +63,10 @@ def counted(node: Node) -> Counted | None:
 
 def _ends_with_each_time(times: Automaton, within: Automaton) -> bool:
     """``within``, some of the texts of ``times``, accepts wherever that does, and goes on from there."""
-    if within.whole_table() is None:
-        return False
     found = [(START, START)]
     seen = {*found}
     for one, other in found:
-        if times.accepting[one] != within.accepting[other]:
+        if times.accepting[one] != within.accepting[other] or within.size > MAX_WHOLE:
             return False
         if within.accepting[other] and not any(within.row(other)):
             return False

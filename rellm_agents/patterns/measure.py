@@ -37,6 +37,7 @@ from rellm_agents.patterns.kinds import (
 )
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.repeats import Way, way_of
+from rellm_agents.patterns.witness import short_text
 
 Cost = int | None
 
@@ -209,6 +210,8 @@ def shortest_bytes(node: Node) -> bytes | None:
             return None if once is None else once * minimum
         case Intersection() if (times := counted(node)) is not None:
             return _shortest_times(times)
+    if node.has_boolean and (text := short_text(node)) is not None:
+        return text
     automaton = Automaton.of(node)
     if automaton.is_empty:
         return None
