@@ -12,8 +12,8 @@ the node. Knows nothing of tokens.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from functools import lru_cache
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from rellm_agents.patterns.derivative import BYTES, members, transitions
 from rellm_agents.patterns.kinds import Lexeme
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import NOTHING
-from rellm_agents.patterns.witness import ALL_BYTES, has_short_text
+from rellm_agents.patterns.short_texts import ALL_BYTES, has_short_text, least_bytes
 
 DEAD = 0
 START = 1
@@ -120,6 +120,10 @@ class Automaton:
         """Accepting, and nothing may follow."""
         return self.accepting[state] and not any(self.row(state))
 
+    def least_bytes(self, state: int) -> int:
+        """No text leads from ``state`` to the end in fewer bytes."""
+        return least_bytes(self._nodes[state])
+
     def ends_commonly(self, state: int) -> bool:
         """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end."""
         return self._leads_commonly(self._nodes[state])
@@ -179,12 +183,12 @@ class Automaton:
         return node.is_common or self._search(node, _COMMON, self._commonly)
 
     def _search(self, node: Node, allowed: int, known: dict[Node, bool]) -> bool:
-        """Whether a text of ``allowed`` bytes leads from ``node`` to the end: a breadth-first search, remembered along the path found."""
+        """Whether a text of ``allowed`` bytes leads from ``node`` to the end: what seems nearest first, remembered along the path found."""
         came_from: dict[Node, Node | None] = {node: None}
-        queue = deque([node])
+        queue = [(0, 0, node)]
         looked_at = 0
         while queue:
-            here = queue.popleft()
+            _, _, here = heappop(queue)
             is_found = known.get(here)
             if is_found is False:
                 continue
@@ -203,7 +207,7 @@ class Automaton:
             for symbols, target in transitions(here, BYTES):
                 if symbols & allowed and target not in came_from:
                     came_from[target] = here
-                    queue.append(target)
+                    heappush(queue, (least_bytes(target, allowed), len(came_from), target))
         known.update(dict.fromkeys(came_from, False))
         return False
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -37,7 +38,7 @@ from rellm_agents.patterns.kinds import (
 )
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.repeats import Way, way_of
-from rellm_agents.patterns.witness import short_text
+from rellm_agents.patterns.short_texts import short_text
 
 Cost = int | None
 
@@ -250,22 +251,26 @@ def _ways_to_end_of_time(automaton: Automaton, start: int) -> dict[int, bytes]:
 
 
 def shortest_way(automaton: Automaton, start: int) -> bytes:
-    """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to where a text may end."""
-    came_from: dict[int, tuple[int, int]] = {}
-    queue, seen = deque([start]), {start}
+    """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to where a text may end.
+
+    What may come to the shortest text is looked through first (A*: Hart, Nilsson and Raphael, 1968), of that the lowest bytes.
+    """
+    best = {start: b""}
+    queue = [(0, b"", start)]
     while queue:
-        state = queue.popleft()
+        _, text, state = heappop(queue)
         if automaton.accepting[state]:
-            text = bytearray()
-            while state != start:
-                state, byte = came_from[state]
-                text.append(byte)
-            return bytes(reversed(text))
+            return text
+        if text != best[state]:
+            continue  # there was a better way
         for byte, target in enumerate(automaton.row(state)):
-            if target != DEAD and target not in seen:
-                seen.add(target)
-                came_from[target] = (state, byte)
-                queue.append(target)
+            if target == DEAD:
+                continue
+            longer = text + bytes((byte,))
+            known = best.get(target)
+            if known is None or (len(longer), longer) < (len(known), known):
+                best[target] = longer
+                heappush(queue, (len(longer) + automaton.least_bytes(target), longer, target))
     raise AssertionError("an automaton enters no state that cannot reach the end")
 
 

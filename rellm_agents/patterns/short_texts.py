@@ -1,14 +1,16 @@
-r"""A node in, a shortest text of it out, where that is found without making the states of its intersections.
+r"""A node in, a shortest text of it out, where that is found without making the states of its intersections; else a bound on its length.
 
 A regex with bounds on the length of its texts has a state for each length, and each of them has to be known to lead to the end. A
-shortest text of the regex alone, which is found once for all lengths, tells that of most of them. Knows no automata.
+shortest text of the regex alone, which is found once for all lengths, tells that of most of them, and leads a search to the end of
+the others. Knows no automata.
 
 >>> from rellm_agents.patterns import read_regex
 >>> from rellm_agents.patterns.nodes import CHARACTER, intersection, repeat
 >>> short_text(intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 2, 2_000)))
 b'a:a'
->>> short_text(intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 9, 2_000))) is None  # there is one, though
-True
+>>> longer = intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 9, 2_000))
+>>> short_text(longer) is None, least_bytes(longer)  # there is one, though
+(True, 9)
 """
 
 from __future__ import annotations
@@ -60,6 +62,25 @@ def short_text(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
 def has_short_text(node: Node, allowed: int) -> bool:
     """Whether a short text is found, of one of its options, if it is a choice."""
     return any(short_text(one, allowed) is not None for one in (node.options if isinstance(node, Choice) else (node,)))
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def least_bytes(node: Node, allowed: int = ALL_BYTES) -> int:
+    """No text of a node without rules has fewer bytes, if it holds those allowed only."""
+    if not node.has_boolean:
+        return len(_searched(node, allowed) or b"")
+    match node:
+        case Lexeme(inner):
+            return least_bytes(inner, allowed)
+        case Sequence(parts):
+            return sum(least_bytes(part, allowed) for part in parts)
+        case Choice(options):
+            return min(least_bytes(option, allowed) for option in options)
+        case Repeat(inner, minimum, _):
+            return least_bytes(inner, allowed) * minimum
+        case Intersection(parts):
+            return max(least_bytes(part, allowed) for part in parts)
+    return 0
 
 
 def _joined(texts: Iterable[bytes | None]) -> bytes | None:
