@@ -25,7 +25,7 @@ from rellm_agents.patterns.derivative import BYTES, members, transitions
 from rellm_agents.patterns.kinds import Lexeme
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import NOTHING
-from rellm_agents.patterns.short_texts import ALL_BYTES, has_short_text, least_bytes
+from rellm_agents.patterns.short_texts import ALL_BYTES, NEVER, has_short_text, least_bytes
 
 DEAD = 0
 START = 1
@@ -205,9 +205,9 @@ class Automaton:
             if len(came_from) > MAX_STATES:
                 raise PatternTooLarge(f"no text was found among the first {MAX_STATES} states of an intersection or complement")
             for symbols, target in transitions(here, BYTES):
-                if symbols & allowed and target not in came_from:
+                if symbols & allowed and target not in came_from and (left := least_bytes(target, allowed)) < NEVER:
                     came_from[target] = here
-                    heappush(queue, (least_bytes(target, allowed), len(came_from), target))
+                    heappush(queue, (left, -len(came_from), target))  # the last met first
         known.update(dict.fromkeys(came_from, False))
         return False
 

@@ -20,43 +20,46 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from rellm_agents.patterns.derivative import BYTES, transitions
-from rellm_agents.patterns.kinds import Choice, Intersection, Lexeme, Repeat, Sequence
+from rellm_agents.patterns.kinds import Characters, Choice, Complement, Intersection, Lexeme, Literal, Repeat, Sequence, Tail
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import EMPTY
 
 ALL_BYTES = (1 << 256) - 1  # as ``derivative`` has sets of them
-MAX_SEARCHED = 1_000  # derivatives of a node that are looked through for its shortest text
+MAX_SEARCHED = 1_000  # derivatives of a node that is made of no others that are looked through for its shortest text
 MAX_KNOWN = 1 << 14
+NEVER = 1 << 60
 
-_known: dict[tuple[Node, int], bytes | None] = {}
 
-
+@lru_cache(maxsize=MAX_KNOWN)
 def short_text(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
     """A shortest text of a node, among equals the one of lowest bytes.
 
     Args:
         node: without rules.
-        allowed: the bytes that the text may hold.
+        allowed: the bytes that the text may hold; if not all, it may be a longer one.
 
     Returns:
         ``None``: none was found, though there may be texts.
     """
-    if not node.has_boolean:
-        return _searched(node, allowed)
     match node:
         case Lexeme(inner):
             return short_text(inner, allowed)
         case Sequence(parts):
             return _joined(short_text(part, allowed) for part in parts)
         case Choice(options):
-            found = [short_text(option, allowed) for option in options]
-            return None if None in found else min((text for text in found if text is not None), key=lambda text: (len(text), text))
+            texts = [short_text(option, allowed) for option in options]
+            found = [text for text in texts if text is not None]
+            is_sure = len(found) == len(texts) or allowed != ALL_BYTES
+            return min(found, key=lambda text: (len(text), text), default=None) if is_sure else None
         case Repeat(inner, minimum, _):
-            return _joined(short_text(inner, allowed) for _ in range(minimum))
+            once = short_text(inner, allowed) if minimum else b""
+            return None if once is None else once * minimum
         case Intersection(parts):  # no text of it is shorter than one of a part
-            texts = ((part, short_text(part, allowed)) for part in parts)
-            return next((t for one, t in texts if t is not None and all(other is one or _is_text(other, t) for other in parts)), None)
-    return None
+            pairs = ((part, short_text(part, allowed)) for part in parts)
+            return next((t for one, t in pairs if t is not None and all(other is one or _is_text(other, t) for other in parts)), None)
+        case Complement():
+            return None
+    return _searched(node, allowed)
 
 
 def has_short_text(node: Node, allowed: int) -> bool:
@@ -66,21 +69,46 @@ def has_short_text(node: Node, allowed: int) -> bool:
 
 @lru_cache(maxsize=MAX_KNOWN)
 def least_bytes(node: Node, allowed: int = ALL_BYTES) -> int:
-    """No text of a node without rules has fewer bytes, if it holds those allowed only."""
-    if not node.has_boolean:
-        return len(_searched(node, allowed) or b"")
+    """No text of a node without rules has fewer bytes, if it holds those allowed only; ``NEVER``: there is none, whatever it holds."""
     match node:
         case Lexeme(inner):
             return least_bytes(inner, allowed)
         case Sequence(parts):
-            return sum(least_bytes(part, allowed) for part in parts)
+            return min(sum(least_bytes(part, allowed) for part in parts), NEVER)
         case Choice(options):
-            return min(least_bytes(option, allowed) for option in options)
+            return min((least_bytes(option, allowed) for option in options), default=NEVER)
         case Repeat(inner, minimum, _):
-            return least_bytes(inner, allowed) * minimum
+            return min(least_bytes(inner, allowed) * minimum, NEVER) if minimum else 0
         case Intersection(parts):
-            return max(least_bytes(part, allowed) for part in parts)
-    return 0
+            least, most = max(least_bytes(part, allowed) for part in parts), min(map(most_bytes, parts))
+            return least if least <= most else NEVER
+        case Complement():
+            return 0
+    return len(_searched(node, allowed) or b"")
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def most_bytes(node: Node) -> int:
+    """No text of a node without rules has more bytes; ``NEVER``: it may have any number."""
+    match node:
+        case Literal(data):
+            return len(data)
+        case Characters(charset):
+            return len(chr(charset.ranges[-1][1]).encode()) if charset else 0
+        case Tail(_, count):
+            return count
+        case Lexeme(inner):
+            return most_bytes(inner)
+        case Sequence(parts):
+            return min(sum(map(most_bytes, parts)), NEVER)
+        case Choice(options):
+            return max(map(most_bytes, options), default=0)
+        case Repeat(inner, _, maximum):
+            most = most_bytes(inner)
+            return 0 if not most else NEVER if maximum is None else min(most * maximum, NEVER)
+        case Intersection(parts):
+            return min(map(most_bytes, parts))
+    return NEVER
 
 
 def _joined(texts: Iterable[bytes | None]) -> bytes | None:
@@ -92,36 +120,19 @@ def _joined(texts: Iterable[bytes | None]) -> bytes | None:
     return found
 
 
-def _searched(node: Node, allowed: int) -> bytes | None:
-    key = node, allowed
-    if key not in _known:
-        if len(_known) >= MAX_KNOWN:
-            _known.clear()
-        _search(node, allowed)
-    return _known.get(key)
-
-
-def _search(start: Node, allowed: int) -> None:
-    """Breadth first, by ascending bytes; the rest of a shortest text is one of what is left there."""
-    came_from: dict[Node, tuple[Node, int]] = {}
-    seen, queue = {start}, deque([start])
-    _known[start, allowed] = None
+def _searched(start: Node, allowed: int) -> bytes | None:
+    """The same of a node that is made of no others, breadth first, by ascending bytes."""
+    seen, queue = {start}, deque([(start, b"")])
     while queue and len(seen) <= MAX_SEARCHED:
-        here = queue.popleft()
+        here, text = queue.popleft()
         if here.nullable:
-            text = b""
-            while True:
-                _known[here, allowed] = text
-                if here is start:
-                    return
-                here, byte = came_from[here]
-                text = bytes((byte,)) + text
+            return text
         lowest = ((both & -both, target) for symbols, target in transitions(here, BYTES) if (both := symbols & allowed))
         for low, target in sorted(lowest, key=lambda one: one[0]):
             if target not in seen:
                 seen.add(target)
-                came_from[target] = here, low.bit_length() - 1
-                queue.append(target)
+                queue.append((target, text + bytes((low.bit_length() - 1,))))
+    return None
 
 
 def _is_text(node: Node, text: bytes) -> bool:

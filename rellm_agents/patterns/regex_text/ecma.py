@@ -91,7 +91,7 @@ class _Parser(Reading):
             return Either((Around(One(classes.ECMA_LINE_BREAKS), ahead=True, positive=True, at=begin), text_end(begin)))
         if c == ".":
             return One(ALL_CHARACTERS if self.flags.dot_all else ~classes.ECMA_LINE_BREAKS)
-        return One(self.with_case(self.one(c, begin)))
+        return One(self.with_case(_only(ord(c))))
 
     def with_case(self, charset: CharSet) -> CharSet:
         return classes.ecma_without_case(charset) if self.flags.ignore_case else charset
@@ -136,11 +136,11 @@ class _Parser(Reading):
             return boundary(self.word, before=None, differs=c == "b", at=begin)
         if (c and c in "123456789") or self.looking_at("\\k<"):
             self.fail("a back-reference is not regular: write out what may stand here", begin)
-        found, is_one = self.escape(in_class=False)
-        return One(self.with_case(found) if is_one else found)
+        found = self.escape(in_class=False)
+        return One(self.with_case(_only(found)) if isinstance(found, int) else found)
 
-    def escape(self, *, in_class: bool) -> tuple[CharSet, bool]:
-        """A backslash and what it escapes -> the characters, and whether it is a single one."""
+    def escape(self, *, in_class: bool) -> CharSet | int:
+        """A backslash and what it escapes -> the characters, or the one code point, which may be a surrogate."""
         begin = self.at
         self.at += 1
         if self.ended:
@@ -149,27 +149,27 @@ class _Parser(Reading):
         self.at += 1
         if c in "dDwWsS":
             found = self.word if c in "wW" else _CLASSES[c.lower()]
-            return ~found if c in "DWS" else found, False
+            return ~found if c in "DWS" else found
         if c in "pP":
-            return self.char_property(begin), False
+            return self.char_property(begin)
         if c in CONTROL:
-            return CharSet.of(CONTROL[c]), True
+            return ord(CONTROL[c])
         if c == "c":
             letter = self.match("[A-Za-z]")
             if letter is None:
                 self.fail("\\c needs a letter, e.g. \\cJ for a line feed", begin)
-            return CharSet.of(chr(ord(letter.group()) % 32)), True
+            return ord(letter.group()) % 32
         if c == "0" and not self.match("(?=[0-9])"):
-            return CharSet.of("\0"), True
+            return 0
         if c == "x":
-            return self.one(self.hex_digits(2, begin), begin), True
+            return ord(self.hex_digits(2, begin))
         if c == "u":
-            return self.one(self.unicode(begin), begin), True
+            return ord(self.unicode(begin))
         if c == "b" and in_class:
-            return CharSet.of("\b"), True
+            return ord("\b")
         if c.isascii() and c.isalnum():
             self.fail(f"\\{c} is no escape of ECMA-262: write {c} alone, or escape the backslash", begin)
-        return self.one(c, begin), True
+        return ord(c)
 
     def unicode(self, begin: int) -> str:
         braced = self.match(r"\{([0-9a-fA-F]+)\}")
@@ -200,23 +200,28 @@ class _Parser(Reading):
             if self.ended:
                 self.fail("this class is never closed: add ], or escape the [", begin)
             at = self.at
-            item, is_one = self.class_item()
+            item = self.class_item()
             if self.looking_at("-") and not self.looking_at("-]") and self.at + 1 < len(self.text):
                 self.at += 1
-                last, is_last_one = self.class_item()
-                if is_one and is_last_one:
-                    if last.ranges[0][0] < item.ranges[0][0]:
+                last = self.class_item()
+                if isinstance(item, int) and isinstance(last, int):
+                    if last < item:
                         self.fail("a range ends with a character not lower than its first", at)
-                    item = CharSet([(item.ranges[0][0], last.ranges[0][0])])
+                    item = CharSet([(item, last)])
                 else:  # Annex B
-                    item = item | last | CharSet.of("-")
-            found = found | item
+                    item = _only(item) | _only(last) | CharSet.of("-")
+            found |= _only(item)
         self.at += 1
         found = self.with_case(found)
         return ~found if negated else found
 
-    def class_item(self) -> tuple[CharSet, bool]:
+    def class_item(self) -> CharSet | int:
         if self.looking_at("\\"):
             return self.escape(in_class=True)
         self.at += 1
-        return self.one(self.text[self.at - 1], self.at - 1), True
+        return ord(self.text[self.at - 1])
+
+
+def _only(item: CharSet | int) -> CharSet:
+    """The characters of an item; none of a surrogate, which stands in no text."""
+    return CharSet([(item, item)]) if isinstance(item, int) else item
