@@ -26,7 +26,7 @@ from rellm_agents.patterns.nodes import EMPTY
 
 ALL_BYTES = (1 << 256) - 1  # as ``derivative`` has sets of them
 MAX_SEARCHED = 1_000  # derivatives of a node that is made of no others that are looked through for its shortest text
-MAX_KNOWN = 1 << 14
+MAX_KNOWN = 1 << 13  # of each kind, least recently used dropped
 NEVER = 1 << 60
 
 

@@ -242,3 +242,18 @@ def test_the_ends_of_each_length_of_utf8_are_members_of_the_ranges_they_end(poin
 def test_characters_can_follow_each_other_without_end() -> None:
     text = "".join(map(chr, BOUNDARIES))
     assert Pattern(sequence(TEXT, TEXT)).fullmatch(text * 50)
+
+
+@pytest.mark.parametrize(
+    ("named", "same"),
+    [
+        (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDBFF-\uDC00\uDFFF\t\r\n]", r"[\u0020-\uD7FF\uE000-\uFFFD\t\r\n]"),
+        (r"[^\uD800]", r"[^]"),
+        (r"[a\uD83D]", "[a]"),
+        (r"a|\uDFFF", "a"),
+        (r"[\uD83D\uDE00]", r"[\u{1F600}]"),
+    ],
+)
+def test_surrogates_of_an_ecma_regex_stand_in_no_text(named: str, same: str) -> None:
+    """A ``pattern`` of a schema may name them; a text that JSON is written in holds none."""
+    assert read_regex(named, dialect="ecma") is read_regex(same, dialect="ecma")
