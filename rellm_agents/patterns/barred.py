@@ -14,14 +14,15 @@ inside it, the text is free. Knows nothing of tokens.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Set
-from functools import lru_cache
+from functools import cache, lru_cache
+from heapq import heappop, heappush
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import Automaton
-from rellm_agents.patterns.cells import CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
+from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.kinds import Recall
+from rellm_agents.patterns.short_texts import NEVER
 
 MAX_SEARCHED = 50_000  # places in which a shortest text is looked for
 
@@ -75,25 +76,50 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
     Raises:
         PatternTooLarge: none was found among the first ``MAX_SEARCHED`` places.
     """
-    queue = deque([(start, b"")])
+    from rellm_agents.patterns.measure import unbarred_length  # noqa: PLC0415 - which asks this module in turn
+
+    @cache
+    def behind(then: Continuation | None) -> int:
+        return 0 if then is None else (unbarred_length(then.node) or 0) + behind(then.then)
+
+    def least(state: State) -> int:
+        """No text leads from a state to the end in fewer bytes."""
+        return 0 if state.accepting else min(map(of_cell, state.cells), default=NEVER)
+
+    def of_cell(cell: Cell) -> int:
+        match cell:
+            case LiteralCell(data=data, offset=offset):
+                own = len(data) - offset
+            case SetCell(low=low, high=high, offset=offset):
+                own = min(map(len, cell.members.texts[low:high])) - offset
+            case LexemeCell(automaton=automaton):
+                own = automaton.least_bytes(cell.state)
+            case CounterCell():
+                own = max(cell.minimum - cell.done, 0)
+            case RecallCell():
+                own = least(cell.state) + (unbarred_length(cell.node.between) or 0)
+        return own + behind(cell.then)
+
+    queue = [(least(start), b"", start.serial, start)]
     seen: set[State] = set()  # in which nothing barred is ahead, so that it does not matter how they were come to
     places = 0
     while queue:
-        state, text = queue.popleft()
+        _, text, _, state = heappop(queue)
         if state.accepting and text not in node.barred:
             return text
+        low, high = node.beginning(text)
+        if low == high:
+            if state in seen:
+                continue
+            seen.add(state)
         places += 1
         if places > MAX_SEARCHED:
             raise PatternTooLarge(f"no text that is not barred was found among the first {MAX_SEARCHED} places of a recall")
         for byte in _different(node, state, text):
             longer = text + bytes((byte,))
             after = state.after(longer[-1:])
-            low, high = node.beginning(longer)
-            if low == high:
-                if after in seen:
-                    continue
-                seen.add(after)
-            queue.append((after, longer))
+            if after.machine is not None:
+                heappush(queue, (len(longer) + least(after), longer, after.serial, after))
     return None
 
 

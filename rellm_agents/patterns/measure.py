@@ -282,7 +282,12 @@ def _bytes_of_terminal(node: Node) -> Cost:
 def _shortest_open(recall: Recall) -> tuple[int, bytes] | None:
     from rellm_agents.patterns.barred import shortest_open  # noqa: PLC0415 - a machine asks in turn whether what it enters has a text
     from rellm_agents.patterns.machine import Machine  # noqa: PLC0415
+    from rellm_agents.patterns.sampler import shortest_data  # noqa: PLC0415
 
+    if not recall.barred:  # nothing to be looked for step by step, unless the text is asked for inside itself
+        length = byte_length(recall.inner)
+        if length is not None and not byte_length.is_provisional:
+            return length, shortest_data(recall.inner)
     text = shortest_open(recall, Machine.of(recall.inner).start_of_part)
     return None if text is None else (len(text), text)
 

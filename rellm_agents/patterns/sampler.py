@@ -64,6 +64,11 @@ def sample_text(node: Node, chance: random.Random) -> str:
 
 def shortest_text(node: Node) -> str:
     """A text of ``node``, which must match something, with the fewest bytes in UTF-8; a special token counts two more than its content."""
+    return shown(shortest_data(node)).decode("utf-8")
+
+
+def shortest_data(node: Node) -> bytes:
+    """The same as it is matched, with the bytes that stand around special tokens."""
     out = bytearray()
     stack = [node]
     while stack:
@@ -82,7 +87,7 @@ def shortest_text(node: Node) -> str:
                 stack += [recall.after(text), between]
             case Literal() | Characters() | Tail() | Intersection() | Complement() | Steps() | Lexeme() as terminal:
                 out += shortest_bytes(terminal) or b""
-    return shown(bytes(out)).decode("utf-8")
+    return bytes(out)
 
 
 def _open_text(recall: Recall) -> bytes:
