@@ -25,7 +25,7 @@ from rellm_agents.patterns.derivative import BYTES, members, transitions
 from rellm_agents.patterns.kinds import Lexeme
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import NOTHING
-from rellm_agents.patterns.short_texts import ALL_BYTES, NEVER, has_short_text, least_bytes
+from rellm_agents.patterns.short_texts import ALL_BYTES, NEVER, has_short_text, least_bytes, without_bounds
 
 DEAD = 0
 START = 1
@@ -196,6 +196,8 @@ class Automaton:
             if not is_found and here.has_boolean and looked_at < MAX_LOOKED_AT:
                 looked_at += 1
                 is_found = has_short_text(here, allowed)
+            if not is_found and (loose := without_bounds(here)) is not here and not self._search(loose, allowed, known):
+                continue
             if is_found:
                 on_path: Node | None = here
                 while on_path is not None:

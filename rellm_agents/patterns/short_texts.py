@@ -22,12 +22,13 @@ from functools import lru_cache
 from rellm_agents.patterns.derivative import BYTES, transitions
 from rellm_agents.patterns.kinds import Characters, Choice, Complement, Intersection, Lexeme, Literal, Repeat, Sequence, Tail
 from rellm_agents.patterns.node import Node
-from rellm_agents.patterns.nodes import EMPTY
+from rellm_agents.patterns.nodes import EMPTY, choice, intersection, sequence
 
 ALL_BYTES = (1 << 256) - 1  # as ``derivative`` has sets of them
 MAX_SEARCHED = 1_000  # derivatives of a node that is made of no others that are looked through for its shortest text
 MAX_KNOWN = 1 << 13  # of each kind, least recently used dropped
 NEVER = 1 << 60
+LARGE = 16  # times from which on a repeat in an intersection is a bound that may be left out
 
 
 @lru_cache(maxsize=MAX_KNOWN)
@@ -109,6 +110,33 @@ def most_bytes(node: Node) -> int:
         case Intersection(parts):
             return min(map(most_bytes, parts))
     return NEVER
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def without_bounds(node: Node) -> Node:
+    """A node that also matches all its texts, without the large bounds that intersections hold: it has fewer states.
+
+    >>> from rellm_agents.patterns.nodes import CHARACTER, TEXT, intersection, literal, repeat
+    >>> without_bounds(intersection(literal("a"), TEXT, repeat(CHARACTER, 0, 99))) is intersection(literal("a"), TEXT)
+    True
+    """
+    if not node.has_boolean:
+        return node
+    match node:
+        case Lexeme(inner):
+            return without_bounds(inner)
+        case Sequence(parts):
+            return sequence(*map(without_bounds, parts))
+        case Choice(options):
+            return choice(*map(without_bounds, options))
+        case Intersection(parts):
+            kept = [without_bounds(part) for part in parts if not _is_bound(part)]
+            return intersection(*kept) if len(kept) > 1 else node
+    return node
+
+
+def _is_bound(node: Node) -> bool:
+    return isinstance(node, Repeat) and max(node.minimum, node.maximum or 0) > LARGE
 
 
 def _joined(texts: Iterable[bytes | None]) -> bytes | None:
