@@ -18,17 +18,21 @@ from collections import deque
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from rellm_agents.decoding.recall_costs import RecallCosts
 from rellm_agents.decoding.walks import IMPOSSIBLE, Walks
-from rellm_agents.patterns.automaton import START, Automaton
+from rellm_agents.patterns.automaton import DEAD, START, Automaton
 from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
 from rellm_agents.patterns.counted import Counted, counted
 from rellm_agents.patterns.kinds import Literal
 from rellm_agents.patterns.literal_set import LiteralSet
 from rellm_agents.patterns.measure import Measure
 from rellm_agents.patterns.node import Node
+from rellm_agents.patterns.short_texts import has_text, without_bounds
 from rellm_agents.patterns.special_bytes import MARKS
 
+MAX_LOOSE_STATES = 512  # of an automaton without its bounds, among which the fewest tokens to an end are looked for
 _LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
 
 
@@ -44,6 +48,7 @@ class TokenCosts:
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
         self._most_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
+        self._loose_ways: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
         self._of_times = lru_cache(maxsize=_COUNTERS)(_no_times_yet)
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_time)
 
@@ -157,6 +162,49 @@ class TokenCosts:
         return most
 
     def _of_lexeme(self, automaton: Automaton, state: int) -> int:
+        """As without the large bounds of intersections, if the tokens found so keep to them; else a search of its own."""
+        node = automaton.node_of(state)
+        loose = without_bounds(node)
+        if loose is not node:
+            found = self._loosely(Automaton.of(without_bounds(automaton.node)), loose)
+            if found is not None and any(has_text(node, text) for text in found[1]):
+                return found[0]
+        return self._searched(automaton, state)
+
+    def _loosely(self, automaton: Automaton, node: Node) -> tuple[int, tuple[bytes, bytes]] | None:
+        """The fewest tokens for texts of ``node``, one of the states of an automaton, a short and a long one; ``None``: not found."""
+        known, start = self._loose_ways.setdefault(automaton, {}), automaton.state_of(node)
+        if start == DEAD:
+            return None
+        if start not in known:
+            came_from = {start: start}
+            frontier = [start]
+            while frontier and not any(automaton.accepting[one] for one in frontier) and len(came_from) <= MAX_LOOSE_STATES:
+                following: dict[int, int] = {}
+                for one in frontier:
+                    following.update((end, one) for end in self._walks.of(automaton, one, self._walks.spots.root).ends)
+                frontier = [end for end in following if end not in came_from]
+                came_from.update((end, following[end]) for end in frontier)
+            here = next((one for one in frontier if automaton.accepting[one]), DEAD)
+            known[start] = None
+            cost, short, long = 0, b"", b""
+            while here != DEAD:
+                known[here] = cost, (short, long)
+                if here == start:
+                    break
+                tokens = self._tokens_between(automaton, came_from[here], here)
+                cost, short, long = cost + 1, min(tokens, key=len) + short, max(tokens, key=len) + long
+                here = came_from[here]
+        return known[start]
+
+    def _tokens_between(self, automaton: Automaton, state: int, end: int) -> list[bytes]:
+        """What the tokens write that lead from a state of an automaton to another one."""
+        vocabulary = self._walks.vocabulary
+        nodes, states = vocabulary.trie.walk(automaton, np.zeros(1, dtype=np.int32), np.array([state], dtype=np.int32))
+        ids = vocabulary.trie.tokens_at(nodes[(states == end) & vocabulary.trie.is_token[nodes]]).tolist()
+        return [vocabulary.token_bytes[id_] or b"" for id_ in ids]
+
+    def _searched(self, automaton: Automaton, state: int) -> int:
         """A breadth-first search, each token one edge."""
         root = self._walks.spots.root
         seen, frontier, cost = {state}, [state], 0

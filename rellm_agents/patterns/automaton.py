@@ -120,6 +120,15 @@ class Automaton:
         """Accepting, and nothing may follow."""
         return self.accepting[state] and not any(self.row(state))
 
+    def node_of(self, state: int) -> Node:
+        """What the rest of a text has to match in a state."""
+        return self._nodes[state]
+
+    def state_of(self, node: Node) -> int:
+        """The state in which the rest of a text has to match a node; ``DEAD`` if nothing does."""
+        with self._lock:
+            return self._number(node)
+
     def least_bytes(self, state: int) -> int:
         """No text leads from ``state`` to the end in fewer bytes."""
         return least_bytes(self._nodes[state])

@@ -57,7 +57,7 @@ def short_text(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
             return None if once is None else once * minimum
         case Intersection(parts):  # no text of it is shorter than one of a part
             pairs = ((part, short_text(part, allowed)) for part in parts)
-            return next((t for one, t in pairs if t is not None and all(other is one or _is_text(other, t) for other in parts)), None)
+            return next((t for one, t in pairs if t is not None and all(other is one or has_text(other, t) for other in parts)), None)
         case Complement():
             return None
     return _searched(node, allowed)
@@ -129,9 +129,9 @@ def without_bounds(node: Node) -> Node:
             return sequence(*map(without_bounds, parts))
         case Choice(options):
             return choice(*map(without_bounds, options))
-        case Intersection(parts):
+        case Intersection(parts):  # of what is left some texts may be none of the node, but none is left out
             kept = [without_bounds(part) for part in parts if not _is_bound(part)]
-            return intersection(*kept) if len(kept) > 1 else node
+            return intersection(*kept) if kept else node
     return node
 
 
@@ -163,7 +163,7 @@ def _searched(start: Node, allowed: int) -> bytes | None:
     return None
 
 
-def _is_text(node: Node, text: bytes) -> bool:
+def has_text(node: Node, text: bytes) -> bool:
     """Whether a text is one of the node's."""
     for at in range(len(text) + 1):
         if isinstance(node, Repeat) and (times := _times(node.inner, text[at:])) is not None:
