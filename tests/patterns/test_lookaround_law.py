@@ -168,3 +168,40 @@ def test_a_counted_repeat_that_no_text_begins_in_stays_a_counter() -> None:
     assert pattern.fullmatch("a" * 5_000 + "</end>")
     assert not pattern.fullmatch("a" * 5_001 + "</end>")
     assert not pattern.fullmatch("a</end></end>")
+
+
+def searched_for(chance: random.Random, depth: int) -> str:
+    """A random ECMA-262 regex with anchors and lookaround in each other, that means the same to the ``regex`` module."""
+    r = chance.random()
+    if depth <= 0 or r < 0.25:
+        return chance.choice(["a", "b", "1", ".", r"\d", r"\w", r"\W", "[ab]", "[^a]"])
+    if r < 0.4:
+        return chance.choice([r"\b", r"\B", "^", "$"])
+    inner = searched_for(chance, depth - 1)
+    if r < 0.65:
+        return f"{chance.choice(AROUND)}{inner})"
+    if r < 0.85:
+        return inner + searched_for(chance, depth - 1)
+    if r < 0.92:
+        return f"(?:{inner}|{searched_for(chance, depth - 1)})"
+    return inner if inner[0] in "(^$" or inner[:2] in (r"\b", r"\B") else f"(?:{inner}){chance.choice(['*', '+', '?', '{2}', '{1,3}'])}"
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_what_is_searched_for_is_found_where_the_regex_module_finds_it(part: int) -> None:
+    """As ``pattern`` of JSON Schema asks for: what stands before and behind is not known, also where lookaround looks out of lookaround."""
+    chance, tried = random.Random(part), [one for one in TRIED if one.isascii() and "\n" not in one]
+    read = 0
+    for _ in range(200):
+        text = searched_for(chance, chance.randrange(2, 6))
+        theirs = regex.compile(text, regex.ASCII)
+        try:
+            pattern = Pattern(read_regex(text, dialect="ecma", search=True))
+        except RegexSyntaxError:
+            continue
+        except EmptyPattern:
+            pattern = None
+        read += 1
+        for one in tried:
+            assert (pattern is not None and pattern.fullmatch(one)) == bool(theirs.search(one)), (text, one)
+    assert read > 100

@@ -80,7 +80,15 @@ class Begun:
         return True
 
 
-Part = Plain | Look | Begun
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """At an end of a row: something stands beyond it, which is not known here."""
+
+    high = 0
+    ahead = True
+
+
+Part = Plain | Look | Begun | Outside
 Row = tuple[Part, ...]
 
 
@@ -98,7 +106,7 @@ def met(rows: Parts[Row]) -> Node:
         if tried > MAX_ROWS:
             raise NotSeparableError
         row = _ordered(waiting.pop(0))
-        while not all(isinstance(part, Plain) for part in row):
+        while not all(isinstance(part, Plain | Outside) for part in row):
             shorter = _with_one_less(row)
             if shorter is None:
                 waiting[:0] = _split(row)
@@ -138,7 +146,7 @@ def _ordered(row: Row) -> Row:
 def _with_one_less(row: Row) -> Row | None:
     """The row without one of its lookarounds, if one has only plain parts within its reach."""
     for i, part in enumerate(row):
-        if isinstance(part, Plain):
+        if isinstance(part, Plain | Outside):
             continue
         beside = row[i + 1 :] if part.ahead else row[:i][::-1]
         reach, low, within = 0, 0, True
@@ -221,7 +229,8 @@ def _wanted(look: Look) -> Node:
     if isinstance(look.inner, Node):
         inner = sequence(look.inner, TEXT) if look.ahead else sequence(TEXT, look.inner)
     else:
-        inner = met([(*look.inner, Plain(TEXT, 0)) if look.ahead else (Plain(TEXT, 0), *look.inner)])
+        beyond = Plain(TEXT, 0)
+        inner = met([(Outside(), *look.inner, beyond) if look.ahead else (beyond, *look.inner, Outside())])
     if inner.has_rules:
         raise NotSeparableError
     if look.positive:
