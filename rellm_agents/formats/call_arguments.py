@@ -98,7 +98,7 @@ def arguments_of(declaration: Declaration, words: Callable[[str], Node]) -> Argu
             return JsonArguments(declaration.get("whitespace", "spaced"), without, typed_for=name if by_types else None)
         case "tagged":
             rules, keys = declaration["slots"].get("argument", {}), declaration.get("keys", ".*")
-            return TaggedArguments(name, declaration["argument"], end, without, rules, keys=keys, by_types=by_types)
+            return TaggedArguments(name, declaration["argument"], end, without, rules, keys=keys, written=words, by_types=by_types)
         case "python":
             return PythonArguments(name, without)
         case "bare":

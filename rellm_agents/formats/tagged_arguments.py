@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from typing import Any
@@ -76,6 +76,7 @@ class TaggedArguments:
         without: texts that no value holds.
         rules: what else holds for strings, see :class:`Slot`.
         keys: a regex of what is read as a name.
+        written: how words of the format stand in patterns.
         by_types: the reader goes by the ``type`` of a schema, and takes a string for what it says where it allows nothing else.
     """
 
@@ -88,9 +89,10 @@ class TaggedArguments:
         rules: Mapping[str, Any],
         *,
         keys: str = ".*",
+        written: Callable[[str], Node] = literal,
         by_types: bool = False,
     ) -> None:
-        self._name, self._end, self._by_types = name, end, by_types
+        self._name, self._end, self._written, self._by_types = name, end, written, by_types
         self._words, self._keys = _Words.of(argument), Pattern(read_regex(keys))
         before, string, other, behind = map(re.escape, astuple(self._words))
         self._one = re.compile(f"{before}(.+?)({string}|{other})(.*?){behind}", re.DOTALL)
@@ -121,8 +123,10 @@ class TaggedArguments:
             if not _KEY.fullmatch(key) or not self._keys.fullmatch(key) or not all(one and one[1] == key for one in found):
                 raise FormatError(f"{self._name}: tool {tool.name!r}: this format cannot write the name of argument {key!r}: {ELSEWHERE}")
             values = self._marked_nodes(tool, key, schema) if self._words.is_marked else [self._value_node(tool, key, schema)]
-            behind = literal(self._words.behind)
-            texts = [sequence(literal(head), value, behind) for head, value in zip(heads, values, strict=True) if value is not NOTHING]
+            behind = self._written(self._words.behind)
+            texts = [
+                sequence(self._written(head), value, behind) for head, value in zip(heads, values, strict=True) if value is not NOTHING
+            ]
             parts.append(choice(*texts) if is_required else optional(choice(*texts)))
         return sequence(*parts)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
-from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -23,15 +22,15 @@ from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.charset import COMMON_BYTES
 from rellm_agents.patterns.derivative import BYTES, members, transitions
 from rellm_agents.patterns.kinds import Lexeme
+from rellm_agents.patterns.liveness import Liveness
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.nodes import NOTHING
-from rellm_agents.patterns.short_texts import ALL_BYTES, NEVER, has_short_text, least_bytes, without_bounds
+from rellm_agents.patterns.short_texts import least_bytes
 
 DEAD = 0
 START = 1
 MAX_STATES = 50_000  # of one automaton
 MAX_WHOLE = 256  # states of an automaton that is worth making whole at once
-MAX_LOOKED_AT = 16  # states of a search for the end of which a short text is asked, before it goes on without
 MAX_SHARED_AUTOMATA = 4_096  # kept at a time, least recently used dropped
 _COMMON = sum(1 << byte for byte in COMMON_BYTES)
 
@@ -52,8 +51,8 @@ class Automaton:
         self._lock = threading.RLock()
         self._nodes: list[Node] = [NOTHING]
         self._numbers: dict[Node, int] = {NOTHING: DEAD}
-        self._alive: dict[Node, bool] = {NOTHING: False}  # some text leads to the end
-        self._commonly: dict[Node, bool] = {NOTHING: False}  # one of common bytes does
+        self._is_alive = Liveness()
+        self._leads_commonly = Liveness(_COMMON)
         self.rows: list[list[int] | None] = [[DEAD] * 256]
         self._made = 1  # rows
         self._table = np.zeros((8, 256), dtype=np.int32)
@@ -170,7 +169,7 @@ class Automaton:
         number = self._numbers.get(node)
         if number is not None:
             return number
-        if node.has_boolean and not self._is_alive(node):
+        if node.has_boolean and not (self._leads_commonly(node) or self._is_alive(node)):
             self._numbers[node] = DEAD
             return DEAD
         number = len(self._nodes)
@@ -183,44 +182,6 @@ class Automaton:
         self.accepting.append(node.nullable)
         self._numbers[node] = number
         return number
-
-    def _is_alive(self, node: Node) -> bool:
-        """Whether some text leads from ``node`` to the end."""
-        return self._leads_commonly(node) or self._search(node, ALL_BYTES, self._alive)
-
-    def _leads_commonly(self, node: Node) -> bool:
-        return node.is_common or self._search(node, _COMMON, self._commonly)
-
-    def _search(self, node: Node, allowed: int, known: dict[Node, bool]) -> bool:
-        """Whether a text of ``allowed`` bytes leads from ``node`` to the end: what seems nearest first, remembered along the path found."""
-        came_from: dict[Node, Node | None] = {node: None}
-        queue = [(0, 0, node)]
-        looked_at = 0
-        while queue:
-            _, _, here = heappop(queue)
-            is_found = known.get(here)
-            if is_found is False:
-                continue
-            is_found = is_found or here.nullable or here.is_common or (allowed == ALL_BYTES and not here.has_boolean)
-            if not is_found and here.has_boolean and looked_at < MAX_LOOKED_AT:
-                looked_at += 1
-                is_found = has_short_text(here, allowed)
-            if not is_found and (loose := without_bounds(here)) is not here and not self._search(loose, allowed, known):
-                continue
-            if is_found:
-                on_path: Node | None = here
-                while on_path is not None:
-                    known[on_path] = True
-                    on_path = came_from[on_path]
-                return True
-            if len(came_from) > MAX_STATES:
-                raise PatternTooLarge(f"no text was found among the first {MAX_STATES} states of an intersection or complement")
-            for symbols, target in transitions(here, BYTES):
-                if symbols & allowed and target not in came_from and (left := least_bytes(target, allowed)) < NEVER:
-                    came_from[target] = here
-                    heappush(queue, (left, -len(came_from), target))  # the last met first
-        known.update(dict.fromkeys(came_from, False))
-        return False
 
 
 @lru_cache(maxsize=MAX_SHARED_AUTOMATA)
