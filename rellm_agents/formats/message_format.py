@@ -326,8 +326,9 @@ class MessageFormat:
         """How chat templates may show a message that is this one call: as it is written, or in further ways that are declared."""
         tool = next((tool for tool in self._all_tools if tool.name == call.name), None)
         slots = {"name": call.name, "arguments": self._arguments.text(tool, call.arguments)}
-        others = (Template.of(text).filled(slots) for text in self._declaration.get("shown", ()))
-        return (self.shown(Message(tool_calls=(call,))), *others)
+        ways = (self.shown(Message(tool_calls=(call,))), *(Template.of(text).filled(slots) for text in self._declaration.get("shown", ())))
+        in_other_quotes = [way.replace('"', "'") for way in ways] if self._declaration.get("arguments") == "python" else []
+        return (*ways, *in_other_quotes)
 
     def shown_result(self, content: str) -> str:
         """What a tool returned, as a prompt shows it."""

@@ -131,11 +131,7 @@ def _keywords(call: ast.Call) -> dict[str, Any]:
     return {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}
 
 
-@reader("pythonic")
-def by_the_syntax_of_python(text: str) -> Read:
-    """A list of calls with keywords, as Python itself parses it; all else is content."""
-    if not (text.startswith("[") and text.endswith(")]")):
-        return text, []
+def _listed(text: str) -> list[Call]:
     listed = ast.parse(text, mode="eval").body
     assert isinstance(listed, ast.List)
     calls = []
@@ -143,7 +139,32 @@ def by_the_syntax_of_python(text: str) -> Read:
         assert isinstance(call, ast.Call)
         assert isinstance(call.func, ast.Name)
         calls.append((call.func.id, _keywords(call)))
-    return "", calls
+    return calls
+
+
+@reader("pythonic")
+def by_the_syntax_of_python(text: str) -> Read:
+    """A list of calls with keywords, as Python itself parses it; all else is content."""
+    return ("", _listed(text)) if text.startswith("[") and text.endswith(")]") else (text, [])
+
+
+@reader("lfm2")
+def by_tokens_around_a_list(text: str) -> Read:
+    """Python up to the first token that ends it, stripped; what stands around it is content."""
+    content, mark, rest = text.partition("<|tool_call_start|>")
+    calls, _, behind = rest.partition("<|tool_call_end|>")
+    assert not behind
+    return content.strip(), _listed(calls.strip()) if mark else []
+
+
+@reader("olmo3")
+def by_lines_between_tags(text: str) -> Read:
+    """Between the tags, each line that is not blank is a call: one wherever Python splits lines."""
+    found = re.search("<function_calls>(.*?)</function_calls>", text, re.DOTALL)
+    if not found:
+        return text, []
+    lines = [line.strip() for line in found[1].splitlines() if line.strip()]
+    return text[: found.start()], _listed(f"[{', '.join(lines)}]")
 
 
 @reader("gemma4")
@@ -209,3 +230,49 @@ def by_what_is_said_of_strings(text: str) -> Read:
         pairs = re.findall(r'<｜DSML｜parameter name="(.*?)" string="(true|false)">(.*?)</｜DSML｜parameter>', body, re.DOTALL)
         calls.append((name, {key: value if is_string == "true" else json.loads(value) for key, is_string, value in pairs}))
     return re.split(r"\n\n<｜DSML｜(?:function|tool)_calls>", text)[0] if not text.startswith("<｜DSML｜") else "", calls
+
+
+def by_names_and_values(text: str, tools: Tools) -> Read:
+    """Pairs of tags; what stands between them is stripped, and JSON where the schema does not say that it is a string."""
+    calls = []
+    for found in re.findall("<tool_call>(.*?)</tool_call>", text, re.DOTALL):
+        name = re.split(r"\n|<arg_key>|\Z", found, maxsplit=1)[0].strip()
+        pairs = re.findall(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", found, re.DOTALL)
+        schemas = tools[name]["properties"]
+        calls.append((name, {key.strip(): _loaded(value.strip(), schemas[key.strip()]) for key, value in pairs}))
+    return text.partition("<tool_call>")[0].strip(), calls
+
+
+def _loaded(value: str, schema: Mapping[str, Any]) -> Any:
+    if schema.get("type") == "string":
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+READERS.update(glm45=by_names_and_values, glm47=by_names_and_values)
+
+
+def by_invocations(text: str, tools: Tools) -> Read:
+    """Tags within tags, names in quotes; what stands between them is stripped, and typed by the schema."""
+    calls = []
+    for block in re.findall("<minimax:tool_call>(.*?)</minimax:tool_call>", text, re.DOTALL):
+        for found in re.findall("<invoke name=(.*?)</invoke>", block, re.DOTALL):
+            name, _, body = found.partition(">")
+            pairs = [pair.partition(">")[::2] for pair in re.findall("<parameter name=(.*?)</parameter>", body, re.DOTALL)]
+            schemas = tools[name.strip('"')]["properties"]
+            named = ((key.strip('"'), value.strip()) for key, value in pairs)
+            calls.append((name.strip('"'), {key: _typed(value, schemas[key]) for key, value in named}))
+    return text.partition("<minimax:tool_call>")[0].rstrip(), calls
+
+
+READERS["minimax_m2"] = by_invocations
+
+
+@reader("nemotron")
+def by_tags_around_a_list(text: str) -> Read:
+    """A JSON list up to the first closing tag."""
+    found = re.search("<TOOLCALL>(.*?)</TOOLCALL>", text, re.DOTALL)
+    return (text[: found.start()].rstrip(), _named(json.loads(found[1]))) if found else (text, [])

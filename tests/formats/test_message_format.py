@@ -22,10 +22,7 @@ TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
     "tagged": arguments(text={"enum": ["</tool_call>", "<tool_call>\n{", "plain"]}, **{"</tool_call>": {"type": "string"}}),
 }
-CANNOT = {
-    family: {"tagged"}
-    for family in ("qwen3_coder", "deepseek_v32", "deepseek_v4", "pythonic", "llama3_python_tag", "gemma4", "functiongemma")
-}
+CANNOT = {family: {"tagged"} for family in FAMILIES if "arguments" in declared(family, "message")}
 """Tools with a name or a value that a family has no way to write."""
 SETS = {str(count): dict(list(TOOLS.items())[:count]) for count in (1, 3, len(TOOLS))}
 ANSWER = compile_schema(arguments(city={"type": "string"}, days={"type": "integer"}), closed=True, without=["</tool_call>"])

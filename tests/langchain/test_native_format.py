@@ -35,14 +35,13 @@ DSML = (
     "{{ value if value is string else value | tojson }}</｜DSML｜parameter>\n{% endfor %}</｜DSML｜invoke>"
 )
 
+KEYWORDS = "{{ name }}({% for key, value in arguments | items %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}{% endfor %})"
+PAIRS = "{%% for key, value in arguments | items %%}<arg_key>{{ key }}</arg_key>%s<arg_value>{{ value }}</arg_value>%s{%% endfor %%}"
+
 CALLS = {
     "hermes": ("", f"<tool_call>\n{OBJECT}\n</tool_call>", ""),
     "llama3_json": ("", OBJECT.replace('arguments"', 'parameters"'), ""),
-    "llama3_python_tag": (
-        "<|python_tag|>",
-        "{{ name }}.call({% for key, value in arguments | items %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}{% endfor %})",
-        "",
-    ),
+    "llama3_python_tag": ("<|python_tag|>", KEYWORDS.replace("}}(", "}}.call("), ""),
     "mistral": ("[TOOL_CALLS] [", OBJECT, "]"),
     "mistral, with an id": ("[TOOL_CALLS] [", OBJECT.replace("'}'", "', \"id\": \"' + call.id + '\"}'"), "]"),
     "mistral_args": ("", "[TOOL_CALLS]{{ name }}[ARGS]{{ arguments | tojson }}", ""),
@@ -75,11 +74,25 @@ CALLS = {
         ),
         "",
     ),
-    "pythonic": (
-        "[",
-        "{{ name }}({% for key, value in arguments | items %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}{% endfor %})",
-        "]",
+    "pythonic": ("[", KEYWORDS, "]"),
+    "lfm2": ("<|tool_call_start|>[", KEYWORDS, "]<|tool_call_end|>"),
+    "lfm2, in other quotes": (
+        "<|tool_call_start|>[",
+        KEYWORDS.replace("{{ value | tojson }}", '{{ "\'" + value + "\'" }}'),
+        "]<|tool_call_end|>",
     ),
+    "olmo3": ("<function_calls>", KEYWORDS, "</function_calls>"),
+    "glm45": ("", f"{{{{ '\n<tool_call>' + name }}}}\n{PAIRS}</tool_call>" % ("\n", "\n"), ""),
+    "glm47": ("", f"<tool_call>{{{{ name }}}}{PAIRS}</tool_call>" % ("", ""), ""),
+    "minimax_m2": (
+        "{{ '\n<minimax:tool_call>\n' }}",
+        (
+            '<invoke name="{{ name }}">\n{% for key, value in arguments | items %}'
+            '<parameter name="{{ key }}">{{ value }}</parameter>\n{% endfor %}</invoke>'
+        ),
+        "{{ '\\n</minimax:tool_call>' }}",
+    ),
+    "nemotron": ("<TOOLCALL>[", OBJECT, "]</TOOLCALL>"),
     "harmony": (
         "",
         "<|channel|>commentary to=functions.{{ name }} <|constrain|>json<|message|>{{ arguments | tojson }}<|call|>",
