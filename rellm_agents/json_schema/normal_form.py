@@ -64,6 +64,7 @@ class NormalForm:
     def __init__(self, root: CanonicalSchema) -> None:
         self.root = root
         self._settled: dict[CanonicalSchema, CanonicalSchema] = {}
+        self._one_of: dict[tuple[CanonicalSchema, ...], CanonicalSchema] = {}
 
     @classmethod
     def of(cls, schema: Schema, *, text: str | None = None, registry: Registry | None = None) -> NormalForm:
@@ -176,7 +177,7 @@ class NormalForm:
                     whole = whole.intersect(other)
                 return whole
             case canonical.OneOfView(branches):
-                return self._exactly_one([self._expanded(branch, steps - 1) for branch in branches])
+                return self._exactly_one(tuple(self._expanded(branch, steps - 1) for branch in branches))
             case canonical.AnyOfView(branches):
                 if not any(branch.kind in _OPEN or branch.kind in (Kind.REFERENCE, Kind.RAW) for branch in branches):
                     return part
@@ -190,15 +191,19 @@ class NormalForm:
                 raise Unsettled("this combination of keywords is not modelled")
         return part
 
-    def _exactly_one(self, branches: list[CanonicalSchema]) -> CanonicalSchema:
-        found: CanonicalSchema | None = None
-        for i, branch in enumerate(branches):
-            alone = branch
-            for other in (*branches[:i], *branches[i + 1 :]):
-                if alone.intersect(other).kind != Kind.FALSE:
-                    alone = alone.subtract(other)
-            found = alone if found is None else found.union(alone)
-        assert found is not None
+    def _exactly_one(self, branches: tuple[CanonicalSchema, ...]) -> CanonicalSchema:
+        found = self._one_of.get(branches)
+        if found is None:
+            parts = []
+            for i, branch in enumerate(branches):
+                alone = branch
+                for other in (*branches[:i], *branches[i + 1 :]):
+                    if alone.intersect(other).kind != Kind.FALSE:
+                        alone = alone.subtract(other)
+                parts.append(alone)
+            while len(parts) > 1:  # two by two: a union takes long where there is much in it already
+                parts = [parts[i].union(parts[i + 1]) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
+            found = self._one_of[branches] = parts[0]
         return found
 
 
