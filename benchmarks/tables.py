@@ -104,5 +104,6 @@ def _memory_lines(figures: Figures) -> list[str]:
     resident = ", ".join(f"{size / 1e6:,.0f} MB after {count}" for count, size in figures["resident"].items() if size is not None)
     return [
         f"memory: {figures['bytes_per_schema'] / 1e3:,.0f} kB a schema ({figures['kept']} kept, their instances written)",
+        f"memory that they share: {figures['shared_bytes'] / 1e6:,.0f} MB",
         f"resident size over generated schemas: {resident or 'not told by this system'}",
     ]
