@@ -7,6 +7,7 @@ Knows nothing of tokens or of LangChain.
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
@@ -48,9 +49,9 @@ class ActionFormat(ABC):
             **self._examples(),
         }
         text = "\n".join(self._instructions())
-        for word, meaning in words.items():
-            text = text.replace(word, meaning)
-        return text
+        return re.sub(
+            "|".join(map(re.escape, words)), lambda found: words[found[0]], text
+        )  # all at once: a tool may be described in such words
 
     def write(self, step: Step) -> str:
         """The text of a step, which :meth:`read` gives back.

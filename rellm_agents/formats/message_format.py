@@ -312,7 +312,7 @@ class MessageFormat:
         calls = (self.shown_call(call.name, self._arguments.text(known.get(call.name), call.arguments)) for call in message.tool_calls)
         words = self._words
         joined = ("\n" if words.between is None else words.between).join(calls)
-        parts = [f"{words.before_content}{message.content}"] if message.content else []
+        parts = [f"{words.before_content}{message.content}"] if message.content or not joined else []
         if joined:
             parts.append(f"{words.begin}{joined}{words.end}")
         text = ("\n" if words.before_calls is None else words.before_calls).join(parts)
@@ -359,9 +359,9 @@ class MessageFormat:
             "{call_example}": f"{begin}{self.shown_call('NAME', self._arguments.text(None, {'ARGUMENT': 'VALUE'}))}{end}",
         }
         text = "\n".join(self._declaration["instructions"])
-        for word, meaning in words.items():
-            text = text.replace(word, meaning)
-        return text
+        return re.sub(
+            "|".join(map(re.escape, words)), lambda found: words[found[0]], text
+        )  # all at once: a tool may be described in such words
 
     # Reading
 

@@ -29,7 +29,7 @@ from rellm_agents.patterns import EMPTY, Node, choice, literal, optional, sequen
 
 _COMMA = ", "
 _TO_THE_END = re.compile(r'(?:[^")]|"(?:[^"\\]|\\.)*")*+')
-_KEY = re.compile(r"(?:, )?(\w+)=")
+_KEY = re.compile(r"(?:, )?([^=, ]+)=")  # names that Python knows, not all of whose characters are \w
 
 
 class PythonArguments:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
+import regex
+
 from rellm_agents.json_schema.marks import Marks, spelled
 from rellm_agents.patterns import EMPTY, Node, characters, choice, lexeme, literal, read_regex, repeat, sequence
 from rellm_agents.patterns.charset import CharSet
@@ -95,7 +97,7 @@ class Raw:
         return not (any(one in text for one in self.without) or text.endswith(self.no_ends) or text.startswith(self.no_starts))
 
 
-NAME = re.compile(r"\w+")  # a property's, where nothing stands around it
+NAME = regex.compile(r"[\p{L}\p{N}_]+")  # a property's, where nothing stands around it: what readers of all kinds take for words
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,9 @@ class Layout:
         '[true, "True", null]'
         """
         if self.raw:
-            return re.sub(rf"{re.escape(self.raw.mark)}(.*?){re.escape(self.raw.mark)}|({NAME.pattern}):", _as_json, text, flags=re.DOTALL)
+            return regex.sub(
+                rf"{re.escape(self.raw.mark)}(.*?){re.escape(self.raw.mark)}|({NAME.pattern}):", _as_json, text, flags=re.DOTALL
+            )
         return _PYTHON_WORD.sub(lambda found: _JSON.get(found[0], found[0]), text) if self.python else text
 
     def read(self, text: str) -> Any:
@@ -270,6 +274,6 @@ class Layout:
         return sequence(literal(opening), self.opened, *pieces, self.closing if parts else EMPTY, literal(closing))
 
 
-def _as_json(found: re.Match[str]) -> str:
+def _as_json(found: regex.Match[str]) -> str:
     string, name = found.groups()
     return dumps(string) if name is None else f"{dumps(name)}:"

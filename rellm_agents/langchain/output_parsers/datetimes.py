@@ -25,6 +25,7 @@ from rellm_agents.patterns import Node, choice, literal, read_regex, sequence
 Kind = dict[str, Node]  # the texts of each directive
 
 _PARTS = re.compile(r"%(.?)|([^%]+)", re.DOTALL)
+_ZONE = re.compile(r"(?:[^%]|%[^z])*%z(.*)", re.DOTALL)
 _LONG = (1, 3, 5, 7, 8, 10, 12)
 _MONTHS, _ALL_BUT_FEBRUARY = range(1, 13), (1, *range(3, 13))
 
@@ -91,6 +92,19 @@ def _check(date_format: str) -> None:
             fail(f"%{met[0]} and %{met[1]} say the same, and could contradict each other: keep one of them")
     if "p" in directives and "I" not in directives:
         fail("%p is read with %I only")
+    zone = _ZONE.match(date_format)
+    if zone and any(re.match("[0-9:]", text) for text in _beginnings(zone[1])):
+        fail("strptime takes digits and colons behind %z for seconds of the zone: write something else between, such as a space")
+
+
+def _beginnings(parts: str) -> list[str]:
+    """What the text of a part of a format, or what follows it, can begin with."""
+    match parts[:2]:
+        case "%b" | "%B":
+            return [*calendar.month_abbr[1:], *calendar.month_name[1:]]
+        case "%p" | "%%" | "":
+            return []
+    return ["0" if parts[0] == "%" else parts[0]]
 
 
 def _kinds(used: set[str]) -> Iterator[Kind]:

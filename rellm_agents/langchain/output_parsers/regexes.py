@@ -26,6 +26,7 @@ from rellm_agents.errors import EmptyPattern, ParserError, PatternTooLarge, Rege
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
 from rellm_agents.langchain.output_parsers.preferred import NotFollowedError, preferred
 from rellm_agents.patterns import (
+    EMPTY,
     TEXT,
     CharSet,
     Node,
@@ -119,6 +120,8 @@ def searched_texts(regex_text: str) -> tuple[Node, bool]:
             found, leaves_out = difference(whole, compile_tree(longer, groups, reading)), True
     except RegexSyntaxError as error:
         raise ParserError(f"the regex of the parser is not read: {error}") from error
+    if found.nullable and not _compiled(regex_text).search(""):  # the re module finds no \B there, in Python before 3.14
+        found = difference(found, EMPTY)
     doubtful = _doubtful(regex_text)
     return (intersection(found, repeat(characters(~doubtful))) if doubtful else found), leaves_out
 
