@@ -105,26 +105,40 @@ def tools_of(tools: ToolsLike) -> tuple[Tool, ...]:
 
 def _from_mapping(tools: Mapping[str, SchemaLike]) -> Iterable[Tool]:
     for name, schema in tools.items():
-        yield _made(name, None, schema)
+        yield described_as(name, None, schema)
 
 
 def _tool(source: Any) -> Tool:
     if isinstance(source, Tool):
         return source
     if isinstance(source, type) and hasattr(source, "model_json_schema"):
-        return _made(source.__name__, source.__doc__, source)
+        return described_as(source.__name__, source.__doc__, source)
     if hasattr(source, "name") and hasattr(source, "tool_call_schema"):
-        return _made(source.name, source.description, source.tool_call_schema)
+        return described_as(source.name, source.description, source.tool_call_schema)
     raise FormatError(
         f"{source!r} is no tool that is known: pass LangChain tools, pydantic models, or a mapping of names to argument schemas"
     )
 
 
-def _made(name: str, description: str | None, schema: SchemaLike) -> Tool:
+def described_as(name: str, description: str | None, schema: SchemaLike) -> Tool:
+    """A tool of this name, description and schema of arguments.
+
+    Raises:
+        FormatError: the schema is none, or not of an object.
+    """
     try:
         parameters = schema_of(schema)
     except SchemaError as error:
         raise FormatError(f"tool {name!r}, arguments: {error}") from error
+    if isinstance(parameters, dict) and "type" not in parameters:
+        parameters = _at_root(parameters)
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         raise FormatError(f'tool {name!r}: its arguments are described by a schema of "type": "object", not by {parameters!r}')
     return Tool(name, (description or parameters.get("description") or "").strip(), parameters)
+
+
+def _at_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """What a schema refers to, where that is one of its own definitions: so pydantic writes models that hold themselves."""
+    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    target = schema.get("$defs", {}).get(name)
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}} if isinstance(target, dict) else schema

@@ -21,7 +21,6 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, RequestQueue
@@ -33,6 +32,7 @@ from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, re
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
+from rellm_agents.langchain.chat.schemas import described_tool
 from rellm_agents.langchain.chat.typed_answers import Method, typed_answers
 from rellm_agents.langchain.local_model import name_of, queue_of, traced
 from rellm_agents.patterns import Pattern
@@ -163,6 +163,16 @@ class ChatRELLM(BaseChatModel):
             **({"max_input_tokens": longest} if isinstance(longest, int) else {}),
         )
 
+    def get_token_ids(self, text: str) -> list[int]:
+        """The ids of the tokens that the tokenizer writes a text with, without special tokens around it."""
+        ids: list[int] = self._queue.decoder.tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """How many tokens the prompt of some messages has, and of tools, as the chat template shows them."""
+        request = self._request({"tools": [described_tool(tool) for tool in tools]} if tools else {})
+        return self.get_num_tokens(self._template.prompt(messages, request.format, request.words))
+
     # What is asked for
 
     def bind_tools(
@@ -185,7 +195,7 @@ class ChatRELLM(BaseChatModel):
         Raises:
             ValueError: an option says nothing that is known; a tool's arguments cannot be compiled.
         """
-        bound: dict[str, Any] = {"tools": [convert_to_openai_tool(tool) for tool in tools], **kwargs}
+        bound: dict[str, Any] = {"tools": [described_tool(tool) for tool in tools], **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:
@@ -213,7 +223,7 @@ class ChatRELLM(BaseChatModel):
             raise ValueError(
                 f"ChatRELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_REQUEST, *_SAMPLING, *_ALIASES, 'stop'))}"
             )
-        asked = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if name in changed}}
+        asked = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if changed.get(name) is not None}}
         return request_of(self._native.declaration, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> DecodingOptions:

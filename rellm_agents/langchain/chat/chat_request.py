@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from langchain_core.utils.function_calling import convert_to_json_schema
-
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import MessageFormat, Tool, message_format
 from rellm_agents.formats.declarations import Declaration
+from rellm_agents.formats.tools import described_as
 from rellm_agents.json_schema import compile_schema
+from rellm_agents.langchain.chat.schemas import answer_schema, untitled
 from rellm_agents.patterns import Pattern, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
@@ -112,7 +112,7 @@ def response_format_of(value: Any) -> dict[str, Any]:
             return dict(value)
         case {"type": "json_schema"}:
             raise ValueError(f"response_format={value!r} has no schema: it stands at ['json_schema']['schema']")
-    schema = convert_to_json_schema(value)
+    schema, _ = answer_schema(value)
     return {"type": "json_schema", "json_schema": {"name": str(schema.get("title", "answer")), "schema": schema}}
 
 
@@ -137,7 +137,7 @@ def _format(
     answer: Pattern | None,
     special_tokens: frozenset[str],
 ) -> MessageFormat:
-    known = list({_key(_without_titles(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # one and the same may come twice
+    known = list({_key(_untitled(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # one and the same may come twice
     read = json.loads(declaration)
     return message_format(read, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
 
@@ -146,17 +146,17 @@ def _tool(described: Any) -> Tool:
     match described:
         case {"type": "function", "function": {"name": str(name), **rest}}:
             parameters: Any = rest.get("parameters") or {"type": "object", "properties": {}}
-            return Tool(name, str(rest.get("description") or "").strip(), parameters)
+            if isinstance(parameters, dict) and "type" not in parameters:
+                parameters = {"type": "object", **parameters}
+            return described_as(name, str(rest.get("description") or ""), parameters)
     raise FormatError(f"the tool {described!r} is none that a local model can call: pass functions with a name and a JSON Schema")
 
 
-def _without_titles(described: Any) -> Any:
+def _untitled(described: Any) -> Any:
     """What says the same whether the schema of a type was made by LangChain or by pydantic."""
     match described:
-        case dict():
-            return {key: _without_titles(value) for key, value in described.items() if not (key == "title" and isinstance(value, str))}
-        case list():
-            return [_without_titles(one) for one in described]
+        case {"function": {"parameters": parameters, **rest}}:
+            return {**described, "function": {**rest, "parameters": untitled(parameters)}}
     return described
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from operator import itemgetter
 from typing import Any, Literal, get_args
 
@@ -10,11 +9,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import TypeAdapter
 
+from rellm_agents.errors import ParserError
 from rellm_agents.langchain.chat.chat_request import response_format_of
+from rellm_agents.langchain.chat.schemas import answer_schema, described_tool, is_dataclass, is_json_schema, is_model
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -31,38 +30,40 @@ def typed_answers(model: BaseChatModel, schema: Any, *, method: Method, include_
         include_raw: answers are dicts of the message (``raw``), the object (``parsed``) and what went wrong (``parsing_error``).
 
     Raises:
-        ValueError: there is no such method, or no schema where one is needed.
+        ValueError: there is no such method, or no schema where one is needed; or an object of the schema may not be made of an answer of
+            it, as where a model has validators: names the place.
     """
     if method not in get_args(Method):
         raise ValueError(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
     if schema is None and method != "json_mode":
         raise ValueError(f"method={method!r} needs a schema")
-    told = {"kwargs": {"method": method}, "schema": schema}
-    described = TypeAdapter(schema).json_schema() if _is_dataclass(schema) else schema
+    makes_model, makes_dataclass = is_model(schema), is_dataclass(schema)
+    wanted, beyond = (None, ()) if schema is None else answer_schema(schema)
+    if beyond and not include_raw:
+        raise ParserError(
+            f"not every answer of the schema is read: {'; '.join(beyond)}. Say it in the schema, or take include_raw=True, with which what "
+            "is not read is told in parsing_error"
+        )
+    told = {"kwargs": {"method": method}, "schema": schema if makes_model or makes_dataclass else wanted}
     if method == "function_calling":
-        tool = convert_to_openai_tool(described)
+        tool = described_tool({"title": "answer", **schema} if is_json_schema(schema) else schema)
         name = tool["function"]["name"]
         bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=told)
     else:
-        wanted = {"type": "json_object"} if schema is None else response_format_of(described)
-        bound = model.bind(response_format=wanted, ls_structured_output_format=told)
-    is_model = isinstance(schema, type) and is_basemodel_subclass(schema)
+        answers = {"type": "json_object"} if wanted is None else response_format_of(wanted)
+        bound = model.bind(response_format=answers, ls_structured_output_format=told)
     parser: Runnable[Any, Any]
     match method:
-        case "function_calling" if is_model:
+        case "function_calling" if makes_model:
             parser = PydanticToolsParser(tools=[schema], first_tool_only=True)
         case "function_calling":
             parser = JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
         case _:
-            parser = PydanticOutputParser(pydantic_object=schema) if is_model else JsonOutputParser()
-    if _is_dataclass(schema):
+            parser = PydanticOutputParser(pydantic_object=schema) if makes_model else JsonOutputParser()
+    if makes_dataclass:
         parser |= TypeAdapter(schema).validate_python
     if not include_raw:
         return bound | parser
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
-
-
-def _is_dataclass(schema: Any) -> bool:
-    return isinstance(schema, type) and dataclasses.is_dataclass(schema)
