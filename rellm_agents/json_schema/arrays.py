@@ -158,7 +158,7 @@ class Array(Shape):
                 continue
             item = value.node()
             if self._distinct:
-                options.append(self._remembered(item, place, kinds, partial(self._without, item, after)))
+                options.append(self._remembered(item, place, kinds, partial(self._without, after)))
                 continue
             if self._repeated and place.written is not _DONE:
                 if place.again is not None:
@@ -176,9 +176,12 @@ class Array(Shape):
             item, barred=place.written, between=EMPTY, key=key, make=make, doubts=self._rules.doubts, begins=self._layout.after_item
         )
 
-    def _without(self, item: Node, after: _Place, text: bytes) -> Node:
-        """What follows an item that may not come again."""
-        same = frozenset(islice(spellings(item, self._item_layout.read(text.decode()), self._item_layout), MAX_SPELLINGS + 1))
+    def _without(self, after: _Place, text: bytes) -> Node:
+        """What follows an item that may not come again, in any of the texts that items behind it have for it."""
+        value, positions = self._item_layout.read(text.decode()), range(after.at, max(after.at, len(self._room.first)) + 1)
+        behind = dict.fromkeys(item.node() for at in positions for _, item in self._room.at(at))
+        texts = (one for node in behind for one in spellings(node, value, self._item_layout))
+        same = frozenset(islice(texts, MAX_SPELLINGS + 1))
         if len(same) > MAX_SPELLINGS:
             return choice(*self._ending(after))
         return self._rule("more", after._replace(written=after.written | same | {text}))

@@ -194,7 +194,7 @@ class Layout:
             case list():
                 return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
             case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
-                others = (f"{int(value)}.0", dumps(value)) if fractions else ()  # -0.0 among them
+                others = (f"{int(value)}.0", dumps(value)) if fractions and int(value) == int(float(value)) else ()  # -0.0 among them
                 return choice(literal(str(int(value))), *(literal(one) for one in others if self.exponents or "e" not in one))
             case Decimal():  # beyond what a float can hold
                 return literal(str(value) if self.exponents else f"{value:f}")

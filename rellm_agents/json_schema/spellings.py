@@ -11,10 +11,11 @@ The text is tried piece by piece, and orders that the node does not have are lef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
-from rellm_agents.json_schema.json_text import Layout
+from rellm_agents.json_schema.json_text import Layout, dumps
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.cells import State
 from rellm_agents.patterns.machine import DEAD_STATE, run, start
@@ -40,8 +41,20 @@ def _continued(state: State, value: Any, layout: Layout) -> Iterator[tuple[str, 
             yield from _read(state, "{", lambda s: _members(s, "", list(value.items()), layout))
         case list():
             yield from _read(state, "[", lambda s: _listed(s, "", value, layout))
+        case int() | float() if not isinstance(value, bool):
+            for text in _number_texts(value):
+                yield from _read(state, text, lambda s: iter([("", s)]))
         case _:
             yield from _read(state, layout.text(value), lambda s: iter([("", s)]))
+
+
+def _number_texts(value: float) -> Iterable[str]:
+    """The ways in which numbers are written here: as Python does, without an exponent, with a fraction of zero and without."""
+    exact = Decimal(repr(value))
+    texts = {dumps(value): None, f"{exact:f}": None}
+    if exact == exact.to_integral_value():
+        texts |= {f"{exact:.0f}": None, f"{exact:.0f}.0": None}
+    return texts
 
 
 def _read(state: State, text: str, then: Callable[[State], Iterator[tuple[str, State]]]) -> Iterator[tuple[str, State]]:
