@@ -15,9 +15,14 @@ from rellm_agents.patterns.charset import MAX_CODE_POINT, CharSet
 
 
 @lru_cache(maxsize=256)
-def members_of(one_character: str) -> CharSet:
-    """The characters that a regex text for one character matches, by the ``regex`` module's own word."""
-    spans = (found.span() for found in regex.finditer(f"(?:{one_character})+", _alphabet()))
+def members_of(one_character: str, flags: str = "") -> CharSet:
+    """The characters that a regex text for one character matches, by the ``regex`` module's own word.
+
+    Args:
+        one_character: the text.
+        flags: what stands before it to hold for all of the regex, such as ``(?a)``.
+    """
+    spans = (found.span() for found in regex.finditer(f"{flags}(?:{one_character})+", _alphabet()))
     return CharSet((_code_point(first), _code_point(end - 1)) for first, end in spans)
 
 

@@ -69,8 +69,8 @@ def _expanding() -> dict[str, str]:
 
 
 def expanding(charset: CharSet) -> list[str]:
-    """What the members fold to that fold to several characters."""
-    return list(dict.fromkeys(folded for c, folded in _expanding().items() if c in charset))
+    """What the members fold to that fold to several characters; of the dotted capital I the module knows it in words only."""
+    return list(dict.fromkeys(folded for c, folded in _expanding().items() if c in charset and c != "\u0130"))
 
 
 @lru_cache(maxsize=1_024)

@@ -211,7 +211,7 @@ class _Parser(SetReading):
             if self.flags.word:
                 self.fail(_NO_WORD_FLAG, begin)
             before, differs = _BOUNDARIES[c]
-            return boundary(members_of(self.with_flags(r"\w")), before=before, differs=differs, at=begin)
+            return boundary(members_of(*self.with_flags(r"\w")), before=before, differs=differs, at=begin)
         if c and c in "AZz":
             self.at += 2
             return text_start(begin) if c == "A" else text_end(begin)

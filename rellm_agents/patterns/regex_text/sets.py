@@ -3,6 +3,8 @@ r"""Escapes and character classes of the ``regex`` module's dialect in, sets of 
 from __future__ import annotations
 
 import unicodedata
+from functools import cached_property
+from typing import NamedTuple
 
 import regex
 
@@ -16,7 +18,22 @@ from rellm_agents.patterns.regex_text.syntax import Either, One, Tree
 
 _CLASSES = "dDhwWsS"
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
+_TURKIC = "iI\u0130\u0131"  # cases of each other, some of them in full case folding only
 _OPERATIONS = ("||", "~~", "&&", "--")  # from the loosest to the tightest
+
+
+class Members(NamedTuple):
+    """What stands in a class, case as it is written.
+
+    Attributes:
+        charset: the characters.
+        expands: where characters match several under ``f``, those of the class do: not those of a property that stands alone.
+        properties: those that stand in it, also in classes inside.
+    """
+
+    charset: CharSet
+    expands: bool = True
+    properties: tuple[CharSet, ...] = ()
 
 
 class SetReading(Reading):
@@ -25,26 +42,32 @@ class SetReading(Reading):
     flags: Flags
 
     def set(self) -> Tree:
-        """A class, from its bracket on."""
-        begin = self.at
+        """A class, from its bracket on; where case or ASCII matters, by the module's word."""
+        begin, flags = self.at, self.flags
+        given = self._bracketed(begin)
+        charset = given.charset
+        if flags.ignore_case or flags.ascii_only:
+            charset = self._asked(self.text[begin : self.at], "the regex module does not read this class", begin)
+        if not charset:
+            self.fail("no character is in this class", begin)
+        if given.expands and flags.ignore_case and flags.full_case and not flags.ascii_only:
+            words = classes.expanding(given.charset)
+            if words:
+                return Either((One(charset), *(folded(word) for word in words)))
+        return One(charset)
+
+    def _bracketed(self, begin: int) -> Members:
         self.at += 1
         negated = self.take("^")
         found = self._operation(0, begin) if self.flags.version_1 else self._union(begin)
         self._close_set(begin)
-        charset = ~found if negated else found
-        if not charset:
-            self.fail("no character is in this class", begin)
-        if self.flags.ignore_case and self.flags.full_case and not self.flags.ascii_only and not negated:
-            words = classes.expanding(charset)
-            if words:
-                return Either((One(charset), *(folded(word) for word in words)))
-        return One(charset)
+        return Members(~found.charset, expands=False) if negated else found
 
     def _close_set(self, begin: int) -> None:
         if not self.take("]"):
             self.fail("this class is never closed: add ], or escape the [", begin)
 
-    def _operation(self, level: int, begin: int) -> CharSet:
+    def _operation(self, level: int, begin: int) -> Members:
         """Version 1: unions of symmetric differences of intersections of differences."""
         if level == len(_OPERATIONS):
             return self._union(begin)
@@ -54,29 +77,31 @@ class SetReading(Reading):
             other = self._operation(level + 1, begin)
             match sign:
                 case "||":
-                    found = found | other
+                    charset = found.charset | other.charset
                 case "&&":
-                    found = found & other
+                    charset = found.charset & other.charset
                 case "--":
-                    found = found & ~other
+                    charset = found.charset & ~other.charset
                 case _:
-                    found = (found & ~other) | (other & ~found)
+                    charset = (found.charset & ~other.charset) | (other.charset & ~found.charset)
+            found = Members(charset)
         return found
 
-    def _union(self, begin: int) -> CharSet:
+    def _union(self, begin: int) -> Members:
         """Members side by side; at least one, which may be a bracket that closes."""
-        at = self.at
         found = [self._member(begin, first=True)]
-        alone = self.text[at : self.at]
         while not self.looking_at("]") and not (self.flags.version_1 and self.looking_at(*_OPERATIONS)):
             if not self.flags.version_1 and self.looking_at("&&", "||", "~~"):
                 self.fail("set operations are of version 1: begin the regex with (?V1), or escape the signs")
             found.append(self._member(begin, first=False))
-        if self.flags.ignore_case and len(set(found)) == 1 and alone.startswith(("\\p", "\\P", "[:")):
-            return members_of(self.with_flags(f"[{alone}]"))  # a property alone has cases of its own
-        return self._with_case(CharSet(pair for charset in found for pair in charset.ranges))
+        if len(found) == 1:
+            return found[0]
+        charset = CharSet(pair for one in found for pair in one.charset.ranges)
+        properties = tuple(one for member in found for one in member.properties)
+        is_all = any(~one in properties for one in properties)  # for the module, which then has no class any more
+        return Members(charset, expands=not is_all, properties=properties)
 
-    def _member(self, begin: int, *, first: bool) -> CharSet:
+    def _member(self, begin: int, *, first: bool) -> Members:
         at = self.at
         item, is_one = self._item(begin, first=first)
         if not self.looking_at("-") or self.looking_at("-]"):
@@ -89,14 +114,11 @@ class SetReading(Reading):
             self.fail("a range begins with one character: escape the - if it is meant as such", at)
         self.at += 1
         last, is_one = self._item(begin, first=False)
-        if not is_one or last.ranges[0][0] < item.ranges[0][0]:
+        if not is_one or last.charset.ranges[0][0] < item.charset.ranges[0][0]:
             self.fail("a range ends with one character, not lower than its first", at)
-        return CharSet([(item.ranges[0][0], last.ranges[0][0])])
+        return Members(CharSet([(item.charset.ranges[0][0], last.charset.ranges[0][0])]))
 
-    def _with_case(self, charset: CharSet) -> CharSet:
-        return classes.without_case(charset, ascii_only=self.flags.ascii_only) if self.flags.ignore_case else charset
-
-    def _item(self, begin: int, *, first: bool) -> tuple[CharSet, bool]:
+    def _item(self, begin: int, *, first: bool) -> tuple[Members, bool]:
         """-> the characters, and whether it is written as a single one, which may begin or end a range."""
         if self.ended:
             self.fail("this class is never closed: add ], or escape the [", begin)
@@ -109,41 +131,59 @@ class SetReading(Reading):
         if self.looking_at("&&", "||", "~~") and not self.flags.version_1:
             self.fail("set operations are of version 1: begin the regex with (?V1), or escape the signs")
         if self.looking_at("\\"):
-            return self.escape(in_set=True)
+            charset, is_one = self.escape(in_set=True)
+            return Members(charset, expands=is_one, properties=() if is_one else (charset,)), is_one
         if self.looking_at("]") and not first:
             self.fail("a range needs a last character")
         self.at += 1
-        return self.one(self.text[self.at - 1], self.at - 1), True
+        return Members(self.one(self.text[self.at - 1], self.at - 1)), True
 
-    def _nested(self) -> CharSet:
+    def _nested(self) -> Members:
         begin = self.at
         self.enter(begin)
-        self.at += 1
-        negated = self.take("^")
-        found = self._operation(0, begin)
-        self._close_set(begin)
+        found = self._bracketed(begin)
         self.depth -= 1
-        return ~found if negated else found
+        return found
 
-    def _posix(self) -> CharSet:
+    def _posix(self) -> Members:
         begin = self.at
         if self.match(r"\[:\^?[\w =\-]+:\]") is None:
             self.fail("a POSIX class is written as [:alpha:]")
-        return self._asked(f"[{self.text[begin : self.at]}]", "there is no such POSIX class", begin, in_set=True)
+        self._refuse_in_doubt(begin)
+        charset = self._asked(f"[{self.text[begin : self.at]}]", "there is no such POSIX class", begin, case=False)
+        return Members(charset, expands=False, properties=(charset,))
 
-    def with_flags(self, one_character: str) -> str:
-        """The regex text of a class under the flags that hold here."""
-        letters = ("i" if self.flags.ignore_case else "") + ("a" if self.flags.ascii_only else "")
-        return f"(?{letters}:{one_character})" if letters else one_character
+    def with_flags(self, one_character: str, *, case: bool = True) -> tuple[str, str]:
+        """The regex text of a class under the flags that hold here, and those of the whole regex, as ASCII means more there."""
+        flags = self.flags
+        letters = "a" if flags.ascii_only else "u" if self._is_ascii else ""
+        letters += "i-f" if case and flags.ignore_case else ""
+        whole = f"(?{'V1' if flags.version_1 else ''}{'a' if self._is_ascii else ''})"
+        return f"(?{letters}:{one_character})" if letters else one_character, "" if whole == "(?)" else whole
 
-    def _asked(self, one_character: str, otherwise: str, begin: int, *, in_set: bool) -> CharSet:
-        """By the module's word; inside a set case is the set's."""
+    @cached_property
+    def _is_ascii(self) -> bool:
+        """The module takes ``a`` for a flag of the whole regex."""
         try:
-            if in_set:
-                return members_of(f"(?a:{one_character})" if self.flags.ascii_only else one_character)
-            return members_of(self.with_flags(one_character))
+            return bool(regex.compile(self.text).flags & regex.ASCII)
+        except regex.error:
+            return False
+
+    def _refuse_in_doubt(self, begin: int) -> None:
+        if self.flags.ignore_case and (self.flags.ascii_only or self._is_ascii):
+            self.fail("what a property is under i and a, the regex module reads in two ways: drop one of the flags", begin)
+
+    def _asked(self, one_character: str, otherwise: str, begin: int, *, case: bool = True) -> CharSet:
+        """By the module's word."""
+        text, whole = self.with_flags(one_character, case=case)
+        try:
+            found = members_of(text, whole)
+            if case and self.flags.ignore_case and self.flags.full_case and not self.flags.ascii_only:
+                is_in = {c: bool(regex.fullmatch(f"{whole}(?if:{one_character})", c)) for c in _TURKIC}
+                found = (found | CharSet.of(c for c in _TURKIC if is_in[c])) & ~CharSet.of(c for c in _TURKIC if not is_in[c])
         except regex.error:
             self.fail(otherwise, begin)
+        return found
 
     # escapes
 
@@ -156,11 +196,12 @@ class SetReading(Reading):
         c = self.text[self.at]
         self.at += 1
         if c in _CLASSES:
-            return self._asked("\\" + c, "there is no such class", begin, in_set=in_set), False
+            return self._asked("\\" + c, "there is no such class", begin, case=not in_set), False
         if c in "pP":
             if self.match(r"\{\^?[\w\s:=&\-.]+\}|[CLMNPSZ]") is None:
                 self.fail("a property needs its name in braces, e.g. \\p{L}", begin)
-            return self._asked(self.text[begin : self.at], "there is no such property", begin, in_set=in_set), False
+            self._refuse_in_doubt(begin)
+            return self._asked(self.text[begin : self.at], "there is no such property", begin, case=not in_set), False
         if c == "N":
             return self._named(begin), True
         if c in _HEX_DIGITS:
