@@ -118,7 +118,7 @@ class LexemeLanding:
 
     def most_after(self, costs: TokenCosts) -> int:
         """See :class:`Landing`."""
-        own = max((costs.of_lexeme(self.walk.automaton, end) for end in self.walk.ends), default=0)
+        own = max((costs.at_most_of_lexeme(self.walk.automaton, end) for end in self.walk.ends), default=0)
         return min(own + costs.of_continuation(self.then), IMPOSSIBLE)
 
     def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
@@ -126,9 +126,11 @@ class LexemeLanding:
         walk, starts = self.walk, self.walk.spot.nodes
         nodes, states = self._trie.walk(walk.automaton, starts, np.full(len(starts), walk.state, dtype=np.int32))
         own = np.full(int(states.max(initial=0)) + 1, IMPOSSIBLE, dtype=np.int64)
+        rest = costs.of_continuation(self.then)
         for end in walk.ends:
-            own[end] = costs.of_lexeme(walk.automaton, end)
-        ids: list[int] = self._trie.tokens_at(nodes[own[states] + costs.of_continuation(self.then) < limit]).tolist()
+            most = costs.at_most_of_lexeme(walk.automaton, end)
+            own[end] = most if most + rest < limit else costs.of_lexeme(walk.automaton, end)
+        ids: list[int] = self._trie.tokens_at(nodes[own[states] + rest < limit]).tolist()
         return ids
 
 

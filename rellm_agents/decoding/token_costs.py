@@ -27,7 +27,7 @@ from rellm_agents.patterns.cells import Cell, Continuation, CounterCell, LexemeC
 from rellm_agents.patterns.counted import Counted, counted
 from rellm_agents.patterns.kinds import Literal
 from rellm_agents.patterns.literal_set import LiteralSet
-from rellm_agents.patterns.measure import Measure
+from rellm_agents.patterns.measure import Measure, shortest_way
 from rellm_agents.patterns.node import Node
 from rellm_agents.patterns.short_texts import has_text, without_bounds
 from rellm_agents.patterns.special_bytes import MARKS
@@ -48,6 +48,7 @@ class TokenCosts:
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
         self._most_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
+        self._at_most_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._loose_ways: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
         self._of_times = lru_cache(maxsize=_COUNTERS)(_no_times_yet)
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_time)
@@ -110,6 +111,19 @@ class TokenCosts:
         known = self._of_lexemes.setdefault(automaton, {})
         if state not in known:
             known[state] = self._of_lexeme(automaton, state)
+        return known[state]
+
+    def at_most_of_lexeme(self, automaton: Automaton, state: int) -> int:
+        """As many tokens as suffice from there, or more: where an exact search is long, those of a text of the fewest bytes."""
+        exact = self._of_lexemes.setdefault(automaton, {}).get(state)
+        if exact is not None:
+            return exact
+        if not automaton.node_of(state).has_boolean:
+            return self.of_lexeme(automaton, state)
+        known = self._at_most_of_lexemes.setdefault(automaton, {})
+        if state not in known:
+            most = self._of_literal(shortest_way(automaton, state))[0]
+            known[state] = most if most < IMPOSSIBLE else self.of_lexeme(automaton, state)
         return known[state]
 
     def of_counter(self, automaton: Automaton, state: int, missing: int) -> int:
