@@ -23,6 +23,8 @@ from rellm_agents.json_schema.objects import Variants
 from rellm_agents.json_schema.shapes import Alive, Rules, Shape
 from rellm_agents.json_schema.spellings import spellings
 from rellm_agents.patterns import EMPTY, Node, choice, literal, recall, repeat, sequence
+from rellm_agents.patterns.kinds import Recall
+from rellm_agents.patterns.machine import is_open
 
 MAX_SPELLINGS = 720  # texts of one value that are kept from being written again
 _DEEP = 50  # nodes inside each other, from which on a rule stands for them
@@ -158,7 +160,9 @@ class Array(Shape):
                 continue
             item = value.node()
             if self._distinct:
-                options.append(self._remembered(item, place, kinds, partial(self._without, after)))
+                one = self._remembered(item, place, kinds, partial(self._without, after))
+                if not isinstance(one, Recall) or is_open(one):
+                    options.append(one)
                 continue
             if self._repeated and place.written is not _DONE:
                 if place.again is not None:

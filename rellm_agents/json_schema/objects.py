@@ -23,6 +23,8 @@ from typing import NamedTuple
 from rellm_agents.json_schema.json_text import Layout
 from rellm_agents.json_schema.shapes import Alive, Rules, Shape
 from rellm_agents.patterns import NOTHING, Node, choice, literal, recall, sequence
+from rellm_agents.patterns.kinds import Recall
+from rellm_agents.patterns.machine import is_open
 
 _BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
 _NO_NAMES: frozenset[bytes] = frozenset()
@@ -213,7 +215,7 @@ class Object(Shape):
             for credit, value in one.variants:
                 after = self._ways.after(place, None, credit, limit)
                 if after is not None:
-                    yield recall(
+                    named = recall(
                         one.names,
                         barred=self._declared_names | place.written,
                         between=sequence(self._layout.colon, value.node()),
@@ -221,6 +223,8 @@ class Object(Shape):
                         make=partial(self._behind, after),
                         doubts=self._rules.doubts,
                     )
+                    if not isinstance(named, Recall) or is_open(named):
+                        yield named
 
     def _behind(self, after: _Place, name: bytes) -> Node:
         return self._rest(after._replace(written=after.written | {name}))

@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import START, Automaton
+from rellm_agents.patterns.barred import goes_on
 from rellm_agents.patterns.cell_table import MAX_REMEMBERED, CellTable
 from rellm_agents.patterns.cells import HERE, Cell, Continuation, Leaves, State
 from rellm_agents.patterns.counted import counted
@@ -76,6 +77,11 @@ def run(state: State, data: bytes) -> State:
         PatternTooLarge: as :func:`step`.
     """
     return DEAD_STATE if state.machine is None else state.machine.run(state, data)
+
+
+def is_open(node: Recall) -> bool:
+    """Whether some text of a recall is not barred."""
+    return not node.barred or goes_on(node, Machine.of(node.inner).start_of_part, b"")
 
 
 class Machine(CellTable):
