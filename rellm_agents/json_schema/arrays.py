@@ -25,7 +25,9 @@ from rellm_agents.json_schema.spellings import spellings
 from rellm_agents.patterns import EMPTY, Node, choice, literal, recall, repeat, sequence
 from rellm_agents.patterns.kinds import Recall
 from rellm_agents.patterns.machine import is_open
+from rellm_agents.patterns.measure import few_texts
 
+MAX_COUNTED = 256  # texts that are counted to know how many items there can be
 MAX_SPELLINGS = 720  # texts of one value that are kept from being written again
 _DEEP = 50  # nodes inside each other, from which on a rule stands for them
 _NO_ITEMS: frozenset[bytes] = frozenset()
@@ -99,13 +101,22 @@ class Array(Shape):
 
     def is_possible(self, alive: Alive) -> bool:
         """See :class:`Shape`."""
-        trial = _Room(self._first_items, self._rest_items, self._least, self._given_most, self._contained, alive)
+        trial = _Room(self._first_items, self._rest_items, self._least, self._most, self._contained, alive)
         slots = 2 if self._repeated else 0
         return trial.to_end(trial.start) is not None and (trial.most is None or trial.most >= slots)
 
     @cached_property
     def _room(self) -> _Room:
-        return _Room(self._first_items, self._rest_items, self._least, self._given_most, self._contained, lambda one: not one.is_impossible)
+        return _Room(self._first_items, self._rest_items, self._least, self._most, self._contained, lambda one: not one.is_impossible)
+
+    @cached_property
+    def _most(self) -> int | None:
+        """The most items: if none comes twice, there are no more than texts for them."""
+        if not self._distinct or not self._least or not all(value.is_flat for _, value in self._rest_items):
+            return self._given_most
+        texts = few_texts(choice(*(value.node() for _, value in self._rest_items)), MAX_COUNTED)
+        bounds = [self._given_most, None if texts is None else len(self._first_items) + len(texts)]
+        return min((bound for bound in bounds if bound is not None), default=None)
 
     def _node(self) -> Node:
         opening = sequence(literal("["), self._layout.opened)

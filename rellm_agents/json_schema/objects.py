@@ -25,7 +25,9 @@ from rellm_agents.json_schema.shapes import Alive, Rules, Shape
 from rellm_agents.patterns import NOTHING, Node, choice, literal, recall, sequence
 from rellm_agents.patterns.kinds import Recall
 from rellm_agents.patterns.machine import is_open
+from rellm_agents.patterns.measure import few_texts
 
+MAX_COUNTED = 256  # names that are counted to know how many properties there can be
 _BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
 _NO_NAMES: frozenset[bytes] = frozenset()
 
@@ -118,13 +120,20 @@ class Object(Shape):
                 return False
         if self._bounds == (0, None, 0):
             return True
-        ways = _Ways(self._declared, self._undeclared, *self._bounds, alive, any_order=self._any_order)
+        ways = _Ways(self._declared, self._undeclared, *self._bounds, alive, self._layout.key_text, any_order=self._any_order)
         return ways.to_end(ways.start) is not None
 
     @cached_property
     def _ways(self) -> _Ways:
         declared = self._declared if self._arranged is None else self._arranged(self._declared)
-        return _Ways(declared, self._undeclared, *self._bounds, lambda value: not value.is_impossible, any_order=self._any_order)
+        return _Ways(
+            declared,
+            self._undeclared,
+            *self._bounds,
+            lambda value: not value.is_impossible,
+            self._layout.key_text,
+            any_order=self._any_order,
+        )
 
     @cached_property
     def _declared_names(self) -> frozenset[bytes]:
@@ -247,12 +256,14 @@ class _Ways:
         most: int | None,
         owed: int,
         is_alive: Alive,
+        key_text: Callable[[str], str],
         *,
         any_order: bool,
     ) -> None:
         self.declared = [Property(one.name, v, one.required) for one in declared if (v := _alive(one.variants, is_alive))]
         self.undeclared = [Undeclared(one.names, v) for one in undeclared if (v := _alive(one.variants, is_alive))]
         self.all_names = [one.name for one in declared]
+        self._key_text = key_text
         self._required = sum(1 << i for i, one in enumerate(self.declared) if one.required)
         self._least, self._most, self._any_order = least, most, any_order
         required = self._required.bit_count()
@@ -263,6 +274,15 @@ class _Ways:
     def remaining(self, place: _Place) -> Iterator[int]:
         """The declared properties that may still come."""
         return (i for i in range(place.at, len(self.declared)) if not place.done >> i & 1)
+
+    @cached_property
+    def _names(self) -> frozenset[bytes] | None:
+        """The texts of all names that are not declared; ``None``: more than are counted."""
+        texts = few_texts(choice(*(one.names for one in self.undeclared)), MAX_COUNTED)
+        return None if texts is None else texts - {self._key_text(name).encode() for name in self.all_names}
+
+    def _names_left(self, place: _Place) -> int | None:
+        return 0 if not self.undeclared else None if self._names is None else len(self._names - place.written)
 
     def _missing(self, place: _Place) -> int:
         """How many required properties have to come."""
@@ -294,7 +314,7 @@ class _Ways:
         elif declared is not None:
             place = place._replace(done=place.done | 1 << declared)
         after = self._counted(place, credit)
-        left = self.to_end(after)
+        left = self.to_end(after, taken=int(declared is None))
         return None if left is None or (limit is not None and left >= limit) else after
 
     def _counted(self, place: _Place, credit: int) -> _Place:
@@ -302,12 +322,18 @@ class _Ways:
         matters = self.counts and (self._most is not None or place.size < self._least)
         return place._replace(size=place.size + matters, owed=place.owed & ~credit)
 
-    def to_end(self, place: _Place) -> int | None:
-        """How many properties have to come, at least; ``None`` if no way leads to the end."""
+    def to_end(self, place: _Place, *, taken: int = 0) -> int | None:
+        """How many properties have to come, at least; ``None`` if no way leads to the end.
+
+        Args:
+            place: from where.
+            taken: undeclared names that are written and not known yet.
+        """
         missing = self._missing(place)
         if self.counts:
             missing = max(missing, self._least - place.size)
-            if not self.undeclared and missing > sum(1 for _ in self.remaining(place)):
+            others = self._names_left(place)
+            if others is not None and missing > others - taken + sum(1 for _ in self.remaining(place)):
                 return None
             if self._most is not None and place.size + missing > self._most:
                 return None

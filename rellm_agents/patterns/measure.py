@@ -274,6 +274,27 @@ def shortest_way(automaton: Automaton, start: int) -> bytes:
     raise AssertionError("an automaton enters no state that cannot reach the end")
 
 
+def few_texts(node: Node, limit: int) -> frozenset[bytes] | None:
+    """All texts of a node without rules, if they are at most ``limit``; ``None``: there are more.
+
+    >>> from rellm_agents.patterns.nodes import choice, literal, optional, sequence
+    >>> sorted(few_texts(sequence(literal("a"), optional(choice(literal("b"), literal("c")))), 3))
+    [b'a', b'ab', b'ac']
+    """
+    automaton = Automaton.of(node)
+    found: set[bytes] = set()
+    waiting = [] if automaton.is_empty else [(START, b"")]
+    while waiting:
+        state, text = waiting.pop()
+        if automaton.accepting[state]:
+            found.add(text)
+        targets = [(byte, target) for byte, target in enumerate(automaton.row(state)) if target != DEAD]
+        waiting += [(target, text + bytes((byte,))) for byte, target in targets]
+        if len(found) + len(waiting) > limit:  # each of which leads to another text
+            return None
+    return frozenset(found)
+
+
 def _bytes_of_terminal(node: Node) -> Cost:
     text = shortest_bytes(node)
     return None if text is None else len(text)
