@@ -167,8 +167,10 @@ def repeat(inner: Node, minimum: int = 0, maximum: int | None = None) -> Node:
     if inner.nullable:
         minimum = 0  # e.g. (a?){2,3} -> (a?){0,3}
     match inner:
-        case Repeat(_, 0 | 1, None) if maximum is None:
-            return repeat(inner.inner, minimum * inner.minimum)  # e.g. (a+){2,} -> a{2,}
+        case Repeat(once, 0 | 1 as least, None):
+            return repeat(once, minimum * least)  # e.g. (a+){2,3} -> a{2,}
+        case Repeat(once, 0, int(most)):
+            return repeat(once, 0, None if maximum is None else most * maximum)  # e.g. (a{0,3}){2,5} -> a{0,15}
     return Repeat._make(inner, minimum, maximum)
 
 

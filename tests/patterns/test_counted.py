@@ -126,3 +126,12 @@ def ends_with(state: machine.State, allowed: bytes) -> bool:
                 seen.add(after)
                 waiting.append(after)
     return False
+
+
+def test_repeats_of_repeats_that_may_be_empty_are_one() -> None:
+    x = literal("x")
+    assert repeat(repeat(x, 0, 5), 17, 17) is repeat(x, 0, 85)
+    assert repeat(repeat(x, 0, 5), 2) is repeat(x)
+    assert repeat(repeat(x, 0, None), 2, 3) is repeat(x)
+    assert repeat(repeat(x, 1, None), 2, 3) is repeat(x, 2)
+    assert repeat(repeat(x, 1, None), 0, 3) is repeat(x)
