@@ -44,7 +44,10 @@ def test_a_class_holds_what_it_holds_for_the_regex_module(part: int) -> None:
     read = 0
     for seed in range(part, SEEDS, 6):
         text = written(seed)
-        judge = regex.compile(text)
+        try:
+            judge = regex.compile(text)
+        except (AttributeError, regex.error):  # the module fails on some of its own
+            continue
         tried = [*random.Random(seed).sample(ALL, 250), *ALWAYS]
         expected = [one for one in tried if judge.fullmatch(one)]
         try:

@@ -2,7 +2,9 @@ r"""Escapes and character classes of the ``regex`` module's dialect in, sets of 
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from rellm_agents.patterns.regex_text.reading import CONTROL, Reading
 from rellm_agents.patterns.regex_text.syntax import Either, One, Tree
 
 _CLASSES = "dDhwWsS"
+_PROPERTY = re.compile(r"\\[pPdDhwWsS]|\[:")
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 _TURKIC = "iI\u0130\u0131"  # cases of each other, some of them in full case folding only
 _OPERATIONS = ("||", "~~", "&&", "--")  # from the loosest to the tightest
@@ -42,12 +45,12 @@ class SetReading(Reading):
     flags: Flags
 
     def set(self) -> Tree:
-        """A class, from its bracket on; where case or ASCII matters, by the module's word."""
+        """A class, from its bracket on; where case or ASCII matters, or properties stand in classes inside, by the module's word."""
         begin, flags = self.at, self.flags
         given = self._bracketed(begin)
-        charset = given.charset
-        if flags.ignore_case or flags.ascii_only:
-            charset = self._asked(self.text[begin : self.at], "the regex module does not read this class", begin)
+        charset, text = given.charset, self.text[begin : self.at]
+        if flags.ignore_case or flags.ascii_only or (flags.version_1 and _PROPERTY.search(text)):
+            charset = self._asked(text, "the regex module does not read this class", begin)
         if not charset:
             self.fail("no character is in this class", begin)
         if given.expands and flags.ignore_case and flags.full_case and not flags.ascii_only:
@@ -84,7 +87,7 @@ class SetReading(Reading):
                     charset = found.charset & ~other.charset
                 case _:
                     charset = (found.charset & ~other.charset) | (other.charset & ~found.charset)
-            found = Members(charset)
+            found = self._joined(charset, [found, other] if sign == "||" else [])
         return found
 
     def _union(self, begin: int) -> Members:
@@ -97,7 +100,10 @@ class SetReading(Reading):
         if len(found) == 1:
             return found[0]
         charset = CharSet(pair for one in found for pair in one.charset.ranges)
-        properties = tuple(one for member in found for one in member.properties)
+        return self._joined(charset, found)
+
+    def _joined(self, charset: CharSet, members: Iterable[Members]) -> Members:
+        properties = tuple(one for member in members for one in member.properties)
         is_all = any(~one in properties for one in properties)  # for the module, which then has no class any more
         return Members(charset, expands=not is_all, properties=properties)
 
