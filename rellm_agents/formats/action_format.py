@@ -7,13 +7,13 @@ Knows nothing of tokens or of LangChain.
 from __future__ import annotations
 
 import json
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.steps import Action, Step
+from rellm_agents.formats.templates import with_meanings
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
 from rellm_agents.patterns import Node, Pattern
 
@@ -48,10 +48,7 @@ class ActionFormat(ABC):
             "{tool_names}": ", ".join(tool.name for tool in self.tools),
             **self._examples(),
         }
-        text = "\n".join(self._instructions())
-        return re.sub(
-            "|".join(map(re.escape, words)), lambda found: words[found[0]], text
-        )  # all at once: a tool may be described in such words
+        return with_meanings("\n".join(self._instructions()), words)
 
     def write(self, step: Step) -> str:
         """The text of a step, which :meth:`read` gives back.

@@ -34,7 +34,7 @@ from rellm_agents.formats.declared_arguments import ELSEWHERE
 from rellm_agents.formats.message_words import MessageWords, begun
 from rellm_agents.formats.messages import NAMES, Message, ToolCall
 from rellm_agents.formats.slots import Slot
-from rellm_agents.formats.templates import Template, any_of
+from rellm_agents.formats.templates import Template, any_of, with_meanings
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
 from rellm_agents.patterns import (
     EMPTY,
@@ -358,10 +358,7 @@ class MessageFormat:
             "{tool_names}": ", ".join(tool.name for tool in self.tools),
             "{call_example}": f"{begin}{self.shown_call('NAME', self._arguments.text(None, {'ARGUMENT': 'VALUE'}))}{end}",
         }
-        text = "\n".join(self._declaration["instructions"])
-        return re.sub(
-            "|".join(map(re.escape, words)), lambda found: words[found[0]], text
-        )  # all at once: a tool may be described in such words
+        return with_meanings("\n".join(self._declaration["instructions"]), words)
 
     # Reading
 

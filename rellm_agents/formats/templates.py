@@ -81,3 +81,12 @@ def any_of(texts: Sequence[tuple[Node, ...]]) -> Node:
     for parts in texts:
         by_first.setdefault(parts[0] if parts else EMPTY, []).append(parts[1:])
     return choice(*(sequence(first, *rests[0]) if len(rests) == 1 else sequence(first, any_of(rests)) for first, rests in by_first.items()))
+
+
+def with_meanings(text: str, words: Mapping[str, str]) -> str:
+    """A text with words replaced, all at once: what one of them means may hold others.
+
+    >>> with_meanings("{tools}: {names}", {"{tools}": "a tool for {names}", "{names}": "x"})
+    'a tool for {names}: x'
+    """
+    return re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], text)

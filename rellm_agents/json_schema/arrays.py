@@ -19,7 +19,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from rellm_agents.json_schema.json_text import Layout
-from rellm_agents.json_schema.objects import Variants
+from rellm_agents.json_schema.objects import MAX_COUNTED, Variants
 from rellm_agents.json_schema.shapes import Alive, Rules, Shape
 from rellm_agents.json_schema.spellings import spellings
 from rellm_agents.patterns import EMPTY, Node, choice, literal, recall, repeat, sequence
@@ -27,7 +27,6 @@ from rellm_agents.patterns.kinds import Recall
 from rellm_agents.patterns.machine import is_open
 from rellm_agents.patterns.measure import few_texts
 
-MAX_COUNTED = 256  # texts that are counted to know how many items there can be
 MAX_SPELLINGS = 720  # texts of one value that are kept from being written again
 _DEEP = 50  # nodes inside each other, from which on a rule stands for them
 _NO_ITEMS: frozenset[bytes] = frozenset()

@@ -27,7 +27,7 @@ from rellm_agents.patterns.kinds import Recall
 from rellm_agents.patterns.machine import is_open
 from rellm_agents.patterns.measure import few_texts
 
-MAX_COUNTED = 256  # names that are counted to know how many properties there can be
+MAX_COUNTED = 256  # names or items that are counted, to know how many there can be
 _BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
 _NO_NAMES: frozenset[bytes] = frozenset()
 

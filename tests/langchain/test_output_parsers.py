@@ -52,6 +52,7 @@ from langchain_core.prompt_values import StringPromptValue
 from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from rellm_agents.errors import ParserError
 from rellm_agents.langchain.output_parsers import compile_parser, reader_for
 
 SAMPLES = int(os.environ.get("PARSER_SAMPLES", "40"))
@@ -340,3 +341,18 @@ def test_the_real_parser_reads_what_the_text_says(name: str) -> None:
         text = pattern.shortest() if seed < 0 else pattern.sample(seed)
         assert pattern.fullmatch(text)
         assert read(name, parser, text) == says(text), text
+
+
+@pytest.mark.parametrize("date_format", ["%z%H%M", "%z%f", "%z:%M", "%z1", "%H%z%j"])
+def test_digits_behind_a_zone_are_refused(date_format):
+    with pytest.raises(ParserError, match="behind %z"):
+        compile_parser(DatetimeOutputParser(format=date_format))
+    assert compile_parser(DatetimeOutputParser(format=date_format.replace("%z", "%z x")))
+
+
+@pytest.mark.parametrize("text", [r"(b|\B)$", r"(\B|x.*)$", r"(b$|\B)"])
+def test_the_empty_text_is_one_only_if_the_re_module_finds_it(text):
+    parser = RegexParser(regex=text, output_keys=["found"])
+    pattern = compile_parser(parser)
+    assert pattern.fullmatch("") == bool(re.search(text, ""))
+    assert all(parser.parse(one) == {"found": one} for one in map(pattern.sample, range(5)))

@@ -146,7 +146,7 @@ def _tool(described: Any) -> Tool:
     match described:
         case {"type": "function", "function": {"name": str(name), **rest}}:
             parameters: Any = rest.get("parameters") or {"type": "object", "properties": {}}
-            if isinstance(parameters, dict) and "type" not in parameters:
+            if isinstance(parameters, dict) and parameters.keys().isdisjoint({"type", "$ref"}):
                 parameters = {"type": "object", **parameters}
             return described_as(name, str(rest.get("description") or ""), parameters)
     raise FormatError(f"the tool {described!r} is none that a local model can call: pass functions with a name and a JSON Schema")

@@ -125,9 +125,7 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
     if "$defs" not in schema and "definitions" not in schema:
         return schema
     if _refers_to_itself(schema):
-        name = schema.get("$ref", "").removeprefix("#/$defs/")
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return {**schema["$defs"][name], **rest} if name in schema.get("$defs", {}) else schema
+        return schema
     return {key: value for key, value in dereference_refs(schema).items() if key not in ("$defs", "definitions")}
 
 
