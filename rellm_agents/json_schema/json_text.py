@@ -97,6 +97,7 @@ class Raw:
         return not (any(one in text for one in self.without) or text.endswith(self.no_ends) or text.startswith(self.no_starts))
 
 
+_LARGEST = 10**308  # about what a float holds
 NAME = regex.compile(r"[\p{L}\p{N}_]+")  # a property's, where nothing stands around it: what readers of all kinds take for words
 
 
@@ -194,7 +195,8 @@ class Layout:
             case list():
                 return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
             case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
-                others = (f"{int(value)}.0", dumps(value)) if fractions and int(value) == int(float(value)) else ()  # -0.0 among them
+                is_read_back = abs(value) < _LARGEST and int(value) == int(float(value))  # what has a fraction is read as a float
+                others = (f"{int(value)}.0", dumps(value)) if fractions and is_read_back else ()  # -0.0 among them
                 return choice(literal(str(int(value))), *(literal(one) for one in others if self.exponents or "e" not in one))
             case Decimal():  # beyond what a float can hold
                 return literal(str(value) if self.exponents else f"{value:f}")

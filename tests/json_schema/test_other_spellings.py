@@ -38,7 +38,7 @@ def test_no_item_comes_twice_in_another_spelling(first, rest, text, whitespace):
     assert not compile_schema({**schema, "uniqueItems": True}, whitespace=whitespace).fullmatch(text)
 
 
-@pytest.mark.parametrize("value", [2**53 + 1, 123456789012345678901234, -(2**60) - 1, 10**17, 7, 2**53, 0, -3])
+@pytest.mark.parametrize("value", [2**53 + 1, 123456789012345678901234, -(2**60) - 1, 10**17, 10**308, -(10**400), 7, 2**53, 0, -3])
 @pytest.mark.parametrize("inside", [lambda one: one, lambda one: {"a": [one]}])
 def test_a_given_number_is_read_as_it_is(value, inside):
     for schema in ({"const": inside(value)}, {"enum": [inside(value), None]}):
