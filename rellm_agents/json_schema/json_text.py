@@ -195,7 +195,7 @@ class Layout:
             case list():
                 return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
             case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
-                is_read_back = abs(value) < _LARGEST and int(value) == int(float(value))  # what has a fraction is read as a float
+                is_read_back = abs(int(value)) < _LARGEST and int(value) == int(float(value))  # what has a fraction is read as a float
                 others = (f"{int(value)}.0", dumps(value)) if fractions and is_read_back else ()  # -0.0 among them
                 return choice(literal(str(int(value))), *(literal(one) for one in others if self.exponents or "e" not in one))
             case Decimal():  # beyond what a float can hold
