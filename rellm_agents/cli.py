@@ -53,8 +53,7 @@ def application() -> "typer.Typer":
         table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,  # noqa: FBT002 - a pair of flags
     ) -> None:
         """Show agents whose every step parses, on this machine's CPU: a few minutes."""
-        from rellm_agents.demo.run import run_demo  # noqa: PLC0415 - imports torch, which --help does not need
-        from rellm_agents.demo.screen import Screen  # noqa: PLC0415
+        from rellm_agents.demo import Screen, run_demo  # noqa: PLC0415 - imports torch, which --help does not need
 
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "worked": examples}
         try:

@@ -52,7 +52,7 @@ def test_importing_the_package_imports_nothing_heavy():
     ("module", "source"),
     [
         ("patterns.nodes", "from rellm_agents.json_schema import compile_schema"),
-        ("patterns.nodes", "import rellm_agents.formats.react"),
+        ("patterns.nodes", "import rellm_agents.formats.agent.react"),
         ("patterns.nodes", "from rellm_agents import decoding"),
         ("patterns.nodes", "from ..decoding import masks"),
         ("patterns.nodes", "from .. import decoding"),
@@ -85,7 +85,7 @@ def test_a_wrong_arrow_is_seen(module, source):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("patterns.nodes", "from rellm_agents.patterns.charset import CharSet\nfrom .charset import CharSet\nimport regex"),
+        ("patterns.nodes", "from rellm_agents.patterns.ir.charset import CharSet\nfrom .charset import CharSet\nimport regex"),
         (
             "patterns.nodes",
             "from rellm_agents import errors\nfrom rellm_agents.resources import data_path\nfrom ..errors import RELLMError",
@@ -186,7 +186,7 @@ def type_checking_branches(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 def layer_of(module: str) -> str:
-    """E.g. "rellm_agents.patterns.nodes" -> "patterns", "rellm_agents" -> ""."""
+    """E.g. "rellm_agents.patterns.ir.constructors" -> "patterns", "rellm_agents" -> ""."""
     return [*module.split("."), ""][1]
 
 

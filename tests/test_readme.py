@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rellm_agents.json_schema.keywords import ANNOTATIONS, ENFORCED
+from rellm_agents.json_schema.source.keywords import ANNOTATIONS, ENFORCED
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -30,12 +30,9 @@ Knows patterns; torch and transformers live here and nowhere else. In reading or
     smollm2            a small real model
 """
 
-from rellm_agents.decoding.decoder import ConstrainedDecoder
-from rellm_agents.decoding.logits_processor import ConstrainedLogitsProcessor
-from rellm_agents.decoding.request_queue import RequestQueue
-from rellm_agents.decoding.rows import Completion
-from rellm_agents.decoding.smollm2 import smollm2
-from rellm_agents.decoding.token_masks import TokenMasks
+from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor, RequestQueue
+from rellm_agents.decoding.masks import TokenMasks
+from rellm_agents.decoding.models import smollm2
 from rellm_agents.decoding.vocabulary import Vocabulary
 
 __all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "RequestQueue", "TokenMasks", "Vocabulary", "smollm2"]

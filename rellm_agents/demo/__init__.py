@@ -13,3 +13,11 @@ Reads everything else of the package; nothing reads it but the command line. In 
     table         that as a table
     run           all parts in order
 """
+
+from rellm_agents.demo.run import run_demo
+from rellm_agents.demo.screen import Screen
+
+__all__ = [
+    "Screen",
+    "run_demo",
+]

@@ -13,23 +13,26 @@ A chat model's message is content and tool calls: ``messages``; arguments as a d
 tokenizer's own response template declares, ``response_marks``, ``response_calls`` and ``response_templates``.
 """
 
-from rellm_agents.formats.action_format import ActionFormat
-from rellm_agents.formats.chat import chat
-from rellm_agents.formats.conversational import conversational
-from rellm_agents.formats.conversational_chat import conversational_chat
-from rellm_agents.formats.docstore import docstore
-from rellm_agents.formats.json_action import json_action
-from rellm_agents.formats.message_format import MessageFormat, message_format
-from rellm_agents.formats.messages import Message, ToolCall
-from rellm_agents.formats.mrkl import mrkl
-from rellm_agents.formats.react import react
-from rellm_agents.formats.react_json import react_json
-from rellm_agents.formats.self_ask import self_ask
-from rellm_agents.formats.steps import Action, Finish, Step
-from rellm_agents.formats.structured_chat import structured_chat
-from rellm_agents.formats.template_format import own_format
-from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
-from rellm_agents.formats.xml import xml
+from rellm_agents.formats.agent import (
+    Action,
+    ActionFormat,
+    Finish,
+    Step,
+    chat,
+    conversational,
+    conversational_chat,
+    docstore,
+    json_action,
+    mrkl,
+    own_format,
+    react,
+    react_json,
+    self_ask,
+    structured_chat,
+    xml,
+)
+from rellm_agents.formats.messages import Message, MessageFormat, ToolCall, message_format
+from rellm_agents.formats.tools import Tool, ToolsLike, described_as, tools_of
 
 __all__ = [
     "Action",
@@ -44,6 +47,7 @@ __all__ = [
     "chat",
     "conversational",
     "conversational_chat",
+    "described_as",
     "docstore",
     "json_action",
     "message_format",

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_of
-from rellm_agents.json_schema.json_text import Layout
-from rellm_agents.json_schema.schema_pattern import laid_out
+from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, laid_out, schema_of
+from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
 
 ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]

@@ -15,12 +15,10 @@ from decimal import Decimal
 from typing import Any
 
 from rellm_agents.errors import PatternError, UnsupportedSchema
-from rellm_agents.json_schema.inputs import SchemaLike, schema_of, text_of
-from rellm_agents.json_schema.json_strings import string_texts
-from rellm_agents.json_schema.json_text import BOOLEAN, Layout
-from rellm_agents.json_schema.normal_form import CanonicalSchema, NormalForm, Unsettled, canonical
 from rellm_agents.json_schema.numbers import Numbers, numbers_node
-from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
+from rellm_agents.json_schema.shapes import integer_conditions, number_conditions, string_conditions
+from rellm_agents.json_schema.source import CanonicalSchema, NormalForm, SchemaLike, Unsettled, canonical, schema_of, text_of
+from rellm_agents.json_schema.text import BOOLEAN, Layout, string_texts
 from rellm_agents.patterns import NOTHING, TEXT, Node, choice, literal
 
 MAX_REFERENCES = 200  # one to the next

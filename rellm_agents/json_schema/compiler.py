@@ -1,7 +1,7 @@
 """A JSON Schema in, the node of its valid instances as JSON text out.
 
 The schema is brought into normal form, its parts are read into shapes, and nothing else is made: nodes come into being where a text
-comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.keywords`. Knows nothing of tokens or
+comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.source.keywords`. Knows nothing of tokens or
 of agents.
 
 >>> node, narrowed = Compiler({"enum": [1, "a"]}, "", Layout.of("spaced"), any_order=False, closed=False, registry=None).compiled()
@@ -18,21 +18,57 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from rellm_agents.errors import InexactFormat, PatternError, UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.any_json import TYPES, any_of_types, anything, spelled
-from rellm_agents.json_schema.arrays import Array, Contained
-from rellm_agents.json_schema.inputs import Schema, text_of
-from rellm_agents.json_schema.json_strings import name_node, string_node
-from rellm_agents.json_schema.json_text import Layout
-from rellm_agents.json_schema.name_kinds import Condition, Met, allows_name, conditions_of, listed_names, met, name_kinds, value_of
-from rellm_agents.json_schema.normal_form import CanonicalSchema, Kind, NormalForm, Registry, Unsettled, admits, canonical, json_key
 from rellm_agents.json_schema.numbers import Numbers
-from rellm_agents.json_schema.objects import Object, Property, Undeclared, Variants
-from rellm_agents.json_schema.places import Place
-from rellm_agents.json_schema.plain_parts import PlainParts
-from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
-from rellm_agents.json_schema.shapes import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
+from rellm_agents.json_schema.shapes import (
+    TYPES,
+    Array,
+    Condition,
+    Contained,
+    Later,
+    Met,
+    Never,
+    Object,
+    Property,
+    Ready,
+    Reference,
+    Rules,
+    Shape,
+    Source,
+    Style,
+    Undeclared,
+    Union,
+    Variants,
+    allows_name,
+    any_of_types,
+    anything,
+    conditions_of,
+    find_impossible,
+    integer_conditions,
+    listed_names,
+    met,
+    name_kinds,
+    number_conditions,
+    spelled,
+    string_conditions,
+    value_of,
+)
+from rellm_agents.json_schema.source import (
+    CanonicalSchema,
+    Kind,
+    NormalForm,
+    Place,
+    PlainParts,
+    Registry,
+    Schema,
+    Unsettled,
+    admits,
+    canonical,
+    json_key,
+    text_of,
+)
+from rellm_agents.json_schema.text import Layout, name_node, string_node
 from rellm_agents.patterns import NOTHING, Node, choice
-from rellm_agents.patterns.charset import COMMON_BYTES
+from rellm_agents.patterns.ir import COMMON_BYTES
 
 MAX_DEPTH = 80  # schemas inside schemas, those behind a reference apart
 

@@ -20,12 +20,8 @@ from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
-from rellm_agents.json_schema.inputs import TOO_DEEP, SchemaLike, schema_of, text_of
-from rellm_agents.json_schema.json_text import Layout, Whitespace
-from rellm_agents.json_schema.marks import marks_of
-from rellm_agents.json_schema.normal_form import Registry, Validator
-from rellm_agents.json_schema.pointers import below
-from rellm_agents.json_schema.unenforced import lessened
+from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, lessened, schema_of, text_of
+from rellm_agents.json_schema.text import Layout, Whitespace, marks_of
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]

@@ -9,10 +9,10 @@ step_parser     a parser for formats of one's own
 output_parsers  the texts that output parsers read
 """
 
+from rellm_agents.langchain.agents import format_for, parser_for
 from rellm_agents.langchain.chat import ChatRELLM
 from rellm_agents.langchain.drop_ins import JsonFormer, LMFormatEnforcer
 from rellm_agents.langchain.output_parsers import compile_parser, reader_for, register_parser
-from rellm_agents.langchain.parsers import format_for, parser_for
 from rellm_agents.langchain.rellm import RELLM
 
 __all__ = [

@@ -21,8 +21,7 @@ from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, RequestQueue
-from rellm_agents.decoding.decoder import DecodingOptions
-from rellm_agents.decoding.rows import Spelling
+from rellm_agents.decoding.generation import DecodingOptions, Spelling
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.langchain.local_model import name_of, queue_of, traced

@@ -36,12 +36,12 @@ Knows nothing of JSON, tokens, torch or LangChain. In reading order:
 True
 """
 
-from rellm_agents.patterns.charset import CharSet
-from rellm_agents.patterns.node import Node
-from rellm_agents.patterns.nodes import (
+from rellm_agents.patterns.ir import (
     EMPTY,
     NOTHING,
     TEXT,
+    CharSet,
+    Node,
     characters,
     choice,
     complement,
@@ -51,6 +51,7 @@ from rellm_agents.patterns.nodes import (
     literal,
     not_containing,
     optional,
+    part,
     recall,
     repeat,
     rule,
@@ -58,9 +59,8 @@ from rellm_agents.patterns.nodes import (
     special_token,
     steps,
 )
-from rellm_agents.patterns.parts import part
 from rellm_agents.patterns.pattern import Pattern, compile_regex
-from rellm_agents.patterns.regex_text import read_regex
+from rellm_agents.patterns.regex_reader import read_regex
 
 __all__ = [
     "EMPTY",

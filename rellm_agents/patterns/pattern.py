@@ -18,18 +18,11 @@ from typing import Literal
 import regex
 
 from rellm_agents.errors import EmptyPattern, RegexSyntaxError, UnsupportedRegex
-from rellm_agents.patterns.cells import State
-from rellm_agents.patterns.fingerprint import fingerprint
-from rellm_agents.patterns.machine import DEAD_STATE, Machine
-from rellm_agents.patterns.measure import byte_length
-from rellm_agents.patterns.node import Node
-from rellm_agents.patterns.parts import part
-from rellm_agents.patterns.regex_text import read_composed, read_regex
-from rellm_agents.patterns.regex_writer import write_regex
-from rellm_agents.patterns.rust_regex import write_rust_regex
-from rellm_agents.patterns.sampler import sample_text, shortest_text
-from rellm_agents.patterns.special_bytes import END, begun_readings, read_special
-from rellm_agents.patterns.special_names import special_names
+from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
+from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, byte_length
+from rellm_agents.patterns.regex_reader import read_composed, read_regex
+from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
+from rellm_agents.patterns.sampling import sample_text, shortest_text
 
 Dialect = Literal["regex", "rust"]
 
@@ -42,7 +35,7 @@ class Pattern:
     """A set of texts, immutable; equal sets made in the same way are equal.
 
     Args:
-        node: what the texts look like, made by the constructors of :mod:`rellm_agents.patterns.nodes`.
+        node: what the texts look like, made by the constructors of :mod:`rellm_agents.patterns.ir.constructors`.
         narrowed: where the pattern has fewer texts than what it was compiled from allows, each place with the reason.
 
     Raises:
@@ -60,7 +53,7 @@ class Pattern:
     def special_tokens(self) -> tuple[str, ...]:
         """The contents of the special tokens that the pattern names.
 
-        >>> from rellm_agents.patterns.nodes import literal, sequence, special_token
+        >>> from rellm_agents.patterns.ir import literal, sequence, special_token
         >>> Pattern(sequence(special_token("<|channel|>"), literal("final"))).special_tokens
         ('<|channel|>',)
         """
@@ -73,7 +66,7 @@ class Pattern:
         With ``partial=True``, texts that go on: where the text holds no lookaround, which the module reads past the end.
 
         Raises:
-            PatternError: complements meet inside a character: see :mod:`rellm_agents.patterns.part_characters`.
+            PatternError: complements meet inside a character: see :mod:`rellm_agents.patterns.regex_writer.utf8_boundaries`.
             UnsupportedRegex: a text may not be written twice, which is beyond regular expressions.
 
         >>> compile_regex("a(?:b|c)?").regex
@@ -165,7 +158,7 @@ def compile_regex(text: str | regex.Pattern[str], *, parts: Mapping[str, str | P
     r"""The pattern of the texts that a regex matches as a whole.
 
     Args:
-        text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_text` for what is
+        text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_reader` for what is
             read), or a compiled ``regex`` pattern over ``str``.
         parts: named parts, regex text or patterns, which ``text`` calls as ``(?&name)``. A part can have a token budget of its
             own while a text is written (``part_tokens``).

@@ -13,7 +13,7 @@ from formats.every_format import MAKERS, TEXT, arguments, made
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import Action, ActionFormat, Finish, Message, MessageFormat, ToolCall, message_format
-from rellm_agents.formats.declarations import names_of
+from rellm_agents.formats.template.declarations import names_of
 
 TRICKY = [
     "", " ", "plain", " led by a space", "followed by one ", "by a line break\n", 'say "hi"', '"quoted"', '"', "two\nlines", "\n",

@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import InvalidSchema, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedRegex, UnsupportedSchema
-from rellm_agents.json_schema.json_text import Layout, dumps
+from rellm_agents.json_schema.text.layout import Layout, dumps
 
 END = r"(?![\s\S])"  # as "$", which Python also finds before a line break at the end
 names = st.sampled_from(["a", "b", "long name", 'q"uote', "é", "", "\n", "~/"])

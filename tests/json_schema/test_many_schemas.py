@@ -15,9 +15,9 @@ from toys import random_pieces, vocabulary_of
 from rellm_agents import compile_schema
 from rellm_agents.decoding import TokenMasks
 from rellm_agents.errors import InvalidSchema
-from rellm_agents.json_schema.shapes import Shape
+from rellm_agents.json_schema.shapes.shape import Shape
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.machine import Machine
+from rellm_agents.patterns.machine.machine import Machine
 
 
 def numbered(i: int) -> dict[str, Any]:

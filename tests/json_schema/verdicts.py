@@ -14,8 +14,8 @@ from typing import Any
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import InvalidSchema, PatternError, UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.json_text import Layout
-from rellm_agents.json_schema.spellings import spellings
+from rellm_agents.json_schema.text.layout import Layout
+from rellm_agents.json_schema.text.serializations import spellings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 EXPECTED = Path(__file__).parents[1] / "conformance" / "expected.json"

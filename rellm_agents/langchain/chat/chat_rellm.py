@@ -24,16 +24,15 @@ from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, RequestQueue
-from rellm_agents.decoding.decoder import DecodingOptions
-from rellm_agents.decoding.rows import Spelling
+from rellm_agents.decoding.generation import DecodingOptions, Spelling
 from rellm_agents.formats import MessageFormat
-from rellm_agents.formats.message_format import message_declaration
+from rellm_agents.formats.messages import message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
-from rellm_agents.langchain.chat.schemas import described_tool
-from rellm_agents.langchain.chat.typed_answers import Method, typed_answers
+from rellm_agents.langchain.chat.structured_output import Method, typed_answers
+from rellm_agents.langchain.chat.tool_schemas import described_tool
 from rellm_agents.langchain.local_model import name_of, queue_of, traced
 from rellm_agents.patterns import Pattern
 

@@ -1,6 +1,6 @@
 """What a call of a chat model asks for in - tools, a choice of them, a response format, a pattern - the format of its message out.
 
->>> from rellm_agents.formats.message_format import message_declaration
+>>> from rellm_agents.formats.messages import message_declaration
 >>> hermes = message_declaration("hermes")
 >>> request = request_of(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
 >>> request.format.pattern.fullmatch("It is noon.")
@@ -18,11 +18,10 @@ from functools import lru_cache
 from typing import Any
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats import MessageFormat, Tool, message_format
-from rellm_agents.formats.declarations import Declaration
-from rellm_agents.formats.tools import described_as
+from rellm_agents.formats import MessageFormat, Tool, described_as, message_format
+from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.chat.schemas import answer_schema, untitled
+from rellm_agents.langchain.chat.tool_schemas import answer_schema, untitled
 from rellm_agents.patterns import Pattern, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}

@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
-from rellm_agents.formats.response_calls import PROBE
+from rellm_agents.formats.response_template import PROBE
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:

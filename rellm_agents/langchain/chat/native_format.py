@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import message_format
-from rellm_agents.formats.declarations import Declaration, declared, names_of
-from rellm_agents.formats.response_calls import PROBE
-from rellm_agents.formats.response_templates import NAME, declaration_of
+from rellm_agents.formats.response_template import NAME, PROBE, declaration_of
+from rellm_agents.formats.template import Declaration, declared, names_of
 from rellm_agents.langchain.chat.chat_template import PROBE_TOOL, ChatTemplate
 
 DEFAULT = "hermes"

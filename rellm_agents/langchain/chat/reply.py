@@ -19,9 +19,9 @@ from langchain_core.messages.tool import ToolCallChunk, tool_call, tool_call_chu
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from rellm_agents.decoding import Completion
-from rellm_agents.decoding.decoder import DecodingOptions
+from rellm_agents.decoding.generation import DecodingOptions
 from rellm_agents.formats import MessageFormat
-from rellm_agents.formats.message_format import Written
+from rellm_agents.formats.messages import Written
 
 _ID_CHARACTERS, _ID_LENGTH = string.ascii_letters + string.digits, 9  # as templates of Mistral want them
 

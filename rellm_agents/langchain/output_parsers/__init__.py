@@ -5,8 +5,9 @@ kind of text - ``literals``, ``lists``, ``datetimes``, ``regexes``, ``xml_texts`
 ``combining`` -, ``pattern_parser`` (a parser for a pattern), ``table`` (all of them).
 """
 
+from rellm_agents.langchain.output_parsers.json_texts import described
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern
 from rellm_agents.langchain.output_parsers.pattern_parser import PatternOutputParser, reader_for
 from rellm_agents.langchain.output_parsers.table import compile_parser, register_parser
 
-__all__ = ["ParserPattern", "PatternOutputParser", "compile_parser", "reader_for", "register_parser"]
+__all__ = ["ParserPattern", "PatternOutputParser", "compile_parser", "described", "reader_for", "register_parser"]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from rellm_agents.errors import ParserError
+from rellm_agents.langchain.output_parsers.class_lookup import found_in
 from rellm_agents.langchain.output_parsers.json_texts import described
-from rellm_agents.langchain.output_parsers.kinds import found_in
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
 from rellm_agents.patterns import intersection, lexeme, literal, not_containing, sequence
-from rellm_agents.patterns.edges import SPACES, ends_outside
+from rellm_agents.patterns.ir import SPACES, ends_outside
 
 Keys = frozenset[str]
 

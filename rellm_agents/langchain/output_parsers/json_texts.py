@@ -18,7 +18,7 @@ from typing import Any
 
 from rellm_agents.errors import ParserError, SchemaError
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.output_parsers.models import model_schema
+from rellm_agents.langchain.model_schema import model_schema
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
 
 Adapter = Callable[[dict[str, Any]], dict[str, Any]]

@@ -23,8 +23,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rellm_agents.errors import InvalidInstance
 from rellm_agents.json_schema import SchemaLike, SchemaPattern, Whitespace, compile_schema
+from rellm_agents.langchain.model_schema import model_schema
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
-from rellm_agents.langchain.output_parsers.models import model_schema
 from rellm_agents.langchain.output_parsers.parser_pattern import Wishes
 from rellm_agents.patterns import Pattern
 
@@ -86,7 +86,7 @@ def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced
     Raises:
         ParserError, SchemaError: the pattern cannot be made.
 
-    >>> from rellm_agents import compile_regex
+    >>> from rellm_agents.patterns import compile_regex
     >>> reader_for(compile_regex("yes|no")).invoke("yes")
     'yes'
     >>> reader_for({"type": "array", "items": {"type": "integer"}}).invoke("[1, 2]")

@@ -24,7 +24,6 @@ from typing import Any
 
 from rellm_agents.errors import EmptyPattern, ParserError, PatternTooLarge, RegexSyntaxError
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
-from rellm_agents.langchain.output_parsers.preferred import NotFollowedError, preferred
 from rellm_agents.patterns import (
     EMPTY,
     TEXT,
@@ -40,11 +39,9 @@ from rellm_agents.patterns import (
     repeat,
     sequence,
 )
-from rellm_agents.patterns.char_classes import members_of
-from rellm_agents.patterns.nodes import CHARACTER
-from rellm_agents.patterns.regex_text.compiler import compile_tree
-from rellm_agents.patterns.regex_text.parser import parse_regex
-from rellm_agents.patterns.regex_text.syntax import ANY, Around, Row, Times, Tree, text_start
+from rellm_agents.patterns.ir import CHARACTER
+from rellm_agents.patterns.regex_parser import ANY, Around, Row, Times, Tree, members_of, parse_regex, text_start
+from rellm_agents.patterns.regex_reader import NotFollowedError, compile_tree, preferred
 
 LEFT_OUT = "texts of which the parser's search takes less than all, or could, are left out"
 RARE = "characters of which it depends on the module whether they are digits, letters, spaces or the same letter are left out"

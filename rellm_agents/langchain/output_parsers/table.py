@@ -13,6 +13,7 @@ from typing import Any
 
 from rellm_agents.errors import ParserError
 from rellm_agents.json_schema import Whitespace
+from rellm_agents.langchain.output_parsers.class_lookup import found_in
 from rellm_agents.langchain.output_parsers.combining import combining_texts
 from rellm_agents.langchain.output_parsers.datetimes import datetime_texts
 from rellm_agents.langchain.output_parsers.json_texts import (
@@ -24,7 +25,6 @@ from rellm_agents.langchain.output_parsers.json_texts import (
     structured_texts,
     tool_texts,
 )
-from rellm_agents.langchain.output_parsers.kinds import found_in
 from rellm_agents.langchain.output_parsers.lists import comma_separated_texts, markdown_texts, numbered_texts
 from rellm_agents.langchain.output_parsers.literals import boolean_texts, enum_texts
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
@@ -117,7 +117,7 @@ def register_parser(parser_class: type, texts: Callable[[Any], Pattern]) -> None
     >>> from langchain_core.output_parsers import BaseOutputParser
     >>> class Shouted(BaseOutputParser):
     ...     def parse(self, text): return text.removesuffix("!")
-    >>> from rellm_agents import compile_regex
+    >>> from rellm_agents.patterns import compile_regex
     >>> register_parser(Shouted, lambda parser: compile_regex("[a-z]+!"))
     >>> compile_parser(Shouted()).fullmatch("hello!")
     True

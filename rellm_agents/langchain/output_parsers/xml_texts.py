@@ -35,7 +35,7 @@ from rellm_agents.patterns import (
     repeat,
     sequence,
 )
-from rellm_agents.patterns.edges import SPACES
+from rellm_agents.patterns.ir import SPACES
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 # XML 1.0, section 2.2, without the carriage return, which section 2.11 makes a line feed of, and without markup.

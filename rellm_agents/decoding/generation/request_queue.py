@@ -1,0 +1,153 @@
+"""Requests of many callers in, threads or coroutines, their texts out: requests that come at about the same time are decoded together.
+
+A group of requests is open for a moment, and for as long as other groups keep the model busy; then it is decoded as one batch. A
+caller that goes away takes its text with it: no further token is written for it. Texts do not depend on who is beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Lock
+from typing import Unpack
+
+from rellm_agents.decoding.generation.decode_loop import Sampling
+from rellm_agents.decoding.generation.decoder import Begun, ConstrainedDecoder, DecodingOptions
+from rellm_agents.decoding.generation.sequence import Completion
+from rellm_agents.patterns import Pattern
+
+MAX_BATCH = 8  # texts that are decoded together
+MAX_GROUPS = 2  # batches that the model works on at once
+WAIT = 0.005  # seconds that a group is open for others
+
+_Event = str | Completion | BaseException
+
+
+class RequestQueue:
+    """A decoder for many callers.
+
+    Args:
+        decoder: of the model.
+        max_batch: at most so many texts are decoded together; 1: each alone.
+        wait: how long a request waits for others, in seconds.
+    """
+
+    def __init__(self, decoder: ConstrainedDecoder, *, max_batch: int = MAX_BATCH, wait: float = WAIT) -> None:
+        self.decoder, self._wait = decoder, wait
+        self._max_batch = max_batch if decoder.scorer.takes_batches else 1
+        self._threads = ThreadPoolExecutor(max_workers=MAX_GROUPS, thread_name_prefix="rellm-agents")
+        self._open: dict[Sampling, _Group] = {}
+        self._lock = Lock()
+
+    def generate(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> Completion:
+        """As :meth:`ConstrainedDecoder.generate` for one prompt."""
+        pieces = self.stream(prompt, pattern, **options)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                completion: Completion = end.value
+                return completion
+
+    def stream(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> Generator[str, None, Completion]:
+        """As :meth:`ConstrainedDecoder.stream`; closing it ends the text."""
+        events: SimpleQueue[_Event] = SimpleQueue()
+        caller = _Caller(events.put)
+        self._submit(caller, prompt, pattern, options)
+        try:
+            while True:
+                match events.get():
+                    case str(piece):
+                        yield piece
+                    case Completion() as completion:
+                        return completion
+                    case error:
+                        raise error
+        finally:
+            caller.is_waiting = False
+
+    async def astream(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> AsyncIterator[str | Completion]:
+        """As :meth:`stream` for a coroutine, whose last piece is the completion; cancelling it ends the text."""
+        loop, events = asyncio.get_running_loop(), asyncio.Queue[_Event]()
+
+        def put(event: _Event) -> None:
+            with suppress(RuntimeError):  # the loop was closed, and with it all who waited: the others in the group go on
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        caller = _Caller(put)
+        try:
+            await asyncio.to_thread(self._submit, caller, prompt, pattern, options)
+            while True:
+                match await events.get():
+                    case str(piece):
+                        yield piece
+                    case Completion() as completion:
+                        yield completion
+                        return
+                    case error:
+                        raise error
+        finally:
+            caller.is_waiting = False
+
+    def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: DecodingOptions) -> None:
+        """Bring a request under way; what is wrong with it is raised here."""
+        (begun,) = self.decoder.begin([prompt], pattern, **options)
+        with self._lock:
+            group = self._open.get(begun.sampling)
+            if group is not None and len(group) < self._max_batch:
+                group.append((begun, caller))
+                return
+            group = self._open[begun.sampling] = [(begun, caller)]
+        self._threads.submit(self._decode, group).add_done_callback(lambda done: _tell_of_failure(group, done))
+
+    def _decode(self, group: _Group) -> None:
+        """Decode a group, once nobody can join it any more."""
+        if self._max_batch > 1:
+            time.sleep(self._wait)
+        with self._lock:
+            if self._open.get(sampling := group[0][0].sampling) is group:
+                del self._open[sampling]
+        going = [(begun, caller) for begun, caller in group if caller.is_waiting]
+        steps = self.decoder.steps([begun for begun, _ in going]) if going else iter(())
+        while going:
+            is_over = next(steps, self) is self
+            for one in tuple(going):
+                begun, caller = one
+                if not caller.is_waiting:
+                    begun.row.cut(len(begun.row.known))
+                elif piece := begun.new_text():
+                    caller.tell(piece)
+                if is_over or begun.row.is_settled:
+                    going.remove(one)
+                    completion = self.decoder.completion(begun)
+                    if rest := completion.text[begun.shown :]:
+                        caller.tell(rest)
+                    caller.tell(completion)
+
+
+@dataclass
+class _Caller:
+    """Who waits for a text.
+
+    Attributes:
+        tell: is called with pieces of the text, and at last with the completion or with what went wrong.
+        is_waiting: whether the text is still wanted.
+    """
+
+    tell: Callable[[_Event], None]
+    is_waiting: bool = True
+
+
+_Group = list[tuple[Begun, _Caller]]
+
+
+def _tell_of_failure(group: _Group, done: Future[None]) -> None:
+    """What went wrong in a group is raised where its texts are waited for."""
+    if error := done.exception():
+        for _, caller in group:
+            caller.tell(error)

@@ -1,0 +1,5 @@
+"""FACE."""
+
+from rellm_agents.decoding.models.smollm2 import smollm2
+
+__all__ = ["smollm2"]

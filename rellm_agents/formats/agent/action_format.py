@@ -1,0 +1,105 @@
+"""How one agent step is written as text: a format's pattern, its words for the prompt, its writer and its reader.
+
+Whatever the pattern of a format accepts, its reader - and the LangChain parser it is paired with - reads back without loss.
+Knows nothing of tokens or of LangChain.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import cached_property
+
+from rellm_agents.errors import FormatError
+from rellm_agents.formats.agent.steps import Action, Step
+from rellm_agents.formats.template import with_meanings
+from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
+from rellm_agents.patterns import Node, Pattern
+
+
+class ActionFormat(ABC):
+    """One way to write a step, for given tools. Immutable.
+
+    Attributes:
+        name: tells it from other formats; for those of this package the name of the data file in ``schemas/formats/``.
+        tools: the tools an action may name.
+        pattern: what steps look like.
+        stop: strings at which an agent framework stops a completion; no step holds one.
+        ends_open: a step may go on where it may also end, as free text does; a completion then ends where the model
+            says so, or at a stop string.
+    """
+
+    name: str
+    ends_open: bool
+
+    def __init__(self, tools: ToolsLike, *, stop: Iterable[str] = ()) -> None:
+        self.tools: tuple[Tool, ...] = tools_of(tools)
+        self.stop: tuple[str, ...] = tuple(stop)
+        self.pattern = Pattern(self._node())
+
+    pattern: Pattern
+
+    @cached_property
+    def instructions(self) -> str:
+        """What to tell the model in the prompt: the tools and how to write a step."""
+        words = {
+            "{tools}": "\n".join(self._described(tool) for tool in self.tools),
+            "{tool_names}": ", ".join(tool.name for tool in self.tools),
+            **self._examples(),
+        }
+        return with_meanings("\n".join(self._instructions()), words)
+
+    def write(self, step: Step) -> str:
+        """The text of a step, which :meth:`read` gives back.
+
+        Raises:
+            FormatError: the format cannot write this step without loss; says why.
+        """
+        if isinstance(step, Action) and step.tool not in {tool.name for tool in self.tools}:
+            raise FormatError(f"{self.name}: there is no tool named {step.tool!r}, only {', '.join(t.name for t in self.tools)}")
+        text = self._written(step)
+        if not self.pattern.fullmatch(text) or self.read(text) != step:
+            raise FormatError(f"{self.name} cannot write this step so that it is read back as it is: {step!r}; {self._objection(step)}")
+        return text
+
+    def read(self, text: str) -> Step:
+        """The step that ``text`` says.
+
+        Raises:
+            FormatError: the text is not in the language of the format.
+        """
+        if not self.pattern.fullmatch(text):
+            raise FormatError(f"{self.name}: this is no step that the format writes: {text!r}")
+        return self._read(text)
+
+    @abstractmethod
+    def _node(self) -> Node:
+        """What steps look like."""
+
+    @abstractmethod
+    def _written(self, step: Step) -> str:
+        """The text of a step; it may turn out not to be in the pattern."""
+
+    @abstractmethod
+    def _read(self, text: str) -> Step:
+        """The step of a text that is in the pattern."""
+
+    @abstractmethod
+    def _objection(self, step: Step) -> str:
+        """Why a step is not written, and what can write it."""
+
+    @abstractmethod
+    def _instructions(self) -> list[str]:
+        """Lines for the prompt, with places for words."""
+
+    def _examples(self) -> dict[str, str]:
+        """What stands for further places in those lines."""
+        return {}
+
+    def _described(self, tool: Tool) -> str:
+        arguments = {
+            name: {k: v for k, v in schema.items() if k != "title"} if isinstance(schema, dict) else schema
+            for name, schema in tool.properties.items()
+        }
+        return f"{tool.name}: {tool.description} Arguments: {json.dumps(arguments, ensure_ascii=False)}"

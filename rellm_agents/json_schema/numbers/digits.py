@@ -1,0 +1,93 @@
+r"""Bounds as digits in, nodes of the runs of digits between them out: whole numbers, and digits after a point.
+
+The classical construction: what both bounds begin with; then either the lower bound's digit, or one in between and
+anything, or the upper bound's digit. Knows nothing of signs, points and exponents.
+
+>>> from rellm_agents.patterns import Pattern
+>>> Pattern(whole_numbers(0, 120)).regex
+'0|1(?:20|[01][0-9])|[1-9][0-9]?'
+>>> Pattern(digits_between("25", None, 1, 3)).regex  # .25 and more
+'2[5-9][0-9]?|[3-9][0-9]{0,2}'
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, repeat, sequence
+
+MAX_KNOWN = 4_096  # nodes kept at a time, least recently used dropped
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def whole_numbers(first: int, last: int) -> Node:
+    """The whole numbers ``first`` to ``last``, both included, without leading zeros; ``0 <= first``."""
+    if last < first:
+        return NOTHING
+    if first == 0:
+        return choice(literal("0"), whole_numbers(1, last))
+    if first == last:
+        return literal(str(first))
+    low, high = str(first), str(last)
+    shortest, longest = len(low), len(high)
+    lower = low.rstrip("0")
+    upper = high.rstrip("0") if high.strip("9") else None
+    if shortest == longest:
+        return digits_between(lower, upper, shortest, shortest)
+    options: list[Node] = []
+    if lower != "1":
+        options.append(digits_between(lower, None, shortest, shortest))
+        shortest += 1
+    if upper is not None:
+        options.append(digits_between("1", upper, longest, longest))
+        longest -= 1
+    if shortest <= longest:
+        options.append(digits_between("1", None, shortest, longest))  # of these lengths, all
+    return choice(*options)
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def digits_between(low: str, high: str | None, least: int, most: int) -> Node:
+    """Runs of ``least`` to ``most`` digits that, read after a point, are ``low`` to ``high``, both included.
+
+    Args:
+        low: digits after a point, at most ``most``, without zeros at the end.
+        high: the same; ``None``: no upper bound.
+        least: how many digits at least.
+        most: how many digits at most.
+    """
+    if high is not None and len(high) == most and not high.strip("9"):
+        high = None
+    if not low and high is None:
+        return _any_digits(least, most)
+    if high == "":
+        return NOTHING if low else repeat(literal("0"), least, most)
+    if most == 0:
+        return NOTHING if low else EMPTY
+    first, last = int(low[:1] or 0), 9 if high is None else int(high[0])
+    low_rest, high_rest = low[1:], None if high is None else high[1:]
+    less = max(least - 1, 0)
+    options: list[Node] = [EMPTY] if not low and least == 0 else []
+    if first > last:
+        return choice(*options)
+    if first == last:
+        return choice(sequence(_digits(first, last), digits_between(low_rest, high_rest, less, most - 1)), *options)
+    if low_rest:
+        options.append(sequence(_digits(first, first), digits_between(low_rest, None, less, most - 1)))
+        first += 1
+    if high_rest is not None:
+        options.append(sequence(_digits(last, last), digits_between("", high_rest, less, most - 1)))
+        last -= 1
+    if first <= last:
+        options.append(sequence(_digits(first, last), _any_digits(less, most - 1)))
+    return choice(*options)
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def _any_digits(least: int, most: int) -> Node:
+    return repeat(_digits(0, 9), least, most)
+
+
+@lru_cache(maxsize=64)
+def _digits(first: int, last: int) -> Node:
+    return characters(CharSet.span(str(first), str(last)))

@@ -1,0 +1,113 @@
+r"""Divisors in, a node of the plain decimals that are multiples out, or of those that are not.
+
+A number is a multiple of 0.05 if a hundred times the number is one of 5: its digits are read as one whole number, with as
+many places as the divisor has. A state is what digits would have to follow: for each count, which run of that many digits
+makes a multiple, if one does. So no two states are alike, and there are few where the last digits decide: 4 for 1,000.
+
+>>> from rellm_agents.patterns import Pattern
+>>> minutes = Pattern(multiples_of(Fraction(15)))
+>>> [minutes.fullmatch(text) for text in ("0", "-45", "100", "15.0", "7.5")]
+[True, True, False, True, False]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
+
+from rellm_agents.errors import PatternTooLarge
+from rellm_agents.patterns import Node, steps
+
+MAX_STATES = 1_000  # of the automaton that tells multiples from other whole numbers
+
+_Completions = tuple[int | None, ...]  # at i: the run of i digits, read as a number, that makes a multiple
+_State = tuple[_Completions | None, int | None]  # None: no multiple whatever follows; places read, None before the point
+
+
+def multiples_of(divisor: Fraction, *, negated: bool = False) -> Node:
+    """Plain decimals, such as ``-12.50``, that are multiples of ``divisor``; says nothing of how else they are spelled.
+
+    Args:
+        divisor: positive, with finitely many decimal places.
+        negated: those that are no multiples instead.
+
+    Raises:
+        PatternTooLarge: more than ``MAX_STATES`` states are needed to tell multiples from others.
+    """
+    places = decimal_places(divisor)
+    multiples = _Multiples(int(divisor * 10**places), places, negated)
+    _refuse_too_many_states(multiples, divisor)
+    return steps(multiples, multiples.start)
+
+
+def decimal_places(number: Fraction) -> int:
+    """How many decimal places a number has that is written with finitely many."""
+    return next(places for places in count() if (number * 10**places).denominator == 1)
+
+
+@dataclass(frozen=True)
+class _Multiples:
+    """Reads plain decimals; see :class:`rellm_agents.patterns.ir.node_types.Stepper`."""
+
+    divisor: int
+    places: int
+    negated: bool
+
+    @property
+    def start(self) -> _State:
+        completions: _Completions = (0,)
+        while 10 ** (len(completions) - 1) < self.divisor:
+            completions = (*completions, 0)
+        return completions, None
+
+    def accepts(self, state: _State) -> bool:
+        completions, read = state
+        return (completions is not None and self.completion(completions, self.places - (read or 0)) == 0) != self.negated
+
+    def moves(self, state: _State) -> Iterable[tuple[str, _State]]:
+        completions, read = state
+        if read is None:
+            yield "-", state
+            yield ".", (completions, 0)
+        if completions is None:
+            yield "0123456789", state
+        elif read == self.places:
+            yield "0", state
+            yield "123456789", (None, read)
+        else:
+            for digit in range(10):
+                yield str(digit), (self.after(completions, digit), None if read is None else read + 1)
+
+    def after(self, completions: _Completions, digit: int) -> _Completions:
+        """With one more digit: what was the first of those that would have to follow."""
+        found: list[int | None] = []
+        for i in range(len(completions)):
+            longer = self.completion(completions, i + 1)
+            left = None if longer is None else (longer - digit * 10**i) % self.divisor
+            found.append(left if left is not None and left < 10**i else None)
+        return tuple(found)
+
+    def completion(self, completions: _Completions, length: int) -> int | None:
+        """The least run of ``length`` digits that makes a multiple; one always does where there are as many as the divisor."""
+        beyond = length - len(completions) + 1
+        if beyond <= 0:
+            return completions[length]
+        last = completions[-1]
+        return None if last is None else last * 10**beyond % self.divisor
+
+
+def _refuse_too_many_states(multiples: _Multiples, divisor: Fraction) -> None:
+    if multiples.divisor <= MAX_STATES:
+        return  # there are no more states than remainders
+    start, _ = multiples.start
+    assert start is not None
+    seen, waiting = {start}, [start]
+    while waiting:
+        here = waiting.pop()
+        for after in {multiples.after(here, digit) for digit in range(10)} - seen:
+            seen.add(after)
+            waiting.append(after)
+        if len(seen) > MAX_STATES:
+            raise PatternTooLarge(f"the multiples of {divisor} need an automaton of more than {MAX_STATES} states")

@@ -1,0 +1,37 @@
+"""FACE."""
+
+from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
+from rellm_agents.patterns.automaton.counters import Counted, counted
+from rellm_agents.patterns.automaton.derivative import CHARACTERS, transitions
+from rellm_agents.patterns.automaton.length_bounds import NEVER, has_text, short_text, without_bounds
+from rellm_agents.patterns.automaton.repeats import Way, way_of
+from rellm_agents.patterns.automaton.state_elimination import (
+    CharacterAutomaton,
+    alive,
+    character_automaton,
+    node_of_automaton,
+    without_boolean,
+)
+
+__all__ = [
+    "CHARACTERS",
+    "DEAD",
+    "NEVER",
+    "START",
+    "Automaton",
+    "CharacterAutomaton",
+    "Counted",
+    "Way",
+    "alive",
+    "character_automaton",
+    "counted",
+    "has_text",
+    "is_finished_by_common_bytes",
+    "node_of_automaton",
+    "short_text",
+    "transitions",
+    "way_of",
+    "without_boolean",
+    "without_bounds",
+]

@@ -1,0 +1,186 @@
+"""A node without rules in, its automaton over bytes out: states are made when first stepped into.
+
+A state that cannot reach the end is never entered: it is ``DEAD``. Automata are shared by all patterns that hold
+the node. Knows nothing of tokens.
+
+>>> from rellm_agents.patterns.ir import literal, repeat
+>>> automaton = Automaton.of(repeat(literal("ab"), 1))
+>>> automaton.matches(b"abab"), automaton.matches(b"aba")
+(True, False)
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rellm_agents.errors import PatternTooLarge
+from rellm_agents.patterns.automaton.derivative import BYTES, members, transitions
+from rellm_agents.patterns.automaton.emptiness import Liveness
+from rellm_agents.patterns.automaton.length_bounds import least_bytes
+from rellm_agents.patterns.ir import COMMON_BYTES, NOTHING, Lexeme, Node
+
+DEAD = 0
+START = 1
+MAX_STATES = 50_000  # of one automaton
+MAX_WHOLE = 256  # states of an automaton that is worth making whole at once
+MAX_SHARED_AUTOMATA = 4_096  # kept at a time, least recently used dropped
+_COMMON = sum(1 << byte for byte in COMMON_BYTES)
+
+
+class Automaton:
+    """A deterministic automaton over bytes, made lazily from derivatives.
+
+    States are numbers: ``DEAD`` (0), ``START`` (1), then in order of discovery. Use :meth:`of`, which shares automata.
+    Safe to use from several threads.
+
+    Attributes:
+        rows: for each state, the next state by byte; ``None``: not made yet.
+        accepting: for each state, whether a text may end there.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._lock = threading.RLock()
+        self._nodes: list[Node] = [NOTHING]
+        self._numbers: dict[Node, int] = {NOTHING: DEAD}
+        self._is_alive = Liveness()
+        self._leads_commonly = Liveness(_COMMON)
+        self.rows: list[list[int] | None] = [[DEAD] * 256]
+        self._made = 1  # rows
+        self._table = np.zeros((8, 256), dtype=np.int32)
+        self._is_whole: bool | None = None
+        self.accepting: list[bool] = [False]
+        if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
+            self._nodes.append(NOTHING)
+            self.rows.append([DEAD] * 256)
+            self._made += 1
+            self.accepting.append(False)
+
+    @staticmethod
+    def of(node: Node) -> Automaton:
+        """The automaton of ``node``, shared with whoever else asks for it.
+
+        Args:
+            node: a node without rules.
+        """
+        return _shared(node.inner if isinstance(node, Lexeme) else node)
+
+    @property
+    def size(self) -> int:
+        """The number of states made so far, ``DEAD`` included."""
+        return len(self._nodes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing matches."""
+        return self._nodes[START] is NOTHING
+
+    def step(self, state: int, byte: int) -> int:
+        """The state after one more byte; ``DEAD`` if no text goes on with it."""
+        row = self.rows[state]
+        return (row if row is not None else self._make_row(state))[byte]
+
+    def row(self, state: int) -> list[int]:
+        """The next state for each of the 256 bytes; shared, not to be changed."""
+        row = self.rows[state]
+        return row if row is not None else self._make_row(state)
+
+    def table(self, states: NDArray[Any]) -> NDArray[np.int32]:
+        """The transition table, int32[>= largest state + 1, 256], with at least the rows of ``states`` filled."""
+        if self._made < len(self.rows):
+            for state in np.flatnonzero(np.bincount(states)).tolist():
+                if self.rows[state] is None:
+                    self._make_row(state)
+        return self._table
+
+    def accepting_flags(self, states: NDArray[Any]) -> NDArray[np.bool_]:
+        """For each of ``states``, int[n], whether a text may end there: bool[n]."""
+        return np.array(self.accepting[: int(states.max(initial=0)) + 1], dtype=bool).take(states)
+
+    def whole_table(self) -> NDArray[np.int32] | None:
+        """The table, int32[states, 256], with all rows filled; ``None`` if there are more than ``MAX_WHOLE`` states."""
+        if self._is_whole is None:
+            state = START
+            while state < len(self._nodes) <= MAX_WHOLE:
+                self.row(state)
+                state += 1
+            self._is_whole = state == len(self._nodes)
+        return self._table if self._is_whole else None
+
+    def is_final(self, state: int) -> bool:
+        """Accepting, and nothing may follow."""
+        return self.accepting[state] and not any(self.row(state))
+
+    def node_of(self, state: int) -> Node:
+        """What the rest of a text has to match in a state."""
+        return self._nodes[state]
+
+    def state_of(self, node: Node) -> int:
+        """The state in which the rest of a text has to match a node; ``DEAD`` if nothing does."""
+        with self._lock:
+            return self._number(node)
+
+    def least_bytes(self, state: int) -> int:
+        """No text leads from ``state`` to the end in fewer bytes."""
+        return least_bytes(self._nodes[state])
+
+    def ends_commonly(self, state: int) -> bool:
+        """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end."""
+        return self._leads_commonly(self._nodes[state])
+
+    def matches(self, data: bytes) -> bool:
+        """Whether ``data`` is one of the texts."""
+        state = START
+        for byte in data:
+            state = self.step(state, byte)
+            if state == DEAD:
+                return False
+        return self.accepting[state]
+
+    def _make_row(self, state: int) -> list[int]:
+        with self._lock:
+            made = self.rows[state]
+            if made is not None:
+                return made
+            row = [DEAD] * 256
+            for mask, target in transitions(self._nodes[state], BYTES):
+                number = self._number(target)
+                if number != DEAD:
+                    for byte in members(mask):
+                        row[byte] = number
+            if len(self._nodes) > len(self._table):
+                grown = np.zeros((max(2 * len(self._table), len(self._nodes)), 256), dtype=np.int32)
+                grown[: len(self._table)] = self._table
+                self._table = grown
+            self._table[state] = row
+            self.rows[state] = row
+            self._made += 1
+            return row
+
+    def _number(self, node: Node) -> int:
+        number = self._numbers.get(node)
+        if number is not None:
+            return number
+        if node.has_boolean and not (self._leads_commonly(node) or self._is_alive(node)):
+            self._numbers[node] = DEAD
+            return DEAD
+        number = len(self._nodes)
+        if number > MAX_STATES:
+            raise PatternTooLarge(
+                f"an automaton of this pattern has more than {MAX_STATES} states: bound its repeats, or use fewer of them"
+            )
+        self._nodes.append(node)
+        self.rows.append(None)
+        self.accepting.append(node.nullable)
+        self._numbers[node] = number
+        return number
+
+
+@lru_cache(maxsize=MAX_SHARED_AUTOMATA)
+def _shared(node: Node) -> Automaton:
+    return Automaton(node)

@@ -1,0 +1,235 @@
+"""A node without rules in, its derivatives out: what may come first, and what must follow it.
+
+``transitions(node, BYTES)`` splits the 256 bytes, ``transitions(node, CHARACTERS)`` the characters, into disjoint
+sets, each with the node that the rest of the text must then match (Brzozowski, "Derivatives of regular
+expressions", 1964; symbolic sets as in Saarikivi, Veanes et al., "Symbolic Boolean derivatives", 2021). Sets that
+lead nowhere are left out. Knows no automata: a state of one is just a node.
+
+>>> from rellm_agents.patterns.ir import literal, repeat
+>>> [(sorted(members(s)), rest is literal("b")) for s, rest in transitions(literal("ab"), BYTES)]
+[([97], True)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, cast
+
+from rellm_agents.patterns.ir import (
+    ALL_CHARACTERS,
+    ANYTHING,
+    EMPTY,
+    END,
+    MAX_CODE_POINT,
+    NOTHING,
+    AnyNode,
+    Characters,
+    CharSet,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Node,
+    Range,
+    Recall,
+    Repeat,
+    Rule,
+    Sequence,
+    Steps,
+    Tail,
+    byte_literal,
+    choice,
+    complement,
+    intersection,
+    literal,
+    repeat,
+    sequence,
+    steps,
+    tail,
+)
+
+ByteMask = int  # bit b set: byte b is a member
+Symbols = TypeVar("Symbols", int, CharSet)
+Transitions = list[tuple[Symbols, Node]]
+
+_ALL_BYTES = (1 << END) - 1  # but those of special tokens, so that no complement holds one
+
+
+@dataclass(frozen=True)
+class Alphabet(Generic[Symbols]):
+    """What a text is made of: bytes or characters.
+
+    Attributes:
+        everything: the set of all symbols.
+        first: for a node that begins with a symbol of its own (literal, characters, tail, steps): its transitions.
+    """
+
+    everything: Symbols
+    first: Callable[[Node], Transitions[Symbols]]
+
+
+def members(mask: ByteMask) -> Iterator[int]:
+    """The bytes of a mask, in order."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+@lru_cache(maxsize=1 << 15)
+def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]:
+    """What may come first in a text of ``node``, and what must follow.
+
+    Args:
+        node: a node without rules.
+        alphabet: ``BYTES`` or ``CHARACTERS``.
+
+    Returns:
+        Pairs of a set of symbols and the node of the rest; the sets are disjoint, no rest is ``NOTHING``. Shared: not to be changed.
+    """
+    match cast(AnyNode, node):
+        case Literal() | Characters() | Tail() | Steps():
+            return alphabet.first(node)
+        case Lexeme(inner):
+            return transitions(inner, alphabet)
+        case Choice(options):
+            return _union(transitions(option, alphabet) for option in options)
+        case Sequence(parts):
+            return _union(_of_sequence(parts, alphabet))
+        case Repeat(inner, minimum, maximum):
+            rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
+            return _followed_by(transitions(inner, alphabet), rest)
+        case Intersection(parts):
+            found = transitions(parts[0], alphabet)
+            for part in parts[1:]:
+                found = _collect((both, intersection(a, b)) for s, a in found for t, b in transitions(part, alphabet) if (both := s & t))
+            return found
+        case Complement(inner):
+            return _of_complement(inner, alphabet)
+        case Rule() | Recall():
+            raise AssertionError("a rule has no derivative: it is expanded before")
+
+
+def _of_sequence(parts: tuple[Node, ...], alphabet: Alphabet[Symbols]) -> Iterator[Transitions[Symbols]]:
+    for i, part in enumerate(parts):
+        yield _followed_by(transitions(part, alphabet), sequence(*parts[i + 1 :]))
+        if not part.nullable:
+            return
+
+
+def _of_complement(inner: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]:
+    outside = alphabet.everything
+    found: Transitions[Symbols] = []
+    for symbols, rest in transitions(inner, alphabet):
+        outside = outside & ~symbols
+        found.append((symbols, complement(rest)))
+    if outside:
+        found.append((outside, ANYTHING))
+    return _collect(found)
+
+
+def _followed_by(found: Transitions[Symbols], rest: Node) -> Transitions[Symbols]:
+    return [(symbols, sequence(target, rest)) for symbols, target in found]
+
+
+def _union(lists: Iterable[Transitions[Symbols]]) -> Transitions[Symbols]:
+    """Overlapping sets are split; where they overlap, either rest may follow."""
+    result: Transitions[Symbols] = []
+    for added in lists:
+        split: Transitions[Symbols] = []
+        for symbols, target in added:
+            left = symbols
+            kept: Transitions[Symbols] = []
+            for other, rest in result:
+                both = other & left
+                if both:
+                    split.append((both, choice(rest, target)))
+                    left = left & ~both
+                if outside := other & ~both:
+                    kept.append((outside, rest))
+            result = kept
+            if left:
+                split.append((left, target))
+        split.extend(result)
+        result = _collect(split)
+    return result
+
+
+def _collect(found: Iterable[tuple[Symbols, Node]]) -> Transitions[Symbols]:
+    by_target: dict[Node, Any] = {}
+    for symbols, target in found:
+        if target is not NOTHING:
+            by_target[target] = by_target[target] | symbols if target in by_target else symbols
+    return [(symbols, target) for target, symbols in by_target.items()]
+
+
+def _first_character(node: Node) -> Transitions[CharSet]:
+    match node:
+        case Literal() if not node.has_special:
+            return [(CharSet.of(node.text[0]), literal(node.text[1:]))] if node.data else []
+        case Characters(charset):
+            return [(charset, EMPTY)]
+        case Steps(stepper, state):
+            return _collect((CharSet.of(found), steps(stepper, after)) for found, after in stepper.moves(state))
+        case _:
+            raise AssertionError(f"{node!r} begins inside a character, or holds a special token")
+
+
+def _first_byte(node: Node) -> Transitions[ByteMask]:
+    match node:
+        case Literal(data):
+            return [(1 << data[0], byte_literal(data[1:]))] if data else []
+        case Characters(charset):
+            return _lead_bytes(charset)
+        case Tail(ranges, count):
+            return _continuation_bytes(ranges, count)
+        case Steps(stepper, state):
+            return _collect((_mask(found), steps(stepper, after)) for found, after in stepper.moves(state))
+        case _:
+            raise AssertionError(f"{node!r} has no first byte of its own")
+
+
+def _mask(ascii_characters: str) -> ByteMask:
+    return sum(1 << byte for byte in ascii_characters.encode("ascii"))
+
+
+# UTF-8 (RFC 3629): lead byte, payload bits it leaves to continuation bytes, first and last code point.
+_LENGTHS = ((0x00, 0, 0x00, 0x7F), (0xC0, 6, 0x80, 0x7FF), (0xE0, 12, 0x800, 0xFFFF), (0xF0, 18, 0x10000, MAX_CODE_POINT))
+
+
+def _lead_bytes(charset: CharSet) -> Transitions[ByteMask]:
+    found: list[tuple[ByteMask, Node]] = []
+    for lead, bits, low, high in _LENGTHS:
+        ranges = tuple((max(first, low), min(last, high)) for first, last in charset.ranges if first <= high and last >= low)
+        found.extend((mask << lead, rest) for mask, rest in _by_leading_bits(ranges, bits))
+    return _collect(found)
+
+
+def _continuation_bytes(ranges: tuple[Range, ...], count: int) -> Transitions[ByteMask]:
+    return [(mask << 0x80, rest) for mask, rest in _by_leading_bits(ranges, 6 * (count - 1))]
+
+
+def _by_leading_bits(ranges: tuple[Range, ...], bits: int) -> Transitions[ByteMask]:
+    """Group numbers by what stands above their lowest ``bits``; what stands below follows as a tail."""
+    size = 1 << bits
+    blocks: dict[int, list[Range]] = {}
+    full = 0  # the blocks that are covered whole share one tail
+    for first, last in ranges:
+        top, end = first >> bits, last >> bits
+        for block in range(top, end + 1):
+            low = first & (size - 1) if block == top else 0
+            high = last & (size - 1) if block == end else size - 1
+            if low == 0 and high == size - 1:
+                full |= 1 << block
+            else:
+                blocks.setdefault(block, []).append((low, high))
+    found = [(full, tail(((0, size - 1),), bits // 6))] if full else []
+    found += [(1 << block, tail(tuple(parts), bits // 6)) for block, parts in blocks.items()]
+    return _collect(found)
+
+
+BYTES: Alphabet[int] = Alphabet(_ALL_BYTES, _first_byte)
+CHARACTERS: Alphabet[CharSet] = Alphabet(ALL_CHARACTERS, _first_character)

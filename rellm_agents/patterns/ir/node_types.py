@@ -1,0 +1,314 @@
+"""The kinds of pattern nodes, each with its fields.
+
+Nothing here is called by front ends: :mod:`rellm_agents.patterns.ir.constructors` has the constructors, which own the invariants.
+
+>>> Literal._make(b"a") is Literal._make(b"a")
+True
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Protocol, cast
+
+from rellm_agents.errors import PatternError
+from rellm_agents.patterns.ir.charset import COMMON_BYTES, CharSet, Range
+from rellm_agents.patterns.ir.node import BOOLEAN, CLASSES, DOUBTFUL, MARKS, RULES, SPECIAL, UNCOMMON, Node
+from rellm_agents.patterns.ir.special_tokens import holds_special, shown
+
+
+class Literal(Node):
+    """Exactly ``data``, UTF-8 bytes and special tokens. Only derivatives make literals that begin inside a character or token."""
+
+    __slots__ = ("data",)
+    __match_args__ = ("data",)
+    data: bytes
+
+    def _fill(self, data: bytes) -> None:
+        self.data, self.nullable, self.depth, self.positions = data, not data, 1, len(data)
+        self.inside = (UNCOMMON | SPECIAL if holds_special(data) else UNCOMMON) if data.translate(None, COMMON_BYTES) else 0
+
+    @property
+    def text(self) -> str:
+        """The same as text, special tokens as their contents."""
+        return shown(self.data).decode("utf-8")
+
+
+class Characters(Node):
+    """One character of ``charset``."""
+
+    __slots__ = ("charset",)
+    __match_args__ = ("charset",)
+    charset: CharSet
+
+    def _fill(self, charset: CharSet) -> None:
+        self.charset = charset
+        self._inherit((), nullable=False)
+        self.positions, self.inside = 1, CLASSES if charset.is_common else CLASSES | UNCOMMON
+
+
+class Tail(Node):
+    """The last ``count`` bytes (all continuation bytes) of a character; only derivatives make these.
+
+    ``ranges`` are over the ``6 * count`` payload bits of those bytes.
+    """
+
+    __slots__ = ("count", "ranges")
+    __match_args__ = ("ranges", "count")
+    ranges: tuple[Range, ...]
+    count: int
+
+    def _fill(self, ranges: tuple[Range, ...], count: int) -> None:
+        self.ranges, self.count = ranges, count
+        self._inherit((), nullable=False)
+        self.positions, self.inside = 1, CLASSES
+
+
+class Sequence(Node):
+    """The parts one after the other; at least two, none of them a sequence or empty."""
+
+    __slots__ = ("parts",)
+    __match_args__ = ("parts",)
+    parts: tuple[Node, ...]
+
+    def _fill(self, *parts: Node) -> None:
+        self.parts = parts
+        nullable = True
+        for part in parts:
+            if not part.nullable:
+                nullable = False
+                break
+        self._inherit(parts, nullable=nullable)
+
+
+class Choice(Node):
+    """Any of the options; none of them a choice, none twice. No options: nothing matches."""
+
+    __slots__ = ("options",)
+    __match_args__ = ("options",)
+    options: tuple[Node, ...]
+
+    def _fill(self, *options: Node) -> None:
+        self.options = options
+        self._inherit(options, nullable=any(p.nullable for p in options))
+        if not options:
+            self.inside = DOUBTFUL
+
+
+class Repeat(Node):
+    """``inner``, ``minimum`` to ``maximum`` times; ``None``: without end."""
+
+    __slots__ = ("inner", "maximum", "minimum")
+    __match_args__ = ("inner", "minimum", "maximum")
+    inner: Node
+    minimum: int
+    maximum: int | None
+
+    def _fill(self, inner: Node, minimum: int, maximum: int | None) -> None:
+        self.inner, self.minimum, self.maximum = inner, minimum, maximum
+        self._inherit((inner,), nullable=minimum == 0)
+        self.positions *= max(minimum, maximum or 1)
+
+
+class Intersection(Node):
+    """Texts that all of ``parts`` match; at least two."""
+
+    __slots__ = ("parts",)
+    __match_args__ = ("parts",)
+    parts: tuple[Node, ...]
+
+    def _fill(self, *parts: Node) -> None:
+        self.parts = parts
+        self._inherit(parts, nullable=all(p.nullable for p in parts))
+        self.inside = CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL
+
+
+class Complement(Node):
+    """Byte strings that ``inner`` does not match."""
+
+    __slots__ = ("inner",)
+    __match_args__ = ("inner",)
+    inner: Node
+
+    def _fill(self, inner: Node) -> None:
+        self.inner = inner
+        self._inherit((inner,), nullable=not inner.nullable)
+        self.inside = CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL
+
+
+class Rule(Node):
+    """A named part. ``key`` tells rules apart; the body is made once, when it is first asked for."""
+
+    __slots__ = ("_body", "_exit", "_make_body", "_make_exit", "key")
+    __match_args__ = ("key",)
+    key: Hashable
+
+    def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int, make_exit: Callable[[], Node] | None = None) -> None:
+        self.key = key
+        self._make_body: Callable[[], Node] | None = make  # both are dropped once used: they may hold what holds this rule
+        self._make_exit = make_exit
+        self._body: Node | None = None
+        self._exit: Node | None = None
+        self._inherit((), nullable=False)
+        self.inside = RULES | doubts
+
+    @property
+    def body(self) -> Node:
+        """What the rule stands for."""
+        if self._body is None:
+            with Node._lock:
+                if self._body is None:
+                    assert self._make_body is not None
+                    made = self._make_body()
+                    if made.has_special and not self.has_special:
+                        raise PatternError(f"the rule {self.key!r} holds a special token and does not say so: rule(..., special=True)")
+                    self._body, self._make_body = made, None
+        return self._body
+
+    @property
+    def has_exit(self) -> bool:
+        """What is measured is not the body: it may be too large to look through."""
+        return self._make_exit is not None or self._exit is not None
+
+    @property
+    def exit(self) -> Node:
+        """What is measured: a part of the body that holds a cheapest text of it, or the body."""
+        if not self.has_exit:
+            return self.body
+        if self._exit is None:
+            with Node._lock:
+                if self._exit is None:
+                    assert self._make_exit is not None
+                    self._exit = self._make_exit()
+                    self._make_exit = None
+        return self._exit
+
+
+class Recall(Node):
+    """A text of ``inner`` that is none of ``barred``, then ``between``, then what :meth:`after` says of that text.
+
+    Attributes:
+        inner: what the text looks like; not empty.
+        barred: the texts that it may not be.
+        between: what follows the text, whatever it was.
+        key: what tells this recall from others of the same parts.
+        begins: the bytes that what comes after ``between`` can begin with; ``None``: not known.
+    """
+
+    __slots__ = ("_longest", "_make_after", "_ordered", "barred", "begins", "between", "inner", "key")
+    __match_args__ = ("inner", "barred", "between", "key")
+    inner: Node
+    barred: frozenset[bytes]
+    between: Node
+    key: Hashable
+    begins: frozenset[int] | None
+
+    def _fill(
+        self,
+        inner: Node,
+        barred: frozenset[bytes],
+        between: Node,
+        key: Hashable,
+        make: Callable[[bytes], Node],
+        doubts: int,
+        begins: bytes | None,
+    ) -> None:
+        self.inner, self.barred, self.between, self.key, self._make_after = inner, barred, between, key, make
+        self.begins = None if begins is None else frozenset(begins)
+        self._ordered: list[bytes] | None = None
+        self._longest: int | None = None
+        self._inherit((inner, between), nullable=False)
+        self.inside = RULES | doubts | (between.inside & SPECIAL)
+
+    def after(self, text: bytes) -> Node:
+        """What follows ``between``, where the text was ``text``.
+
+        Raises:
+            PatternError: it holds a special token, which nobody can know of before.
+        """
+        made = self._make_after(text)
+        if made.has_special:
+            raise PatternError("what follows the text of a recall holds a special token: put it into ``between``, or behind the recall")
+        return made
+
+    @property
+    def ordered(self) -> list[bytes]:
+        """The barred texts, ascending."""
+        if self._ordered is None:
+            self._ordered = sorted(self.barred)
+        return self._ordered
+
+    @property
+    def longest_barred(self) -> int:
+        """How many bytes the longest barred text has."""
+        if self._longest is None:
+            self._longest = max(map(len, self.barred), default=0)
+        return self._longest
+
+    def beginning(self, text: bytes) -> tuple[int, int]:
+        """From which to which of the ``ordered`` texts they begin with ``text``, or are it."""
+        ordered = self.ordered
+        low = bisect_left(ordered, text)
+        if low == len(ordered) or not ordered[low].startswith(text):
+            return low, low
+        size = len(text)
+        return low, bisect_right(ordered, text, low, key=lambda one: one[:size])
+
+
+class Lexeme(Node):
+    """``inner``, with an automaton of its own that all patterns share."""
+
+    __slots__ = ("inner",)
+    __match_args__ = ("inner",)
+    inner: Node
+
+    def _fill(self, inner: Node) -> None:
+        self.inner = inner
+        self._inherit((inner,), nullable=inner.nullable)
+        self.inside |= MARKS
+
+
+class Stepper(Protocol):
+    """An automaton over ASCII that is given by functions: pure, and hashed and shown (``repr``) by value.
+
+    States are hashable and shown by value too; from each, finitely many can be reached.
+    """
+
+    def accepts(self, state: Any, /) -> bool:
+        """Whether a text may end in ``state``."""
+
+    def moves(self, state: Any, /) -> Iterable[tuple[str, Any]]:
+        """Characters, each at most once, and the state that follows them."""
+
+    def __hash__(self) -> int: ...
+
+
+class Steps(Node):
+    """Texts that lead ``stepper`` from ``state`` to where it accepts."""
+
+    __slots__ = ("state", "stepper")
+    __match_args__ = ("stepper", "state")
+    stepper: Stepper
+    state: Hashable
+
+    def _fill(self, stepper: Stepper, state: Hashable) -> None:
+        self.stepper, self.state = stepper, state
+        self._inherit((), nullable=stepper.accepts(state))
+        self.positions, self.inside = 1, CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL  # BOOLEAN: the end has to be searched
+
+
+AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Recall | Lexeme
+
+
+def directly_inside(node: Node) -> tuple[Node, ...]:
+    """The nodes that a node is made of; none of a rule, whose body is made when somebody asks for it."""
+    match cast(AnyNode, node):
+        case Sequence(parts) | Choice(parts) | Intersection(parts):
+            return parts
+        case Repeat(inner) | Complement(inner) | Lexeme(inner):
+            return (inner,)
+        case Recall(inner, _, between):
+            return (inner, between)
+        case Literal() | Characters() | Tail() | Steps() | Rule():
+            return ()

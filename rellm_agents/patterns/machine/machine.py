@@ -1,0 +1,326 @@
+"""Any node in, a state machine over bytes out: threads of terminals with what must follow each.
+
+A state is a set of *cells* (see :mod:`rellm_agents.patterns.machine.cells`), each with its *continuation*, the nodes that follow
+(Antimirov, "Partial derivatives of regular expressions", 1996). A continuation grows where a rule is entered, so
+recursion needs no bound and nothing that was not met is made. Continuations, cells and states are interned by their
+machine: equal ones are the same object, and hashing them is cheap. Knows nothing of tokens.
+
+>>> from rellm_agents.patterns.ir import literal, repeat, sequence
+>>> state = start(sequence(repeat(literal("a")), literal("b")))
+>>> [step(state, byte) is DEAD_STATE for byte in b"abc"]
+[False, False, True]
+>>> step(state, ord("b")).accepting
+True
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import ClassVar, cast
+from weakref import WeakValueDictionary
+
+from rellm_agents.errors import PatternError, PatternTooLarge
+from rellm_agents.patterns.automaton import START, Automaton, Way, counted, way_of
+from rellm_agents.patterns.ir import (
+    DOUBTFUL,
+    EMPTY,
+    AnyNode,
+    Characters,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Node,
+    Recall,
+    Repeat,
+    Rule,
+    Sequence,
+    Steps,
+    Tail,
+    repeat,
+)
+from rellm_agents.patterns.machine.captures import goes_on
+from rellm_agents.patterns.machine.cells import HERE, Cell, Continuation, Leaves, State
+from rellm_agents.patterns.machine.cheapest import byte_length
+from rellm_agents.patterns.machine.interning import MAX_REMEMBERED, CellTable
+from rellm_agents.patterns.machine.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
+from rellm_agents.patterns.machine.whitespace_runs import joined
+
+MAX_EXPANSION = 100_000  # nodes entered before a byte is read
+MAX_CELLS = 10_000  # alternatives alive at the same place
+_STRIDE = 64  # bytes that are read cell by cell before the cells are put together again
+_CHAIN = 64  # nodes that are entered one after the other before all ways are looked for
+
+DEAD_STATE = State(None, (), accepting=False)
+"""The state in which no text goes on."""
+
+
+def start(node: Node) -> State:
+    """The state before the first byte of ``node``."""
+    return Machine.of(node).start
+
+
+def step(state: State, byte: int) -> State:
+    """The state after one more byte; ``DEAD_STATE`` if no text goes on with it.
+
+    Raises:
+        PatternTooLarge: a bound of this module or of an automaton is passed, as by a rule that begins with itself.
+    """
+    return run(state, bytes((byte,)))
+
+
+def run(state: State, data: bytes) -> State:
+    """The state after all bytes of ``data``.
+
+    Raises:
+        PatternTooLarge: as :func:`step`.
+    """
+    return DEAD_STATE if state.machine is None else state.machine.run(state, data)
+
+
+def is_open(node: Recall) -> bool:
+    """Whether some text of a recall is not barred."""
+    return not node.barred or goes_on(node, Machine.of(node.inner).start_of_part, b"")
+
+
+class Machine(CellTable):
+    """The machine of a node, with what it has met so far. Safe to use from several threads. Use :meth:`of`, which shares machines.
+
+    Attributes:
+        node: what it reads.
+    """
+
+    _machines: ClassVar[WeakValueDictionary[Node, Machine]] = WeakValueDictionary()
+    _lock = threading.RLock()
+
+    def __init__(self, node: Node) -> None:
+        self.node, self._holders = node, 0
+        super().__init__()
+        self._entered: dict[Continuation, State] = {}
+        self.enter(self.continuation(node, None))  # now, under the lock of ``of``: threads find one start
+
+    @property
+    def start(self) -> State:
+        """The state before the first byte."""
+        return self.enter(self.continuation(self.node, None))
+
+    @property
+    def start_of_part(self) -> State:
+        """The same, where not the end of the text follows, but ``HERE``: what may follow is not known."""
+        return self.enter(self.continuation(self.node, HERE))
+
+    def hold(self) -> None:
+        """Say that one more pattern uses this machine."""
+        with Machine._lock:
+            self._holders += 1
+
+    def let_go(self) -> None:
+        """Say that one of them is gone. With the last goes what was made, which holds itself: so no collector has to go through it."""
+        with Machine._lock:
+            self._holders -= 1
+            if self._holders < 1:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Drop what is remembered, so that nothing is left that holds itself; what is in use stays as it is."""
+        super()._forget()
+        self._entered.clear()
+
+    @staticmethod
+    def of(node: Node) -> Machine:
+        """The machine of ``node``, shared with whoever else holds it."""
+        found = Machine._machines.get(node)
+        if found is None:
+            with Machine._lock:
+                found = Machine._machines.get(node)
+                if found is None:
+                    found = Machine._machines[node] = Machine(node)
+        return found
+
+    def run(self, state: State, data: bytes) -> State:
+        """The state after all bytes of ``data``, ``DEAD_STATE`` if there is none."""
+        at, size = 0, len(data)
+        if size > _STRIDE:
+            for begin in range(0, size, _STRIDE):
+                if state is DEAD_STATE:
+                    break
+                state = self.run(state, data[begin : begin + _STRIDE])
+            return state
+        while at < size and type(state) is not State:  # a cell alone
+            stays, leaves = state.read(self, data, at)  # type: ignore[attr-defined]
+            if not leaves:
+                return DEAD_STATE if stays is None else self._alone(stays)
+            if stays is not None or len(leaves) > 1:
+                break
+            then, at = leaves[0]
+            state = self.enter(then)
+        return state if at == size else self._read(state, data, at)
+
+    def _read(self, state: State, data: bytes, begin: int) -> State:
+        """Each cell reads on its own, what follows it goes on from where it is over - from each place once."""
+        size, accepting = len(data), False
+        reached: set[Cell] = set()
+        waiting: list[tuple[Cell, int]] = [(cell, begin) for cell in state.cells]
+        seen: set[Leaves] = set()
+        while waiting:
+            cell, at = waiting.pop()
+            stays, leaves = cell.read(self, data, at)
+            if stays is not None:
+                reached.add(stays)
+            for place in leaves:
+                if place in seen:
+                    continue
+                seen.add(place)
+                then, at = place
+                if at == size:
+                    after = self.enter(then)
+                    accepting = accepting or after.accepting
+                    reached.update(after.cells)
+                elif then is not None:
+                    waiting.extend([(one, at) for one in self.enter(then).cells])
+        return self.put_together(reached, accepting=accepting)
+
+    def enter(self, then: Continuation | None) -> State:
+        """The state before what ``then`` says."""
+        if then is None:
+            return self._end()
+        state = self._entered.get(then)
+        if state is None:
+            if len(self._entered) >= MAX_REMEMBERED:
+                self._forget()
+            state = self._entered[then] = self._enter(then)
+        return state
+
+    def _enter(self, first: Continuation) -> State:
+        """The same, where there is but one way: most continuations begin with one terminal."""
+        node, then = first.node, first.then
+        for _ in range(_CHAIN):
+            if node.inside & DOUBTFUL:
+                break
+            kind = type(node)  # quicker than ``match``
+            if kind is Sequence:
+                parts = joined(node.parts)  # type: ignore[attr-defined]
+                for part in parts[:0:-1]:
+                    then = self.continuation(part, then)
+                node = parts[0]
+            elif kind is Rule:
+                node = node.body  # type: ignore[attr-defined]
+            elif kind is Literal and not node.nullable:
+                return self._alone(self.literal_cell(node.data, then))  # type: ignore[attr-defined]
+            elif kind is Lexeme and not node.nullable:
+                automaton = Automaton.of(node)
+                return DEAD_STATE if automaton.is_empty else self._alone(self.lexeme_cell(automaton, START, then))
+            else:
+                break
+        return self._expanded(first)
+
+    def _expanded(self, first: Continuation) -> State:  # noqa: PLR0915 - one case a kind of node
+        cells: set[Cell] = set()
+        accepting = False
+        waiting, seen = [first], {first}
+
+        while waiting:
+            place = waiting.pop()
+            entered = self._entered.get(place)
+            if entered is not None:
+                cells.update(entered.cells)
+                accepting = accepting or entered.accepting
+                continue
+            node, then = place.node, place.then
+            if node is EMPTY:  # all that is left to do here is done
+                accepting = True
+                continue
+            if node.is_doubtful and byte_length(node) is None:
+                continue  # no text: the end could not be reached from inside
+            if isinstance(node, Sequence):
+                parts = joined(node.parts)
+                for part in parts[:0:-1]:
+                    then = self.continuation(part, then)
+                node = parts[0]
+            following: list[Continuation | None] = []
+            match cast(AnyNode, node):
+                case Literal(data):
+                    cells.add(self.literal_cell(data, then))
+                case Choice() as one:
+                    members, others = self._options(one)
+                    if members is not None:
+                        cells.add(self.set_cell(members, 0, len(members.texts), 0, then))
+                    following = [self.continuation(option, then) for option in others]
+                case Rule() as rule:
+                    following = [self.continuation(rule.body, then)]
+                case Recall(inner) as recall:
+                    begin = Machine.of(inner).start_of_part
+                    if begin.accepting:
+                        raise PatternError("a recall of what may be empty, as only its rules tell")
+                    text_cell = self.recall_cell(recall, begin, b"", then)
+                    if text_cell is not None:
+                        cells.add(text_cell)
+                case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
+                    rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
+                    following = [self.continuation(inner, self.continuation(rest, then))]
+                    if minimum == 0:
+                        following.append(then)
+                case Repeat() | Intersection() if (times := counted(node)) is not None:
+                    counter = self.counter_cell(times.automaton, START, 0, times.minimum, times.maximum, then)
+                    if counter is not None:
+                        cells.add(counter)
+                    if times.minimum == 0:
+                        following = [then]
+                case Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
+                    automaton = Automaton.of(node)
+                    if automaton.is_empty:
+                        continue
+                    if not automaton.is_final(START):
+                        cells.add(self.lexeme_cell(automaton, START, then))
+                    if automaton.accepting[START]:
+                        following = [then]
+                case Sequence():
+                    raise AssertionError("a sequence holds no sequence")
+            for after in following:
+                if after is None:
+                    accepting = True
+                elif after not in seen:
+                    seen.add(after)
+                    waiting.append(after)
+            if len(seen) > MAX_EXPANSION:
+                raise PatternTooLarge(
+                    f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
+                )
+        return self.put_together(cells, accepting=accepting)
+
+    def _options(self, node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
+        """The options that begin with a literal as a set, if they are many, and the others."""
+        found = self._remembered.get(node)
+        if found is None:
+            literals = [option for option in node.options if begins_with_literal(option)]
+            if len(literals) < WORTHWHILE:
+                found = None, node.options
+            else:
+                found = LiteralSet.of(literals), tuple(option for option in node.options if not begins_with_literal(option))
+            found = self._remember(node, found)
+        return cast("tuple[LiteralSet | None, tuple[Node, ...]]", found)
+
+    def _end(self) -> State:
+        """The state in which only the end follows."""
+        return cast(State, self._remembered.get(((),))) or self.put_together(set(), accepting=True)
+
+    def _alone(self, cell: Cell) -> State:
+        """The state of one cell, where the text may not end."""
+        cell.machine = self
+        return cell
+
+    def put_together(self, cells: set[Cell], *, accepting: bool) -> State:
+        """The state of being in any of some cells of this machine."""
+        if not accepting and len(cells) < 2:
+            return self._alone(next(iter(cells))) if cells else DEAD_STATE
+        if len(cells) > MAX_CELLS:
+            raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
+        ordered = tuple(sorted(cells, key=_serial_of))
+        key = (ordered,) if accepting else ordered  # no cell is a tuple
+        found = self._remembered.get(key)
+        return cast(State, found) if found is not None else self._remember(key, State(self, ordered, accepting=accepting))
+
+
+def _serial_of(cell: Cell) -> int:
+    return cell.serial

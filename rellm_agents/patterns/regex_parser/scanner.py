@@ -1,0 +1,130 @@
+"""Regex text under a finger: what both dialects' parsers read with, and the one place that raises what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NoReturn
+
+import regex
+
+from rellm_agents.errors import RegexSyntaxError
+from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
+from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Preference, Row, Tree
+
+MAX_NESTING = 40  # groups inside groups, and sets inside sets
+MAX_COUNT = 20_000  # in a counted quantifier
+
+CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
+
+
+_compiled = lru_cache(maxsize=256)(regex.compile)  # the module's own memo takes ten times as long to ask
+
+
+@lru_cache(maxsize=1_024)
+def _one(c: str) -> CharSet:
+    return CharSet.of(c)
+
+
+class Reading:
+    """A text and ``at``, the index of its next character."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.at, self.depth = text, 0, 0
+        self.skip: Callable[[], None] = lambda: None
+
+    @property
+    def ended(self) -> bool:
+        """Nothing is left."""
+        return self.at >= len(self.text)
+
+    def fail(self, reason: str, at: int | None = None) -> NoReturn:
+        """Refuse the text for what stands at ``at``, or here."""
+        raise RegexSyntaxError(self.text, self.at if at is None else at, reason)
+
+    def looking_at(self, *starts: str) -> bool:
+        """One of these stands here."""
+        return self.text.startswith(starts, self.at)
+
+    def take(self, start: str) -> bool:
+        """Read ``start`` if it stands here."""
+        if self.looking_at(start):
+            self.at += len(start)
+            return True
+        return False
+
+    def match(self, pattern: str) -> regex.Match[str] | None:
+        """Read what a regex matches here."""
+        found = _compiled(pattern).match(self.text, self.at)
+        if found is not None:
+            self.at = found.end()
+        return found
+
+    def enter(self, begin: int) -> None:
+        """One group deeper."""
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            self.fail(f"groups are nested more than {MAX_NESTING} deep", begin)
+
+    def close(self, begin: int) -> None:
+        """Read the parenthesis that closes the group."""
+        if not self.take(")"):
+            self.fail("this group is never closed", begin)
+        self.depth -= 1
+
+    def one(self, c: str, at: int) -> CharSet:
+        """The set of one character."""
+        found = _one(c)
+        if not found:
+            self.fail("a lone surrogate is no character that a text in UTF-8 can hold", at)
+        return found
+
+    def hex_digits(self, digits: int, begin: int) -> str:
+        """The character of a code point written in exactly so many digits."""
+        number = self.text[self.at : self.at + digits]
+        if len(number) < digits or not all(d in "0123456789abcdefABCDEF" for d in number):
+            self.fail(f"this escape needs {digits} hexadecimal digits", begin)
+        self.at += digits
+        return self.code_point(number, begin)
+
+    def code_point(self, number: str, begin: int) -> str:
+        """The character of a code point."""
+        if int(number[-9:], 16) > MAX_CODE_POINT or len(number.lstrip("0")) > 6:
+            self.fail(f"there is no code point {number[:12]}: the last one is {MAX_CODE_POINT:X}", begin)
+        return chr(int(number, 16))
+
+    def quantifier(self) -> tuple[int, int | None] | None:
+        """Read ``*``, ``+``, ``?`` or a count, if one stands here: the bounds."""
+        at = self.at
+        if not self.looking_at("*", "+", "?", "{"):
+            return None
+        for sign, bounds in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
+            if self.take(sign):
+                return bounds
+        found = self.match(r"\{(?:([0-9]+)|([0-9]*),([0-9]*))\}")
+        if found is None:
+            return None
+        exactly, low, high = found.groups()
+        if exactly is None and not low and not high:
+            self.fail("a repeat without numbers: write {0,}, or escape the brace as \\{", at)
+        for digits in (exactly, low, high):
+            if digits and (len(digits) > 9 or int(digits) > MAX_COUNT):
+                self.fail(f"a repeat of {digits[:12]} times passes the limit of {MAX_COUNT}", at)
+        if exactly is not None:
+            return int(exactly), int(exactly)
+        minimum, maximum = int(low or 0), int(high) if high else None
+        if maximum is not None and maximum < minimum:
+            self.fail(f"the repeat is from {minimum} to {maximum} times: the first number must not be the larger", at)
+        return minimum, maximum
+
+    def preference(self, *, possessive: bool) -> Preference:
+        """Read the sign after a quantifier."""
+        if self.take("?"):
+            return "lazy"
+        return "possessive" if possessive and self.take("+") else "greedy"
+
+
+def row(parts: list[Tree]) -> Tree:
+    """The parts one after the other, without those that are no text at all."""
+    kept = tuple(part for part in parts if part is not NO_TEXT)
+    return NO_TEXT if not kept else kept[0] if len(kept) == 1 else Row(kept)

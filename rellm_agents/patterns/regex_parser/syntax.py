@@ -1,0 +1,167 @@
+r"""The syntax tree of a regex: what every dialect is read into, and what is compiled into a node.
+
+Anchors and word boundaries are written as lookaround (``\A`` is "no character before"), case-insensitive characters as the
+sets they match, back in the dialect's parser; so the tree knows neither dialects nor flags.
+
+>>> widths(Row((One(CharSet.of("a")), Times(One(CharSet.of("b")), 0, 3, "greedy", 0))), {})
+(1, 4)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from rellm_agents.patterns.ir import ALL_CHARACTERS, CharSet
+
+Preference = Literal["greedy", "lazy", "possessive"]
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """One character of a set."""
+
+    charset: CharSet
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The parts one after the other."""
+
+    parts: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Any of the options, tried in this order."""
+
+    options: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """``inner``, ``minimum`` to ``maximum`` times; ``None``: without end."""
+
+    inner: Tree
+    minimum: int
+    maximum: int | None
+    preference: Preference
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Nothing is read: ``inner`` stands after this place (``ahead``) or before it - or, not ``positive``, does not."""
+
+    inner: Tree
+    ahead: bool
+    positive: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Atomic:
+    """``inner``, of which only the first way to match it is tried."""
+
+    inner: Tree
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The group of this number, once more; 0 is the whole regex."""
+
+    number: int
+    at: int
+
+
+Tree = One | Row | Either | Times | Around | Atomic | Call
+Groups = Mapping[int, Tree]
+
+ANY = One(ALL_CHARACTERS)
+NO_TEXT = Row(())
+
+
+def text_start(at: int) -> Around:
+    """Nothing stands before."""
+    return Around(ANY, ahead=False, positive=False, at=at)
+
+
+def text_end(at: int) -> Around:
+    """Nothing stands after."""
+    return Around(ANY, ahead=True, positive=False, at=at)
+
+
+def line_end(at: int) -> Around:
+    """Nothing stands after but a line feed, perhaps."""
+    line_feed = Times(One(CharSet.of("\n")), 0, 1, "greedy", at)
+    return Around(Row((line_feed, text_end(at))), ahead=True, positive=True, at=at)
+
+
+def boundary(word: CharSet, *, before: bool | None, differs: bool, at: int) -> Tree:
+    """A place between a character of ``word`` and another one (``differs``), or between two of a kind.
+
+    Args:
+        word: the characters of words.
+        before: whether the one before is of ``word``; ``None``: either.
+        differs: the one after is of the other kind. The ends of the text are no characters of words.
+        at: where it is written.
+    """
+    sides = [before] if before is not None else [True, False]
+    one = One(word)
+    options = tuple(
+        Row((Around(one, ahead=False, positive=side, at=at), Around(one, ahead=True, positive=side is not differs, at=at)))
+        for side in sides
+    )
+    return options[0] if len(options) == 1 else Either(options)
+
+
+def first_around(tree: Tree) -> Around | None:
+    """The lookaround that is written first, outside of calls."""
+    match tree:
+        case Around():
+            return tree
+        case One() | Call():
+            return None
+        case Row(parts) | Either(parts):
+            return next((found for part in parts if (found := first_around(part)) is not None), None)
+        case Times(inner) | Atomic(inner):
+            return first_around(inner)
+        case _:
+            assert_never(tree)
+
+
+def widths(tree: Tree, groups: Groups, inside: frozenset[int] = frozenset()) -> tuple[int, int | None]:
+    """The least and the largest number of characters; ``None``: without end. Recursion counts as 0 to any number."""
+    match tree:
+        case One():
+            return 1, 1
+        case Row(parts):
+            low, high = 0, 0
+            endless = False
+            for part in parts:
+                least, most = widths(part, groups, inside)
+                low += least
+                endless |= most is None
+                high += most or 0
+            return low, None if endless else high
+        case Either(options):
+            found = [widths(option, groups, inside) for option in options]
+            endless = any(high is None for _, high in found)
+            return min((low for low, _ in found), default=0), None if endless else max((high or 0 for _, high in found), default=0)
+        case Times(inner, minimum, maximum):
+            least, most_of_one = widths(inner, groups, inside)
+            if most_of_one == 0 or maximum == 0:
+                return 0, 0
+            return least * minimum, None if maximum is None or most_of_one is None else most_of_one * maximum
+        case Around():
+            return 0, 0
+        case Atomic(inner):
+            return widths(inner, groups, inside)
+        case Call(number):
+            if number in inside or number not in groups:
+                return 0, None
+            return widths(groups[number], groups, inside | {number})
+        case _:
+            assert_never(tree)

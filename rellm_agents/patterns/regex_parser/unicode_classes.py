@@ -1,0 +1,39 @@
+r"""Regex text for one character in, the set of characters it matches out, by the ``regex`` module's own word.
+
+>>> members_of("[a-c]").ranges
+((97, 99),)
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import regex
+
+from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
+
+
+@lru_cache(maxsize=256)
+def members_of(one_character: str, flags: str = "") -> CharSet:
+    """The characters that a regex text for one character matches, by the ``regex`` module's own word.
+
+    Args:
+        one_character: the text.
+        flags: what stands before it to hold for all of the regex, such as ``(?a)``.
+    """
+    spans = (found.span() for found in regex.finditer(f"{flags}(?:{one_character})+", _alphabet()))
+    return CharSet((_code_point(first), _code_point(end - 1)) for first, end in spans)
+
+
+_SURROGATES_START, _SURROGATES_COUNT = 0xD800, 0x800
+
+
+@lru_cache(maxsize=1)
+def _alphabet() -> str:
+    points = np.concatenate((np.arange(_SURROGATES_START), np.arange(_SURROGATES_START + _SURROGATES_COUNT, MAX_CODE_POINT + 1)))
+    return points.astype("<u4").tobytes().decode("utf-32-le")
+
+
+def _code_point(index: int) -> int:
+    return index if index < _SURROGATES_START else index + _SURROGATES_COUNT

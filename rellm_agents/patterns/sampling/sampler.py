@@ -1,0 +1,249 @@
+"""A node and a source of chance in, a random text of it out; also a shortest one.
+
+Meant for tests and for showing a pattern to people: where texts are kept from containing something, the walk prefers
+the places where they nearly do. Not meant to be uniform.
+
+>>> from rellm_agents.patterns.regex_reader import read_regex
+>>> shortest_text(read_regex("(ab|c)+d{2}"))
+'cdd'
+>>> import random
+>>> sample_text(read_regex("(ab|c)d{2}"), random.Random(1)) in {"abdd", "cdd"}
+True
+"""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+from typing import cast
+
+from rellm_agents.errors import PatternError, PatternTooLarge
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, CharacterAutomaton, Counted, character_automaton, counted
+from rellm_agents.patterns.ir import (
+    AnyNode,
+    Characters,
+    CharSet,
+    Choice,
+    Complement,
+    Intersection,
+    Lexeme,
+    Literal,
+    Node,
+    Recall,
+    Repeat,
+    Rule,
+    Sequence,
+    Steps,
+    Tail,
+    sequence,
+    shown,
+)
+from rellm_agents.patterns.machine import Measure, byte_length, shortest_bytes, shortest_way, unbarred_length
+
+MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
+MAX_PIECES = 300  # characters and literals of one text
+_TRIES = 8  # times that a text is drawn which may turn out to be barred
+_STOP = 0.15  # chance that a text or a repeat ends where it may
+_ASCII = 0.8  # chance of a printable ASCII character where the set holds one
+
+
+def sample_text(node: Node, chance: random.Random) -> str:
+    """A random text of ``node``, which must match something.
+
+    Raises:
+        PatternError: complements meet inside a character, and no text of characters is left beside them.
+    """
+    if character_length(node) is None:
+        raise PatternError("no text of characters to be sampled: complements meet inside a character; meet each with TEXT")
+    out: list[str] = []
+    _Sampler(chance, out).add(node, 0)
+    return "".join(out)
+
+
+def shortest_text(node: Node) -> str:
+    """A text of ``node``, which must match something, with the fewest bytes in UTF-8; a special token counts two more than its content."""
+    return shown(shortest_data(node)).decode("utf-8")
+
+
+def shortest_data(node: Node) -> bytes:
+    """The same as it is matched, with the bytes that stand around special tokens."""
+    out = bytearray()
+    stack = [node]
+    while stack:
+        match cast(AnyNode, stack.pop()):
+            case Sequence(parts):
+                stack.extend(reversed(parts))
+            case Choice(options):
+                stack.append(_cheapest(options))
+            case Repeat(inner, minimum, _):
+                stack.extend([inner] * minimum)
+            case Rule() as one:
+                stack.append(one.exit)
+            case Recall(_, _, between) as recall:
+                text = _open_text(recall)
+                out += text
+                stack += [recall.after(text), between]
+            case Literal() | Characters() | Tail() | Intersection() | Complement() | Steps() | Lexeme() as terminal:
+                out += shortest_bytes(terminal) or b""
+    return bytes(out)
+
+
+def _open_text(recall: Recall) -> bytes:
+    """A shortest text that is not barred."""
+    found = byte_length.cheapest(recall)
+    assert found is not None
+    return found[1]
+
+
+def _cheapest(options: tuple[Node, ...]) -> Node:
+    return min(options, key=lambda o: (_length(o), o.has_rules))
+
+
+def _length(node: Node) -> float:
+    length = byte_length(node)
+    return float("inf") if length is None else length
+
+
+@lru_cache(maxsize=256)
+def _whole(node: Node) -> CharacterAutomaton | None:
+    """The automaton over characters; ``None``: too large to be made."""
+    try:
+        return character_automaton(node)
+    except PatternTooLarge:
+        return None
+
+
+def _characters_of_terminal(node: Node) -> int | None:
+    """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
+    match node:
+        case Intersection() if counted(node) is not None:
+            return byte_length(node)
+        case Intersection() | Complement() | Steps():
+            automaton = _whole(node)
+            if automaton is None:
+                return byte_length(node)
+            return automaton.to_end[0] if automaton.to_end else None
+        case Lexeme(inner):
+            return character_length(inner)
+        case Repeat(inner, minimum, _) if node.has_boolean:
+            return character_length(inner) if minimum else 0
+        case _:
+            return byte_length(node)
+
+
+character_length = Measure(_characters_of_terminal, byte_length.cheapest, unbarred_length)
+"""How long a shortest text is, about; ``None`` if no text of characters matches."""
+
+
+class _Sampler:
+    def __init__(self, chance: random.Random, out: list[str], before: int = 0) -> None:
+        self.chance, self.out, self.before = chance, out, before
+
+    def is_long(self, depth: int) -> bool:
+        return depth > MAX_DEPTH or self.before + len(self.out) > MAX_PIECES
+
+    def add(self, node: Node, depth: int) -> None:
+        match cast(AnyNode, node):
+            case Literal() as one:
+                self.out.append(one.text)
+            case Characters(charset):
+                self.out.append(self.character(charset))
+            case Sequence(parts):
+                for part in parts:
+                    self.add(part, depth)
+            case Choice(options):
+                alive = tuple(o for o in options if character_length(o) is not None)
+                self.add(_cheapest(alive) if self.is_long(depth) else self.chance.choice(alive), depth)
+            case Repeat(inner, minimum, maximum):
+                times = 0 if character_length(inner) is None else self.times(minimum, maximum)
+                for i in range(times):
+                    if i < minimum or not self.is_long(depth):
+                        self.add(inner, depth)
+            case Lexeme(inner):
+                self.add(inner, depth)
+            case Rule() as rule:
+                self.add(rule.exit if self.is_long(depth) else rule.body, depth + 1)
+            case Recall() as recall:
+                self.recall(recall, depth)
+            case Intersection() if (several := counted(node)) is not None:
+                self.walk_times(several)
+            case Intersection() | Complement() | Steps():
+                self.walk(node)
+            case Tail():
+                raise AssertionError("a part of a character is made by derivatives only, and never sampled")
+
+    def recall(self, recall: Recall, depth: int) -> None:
+        text = self.open_text(recall, depth)
+        self.out.append(text.decode())
+        self.add(sequence(recall.between, recall.after(text)), depth)
+
+    def open_text(self, recall: Recall, depth: int) -> bytes:
+        if not self.is_long(depth):
+            for _ in range(_TRIES):
+                drawn: list[str] = []
+                _Sampler(self.chance, drawn, self.before + len(self.out)).add(recall.inner, depth)
+                text = "".join(drawn).encode()
+                if text not in recall.barred and character_length(recall.after(text)) is not None:
+                    return text
+        return _open_text(recall)
+
+    def times(self, minimum: int, maximum: int | None) -> int:
+        times = minimum
+        while (maximum is None or times < maximum) and self.chance.random() > _STOP:
+            times += 1
+        return times
+
+    def character(self, charset: CharSet) -> str:
+        if charset.printable_ascii and self.chance.random() < _ASCII:
+            return self.chance.choice(charset.printable_ascii)
+        if self.chance.random() < 0.5:
+            charset = CharSet([self.chance.choice(charset.ranges)])
+        return charset.nth(self.chance.randrange(len(charset)))
+
+    def walk_times(self, times: Counted) -> None:
+        """So many times, byte by byte: an automaton of all of them would grow with their number."""
+        text, state = bytearray(), START
+        for done in range(self.times(times.minimum, times.maximum)):
+            if done >= times.minimum and (self.is_long(0) or len(text) > MAX_PIECES):
+                break
+            while True:
+                state, byte = self.step(times.automaton, state)
+                text.append(byte)
+                if times.automaton.accepting[state]:
+                    break
+        self.out.append(text.decode("utf-8"))
+
+    def step(self, automaton: Automaton, state: int) -> tuple[int, int]:
+        """Some state that follows, and a byte to it: by target, so that near misses are not rare."""
+        by_target: dict[int, bytearray] = {}
+        for byte, target in enumerate(automaton.row(state)):
+            if target != DEAD:
+                by_target.setdefault(target, bytearray()).append(byte)
+        target = self.chance.choice(list(by_target))
+        return target, self.chance.choice(by_target[target])
+
+    def walk(self, node: Node) -> None:
+        automaton = _whole(node)
+        if automaton is None:
+            self.walk_bytes(Automaton.of(node))
+            return
+        state, ending = 0, False
+        while True:
+            ending |= self.is_long(0) or self.chance.random() < _STOP / 3
+            moves = automaton.moves[state]
+            if automaton.to_end[state] == 0 and (ending or not moves):
+                return
+            if ending:
+                moves = tuple(m for m in moves if automaton.to_end[m[1]] < automaton.to_end[state])
+            charset, state = self.chance.choice(moves)  # by target, so that near misses are not rare
+            self.out.append(self.character(charset))
+
+    def walk_bytes(self, automaton: Automaton) -> None:
+        """The same without making the whole automaton first: state by state, then the shortest way out."""
+        text, state = bytearray(), START
+        while True:
+            if not any(automaton.row(state)) or len(text) > MAX_PIECES or self.chance.random() < _STOP / 3:
+                self.out.append((text + shortest_way(automaton, state)).decode("utf-8"))
+                return
+            state, byte = self.step(automaton, state)
+            text.append(byte)

@@ -1,0 +1,80 @@
+"""The adversary on models of all shapes: whatever they like, the text matches and ends within its budget."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from decoding.many_patterns import GROUPS
+from toys import KINDS, byte_level_tokenizer, random_model
+
+from rellm_agents import compile_regex
+from rellm_agents.decoding import ConstrainedDecoder
+from rellm_agents.decoding.generation.forward import Scorer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PATTERNS = [pattern for group in GROUPS.values() for pattern in group.values()]
+PROMPTS = ("a", "Question: how many?\nThought:", "é€ 你好", '{"action": ')
+TAKES_GAPS = {"llama", "gpt2", "qwen2"}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    return request.param
+
+
+def decoder_of(kind: str, seed: int = 0) -> ConstrainedDecoder:
+    tokenizer = byte_level_tokenizer()
+    return ConstrainedDecoder(random_model(tokenizer, kind=kind, seed=seed), tokenizer)
+
+
+def least(decoder: ConstrainedDecoder, pattern) -> int:
+    masks = decoder.masks(pattern)
+    return masks.tokens_needed(masks.start)
+
+
+@pytest.mark.parametrize("spelling", ["canonical", "any"])
+def test_every_text_matches_and_ends_in_time(kind, spelling):
+    decoder = decoder_of(kind)
+    for i in range(0, 24, len(PROMPTS)):
+        batch = PATTERNS[i : i + len(PROMPTS)]
+        budget = max(least(decoder, pattern) for pattern in batch) + i % 7
+        for completion, pattern in zip(
+            decoder.generate(PROMPTS, batch, max_new_tokens=budget, temperature=1.0, seed=i, spelling=spelling), batch, strict=True
+        ):
+            assert pattern.fullmatch(completion.text)
+            assert len(completion.token_ids) <= budget + (4 if completion.healed else 0)
+
+
+def test_a_batch_is_each_prompt_alone(kind):
+    decoder = decoder_of(kind, seed=1)
+    options = {"max_new_tokens": max(least(decoder, pattern) for pattern in PATTERNS[:4]) + 12, "temperature": 1.0}
+    together = decoder.generate(PROMPTS, PATTERNS[:4], seed=[1, 2, 3, 4], **options)
+    alone = [decoder.generate(p, q, seed=s, **options) for p, q, s in zip(PROMPTS, PATTERNS, (1, 2, 3, 4), strict=False)]
+    assert [c.text for c in together] == [c.text for c in alone]
+
+
+def test_only_where_the_output_layer_says_it_all_few_of_its_rows_are_computed(kind):
+    scorer = Scorer(random_model(byte_level_tokenizer(), kind=kind))
+    with torch.inference_mode():
+        assert (scorer.head is not None) == (kind in TAKES_GAPS)
+    assert scorer.leaves_out == (kind in TAKES_GAPS)
+    assert scorer.has_encoder == (kind == "t5")
+
+
+def test_capped_scores_are_never_taken_from_the_output_layer(monkeypatch):
+    scorer = Scorer(random_model(byte_level_tokenizer(), kind="gemma"))
+    monkeypatch.setattr(scorer, "leaves_out", True)  # the reason that holds for them as well
+    with torch.inference_mode():
+        assert scorer.head is None
+
+
+def test_a_model_that_is_watched_is_called_as_a_whole():
+    decoder, pattern, seen = decoder_of("llama"), compile_regex("[a-z]{5,}"), []
+    options = {"max_new_tokens": least(decoder, pattern) + 12, "temperature": 1.0, "seed": 1}
+    alone = decoder.generate("a", pattern, **options)
+    handle = decoder.model.register_forward_hook(lambda *_: seen.append(1))
+    watched = decoder.generate("b", pattern, **options)
+    assert len(seen) == watched.forward_passes > 0
+    handle.remove()
+    assert decoder.generate("a", pattern, **options).text == alone.text

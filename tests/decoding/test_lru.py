@@ -1,0 +1,35 @@
+"""``Recent``: what it gives is what was made, and it never holds more than its limit."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rellm_agents.decoding.lru import Recent
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 10, 101])
+def test_values_are_right_and_bounded(limit):
+    made = []
+    recent = Recent(limit, lambda n: made.append(n) or n * n)
+    chance = random.Random(limit)
+    lately: list[int] = []
+    for _ in range(3_000):
+        key = chance.randrange(2 * limit + 2)
+        before = len(made)
+        assert recent[key] == key * key
+        if limit > 1 and key in lately[-(limit // 2) :]:
+            assert len(made) == before  # what was asked for lately is not made again
+        lately = [*(k for k in lately if k != key), key]
+        assert len(recent) + len(recent._before) <= max(limit, 2)
+
+
+def test_values_are_right_from_several_threads():
+    recent = Recent(16, lambda n: n * n)
+
+    def ask(seed):
+        chance = random.Random(seed)
+        return all(recent[key] == key * key for key in (chance.randrange(40) for _ in range(3_000)))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(8)))

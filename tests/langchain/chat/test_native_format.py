@@ -1,0 +1,238 @@
+"""The format of tool calls is found by what a chat template shows, whatever the template is like."""
+
+from __future__ import annotations
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from toys import byte_level_tokenizer, random_model
+
+from rellm_agents.formats import message_format
+from rellm_agents.formats.messages.message_format import message_declaration
+from rellm_agents.formats.template.declarations import names_of
+from rellm_agents.langchain import ChatRELLM
+from rellm_agents.langchain.chat.chat_template import ChatTemplate
+from rellm_agents.langchain.chat.native_format import native_format
+
+TURNS = """{%- for tool in tools or [] %}{{ tool | tojson }}{% endfor %}
+{%- for message in messages %}
+    {{- '<' + message.role + '>' + message.content }}
+    {%- if message.tool_calls %}{{ before }}{% endif %}
+    {%- for call in message.tool_calls or [] %}
+        {%- set name, arguments = call.function.name, call.function.arguments %}
+        {{- between if not loop.first else '' }}CALL
+    {%- endfor %}
+    {%- if message.tool_calls %}{{ after }}{% endif %}
+{%- endfor %}"""
+OBJECT = """{{ '{"name": "' + name + '", "arguments": ' + (arguments | tojson) + '}' }}"""
+BARE = (
+    "{0}call:{{{{ name }}}}{{{{ '{{' }}}}{{% for key, value in arguments | items %}}"
+    "{{{{ key }}}}:QUOTE{{{{ value }}}}QUOTE{{% endfor %}}{{{{ '}}' }}}}{1}"
+)
+
+DSML = (
+    '<｜DSML｜invoke name="{{ name }}">\n{% for key, value in arguments | items %}'
+    "<｜DSML｜parameter name=\"{{ key }}\" string=\"{{ 'true' if value is string else 'false' }}\">"
+    "{{ value if value is string else value | tojson }}</｜DSML｜parameter>\n{% endfor %}</｜DSML｜invoke>"
+)
+
+KEYWORDS = "{{ name }}({% for key, value in arguments | items %}{{ key }}={{ value | tojson }}{{ ', ' if not loop.last }}{% endfor %})"
+PAIRS = "{%% for key, value in arguments | items %%}<arg_key>{{ key }}</arg_key>%s<arg_value>{{ value }}</arg_value>%s{%% endfor %%}"
+
+CALLS = {
+    "hermes": ("", f"<tool_call>\n{OBJECT}\n</tool_call>", ""),
+    "llama3_json": ("", OBJECT.replace('arguments"', 'parameters"'), ""),
+    "llama3_python_tag": ("<|python_tag|>", KEYWORDS.replace("}}(", "}}.call("), ""),
+    "mistral": ("[TOOL_CALLS] [", OBJECT, "]"),
+    "mistral, with an id": ("[TOOL_CALLS] [", OBJECT.replace("'}'", "', \"id\": \"' + call.id + '\"}'"), "]"),
+    "mistral_args": ("", "[TOOL_CALLS]{{ name }}[ARGS]{{ arguments | tojson }}", ""),
+    "mistral_name": ("", "[TOOL_CALLS]{{ name }}{{ arguments | tojson }}", ""),
+    "granite": ("<|tool_call|>[", OBJECT, "]"),
+    "granite31": ("<tool_call>[", OBJECT, "]"),
+    "phi4": ("functools[", OBJECT, "]"),
+    "deepseek_v3": (
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>{{ name }}\n```json\n{{ arguments | tojson }}\n```<｜tool▁call▁end｜>",
+        "<｜tool▁calls▁end｜>",
+    ),
+    "deepseek_v3, arguments as text": (
+        "<｜tool▁calls▁begin｜>",
+        "{{ '<｜tool▁call▁begin｜>function<｜tool▁sep｜>' + name + '\n```json\n' + arguments + '\n```<｜tool▁call▁end｜>' }}",
+        "<｜tool▁calls▁end｜>",
+    ),
+    "deepseek_v31": (
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>{{ name }}<｜tool▁sep｜>{{ arguments | tojson }}<｜tool▁call▁end｜>",
+        "<｜tool▁calls▁end｜>",
+    ),
+    "deepseek_v32": ("{{ '<｜DSML｜function_calls>\n' }}", DSML, "{{ '\n</｜DSML｜function_calls>' }}"),
+    "deepseek_v4": ("{{ '<｜DSML｜tool_calls>\n' }}", DSML, "{{ '\n</｜DSML｜tool_calls>' }}"),
+    "qwen3_coder": (
+        "",
+        (
+            "<tool_call>\n<function={{ name }}>\n{% for key, value in arguments | items %}"
+            "<parameter={{ key }}>\n{{ value }}\n</parameter>\n{% endfor %}</function>\n</tool_call>"
+        ),
+        "",
+    ),
+    "pythonic": ("[", KEYWORDS, "]"),
+    "lfm2": ("<|tool_call_start|>[", KEYWORDS, "]<|tool_call_end|>"),
+    "lfm2, in other quotes": (
+        "<|tool_call_start|>[",
+        KEYWORDS.replace("{{ value | tojson }}", '{{ "\'" + value + "\'" }}'),
+        "]<|tool_call_end|>",
+    ),
+    "olmo3": ("<function_calls>", KEYWORDS, "</function_calls>"),
+    "glm45": ("", f"{{{{ '\n<tool_call>' + name }}}}\n{PAIRS}</tool_call>" % ("\n", "\n"), ""),
+    "glm47": ("", f"<tool_call>{{{{ name }}}}{PAIRS}</tool_call>" % ("", ""), ""),
+    "minimax_m2": (
+        "{{ '\n<minimax:tool_call>\n' }}",
+        (
+            '<invoke name="{{ name }}">\n{% for key, value in arguments | items %}'
+            '<parameter name="{{ key }}">{{ value }}</parameter>\n{% endfor %}</invoke>'
+        ),
+        "{{ '\\n</minimax:tool_call>' }}",
+    ),
+    "nemotron": ("<TOOLCALL>[", OBJECT, "]</TOOLCALL>"),
+    "harmony": (
+        "",
+        "<|channel|>commentary to=functions.{{ name }} <|constrain|>json<|message|>{{ arguments | tojson }}<|call|>",
+        "",
+    ),
+    "gemma4": ("", BARE.replace("QUOTE", '<|"|>').format("<|tool_call>", "<tool_call|>"), ""),
+    "functiongemma": ("", BARE.replace("QUOTE", "<escape>").format("<start_function_call>", "<end_function_call>"), ""),
+    "harmony, as told": (
+        "<|start|>assistant to=functions.",
+        "{{ name }}<|channel|>commentary json<|message|>{{ arguments | tojson }}<|call|>",
+        "",
+    ),
+}
+
+
+def template(way, turns=TURNS):
+    before, call, after = CALLS[way]
+    text = turns.replace("CALL", call).replace("{{ before }}", before).replace("{{ after }}", after)
+    return ChatTemplate(byte_level_tokenizer(), text=text)
+
+
+@pytest.mark.parametrize("way", CALLS)
+def test_the_family_is_the_one_whose_calls_are_shown(way):
+    found = native_format(template(way))
+    assert found.name == way.partition(",")[0]
+    assert "shows a call as" in found.reason
+
+
+def test_every_family_is_found():
+    assert {way.partition(",")[0] for way in CALLS} == set(names_of("message"))
+
+
+def test_a_template_that_shows_calls_but_no_tools_has_a_family_too():
+    shown = template("deepseek_v31", TURNS[TURNS.index("{%- for message") :])
+    assert not shown.shows_tools
+    assert native_format(shown).name == "deepseek_v31"
+
+
+def test_a_template_that_knows_no_tools_is_told_them_in_words():
+    plain = ChatTemplate(byte_level_tokenizer(), text="{% for message in messages %}{{ message.content }}{% endfor %}")
+    assert native_format(plain).name == "hermes"
+    assert "shows no tools" in native_format(plain).reason
+
+
+def test_calls_that_no_format_writes_are_refused():
+    text = TURNS.replace("CALL", "<<{{ name }}>>{{ arguments | tojson }}").replace("{{ before }}", "").replace("{{ after }}", "")
+    with pytest.raises(ValueError, match="in a way that no format here writes: choose one by hand"):
+        native_format(ChatTemplate(byte_level_tokenizer(), text=text))
+
+
+def test_arguments_are_text_where_the_template_joins_them_to_its_words():
+    shown = template("deepseek_v3, arguments as text")
+    call = AIMessage("", tool_calls=[{"name": "search", "args": {"größe": 2}, "id": "a1", "type": "tool_call"}])
+    prompt = shown.prompt([HumanMessage("Rain?"), call, ToolMessage("none", tool_call_id="a1")], message_format("deepseek_v3"))
+    assert 'search\n```json\n{"größe": 2}\n```' in prompt
+
+
+@pytest.mark.parametrize("family", names_of("message"))
+def test_a_call_is_streamed_in_every_family(family):
+    parameters = {
+        "type": "object",
+        "properties": {"word": {"type": "string", "maxLength": 9}, "on": {"type": "boolean"}},
+        "required": ["on"],
+    }
+    tool = {"type": "function", "function": {"name": "search", "description": "", "parameters": parameters}}
+    plain, tokenizer = "{% for message in messages %}{{ message.content }}{% endfor %}", byte_level_tokenizer()
+    model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=plain, message_format=family, max_new_tokens=250)
+    bound = model.bind_tools([tool], tool_choice="search")
+    whole, pieces = bound.invoke("Rain?"), list(bound.stream("Rain?"))
+    calls = [(call["name"], call["args"]) for call in sum(pieces[1:], pieces[0]).tool_calls]
+    assert calls == [(call["name"], call["args"]) for call in whole.tool_calls]
+    assert set(whole.tool_calls[0]["args"]) in ({"word", "on"}, {"on"})
+
+
+RESPONSE = {
+    "start_anchor": "<assistant>",
+    "fields": {
+        "content": {},
+        "tool_calls": {
+            "open_pattern": r"\s*<<(?P<name>[\w-]+)>>",
+            "close": "<<>>",
+            "content": "json",
+            "repeats": True,
+            "transform": {"type": "function", "function": {"name": "{name}", "arguments": "{content}"}},
+        },
+    },
+}
+
+
+def with_response_template(response_template, call="<<{{ name }}>>\n{{ arguments | tojson }}<<>>"):
+    tokenizer = byte_level_tokenizer()
+    tokenizer.response_template = response_template
+    text = TURNS.replace("CALL", call).replace("{{ before }}", "{{ '\n\n' }}").replace("{{ after }}", "")
+    return tokenizer, text
+
+
+def test_a_response_template_says_how_messages_are_written():
+    tokenizer, text = with_response_template(RESPONSE)
+    found = native_format(ChatTemplate(tokenizer, text=text))
+    assert (found.name, found.reason) == ("response_template", "the tokenizer's response template says how messages are read")
+    assert found.declaration["call"] == "<<{name}>>\n{arguments}<<>>"
+    assert found.declaration["before_calls"] == "\n\n"
+    assert found.identity == found.declaration
+
+
+def test_what_a_model_calls_is_read_by_its_response_template():
+    tokenizer, text = with_response_template(RESPONSE)
+    model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=text, max_new_tokens=150, temperature=2.0)
+    tool = {"type": "function", "function": {"name": "look-up", "description": "", "parameters": LOOK_UP}}
+    request = model._request({"tools": [tool], "tool_choice": "any", "parallel_tool_calls": True})
+    for seed in range(8):
+        reply = model._begun([HumanMessage("Rain?")], None, {**model.bind_tools([tool], tool_choice="any").kwargs, "seed": seed})
+        written = model._queue.decoder.generate(*reply.asked, **reply.options).text
+        parsed = tokenizer.parse_response(written, prefix="", tools=[tool])
+        called = [(call["function"]["name"], call["function"]["arguments"]) for call in parsed["tool_calls"]]
+        assert called == [(call.name, call.arguments) for call in request.format.read(written).tool_calls]
+
+
+LOOK_UP = {
+    "type": "object",
+    "properties": {"word": {"type": "string", "maxLength": 9}},
+    "required": ["word"],
+    "additionalProperties": False,
+}
+
+
+def test_a_response_template_that_cannot_be_written_is_named_in_the_reason():
+    fields = {**RESPONSE["fields"], "score": {"content": "int", "optional": False}}
+    tokenizer, text = with_response_template({**RESPONSE, "fields": fields}, CALLS["hermes"][1])
+    found = native_format(ChatTemplate(tokenizer, text=text))
+    assert found.name == found.identity == "hermes"
+    assert "; not used: the response template, #/fields/score/optional: a message has to have this field" in found.reason
+
+
+def test_a_declaration_of_ones_own_can_be_chosen():
+    tokenizer, text = with_response_template(RESPONSE)
+    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "without": ["|>"]}
+    model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=text, message_format=own, max_new_tokens=150)
+    assert model.native_format[:2] == ("hermes", "it was chosen")
+    assert model._identifying_params["message_format"] == own
+    tool = {"type": "function", "function": {"name": "look-up", "description": "", "parameters": LOOK_UP}}
+    (call,) = model.bind_tools([tool], tool_choice="any").invoke("Rain?").tool_calls
+    assert set(call["args"]) == {"word"}

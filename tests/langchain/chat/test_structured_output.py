@@ -1,0 +1,175 @@
+"""Answers and calls are of the whole schema that was given, whatever LangChain's own conversion would leave of it; or it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, NotRequired
+
+import jsonschema
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, trim_messages
+from langchain_core.tools import tool
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
+from small_chats import chat
+from typing_extensions import TypedDict
+
+from rellm_agents.errors import FormatError, ParserError
+from rellm_agents.langchain.chat.tool_schemas import described_tool, untitled
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+OBJECTS = {
+    "titled": {"title": "Counts", "type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1, "maxProperties": 2},
+    "of patterns": {"title": "P", "type": "object", "patternProperties": {"^x": {"type": "null"}}, "propertyNames": {"maxLength": 3}},
+    "without a title": {"type": "object", "properties": {"title": {"type": "integer"}}, "required": ["title"]},
+    "of definitions": {
+        "title": "Tree",
+        "$defs": {"leaf": {"type": "object", "properties": {"l": {"enum": [1, 2]}}, "required": ["l"]}},
+        "type": "object",
+        "anyOf": [{"properties": {"a": {"$ref": "#/$defs/leaf"}}, "required": ["a"]}, {"$ref": "#/$defs/leaf"}],
+    },
+}
+OTHERS = {
+    "a list": {"title": "Scores", "type": "array", "items": {"type": "integer"}, "maxItems": 3},
+    "members": {"title": "Member", "enum": ["a", 3, None]},
+    "either": {"title": "Either", "anyOf": [{"type": "boolean"}, {"type": "array", "maxItems": 0}]},
+}
+
+
+def answers(schema: Any, method: str, seeds: int = 5, **options: Any) -> list[Any]:
+    return [
+        chat(seed, max_new_tokens=150).with_structured_output(schema, method=method, **options).invoke("Go on.") for seed in range(seeds)
+    ]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("name", [*OBJECTS, *OTHERS])
+def test_an_answer_is_of_the_whole_schema(name, method):
+    schema = {**OBJECTS, **OTHERS}[name]
+    if name in OTHERS and method == "function_calling":  # what a tool takes is an object
+        with pytest.raises(FormatError):
+            answers(schema, method)
+        return
+    for found in answers(schema, method):
+        jsonschema.validate(found, schema)
+
+
+class Node(BaseModel):
+    """A node."""
+
+    value: Annotated[int, Field(ge=0, le=9)]
+    children: Annotated[list[Node], Field(max_length=1)]
+
+
+@dataclass
+class Leaf:
+    """A leaf."""
+
+    colour: str
+    leaves: list[Leaf]
+
+
+class Paid(BaseModel):
+    """A sum of money."""
+
+    amount: Decimal
+    every: timedelta
+
+
+class Counts(RootModel[list[int]]):
+    """Numbers."""
+
+
+class Trip(TypedDict):
+    """A trip."""
+
+    city: str
+    nights: NotRequired[int]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("type_", [Node, Leaf, Paid])
+def test_an_answer_is_an_object_of_the_type(type_, method):
+    assert all(isinstance(found, type_) for found in answers(type_, method, 8))
+
+
+def test_a_typed_dict_may_leave_fields_out():
+    for method in ("json_schema", "function_calling"):
+        assert all(isinstance(found["city"], str) and set(found) <= {"city", "nights"} for found in answers(Trip, method))
+
+
+def test_a_model_of_a_list_is_no_tool():
+    assert all(isinstance(found, Counts) for found in answers(Counts, "json_schema"))
+    with pytest.raises(FormatError, match='"type": "object"'):
+        chat().with_structured_output(Counts, method="function_calling")
+
+
+class Checked(BaseModel):
+    """What its validator refuses, no schema says."""
+
+    age: int
+
+    @field_validator("age")
+    @classmethod
+    def adult(cls, age: int) -> int:
+        if age < 18:
+            raise ValueError("a child")
+        return age
+
+
+class Strict(BaseModel):
+    """Takes no dates from JSON values."""
+
+    model_config = ConfigDict(strict=True)
+    day: date
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize(("type_", "place"), [(Checked, "Checked.age: its validator adult"), (Strict, "Strict.day: it is strict")])
+def test_a_type_that_may_refuse_an_answer_is_refused(type_, place, method):
+    with pytest.raises(ParserError, match=place):
+        chat().with_structured_output(type_, method=method)
+    for found in answers(type_, method, include_raw=True):
+        assert isinstance(found["raw"], AIMessage)
+        assert (found["parsed"] is None) == (found["parsing_error"] is not None)
+
+
+@tool
+def plant(tree: Node, depth: int = 1) -> str:
+    """Plant a tree."""
+    return f"{tree.value} {depth}"
+
+
+def test_a_call_is_of_the_tools_own_schema():
+    model = chat(max_new_tokens=150).bind_tools([plant], tool_choice="any")
+    for seed in range(8):
+        (call,) = model.invoke("Plant.", seed=seed).tool_calls
+        assert plant.invoke(call["args"])
+
+
+@pytest.mark.parametrize("parameters", [{"type": "array"}, {"type": ["object", "null"]}, {"type": "string"}])
+def test_arguments_are_an_object(parameters):
+    described = {"type": "function", "function": {"name": "f", "description": "", "parameters": parameters}}
+    with pytest.raises(FormatError, match='"type": "object"'):
+        chat().bind_tools([described])
+    described["function"]["parameters"] = {"properties": {"a": {"type": "integer"}}}
+    for seed in range(4):
+        (call,) = chat(seed, max_new_tokens=60).bind_tools([described], tool_choice="any").invoke("x").tool_calls
+        assert set(call["args"]) <= {"a"}
+
+
+def test_titles_are_left_out_and_nothing_else():
+    schema = {"title": "T", "properties": {"title": {"title": "A", "const": {"title": "kept"}}}, "anyOf": [{"title": "B"}, True]}
+    assert untitled(schema) == {"properties": {"title": {"const": {"title": "kept"}}}, "anyOf": [{}, True]}
+    assert described_tool(plant)["function"]["parameters"]["properties"]["depth"] == {"type": "integer", "default": 1}
+
+
+def test_tokens_are_counted_by_the_models_own_tokenizer():
+    model = chat()
+    messages = [HumanMessage("One."), AIMessage("Two."), HumanMessage("Three.")]
+    assert model.get_num_tokens("One two.") == len(model._queue.decoder.tokenizer.encode("One two.", add_special_tokens=False))
+    counts = [model.get_num_tokens_from_messages(messages[:size]) for size in (1, 2, 3)]
+    assert 0 < counts[0] < counts[1] < counts[2] < model.get_num_tokens_from_messages(messages, tools=[plant])
+    assert trim_messages(messages, max_tokens=counts[2] - 1, token_counter=model, strategy="last", start_on="human") == messages[2:]
