@@ -94,7 +94,7 @@ def _schema(
     *,
     turn: int = 0,
 ) -> int:
-    """Measure one schema under all engines; how many of its instances count.
+    """CheapestText one schema under all engines; how many of its instances count.
 
     Raises:
         NotCompiled: an engine does not take it; the first argument is the engine's name.

@@ -4,7 +4,7 @@ What was asked for since the last time half of it was dropped is kept, so the le
 ``functools.lru_cache`` it holds no tuple for each argument, which the garbage collector would have to go through.
 Safe to use from several threads: at worst something is made twice.
 
->>> squares = Recent(4, lambda n: n * n)
+>>> squares = LruCache(4, lambda n: n * n)
 >>> [squares[n] for n in (1, 2, 3, 1)], len(squares) <= 4
 ([1, 4, 9, 1], True)
 """
@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Recent(dict[Key, Value]):
+class LruCache(dict[Key, Value]):
     """What ``make`` gave lately, by argument; ask with ``[...]``.
 
     Args:

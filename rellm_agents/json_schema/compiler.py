@@ -1,7 +1,7 @@
 """A JSON Schema in, the node of its valid instances as JSON text out.
 
 The schema is brought into normal form, its parts are read into shapes, and nothing else is made: nodes come into being where a text
-comes to them. What is enforced and what is passed over stands in :mod:`rellm_agents.json_schema.source.keywords`. Knows nothing of tokens or
+comes to them. What is enforced and what is passed over stands in ``source.keywords``. Knows nothing of tokens or
 of agents.
 
 >>> node, narrowed = Compiler({"enum": [1, "a"]}, "", Layout.of("spaced"), any_order=False, closed=False, registry=None).compiled()
@@ -119,8 +119,12 @@ class Compiler:
         self._plain = PlainParts(self._form)
         self._all_plain = not closed and self._plain.holds(self._form.root)  # where objects are closed, that has to be told at once
         known = "" if registry is None else text_of(dict(registry))
-        is_common = not (text + known).encode().translate(None, COMMON_BYTES)
-        self._rules = Rules(Source(text, f"{layout.name} {any_order} {closed} {known}"), is_common=is_common, special=layout.is_special)
+        is_spelled_by_common_bytes = not (text + known).encode().translate(None, COMMON_BYTES)
+        self._rules = Rules(
+            Source(text, f"{layout.name} {any_order} {closed} {known}"),
+            is_spelled_by_common_bytes=is_spelled_by_common_bytes,
+            special=layout.is_special,
+        )
         self._narrowed: dict[str, None] = {}
         self._shapes: list[Shape] = []
         self._references: dict[tuple[Any, Style], Reference] = {}
@@ -354,12 +358,12 @@ class Compiler:
                     ordered.append(value)
             return [*ordered, *known.values()]
 
-        is_open = not conditions and view.additional_properties is None and not view.pattern_properties and listed is None
+        has_allowed_text = not conditions and view.additional_properties is None and not view.pattern_properties and listed is None
         is_late = not self._closed and (self._all_plain or self._plain.leaves_others_plain(view))
         if not is_late:
             shapes = list(arranged(shapes))
         undeclared: list[Undeclared] = []
-        if listed is None and self._closed and is_open and shapes:
+        if listed is None and self._closed and has_allowed_text and shapes:
             self._close(here.place)
         elif listed is None:
             undeclared = list(self._undeclared(view, here, conditions))

@@ -19,7 +19,7 @@ import regex
 
 from rellm_agents.errors import EmptyPattern, RegexSyntaxError, UnsupportedRegex
 from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
-from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, byte_length
+from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, shortest_length
 from rellm_agents.patterns.regex_reader import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
 from rellm_agents.patterns.sampling import sample_text, shortest_text
@@ -46,7 +46,7 @@ class Pattern:
     narrowed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.node.is_doubtful and byte_length(self.node) is None:
+        if self.node.may_be_empty and shortest_length(self.node) is None:
             raise EmptyPattern("no text at all matches this pattern: its parts contradict each other")
 
     @cached_property

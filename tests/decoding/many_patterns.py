@@ -18,6 +18,7 @@ from rellm_agents.patterns import (
     TEXT,
     CharSet,
     Node,
+    capture,
     characters,
     choice,
     difference,
@@ -27,7 +28,6 @@ from rellm_agents.patterns import (
     not_containing,
     optional,
     read_regex,
-    recall,
     repeat,
     rule,
     sequence,
@@ -206,13 +206,13 @@ def drawn_nodes(count: int = 50) -> dict[str, Pattern]:
     return found
 
 
-def recalls() -> dict[str, Pattern]:
+def captures() -> dict[str, Pattern]:
     """What may not be written twice: names of an object, items of a list."""
     string = sequence(literal('"'), lexeme(read_regex(r'[^"\\\x00-\x1f]*"')))
     few = choice(literal('"a"'), literal('"ab"'), literal('"€"'), literal('"b"'))
     number = read_regex("-?(0|[1-9][0-9]{0,2})")
 
-    def listed(name: str, item: Node, least: int = 0, begins: bytes | None = None, barred: frozenset[bytes] = frozenset()) -> Node:
+    def listed(name: str, item: Node, least: int = 0, begins: bytes | None = None, excluded: frozenset[bytes] = frozenset()) -> Node:
         def rest(used: frozenset[bytes], missing: int) -> Node:
             closed, comma = literal("]"), sequence(literal(", "), again(used, missing))
             return rule(
@@ -223,9 +223,9 @@ def recalls() -> dict[str, Pattern]:
 
         def again(used: frozenset[bytes], missing: int) -> Node:
             make = lambda text: rest(used | {text}, max(missing - 1, 0))  # noqa: E731
-            return recall(item, used, EMPTY, ("many.item", name, missing), make, begins=begins)
+            return capture(item, used, EMPTY, ("many.item", name, missing), make, begins=begins)
 
-        first = again(barred, least)
+        first = again(excluded, least)
         return sequence(literal("["), first if least else choice(literal("]"), first))
 
     def keyed(name: str, value: Node, declared: tuple[str, ...] = (), least: int = 0) -> Node:
@@ -239,7 +239,7 @@ def recalls() -> dict[str, Pattern]:
 
         def member(written: frozenset[bytes], missing: int) -> Node:
             make = lambda text: more(written | {text}, max(missing - 1, 0))  # noqa: E731
-            return recall(string, written, sequence(literal(": "), value), ("many.member", name, missing), make)
+            return capture(string, written, sequence(literal(": "), value), ("many.member", name, missing), make)
 
         names = frozenset(f'"{one}"'.encode() for one in declared)
         known = [sequence(literal(f'"{one}": '), literal("true"), more(names, 0)) for one in declared]
@@ -321,4 +321,4 @@ def _blueprint(chance: random.Random, depth: int, *, plain: bool) -> Blueprint:
     return chance.choice(kinds)
 
 
-GROUPS = {made.__name__: made() for made in (hand_written, drawn_regexes, schemas, formats, rules, drawn_nodes, recalls)}
+GROUPS = {made.__name__: made() for made in (hand_written, drawn_regexes, schemas, formats, rules, drawn_nodes, captures)}

@@ -1,17 +1,17 @@
-"""``Recent``: what it gives is what was made, and it never holds more than its limit."""
+"""``LruCache``: what it gives is what was made, and it never holds more than its limit."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rellm_agents.decoding.lru import Recent
+from rellm_agents.decoding.lru import LruCache
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 10, 101])
 def test_values_are_right_and_bounded(limit):
     made = []
-    recent = Recent(limit, lambda n: made.append(n) or n * n)
+    recent = LruCache(limit, lambda n: made.append(n) or n * n)
     chance = random.Random(limit)
     lately: list[int] = []
     for _ in range(3_000):
@@ -25,7 +25,7 @@ def test_values_are_right_and_bounded(limit):
 
 
 def test_values_are_right_from_several_threads():
-    recent = Recent(16, lambda n: n * n)
+    recent = LruCache(16, lambda n: n * n)
 
     def ask(seed):
         chance = random.Random(seed)

@@ -23,6 +23,7 @@ from rellm_agents.patterns import (
     TEXT,
     CharSet,
     Node,
+    capture,
     characters,
     choice,
     complement,
@@ -31,7 +32,6 @@ from rellm_agents.patterns import (
     lexeme,
     literal,
     not_containing,
-    recall,
     repeat,
     rule,
     sequence,
@@ -41,7 +41,7 @@ Blueprint = tuple[Any, ...]
 
 WIDE = "".join(map(chr, range(ord("a"), ord("a") + 120, 2))) + "€"  # in 61 ranges
 LETTERS = "ab(€"  # what blueprints speak of, one of them three bytes long
-BARRED = frozenset({b"ba"})  # the items of ``distinct`` begin with b
+EXCLUDED = frozenset({b"ba"})  # the items of ``distinct`` begin with b
 STRANGERS = "[)]\n\u20ad\u00e9\U0001f600"  # what they say nothing of; U+20AD begins like the euro sign
 
 
@@ -88,7 +88,7 @@ def build(blueprint: Blueprint) -> Node:
             turned = ("in turns", other, one)
             return rule(blueprint, lambda: choice(build(one), sequence(literal("("), build(turned), literal("]"))))
         case ("distinct", _, _, least):
-            return sequence(literal("("), _distinct(blueprint, BARRED, least))
+            return sequence(literal("("), _distinct(blueprint, EXCLUDED, least))
     raise AssertionError(f"no such blueprint: {blueprint!r}")
 
 
@@ -100,7 +100,7 @@ def _distinct(blueprint: Blueprint, used: frozenset[bytes], missing: int) -> Nod
         def after(text: bytes) -> Node:
             return _distinct(blueprint, used | {text}, max(missing - 1, 0))
 
-        return recall(sequence(literal("b"), build(item)), used, build(between), (blueprint, missing), after)
+        return capture(sequence(literal("b"), build(item)), used, build(between), (blueprint, missing), after)
 
     def rest() -> Node:
         return item_after() if missing else choice(literal(")"), item_after())
@@ -163,7 +163,7 @@ def means(blueprint: Blueprint, text: str) -> bool:
                 return ends(one, at) | after(after(after({at}, ("literal", "(")), ("in turns", other, one)), ("literal", "]"))
             case ("distinct", item, between, least):
                 return (
-                    frozenset(distinct(("sequence", ("literal", "b"), item), between, at + 1, BARRED, least))
+                    frozenset(distinct(("sequence", ("literal", "b"), item), between, at + 1, EXCLUDED, least))
                     if text[at : at + 1] == "("
                     else frozenset()
                 )
@@ -202,7 +202,7 @@ def blueprints(*, max_leaves: int = 5) -> st.SearchStrategy[Blueprint]:
     )
 
 
-def recalling_blueprints() -> st.SearchStrategy[Blueprint]:
+def capturing_blueprints() -> st.SearchStrategy[Blueprint]:
     """Blueprints with items that may not be written twice, alone, in rows, and inside each other."""
     parts = st.one_of(plain_blueprints(max_leaves=2), _leaves(), st.just(("empty",)))
 

@@ -7,10 +7,10 @@ once for a recall, after a cheapest text.
 >>> from rellm_agents.decoding.budget.token_costs import TokenCosts
 >>> from rellm_agents.decoding.vocabulary import Vocabulary
 >>> from rellm_agents.decoding.transitions import Walks
->>> from rellm_agents.patterns import EMPTY, lexeme, literal, read_regex, recall
+>>> from rellm_agents.patterns import EMPTY, lexeme, literal, read_regex, capture
 >>> costs = TokenCosts(Walks(Vocabulary([b"a", b"b", b";", b"a;", None], end_ids=[4])))
 >>> names = lexeme(read_regex("[ab]*;"))
->>> [costs.of_node(recall(names, frozenset(barred), EMPTY, "e", lambda text: EMPTY)) for barred in ((), (b";",), (b";", b"a;"))]
+>>> [costs.of_node(capture(names, frozenset(excluded), EMPTY, "e", lambda text: EMPTY)) for excluded in ((), (b";",), (b";", b"a;"))]
 [1, 1, 2]
 """
 
@@ -23,8 +23,8 @@ import numpy as np
 
 from rellm_agents.decoding.transitions import IMPOSSIBLE, Landings, Walks
 from rellm_agents.decoding.vocabulary import Ids
-from rellm_agents.patterns.ir import Recall
-from rellm_agents.patterns.machine import Machine, RecallCell, State, goes_on
+from rellm_agents.patterns.ir import Capture
+from rellm_agents.patterns.machine import CaptureCell, Machine, State, can_avoid
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.budget.token_costs import TokenCosts
@@ -35,7 +35,7 @@ _NO_WAY: Way = (IMPOSSIBLE, b"")
 _NEAR = 2  # tokens that a way around barred texts may take more, if it is to be looked for among all tokens at once
 
 
-class RecallCosts:
+class CaptureCosts:
     """Costs of recalls in tokens under one vocabulary."""
 
     def __init__(self, costs: TokenCosts, walks: Walks) -> None:
@@ -43,8 +43,8 @@ class RecallCosts:
         self._token_bytes = walks.vocabulary.token_bytes
         trie = walks.vocabulary.trie
         self._alike = int(trie.token_counts(np.arange(trie.size, dtype=np.int32)).max(initial=1))  # tokens of the same bytes
-        self._rests: WeakKeyDictionary[Recall, int] = WeakKeyDictionary()
-        self._places: WeakKeyDictionary[Recall, dict[bytes, Way]] = WeakKeyDictionary()
+        self._rests: WeakKeyDictionary[Capture, int] = WeakKeyDictionary()
+        self._places: WeakKeyDictionary[Capture, dict[bytes, Way]] = WeakKeyDictionary()
         self._ways: WeakKeyDictionary[State, Way] = WeakKeyDictionary()
         self._nearby: WeakKeyDictionary[State, dict[int, Ids]] = WeakKeyDictionary()
 
@@ -52,42 +52,42 @@ class RecallCosts:
         """What a token writes."""
         return self._token_bytes[token_id] or b""
 
-    def of_cell(self, cell: RecallCell) -> int:
+    def of_cell(self, cell: CaptureCell) -> int:
         """Tokens that suffice for a longer text, and all that follows it."""
         return min(self._cost_of_longer(cell.node, cell.state, cell.text) + self.after(cell), IMPOSSIBLE)
 
-    def of_end(self, cell: RecallCell, state: State, text: bytes) -> int:
+    def of_end(self, cell: CaptureCell, state: State, text: bytes) -> int:
         """The same from another place in the text of ``cell``, where the text may be over as well."""
         longer = min(self._cost_of_longer(cell.node, state, text) + self.after(cell), IMPOSSIBLE) if state.cells else IMPOSSIBLE
-        return min(longer, self.after(cell, text)) if state.accepting and text not in cell.node.barred else longer
+        return min(longer, self.after(cell, text)) if state.accepting and text not in cell.node.excluded else longer
 
-    def most_of_place(self, node: Recall, state: State, text: bytes) -> int:
+    def most_of_place(self, node: Capture, state: State, text: bytes) -> int:
         """As many tokens as suffice for a text from there on, or more; found cheaply where many tokens leave the barred texts."""
         low, high = node.beginning(text)
         inside = self._part(state).inside(state, self._walks.spots.root)
-        if inside.at_least <= (high - low) * node.longest_barred * self._alike:
+        if inside.at_least <= (high - low) * node.longest_excluded * self._alike:
             return self._place(node, state, text)[0]
         return min(1 + max(landing.most_after(self._costs) for landing in inside.landings), IMPOSSIBLE)
 
-    def after(self, cell: RecallCell, text: bytes | None = None) -> int:
+    def after(self, cell: CaptureCell, text: bytes | None = None) -> int:
         """Tokens that suffice for what follows the text of ``cell``: this text, or any."""
         between = self._costs.of_node(cell.node.between)
         return IMPOSSIBLE if between is None else min(between + self.rest(cell, text), IMPOSSIBLE)
 
-    def rest(self, cell: RecallCell, text: bytes | None = None) -> int:
+    def rest(self, cell: CaptureCell, text: bytes | None = None) -> int:
         """The same without ``between``."""
         own = self._rest(cell.node) if text is None else _cost(self._costs.of_node(cell.node.after(text)))
         return min(own + self._costs.of_continuation(cell.then), IMPOSSIBLE)
 
-    def cheapest(self, node: Recall) -> tuple[int, bytes] | None:
+    def cheapest(self, node: Capture) -> tuple[int, bytes] | None:
         """A text that takes the fewest tokens, and how many; ``None`` if all are barred, or cannot be spelled."""
-        start = Machine.of(node.inner).start_of_part
-        if not goes_on(node, start, b""):
+        start = Machine.of(node.inner).open_start
+        if not can_avoid(node, start, b""):
             return None
         cost, text = self._longer(node, start, b"")
         return None if cost >= IMPOSSIBLE else (cost, text)
 
-    def _rest(self, node: Recall) -> int:
+    def _rest(self, node: Capture) -> int:
         found = self._rests.get(node)
         if found is None:
             cheapest = self._costs.of_node.cheapest(node)
@@ -96,16 +96,16 @@ class RecallCosts:
                 self._rests[node] = found
         return found
 
-    def _place(self, node: Recall, state: State, text: bytes) -> Way:
+    def _place(self, node: Capture, state: State, text: bytes) -> Way:
         """The fewest tokens to an end of the text, and what they write."""
-        return (0, b"") if state.accepting and text not in node.barred else self._longer(node, state, text)
+        return (0, b"") if state.accepting and text not in node.excluded else self._longer(node, state, text)
 
-    def _cost_of_longer(self, node: Recall, state: State, text: bytes) -> int:
+    def _cost_of_longer(self, node: Capture, state: State, text: bytes) -> int:
         """The fewest tokens to an end of the text, where it has to go on; without looking for what they write, if that can be told."""
         low, high = node.beginning(text)
         return self._least(state) if low == high and not state.accepting else self._longer(node, state, text)[0]
 
-    def _longer(self, node: Recall, state: State, text: bytes) -> Way:
+    def _longer(self, node: Capture, state: State, text: bytes) -> Way:
         """The same where the text has to go on, and what they write."""
         low, high = node.beginning(text)
         if low == high:
@@ -113,13 +113,13 @@ class RecallCosts:
         known = self._places.get(node, {})
         if text not in known:
             known = known.copy()  # another thread may be reading it
-            found = self._beside_barred(node, state, text, known)
+            found = self._beside_excluded(node, state, text, known)
             if self._costs.of_node.is_provisional:
                 return found
             self._places[node] = known
         return known[text]
 
-    def _beside_barred(self, node: Recall, state: State, text: bytes, known: dict[bytes, Way]) -> Way:
+    def _beside_excluded(self, node: Capture, state: State, text: bytes, known: dict[bytes, Way]) -> Way:
         """The fewest tokens to an end from where barred texts are ahead: one that leaves them, or one that ends where others are."""
         if text in known:
             return known[text]
@@ -127,20 +127,20 @@ class RecallCosts:
         if best[0] > 1:
             low, high = node.beginning(text)
             part, seen = self._part(state), set()
-            for barred in node.ordered[low:high]:
-                for size, _, after in part.along(state, self._walks.spots.root, barred[len(text) :])[0]:
-                    longer = barred[: len(text) + size]
+            for excluded in node.ordered[low:high]:
+                for size, _, after in part.along(state, self._walks.spots.root, excluded[len(text) :])[0]:
+                    longer = excluded[: len(text) + size]
                     if longer in seen or not (after.cells or after.accepting):
                         continue
                     seen.add(longer)
-                    is_over = after.accepting and longer not in node.barred
-                    cost, rest = (0, b"") if is_over else self._beside_barred(node, after, longer, known)
+                    is_over = after.accepting and longer not in node.excluded
+                    cost, rest = (0, b"") if is_over else self._beside_excluded(node, after, longer, known)
                     if cost + 1 < best[0]:
                         best = cost + 1, longer[len(text) :] + rest
         known[text] = best
         return best
 
-    def _leaving(self, node: Recall, state: State, text: bytes) -> Way:
+    def _leaving(self, node: Capture, state: State, text: bytes) -> Way:
         """The cheapest way whose first token leaves the barred texts."""
         least = self._least(state)
         if least >= IMPOSSIBLE:

@@ -21,20 +21,20 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from rellm_agents.decoding.budget.capture_costs import RecallCosts
+from rellm_agents.decoding.budget.capture_costs import CaptureCosts
 from rellm_agents.decoding.transitions import IMPOSSIBLE, Walks
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counted, counted, has_text, without_bounds
-from rellm_agents.patterns.ir import MARKS, Literal
+from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Literal
 from rellm_agents.patterns.machine import (
+    CaptureCell,
     Cell,
+    CheapestText,
     Continuation,
     CounterCell,
     LexemeCell,
     LiteralCell,
     LiteralSet,
-    Measure,
-    RecallCell,
     SetCell,
     State,
     shortest_way,
@@ -50,8 +50,8 @@ class TokenCosts:
     def __init__(self, walks: Walks) -> None:
         self._walks = walks
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
-        self.recalls = RecallCosts(self, walks)
-        self.of_node = Measure(self._of_terminal, self.recalls.cheapest)
+        self.captures = CaptureCosts(self, walks)
+        self.of_node = CheapestText(self._of_terminal, self.captures.cheapest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
         self._most_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
@@ -76,8 +76,8 @@ class TokenCosts:
                 own = self.of_lexeme(cell.automaton, cell.state)
             case CounterCell():
                 own = self.of_counter(cell.automaton, cell.state, cell.minimum - cell.done)
-            case RecallCell():
-                return self.recalls.of_cell(cell)
+            case CaptureCell():
+                return self.captures.of_cell(cell)
         return min(own + self.of_continuation(cell.then), IMPOSSIBLE)
 
     def of_continuation(self, then: Continuation | None) -> int:
@@ -160,7 +160,7 @@ class TokenCosts:
                 spot = spot.child(data[end])
                 if spot.token_ids and costs[end + 1] < best:
                     best = costs[end + 1] + 1
-                if not spot.goes_on:
+                if not spot.has_children:
                     break
             costs[start] = best
         return tuple(costs)
@@ -174,7 +174,7 @@ class TokenCosts:
         return best
 
     def _most_of_set(self, members: LiteralSet) -> int:
-        spelled = bytes(self._walks.vocabulary.spelled_bytes) + MARKS  # a special token is one token, whatever bytes name it
+        spelled = bytes(self._walks.vocabulary.spelled_bytes) + SPECIAL_DELIMITERS  # a special token is one token, whatever bytes name it
         most = 0
         for text, rest in zip(members.texts, members.rests, strict=True):
             after = self.of_node(rest)

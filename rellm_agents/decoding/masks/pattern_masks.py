@@ -1,6 +1,6 @@
 """A pattern and a vocabulary in, for each state the mask of the tokens that may come next out.
 
-A mask is put together from where tokens land (see :mod:`rellm_agents.decoding.transitions.token_transitions`): a literal walks its bytes down
+A mask is put together from where tokens land (see ``transitions.token_transitions``): a literal walks its bytes down
 the token trie; a lexeme has a mask computed once per vocabulary, with the places where it ends inside a token, from which
 only what follows is walked. Near the end of a budget the tokens are left out after which the text could not be finished.
 
@@ -18,7 +18,7 @@ from typing import Literal, cast
 import numpy as np
 
 from rellm_agents.decoding.budget import PartExits, TokenCosts
-from rellm_agents.decoding.lru import Recent
+from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.transitions import IMPOSSIBLE, Landing, Landings, Walks
 from rellm_agents.decoding.vocabulary import Bits, Ids, Mask, Spot, TokenTrie, Vocabulary, packed
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
@@ -27,12 +27,12 @@ from rellm_agents.patterns.automaton import is_finished_by_common_bytes
 from rellm_agents.patterns.ir import byte_literal, parts_in
 from rellm_agents.patterns.machine import (
     DEAD_STATE,
+    CaptureCell,
     Cell,
     CounterCell,
     LexemeCell,
     LiteralCell,
     Machine,
-    RecallCell,
     SetCell,
     State,
     first_bytes,
@@ -56,7 +56,7 @@ class _SharedMasks:
         self.walks = Walks(vocabulary)
         self.costs = TokenCosts(self.walks)
         self.nothing = Mask(np.zeros(-(-vocabulary.size // 32), dtype=np.uint32))
-        self._known = Recent(max(64, MAX_SHARED_BYTES // max(self.nothing.bits.nbytes, 1)), self._put_together)
+        self._known = LruCache(max(64, MAX_SHARED_BYTES // max(self.nothing.bits.nbytes, 1)), self._put_together)
         self.token_bytes: dict[int, bytes] = {}  # of tokens that were written
         self.longer_tokens = lru_cache(maxsize=MAX_MASKS)(self._longer_tokens)
 
@@ -136,7 +136,7 @@ class _Assembly:
         return self._costs.of_state(state) >= IMPOSSIBLE
 
     def _is_stuck_in(self, cell: Cell) -> bool:
-        if isinstance(cell, RecallCell):
+        if isinstance(cell, CaptureCell):
             return all(map(self._is_stuck_in, cell.state.cells))
         return isinstance(cell, LexemeCell | CounterCell) and self._shared.walks.is_stuck(cell.automaton, cell.state)
 
@@ -187,9 +187,9 @@ class TokenMasks:
         self._shared = _shared(vocabulary)
         self._costs = self._shared.costs
         self._assembly = assembly = _Assembly(self._machine, self._shared, pattern)
-        self._masks = Recent(MAX_MASKS, assembly.bits)
-        self._most_after = Recent(MAX_MASKS, assembly.most_after)
-        self._forced = Recent(MAX_MASKS, partial(_forced_bytes, self._machine))
+        self._masks = LruCache(MAX_MASKS, assembly.bits)
+        self._most_after = LruCache(MAX_MASKS, assembly.most_after)
+        self._forced = LruCache(MAX_MASKS, partial(_forced_bytes, self._machine))
         self._moves: dict[int, State] = {}
         self._exits: dict[str, PartExits] = {}
         self._size = vocabulary.size
@@ -227,7 +227,7 @@ class TokenMasks:
         """
         if not 0 <= token_id < self._size:
             raise TokenRefused(f"token {token_id} writes no text")
-        move = state.serial * self._size + token_id  # a number, where a tuple would be one more object to collect
+        move = state.id * self._size + token_id  # a number, where a tuple would be one more object to collect
         after = self._moves.get(move)
         if after is None:
             after = self._make_move(state, token_id)

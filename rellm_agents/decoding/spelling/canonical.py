@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rellm_agents.decoding.masks import AllowedTokens
 from rellm_agents.errors import TokenRefused
-from rellm_agents.patterns.ir import MARKS, whole_specials
+from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, whole_specials
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.masks import TokenMasks
@@ -136,7 +136,7 @@ class OwnSpelling:
         following = AllowedTokens.of(bits, self._masks.vocabulary.size)
         if after.accepting or not following.keeps_few or following.count > MAX_FOLLOWING:
             return True
-        key = after.serial << 32 | chosen
+        key = after.id << 32 | chosen
         found = self._speller.leads_on.get(key) if bits is whole else None
         if found is None:
             told = (one for one in following.ids.tolist() if self._speller.row(known, data + self._read(one)))
@@ -181,7 +181,7 @@ class OwnSpelling:
 def _whole_characters(data: bytes) -> bytes:
     """As much of UTF-8 text, which may begin inside a character, as ends with a whole one, or with a whole special token."""
     data = whole_specials(data)
-    if data[-1:] == MARKS[1:]:
+    if data[-1:] == SPECIAL_DELIMITERS[1:]:
         return data
     for back in range(1, min(len(data), 3) + 1):
         byte = data[-back]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rellm_agents.decoding.lru import Recent
+from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.masks import ENDED, MAX_MASKS, AllowedTokens, TokenMasks
 from rellm_agents.decoding.spelling.canonical import MAX_FOLLOWING, OwnSpelling
 from rellm_agents.decoding.spelling.tokenizer_spelling import CONTEXT, speller_of
@@ -50,7 +50,7 @@ class CanonicalMasks(TokenMasks):
         self._plain = TokenMasks(pattern, vocabulary)
         self._own = OwnSpelling(self._plain, speller_of(vocabulary))
         self._states: dict[tuple[int, tuple[int, ...]], SpelledState] = {}
-        self._spelled = Recent(MAX_MASKS, self._of_state)
+        self._spelled = LruCache(MAX_MASKS, self._of_state)
         self.start = self._state(self._plain.start, ())
 
     def bits(self, state: State, tokens_left: int | None = None) -> Bits:
@@ -80,7 +80,7 @@ class CanonicalMasks(TokenMasks):
         return super().tokens_needed(state.inner if isinstance(state, SpelledState) else state)
 
     def _state(self, inner: State, known: tuple[int, ...]) -> SpelledState:
-        key = inner.serial, known
+        key = inner.id, known
         found = self._states.get(key)
         if found is None:
             if len(self._states) >= MAX_MASKS:

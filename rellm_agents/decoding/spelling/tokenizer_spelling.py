@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rellm_agents.decoding.lru import Recent
+from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.vocabulary import Vocabulary, fast_backend
 from rellm_agents.errors import VocabularyError
 from rellm_agents.patterns.ir import contents_in, holds_special, pieces
@@ -63,7 +63,7 @@ class Speller:
         self._backend.no_truncation()
         self._vocabulary = vocabulary
         self.added_ids = frozenset(self._backend.get_added_tokens_decoder())
-        self.leads_on: Recent[int, bool] = Recent(MAX_ROWS, bool)  # by state and token, where it was found
+        self.leads_on: LruCache[int, bool] = LruCache(MAX_ROWS, bool)  # by state and token, where it was found
         self._rows = lru_cache(maxsize=MAX_ROWS)(self._spelled)
 
     def row(self, before: Sequence[int], data: bytes) -> tuple[int, ...]:

@@ -7,9 +7,9 @@ place inside the token at which it is over - but not before ``between`` is over 
 >>> from rellm_agents.decoding.transitions.token_transitions import Landings
 >>> from rellm_agents.decoding.vocabulary import Vocabulary
 >>> from rellm_agents.decoding.transitions.lexeme_tokens import Walks
->>> from rellm_agents.patterns import EMPTY, choice, literal, recall
+>>> from rellm_agents.patterns import EMPTY, choice, literal, capture
 >>> from rellm_agents.patterns.machine import Machine
->>> node = recall(choice(literal("a"), literal("ab")), frozenset({b"a"}), EMPTY, "recalls.example", lambda text: EMPTY)
+>>> node = capture(choice(literal("a"), literal("ab")), frozenset({b"a"}), EMPTY, "captures.example", lambda text: EMPTY)
 >>> landings = Landings(Machine.of(node), Walks(Vocabulary([b"a", b"ab", b"b", None], end_ids=[3])))
 >>> {id_ for landing in landings.of_cell(landings.machine.start.cells[0], landings.walks.spots.root) for id_ in landing.ids}
 {0, 1}
@@ -26,7 +26,7 @@ import numpy as np
 from rellm_agents.decoding.transitions.lexeme_tokens import IMPOSSIBLE, Walks
 from rellm_agents.decoding.vocabulary import Mask, Spot, packed
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.machine import Continuation, Machine, RecallCell, State, first_bytes, goes_on
+from rellm_agents.patterns.machine import CaptureCell, Continuation, Machine, State, can_avoid, first_bytes
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.budget import TokenCosts
@@ -55,7 +55,7 @@ class Inside:
 
     def __init__(self, found: list[Landing | Spot]) -> None:
         self.landings = landings = tuple(one for one in found if not isinstance(one, Spot))
-        over = [one for one in found if isinstance(one, Spot)]  # where the part's continuation ``HERE`` is reached
+        over = [one for one in found if isinstance(one, Spot)]  # where the part's continuation ``HOLE`` is reached
         nodes = sorted({node for spot in over for node in spot.nodes.tolist()})
         depth = max((spot.depth for spot in over), default=0)
         self.over = [(node, depth) for node in nodes]
@@ -85,14 +85,14 @@ class Beside:
     Attributes:
         landings: where they land inside the inner part, each with those of its tokens after which not only barred texts are ahead.
         places: where those end after which barred texts are ahead as well.
-        barred: the tokens after which a barred text is ahead, whatever else is.
+        excluded: the tokens after which a barred text is ahead, whatever else is.
     """
 
-    __slots__ = ("barred", "landings", "places")
+    __slots__ = ("excluded", "landings", "places")
 
     def __init__(self, inside: Inside, places: dict[tuple[State, bytes], tuple[int, ...]], removed: Set[int]) -> None:
         self.places = places
-        self.barred: Set[int] = {*removed, *(id_ for ids in places.values() for id_ in ids)}
+        self.excluded: Set[int] = {*removed, *(id_ for ids in places.values() for id_ in ids)}
         self.landings = [(one, *_without(one, removed)) for one in inside.landings]
 
 
@@ -102,48 +102,48 @@ class InsideLanding:
     Args:
         inside: where they land.
         cell: the place in the text.
-        barred: those after which a barred text is still ahead.
+        excluded: those after which a barred text is still ahead.
         ids: the tokens, if they are few.
         mask: the tokens, if they are many.
     """
 
-    __slots__ = ("_barred", "_inside", "cell", "ids", "mask")
+    __slots__ = ("_excluded", "_inside", "cell", "ids", "mask")
 
-    def __init__(self, inside: Landing, cell: RecallCell, barred: Collection[int], ids: tuple[int, ...], mask: Mask | None) -> None:
-        self._inside, self.cell, self._barred = inside, cell, barred
+    def __init__(self, inside: Landing, cell: CaptureCell, excluded: Collection[int], ids: tuple[int, ...], mask: Mask | None) -> None:
+        self._inside, self.cell, self._excluded = inside, cell, excluded
         self.ids, self.mask = ids, mask
 
     def most_after(self, costs: TokenCosts) -> int:
         """See :class:`Landing`."""
-        return min(self._inside.most_after(costs) + costs.recalls.after(self.cell), IMPOSSIBLE)
+        return min(self._inside.most_after(costs) + costs.captures.after(self.cell), IMPOSSIBLE)
 
     def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
         """See :class:`Landing`."""
-        after, barred = costs.recalls.after(self.cell), self._barred
+        after, excluded = costs.captures.after(self.cell), self._excluded
         if after < limit:
-            return [id_ for id_ in self._inside.within(costs, limit - after) if id_ not in barred]
-        over = (id_ for id_ in self._inside.within(costs, 1) if id_ not in barred)  # what follows may cost less than what was said
-        return [id_ for id_ in over if costs.recalls.after(self.cell, self.cell.text + costs.recalls.bytes_of(id_)) < limit]
+            return [id_ for id_ in self._inside.within(costs, limit - after) if id_ not in excluded]
+        over = (id_ for id_ in self._inside.within(costs, 1) if id_ not in excluded)  # what follows may cost less than what was said
+        return [id_ for id_ in over if costs.captures.after(self.cell, self.cell.text + costs.captures.bytes_of(id_)) < limit]
 
 
-class BarredLanding:
+class ExcludedGroup:
     """Tokens that end inside the text of a recall where a barred text is still ahead, and others are."""
 
     __slots__ = ("_places", "cell", "ids")
     mask: ClassVar[None] = None
 
-    def __init__(self, cell: RecallCell, places: dict[tuple[State, bytes], tuple[int, ...]]) -> None:
+    def __init__(self, cell: CaptureCell, places: dict[tuple[State, bytes], tuple[int, ...]]) -> None:
         self.cell, self._places = cell, places
         self.ids = tuple(id_ for ids in places.values() for id_ in ids)
 
     def most_after(self, costs: TokenCosts) -> int:
         """See :class:`Landing`."""
-        own = max(costs.recalls.most_of_place(self.cell.node, state, text) for state, text in self._places)
-        return min(own + costs.recalls.after(self.cell), IMPOSSIBLE)
+        own = max(costs.captures.most_of_place(self.cell.node, state, text) for state, text in self._places)
+        return min(own + costs.captures.after(self.cell), IMPOSSIBLE)
 
     def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
         """See :class:`Landing`."""
-        return [id_ for (state, text), ids in self._places.items() if costs.recalls.of_end(self.cell, state, text) < limit for id_ in ids]
+        return [id_ for (state, text), ids in self._places.items() if costs.captures.of_end(self.cell, state, text) < limit for id_ in ids]
 
 
 class BetweenLanding:
@@ -151,7 +151,7 @@ class BetweenLanding:
 
     __slots__ = ("_exits", "cell", "ids", "mask")
 
-    def __init__(self, cell: RecallCell, exits: tuple[Exit, ...]) -> None:
+    def __init__(self, cell: CaptureCell, exits: tuple[Exit, ...]) -> None:
         self.cell, self._exits = cell, exits
         landings = [landing for one in exits for landing in one.landings]
         self.ids = tuple(id_ for landing in landings for id_ in landing.ids)
@@ -164,18 +164,18 @@ class BetweenLanding:
     def most_after(self, costs: TokenCosts) -> int:
         """See :class:`Landing`."""
         own = max(landing.most_after(costs) for one in self._exits for landing in one.landings)
-        return min(own + costs.recalls.rest(self.cell), IMPOSSIBLE)
+        return min(own + costs.captures.rest(self.cell), IMPOSSIBLE)
 
     def within(self, costs: TokenCosts, limit: int) -> Iterable[int]:
         """See :class:`Landing`."""
         for one in self._exits:
-            rest = costs.recalls.rest(self.cell, self.cell.text + one.path)
+            rest = costs.captures.rest(self.cell, self.cell.text + one.path)
             if rest < limit:
                 for landing in one.landings:
                     yield from landing.within(costs, limit - rest)
 
 
-class RecallLandings:
+class CaptureTransitions:
     """Where tokens land in and behind the texts of the recalls of one pattern under one vocabulary."""
 
     def __init__(self, walks: Walks) -> None:
@@ -183,7 +183,7 @@ class RecallLandings:
         self._exits: dict[tuple[int, int, Node, frozenset[int] | None], tuple[Exit, ...]] = {}
         self._beside: dict[tuple[int, int, frozenset[bytes], bytes], Beside] = {}
 
-    def spots(self, cell: RecallCell, spot: Spot) -> list[Spot]:
+    def spots(self, cell: CaptureCell, spot: Spot) -> list[Spot]:
         """The single nodes of ``spot`` from which tokens may go on with the text."""
         if spot.only_node is not None:
             return [spot]
@@ -194,7 +194,7 @@ class RecallLandings:
         return [self._spots.of_node(node, spot.depth) for node in sorted({*nodes.tolist()})]
 
     def gather(
-        self, landings: Landings, cell: RecallCell, spot: Spot, ids: list[int], masks: list[Mask | Spot]
+        self, landings: Landings, cell: CaptureCell, spot: Spot, ids: list[int], masks: list[Mask | Spot]
     ) -> list[tuple[Continuation | None, Spot]]:
         """Add the tokens that :meth:`of_cell` would give to ``ids`` and ``masks``, without saying where they land.
 
@@ -213,7 +213,7 @@ class RecallLandings:
                     masks.append(landing.mask)
         return _following(landings.machine, cell, exits)
 
-    def of_cell(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[list[Landing], list[tuple[Continuation | None, Spot]]]:
+    def of_cell(self, landings: Landings, cell: CaptureCell, spot: Spot) -> tuple[list[Landing], list[tuple[Continuation | None, Spot]]]:
         """Where the tokens below the one node of ``spot`` land that end before what depends on the text.
 
         Args:
@@ -225,32 +225,32 @@ class RecallLandings:
             The landings; and what depends on the text, with the places from which tokens go on with it.
         """
         beside, exits = self._around(landings, cell, spot)
-        found: list[Landing] = [InsideLanding(one, cell, beside.barred, ids, mask) for one, ids, mask in beside.landings]
+        found: list[Landing] = [InsideLanding(one, cell, beside.excluded, ids, mask) for one, ids, mask in beside.landings]
         if beside.places:
-            found.append(BarredLanding(cell, beside.places))
+            found.append(ExcludedGroup(cell, beside.places))
         if any(one.landings for one in exits):
             found.append(BetweenLanding(cell, exits))
         return found, _following(landings.machine, cell, exits)
 
-    def _around(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Beside, tuple[Exit, ...]]:
+    def _around(self, landings: Landings, cell: CaptureCell, spot: Spot) -> tuple[Beside, tuple[Exit, ...]]:
         """The tokens that end inside the text, and the places inside tokens at which it is over."""
         node, text = cell.node, cell.text
-        inner = landings.of_part(cell.state)
+        inner = landings.submachine(cell.state)
         exits = self._exits_of(landings, cell, spot)
         low, high = node.beginning(text)
         if low == high:
             return inner.inside(cell.state, spot).free, exits
-        key = cell.state.serial, spot.serial, node.barred, text
+        key = cell.state.id, spot.id, node.excluded, text
         beside = self._beside.get(key)
         if beside is None:
-            beside = Beside(inner.inside(cell.state, spot), *_barred_places(inner, cell, spot))
+            beside = Beside(inner.inside(cell.state, spot), *_excluded_places(inner, cell, spot))
             if len(self._beside) >= MAX_BESIDE:
                 self._beside.clear()
             self._beside[key] = beside
-        return beside, tuple([one for one in exits if text + one.path not in node.barred])
+        return beside, tuple([one for one in exits if text + one.path not in node.excluded])
 
-    def _exits_of(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Exit, ...]:
-        key = cell.state.serial, spot.serial, cell.node.between, cell.node.begins
+    def _exits_of(self, landings: Landings, cell: CaptureCell, spot: Spot) -> tuple[Exit, ...]:
+        key = cell.state.id, spot.id, cell.node.between, cell.node.begins
         found = self._exits.get(key)
         if found is None:
             found = self._make_exits(landings, cell, spot)
@@ -259,9 +259,9 @@ class RecallLandings:
             self._exits[key] = found
         return found
 
-    def _make_exits(self, landings: Landings, cell: RecallCell, spot: Spot) -> tuple[Exit, ...]:
-        over, begins = landings.of_part(cell.state).inside(cell.state, spot).over, cell.node.begins
-        begin = Machine.of(cell.node.between).start_of_part
+    def _make_exits(self, landings: Landings, cell: CaptureCell, spot: Spot) -> tuple[Exit, ...]:
+        over, begins = landings.submachine(cell.state).inside(cell.state, spot).over, cell.node.begins
+        begin = Machine.of(cell.node.between).open_start
         wanted: Set[int] | None = None
         if begins is not None or not begin.accepting:
             wanted = first_bytes(begin) | (begins or set() if begin.accepting else set())
@@ -283,11 +283,11 @@ class RecallLandings:
         following = [over] if begin.accepting else []
         if not begin.cells:
             return Exit(bytes(path), (), following)
-        between = landings.of_part(begin).inside(begin, over)
+        between = landings.submachine(begin).inside(begin, over)
         return Exit(bytes(path), between.landings, following + [self._spots.of_node(*one) for one in between.over])
 
 
-def _following(machine: Machine, cell: RecallCell, exits: tuple[Exit, ...]) -> list[tuple[Continuation | None, Spot]]:
+def _following(machine: Machine, cell: CaptureCell, exits: tuple[Exit, ...]) -> list[tuple[Continuation | None, Spot]]:
     following: list[tuple[Continuation | None, Spot]] = []
     for one in exits:
         if one.over:
@@ -296,7 +296,7 @@ def _following(machine: Machine, cell: RecallCell, exits: tuple[Exit, ...]) -> l
     return following
 
 
-def _barred_places(inner: Landings, cell: RecallCell, spot: Spot) -> tuple[dict[tuple[State, bytes], tuple[int, ...]], set[int]]:
+def _excluded_places(inner: Landings, cell: CaptureCell, spot: Spot) -> tuple[dict[tuple[State, bytes], tuple[int, ...]], set[int]]:
     """Where tokens end while a barred text is ahead: the places with others ahead, and the tokens that end where nothing else is."""
     node, text, size = cell.node, cell.text, len(cell.text)
     ordered = node.ordered
@@ -305,22 +305,22 @@ def _barred_places(inner: Landings, cell: RecallCell, spot: Spot) -> tuple[dict[
     places: dict[tuple[State, bytes], tuple[int, ...]] = {}
     removed: set[int] = set()
     while low < high:
-        barred, is_known_alive = ordered[low], False
-        along, last = inner.along(cell.state, spot, barred[size:])
+        excluded, is_known_alive = ordered[low], False
+        along, last = inner.along(cell.state, spot, excluded[size:])
         for read, ids, state in reversed(along):  # alive: so is where it came from
-            place = state, barred[: size + read]
+            place = state, excluded[: size + read]
             if place in places:
                 break
             if not is_known_alive:
-                is_over = state.accepting and place[1] not in node.barred
-                is_known_alive = is_over or len(first_bytes(state)) > many or goes_on(node, *place)
+                is_over = state.accepting and place[1] not in node.excluded
+                is_known_alive = is_over or len(first_bytes(state)) > many or can_avoid(node, *place)
             if is_known_alive:
                 places[place] = ids
             else:
                 removed.update(ids)
         low += 1
         if last:  # those that begin alike lead nowhere else
-            alike = barred[: size + last]
+            alike = excluded[: size + last]
             while low < high and ordered[low].startswith(alike):
                 low += 1
     return places, removed

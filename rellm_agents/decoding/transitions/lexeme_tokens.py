@@ -128,7 +128,7 @@ class Walks:
 
     def without_stuck(self, automaton: Automaton, flags: NDArray[np.bool_], states: Ids) -> NDArray[np.bool_]:
         """``flags``, bool[n], without those of ``states``, int[n], that are stuck."""
-        if automaton.node.is_common or not self._is_watching:
+        if automaton.node.is_spelled_by_common_bytes or not self._is_watching:
             return flags
         stuck = [state for state in _distinct(states[flags]) if self.is_stuck(automaton, state)]
         return flags & ~np.isin(states, stuck) if stuck else flags

@@ -72,13 +72,13 @@ def _narrowed(
             if len(texts[low]) == after:  # texts ascend: only the first can be over
                 if below.token_ids:
                     ends.append((low, low + 1, after, below.token_ids))
-                if below.goes_on:
+                if below.has_children:
                     exits.append((low, below))
                 low += 1
             if low < until:
                 if below.token_ids:
                     ends.append((low, until, after, below.token_ids))
-                if below.goes_on:
+                if below.has_children:
                     waiting.append((low, until, after, below))
             low = until
     return ends, exits
@@ -101,8 +101,8 @@ def _walk_at_once(spots: Spots, members: LiteralSet, low: int, high: int, offset
     ends: list[Ids] = [nodes[:0]]
     over: list[tuple[int, int]] = []
     for at in range(width):
-        goes_on = lengths[rows] > at
-        rows, nodes = trie.each_child(rows[goes_on], nodes[goes_on], table[:, at])
+        is_longer = lengths[rows] > at
+        rows, nodes = trie.each_child(rows[is_longer], nodes[is_longer], table[:, at])
         if not len(rows):
             break
         ends.append(nodes[trie.is_token[nodes]])

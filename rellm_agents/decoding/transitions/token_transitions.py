@@ -20,19 +20,19 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
-from rellm_agents.decoding.transitions.captures import Along, Inside, RecallLandings
+from rellm_agents.decoding.transitions.captures import Along, CaptureTransitions, Inside
 from rellm_agents.decoding.transitions.lexeme_tokens import IMPOSSIBLE, CountedWalk, Walk, Walks
 from rellm_agents.decoding.transitions.literal_set_tokens import SetWalk
 from rellm_agents.decoding.vocabulary import Mask, Spot, TokenTrie
 from rellm_agents.patterns.machine import (
-    HERE,
+    HOLE,
+    CaptureCell,
     Cell,
     Continuation,
     CounterCell,
     LexemeCell,
     LiteralCell,
     Machine,
-    RecallCell,
     SetCell,
     State,
 )
@@ -179,7 +179,7 @@ class Gathered:
 
     Attributes:
         ids: some of the tokens.
-        masks: masks of the others; and where ``HERE`` is reached inside tokens, from which they may go on.
+        masks: masks of the others; and where ``HOLE`` is reached inside tokens, from which they may go on.
     """
 
     __slots__ = ("ids", "masks")
@@ -209,7 +209,7 @@ class Landings:
         self._landed: dict[int, tuple[Landing | Spot, ...]] = {}
         self._insides: dict[int, Inside] = {}
         self._alongs: dict[tuple[int, int, bytes], Along] = {}
-        self._of_recall = RecallLandings(walks)
+        self._of_capture = CaptureTransitions(walks)
         self._parts = lru_cache(maxsize=MAX_PARTS)(partial(Landings.of, walks=walks))
         self._of_set = lru_cache(maxsize=MAX_SET_WALKS)(partial(SetWalk, walks.spots))  # sets hold what follows: not for longer than here
 
@@ -221,7 +221,7 @@ class Landings:
                 spot = spot.children.get(byte) or spot.child(byte)
                 if spot.token_ids:
                     ids += spot.token_ids
-                if not spot.goes_on:
+                if not spot.has_children:
                     return
             self._gather_after(cell.then, spot, ids, masks)
             return
@@ -232,7 +232,7 @@ class Landings:
                     ids += walk.ids
                 else:
                     masks.append(walk.mask)
-                if walk.exits.goes_on:
+                if walk.exits.has_children:
                     self._gather_after(cell.then, walk.exits, ids, masks)
             case SetCell():
                 several = self._of_set(cell.members, cell.low, cell.high, cell.offset, spot)
@@ -246,16 +246,16 @@ class Landings:
                 masks.append(counted.mask(_room(cell)))
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 self._gather_after(cell.then, counted.exits(cell.minimum - cell.done, room), ids, masks)
-            case RecallCell():
-                for one in self._of_recall.spots(cell, spot):
-                    for then, over in self._of_recall.gather(self, cell, one, ids, masks):
+            case CaptureCell():
+                for one in self._of_capture.spots(cell, spot):
+                    for then, over in self._of_capture.gather(self, cell, one, ids, masks):
                         self._gather_after(then, over, ids, masks)
 
     def _gather_after(self, then: Continuation | None, spot: Spot, ids: list[int], masks: list[Mask | Spot]) -> None:
         """The same for what a continuation says."""
-        if then is None or not spot.goes_on:
+        if then is None or not spot.has_children:
             return
-        key = then.serial << 64 | spot.serial
+        key = then.id << 64 | spot.id
         found = self._gathered.get(key)
         if found is None:
             found = self._make_gathered(then, spot)
@@ -272,7 +272,7 @@ class Landings:
         if then.depth > _DEEP:
             # Inside many others, the same stands again and again with other things around it, which few tokens reach.
             inside: list[Mask | Spot] = []
-            self._gather_after(self.machine.continuation(then.node, HERE), spot, ids, inside)
+            self._gather_after(self.machine.continuation(then.node, HOLE), spot, ids, inside)
             for one in inside:
                 if isinstance(one, Mask):
                     masks.append(one)
@@ -290,20 +290,20 @@ class Landings:
     def of_cell(self, cell: Cell, spot: Spot) -> list[Landing | Spot]:
         """The landings of the tokens below ``spot`` that fit ``cell`` and what follows it; a token may land in several places.
 
-        Where ``HERE`` is reached inside tokens, also the spot from which they may go on.
+        Where ``HOLE`` is reached inside tokens, also the spot from which they may go on.
         """
         found: list[Landing | Spot] = []
         self._add(cell, spot, found)
         return found
 
-    def of_part(self, state: State) -> Landings:
+    def submachine(self, state: State) -> Landings:
         """The landings of the machine of a part, whose state is ``state``."""
         assert state.machine is not None
         return self._parts(state.machine)
 
     def inside(self, state: State, spot: Spot) -> Inside:
         """Where tokens below ``spot`` land that fit a state of a part, and where the part may be over inside them."""
-        key = state.serial << 64 | spot.serial
+        key = state.id << 64 | spot.id
         found = self._insides.get(key)
         if found is None:
             found = Inside([one for cell in state.cells for one in self.of_cell(cell, spot)])
@@ -316,7 +316,7 @@ class Landings:
         Returns:
             These; and after how many bytes no token goes on, 0 if some still may.
         """
-        key = state.serial, spot.serial, data
+        key = state.id, spot.id, data
         found = self._alongs.get(key)
         if found is None:
             found = self._walk_along(state, spot, data)
@@ -333,7 +333,7 @@ class Landings:
                 if state.machine is None:
                     return tuple(found), size
                 found.append((size, spot.token_ids, state))
-            if not spot.goes_on:
+            if not spot.has_children:
                 return tuple(found), size
         return tuple(found), 0
 
@@ -355,9 +355,9 @@ class Landings:
                 found.append(CounterLanding(counted, cell))
                 room = None if cell.maximum is None else cell.maximum - cell.done
                 found.extend(self._after(cell.then, counted.exits(cell.minimum - cell.done, room)))
-            case RecallCell():
-                for one in self._of_recall.spots(cell, spot):
-                    landings, following = self._of_recall.of_cell(self, cell, one)
+            case CaptureCell():
+                for one in self._of_capture.spots(cell, spot):
+                    landings, following = self._of_capture.of_cell(self, cell, one)
                     found += landings
                     for then, over in following:
                         found.extend(self._after(then, over))
@@ -372,18 +372,18 @@ class Landings:
             if spot.token_ids:
                 ids += spot.token_ids
                 ends += [end] * len(spot.token_ids)
-            if not spot.goes_on:
+            if not spot.has_children:
                 break
         if ids:
             found.append(LiteralLanding(cell, ids, ends))
-        if end == len(cell.data) and spot.goes_on:
+        if end == len(cell.data) and spot.has_children:
             found.extend(self._after(cell.then, spot))
 
     def _after(self, then: Continuation | None, spot: Spot) -> tuple[Landing | Spot, ...]:
         """The landings below ``spot`` of what a continuation says."""
-        if then is None or not spot.goes_on:
+        if then is None or not spot.has_children:
             return ()
-        key = then.serial << 64 | spot.serial
+        key = then.id << 64 | spot.id
         known = self._landed.get(key)
         if known is not None:
             return known

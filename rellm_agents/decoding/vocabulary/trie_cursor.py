@@ -6,7 +6,7 @@ price of a dictionary. Knows nothing of patterns.
 
 >>> from rellm_agents.decoding.vocabulary.trie import TokenTrie
 >>> root = Spots(TokenTrie([b"a", b"ab", b"b"])).root
->>> root.child(ord("a")).token_ids, root.child(ord("a")).child(ord("b")).token_ids, root.child(ord("c")).goes_on
+>>> root.child(ord("a")).token_ids, root.child(ord("a")).child(ord("b")).token_ids, root.child(ord("c")).has_children
 ((0,), (1,), False)
 """
 
@@ -23,7 +23,7 @@ MAX_SPOTS = 50_000  # remembered at a time; about 400 bytes each
 MAX_SINGLE = 4_096
 
 _NONE: dict[int, Spot] = {}  # the children of spots below which no token goes on
-_serial = count()
+_ids = count()
 
 
 class Spot:
@@ -33,18 +33,18 @@ class Spot:
         nodes: int32[n], ascending.
         depth: how many lexemes a token has gone through before.
         children: what :meth:`child` gave so far; empty where no token goes on.
-        serial: tells it from all others.
+        id: tells it from all others.
         token_ids: the tokens that end here; none for a spot made by :meth:`Spots.at`, which count for the lexeme that ends there.
-        goes_on: some token goes on below.
+        has_children: some token goes on below.
     """
 
-    __slots__ = ("_nodes", "_spots", "children", "depth", "goes_on", "serial", "token_ids")
+    __slots__ = ("_nodes", "_spots", "children", "depth", "has_children", "id", "token_ids")
 
-    def __init__(self, spots: Spots, nodes: int | Ids, depth: int, token_ids: tuple[int, ...], *, goes_on: bool) -> None:
+    def __init__(self, spots: Spots, nodes: int | Ids, depth: int, token_ids: tuple[int, ...], *, has_children: bool) -> None:
         self._spots, self._nodes, self.depth = spots, nodes, depth
-        self.token_ids, self.goes_on = token_ids, goes_on
-        self.children: dict[int, Spot] = {} if goes_on else _NONE
-        self.serial = next(_serial)
+        self.token_ids, self.has_children = token_ids, has_children
+        self.children: dict[int, Spot] = {} if has_children else _NONE
+        self.id = next(_ids)
 
     @property
     def nodes(self) -> Ids:
@@ -60,7 +60,7 @@ class Spot:
         """The spot after one more byte; the spot of no nodes, if no token goes on with it."""
         found = self.children.get(byte)
         if found is None:
-            if not self.goes_on:
+            if not self.has_children:
                 return self._spots.nowhere
             found = self.children[byte] = self._spots._make_child(self._nodes, byte, self.depth)
         return found
@@ -76,12 +76,12 @@ class Spots:
         self._is_token = trie.is_token.data
         self._bytes = trie.byte.tobytes()
         self.of_node = lru_cache(maxsize=MAX_SINGLE)(self._of_node)
-        self.nowhere = Spot(self, np.zeros(0, dtype=np.int32), 0, (), goes_on=False)
+        self.nowhere = Spot(self, np.zeros(0, dtype=np.int32), 0, (), has_children=False)
 
     @cached_property
     def root(self) -> Spot:
         """The spot before the first byte."""
-        return Spot(self, self.trie.root, 0, (), goes_on=bool(self._child_count[self.trie.root]))
+        return Spot(self, self.trie.root, 0, (), has_children=bool(self._child_count[self.trie.root]))
 
     def at(self, nodes: Ids, depth: int) -> Spot:
         """The spot of ``nodes``, all of which have children, behind ``depth`` lexemes."""
@@ -90,7 +90,7 @@ class Spots:
         if (nodes[1:] <= nodes[:-1]).any():  # met in different states: each node once
             nodes = np.sort(nodes)
             nodes = nodes[np.concatenate(([True], nodes[1:] > nodes[:-1]))]
-        return self.of_node(int(nodes[0]), depth) if len(nodes) == 1 else Spot(self, nodes, depth, (), goes_on=True)
+        return self.of_node(int(nodes[0]), depth) if len(nodes) == 1 else Spot(self, nodes, depth, (), has_children=True)
 
     def each(self, spot: Spot) -> list[Spot]:
         """The spots of the single nodes of ``spot``."""
@@ -98,7 +98,7 @@ class Spots:
 
     def _of_node(self, node: int, depth: int) -> Spot:
         """The spot of one node that has children, behind ``depth`` lexemes."""
-        return Spot(self, node, depth, (), goes_on=True)
+        return Spot(self, node, depth, (), has_children=True)
 
     def _make_child(self, nodes: int | Ids, byte: int, depth: int) -> Spot:
         if self._made >= MAX_SPOTS:
@@ -109,7 +109,7 @@ class Spots:
             below = self.trie.children(nodes, byte)
             if len(below) > 1:
                 return Spot(
-                    self, below, depth, tuple(self.trie.tokens_at(below).tolist()), goes_on=bool(self.trie.child_count[below].any())
+                    self, below, depth, tuple(self.trie.tokens_at(below).tolist()), has_children=bool(self.trie.child_count[below].any())
                 )
             if not len(below):
                 return self.nowhere
@@ -120,4 +120,4 @@ class Spots:
             if node < 0:
                 return self.nowhere
         token_ids = self.trie.tokens_at_one(node) if self._is_token[node] else ()
-        return Spot(self, node, depth, token_ids, goes_on=self._child_count[node] > 0)
+        return Spot(self, node, depth, token_ids, has_children=self._child_count[node] > 0)

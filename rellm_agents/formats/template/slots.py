@@ -32,7 +32,7 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.ir import SPACES, early_ends, ends_outside
-from rellm_agents.patterns.machine import byte_length
+from rellm_agents.patterns.machine import shortest_length
 
 _QUOTE = CharSet.of('"')
 _WITH_QUOTE = sequence(TEXT, literal('"'), TEXT)
@@ -43,14 +43,14 @@ class Slot:
 
     Args:
         rules: those of the data file.
-        barred: texts that do not occur in it either: what ends the slot, and stop strings.
+        excluded: texts that do not occur in it either: what ends the slot, and stop strings.
         behind: words at which a reader cuts off what stands in it; they do not begin in it.
     """
 
-    def __init__(self, rules: Mapping[str, Any], barred: Sequence[str] = (), *, behind: str = "") -> None:
+    def __init__(self, rules: Mapping[str, Any], excluded: Sequence[str] = (), *, behind: str = "") -> None:
         self._rules = rules
         self._escapes: Mapping[str, str] = rules.get("escapes", {})
-        self._barred = tuple(dict.fromkeys((*barred, *self._escapes)))
+        self._excluded = tuple(dict.fromkeys((*excluded, *self._escapes)))
         self._quotes = bool(rules.get("quotes_stripped"))
         self._behind, self._early_ends = behind, early_ends([behind], behind)
 
@@ -82,8 +82,8 @@ class Slot:
         if any("\ud800" <= c <= "\udfff" for c in value):
             return "it holds a lone surrogate, which UTF-8 cannot write"
         written = self.text(value)
-        for text in (*self._escapes.values(), *self._barred):
-            if (text in value or (text in self._barred and text in written)) and text not in self._escapes:
+        for text in (*self._escapes.values(), *self._excluded):
+            if (text in value or (text in self._excluded and text in written)) and text not in self._escapes:
                 return f"it holds {text!r}"
         for text in self._rules.get("without", ()):
             if any(map(Pattern(sequence(TEXT, read_regex(text), TEXT)).fullmatch, (value, written))):
@@ -120,7 +120,7 @@ class Slot:
     @cached_property
     def _free(self) -> Node:
         """Without the texts that do not occur in it."""
-        free = not_containing(*self._barred, *map(read_regex, self._rules.get("without", ())))
+        free = not_containing(*self._excluded, *map(read_regex, self._rules.get("without", ())))
         return difference(free, *(sequence(TEXT, literal(end)) for end in self._early_ends))
 
     @cached_property
@@ -149,12 +149,12 @@ class Slot:
     def _in_quotes(self, values: Node) -> Node:
         """The texts of values between quotes, which may make up, with what they hold, a text that does not occur."""
         quoted = sequence(literal('"'), intersection(values, self._inner), literal('"'))
-        barred = choice(*map(literal, (*self._barred, *self._early_ends)), *map(read_regex, self._rules.get("without", ())))
-        return quoted if _is_empty(intersection(barred, _WITH_QUOTE)) else intersection(quoted, self._free)
+        excluded = choice(*map(literal, (*self._excluded, *self._early_ends)), *map(read_regex, self._rules.get("without", ())))
+        return quoted if _is_empty(intersection(excluded, _WITH_QUOTE)) else intersection(quoted, self._free)
 
 
 def _is_empty(node: Node) -> bool:
-    return node.is_doubtful and byte_length(node) is None
+    return node.may_be_empty and shortest_length(node) is None
 
 
 def _replaced(text: str, replacements: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from fractions import Fraction
 from itertools import count
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns import Node, steps
+from rellm_agents.patterns import Node, dfa
 
 MAX_STATES = 1_000  # of the automaton that tells multiples from other whole numbers
 
@@ -39,7 +39,7 @@ def multiples_of(divisor: Fraction, *, negated: bool = False) -> Node:
     places = decimal_places(divisor)
     multiples = _Multiples(int(divisor * 10**places), places, negated)
     _refuse_too_many_states(multiples, divisor)
-    return steps(multiples, multiples.start)
+    return dfa(multiples, multiples.start)
 
 
 def decimal_places(number: Fraction) -> int:
@@ -49,7 +49,7 @@ def decimal_places(number: Fraction) -> int:
 
 @dataclass(frozen=True)
 class _Multiples:
-    """Reads plain decimals; see :class:`rellm_agents.patterns.ir.node_types.Stepper`."""
+    """Reads plain decimals; see :class:`rellm_agents.patterns.ir.node_types.TransitionFunctions`."""
 
     divisor: int
     places: int

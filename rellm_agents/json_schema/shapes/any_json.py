@@ -84,7 +84,7 @@ class _Free(NamedTuple):
 @lru_cache(maxsize=_MAX_STYLES)
 def _free(style: Style) -> _Free:
     layout = style.layout
-    rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_common=True, special=layout.is_special)
+    rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_spelled_by_common_bytes=True, special=layout.is_special)
     string = string_node(marks=layout.marks, raw=layout.raw)
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))

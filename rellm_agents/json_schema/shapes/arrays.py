@@ -5,7 +5,7 @@ written (where none may come twice). Only places that a text comes to are ever m
 
 >>> from rellm_agents.json_schema.shapes.shape import Ready, Source
 >>> from rellm_agents.patterns import Pattern, literal
->>> rules, digit = Rules(Source("doctest", ""), is_common=True), Ready(literal("1"))
+>>> rules, digit = Rules(Source("doctest", ""), is_spelled_by_common_bytes=True), Ready(literal("1"))
 >>> pattern = Pattern(Array(rules, "", Layout.of("compact"), rest=((0, digit),), least=2, most=3).node())
 >>> [pattern.fullmatch(text) for text in ("[1]", "[1,1]", "[1,1,1]", "[1,1,1,1]")]
 [False, True, True, False]
@@ -21,9 +21,9 @@ from typing import NamedTuple
 from rellm_agents.json_schema.shapes.objects import MAX_COUNTED, Variants
 from rellm_agents.json_schema.shapes.shape import Alive, Rules, Shape
 from rellm_agents.json_schema.text import Layout, spellings
-from rellm_agents.patterns import EMPTY, Node, choice, literal, recall, repeat, sequence
-from rellm_agents.patterns.ir import Recall
-from rellm_agents.patterns.machine import few_texts, is_open
+from rellm_agents.patterns import EMPTY, Node, capture, choice, literal, repeat, sequence
+from rellm_agents.patterns.ir import Capture
+from rellm_agents.patterns.machine import few_texts, has_allowed_text
 
 MAX_SPELLINGS = 720  # texts of one value that are kept from being written again
 _DEEP = 50  # nodes inside each other, from which on a rule stands for them
@@ -169,7 +169,7 @@ class Array(Shape):
             item = value.node()
             if self._distinct:
                 one = self._remembered(item, place, kinds, partial(self._without, after))
-                if not isinstance(one, Recall) or is_open(one):
+                if not isinstance(one, Capture) or has_allowed_text(one):
                     options.append(one)
                 continue
             if self._repeated and place.written is not _DONE:
@@ -184,8 +184,8 @@ class Array(Shape):
 
     def _remembered(self, item: Node, place: _Place, kinds: int, make: Callable[[bytes], Node]) -> Node:
         key = self._rules.key(self._part, ("item", kinds, *place))
-        return recall(
-            item, barred=place.written, between=EMPTY, key=key, make=make, doubts=self._rules.doubts, begins=self._layout.after_item
+        return capture(
+            item, excluded=place.written, between=EMPTY, key=key, make=make, flags=self._rules.flags, begins=self._layout.after_item
         )
 
     def _without(self, after: _Place, text: bytes) -> Node:

@@ -6,7 +6,7 @@ which conditions are owed, which undeclared names were used. Only places that a 
 
 >>> from rellm_agents.json_schema.shapes.shape import Ready, Source
 >>> from rellm_agents.patterns import Pattern, literal
->>> rules, digit = Rules(Source("doctest", ""), is_common=True), Ready(literal("1"))
+>>> rules, digit = Rules(Source("doctest", ""), is_spelled_by_common_bytes=True), Ready(literal("1"))
 >>> properties = [Property("a", ((0, digit),), required=False), Property("b", ((0, digit),), required=True)]
 >>> pattern = Pattern(Object(rules, "", Layout.of("compact"), properties).node())
 >>> pattern.fullmatch('{"a":1,"b":1}'), pattern.fullmatch('{"b":1}'), pattern.fullmatch('{"a":1}')
@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 from rellm_agents.json_schema.shapes.shape import Alive, Rules, Shape
 from rellm_agents.json_schema.text import Layout
-from rellm_agents.patterns import NOTHING, Node, choice, literal, recall, sequence
-from rellm_agents.patterns.ir import Recall
-from rellm_agents.patterns.machine import few_texts, is_open
+from rellm_agents.patterns import NOTHING, Node, capture, choice, literal, sequence
+from rellm_agents.patterns.ir import Capture
+from rellm_agents.patterns.machine import few_texts, has_allowed_text
 
 MAX_COUNTED = 256  # names or items that are counted, to know how many there can be
 _BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
@@ -223,15 +223,15 @@ class Object(Shape):
             for credit, value in one.variants:
                 after = self._ways.after(place, None, credit, limit)
                 if after is not None:
-                    named = recall(
+                    named = capture(
                         one.names,
-                        barred=self._declared_names | place.written,
+                        excluded=self._declared_names | place.written,
                         between=sequence(self._layout.colon, value.node()),
                         key=self._rules.key(self._part, ("other", kind, credit, *place)),
                         make=partial(self._behind, after),
-                        doubts=self._rules.doubts,
+                        flags=self._rules.flags,
                     )
-                    if not isinstance(named, Recall) or is_open(named):
+                    if not isinstance(named, Capture) or has_allowed_text(named):
                         yield named
 
     def _behind(self, after: _Place, name: bytes) -> Node:

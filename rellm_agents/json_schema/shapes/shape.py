@@ -20,7 +20,7 @@ from hashlib import sha256
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import NOTHING, Node, choice, rule
 from rellm_agents.patterns.automaton import is_finished_by_common_bytes
-from rellm_agents.patterns.ir import SPECIAL, UNCOMMON
+from rellm_agents.patterns.ir import RARE_BYTES, SPECIAL
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,21 @@ class Rules:
 
     Args:
         source: of the schema.
-        is_common: its text holds nothing but ``COMMON_BYTES``.
+        is_spelled_by_common_bytes: its text holds nothing but ``COMMON_BYTES``.
         special: special tokens stand in its texts.
 
     Attributes:
-        doubts: which doubts there are about what its rules hold inside, see :func:`rellm_agents.patterns.rule`.
+        flags: which doubts there are about what its rules hold inside, see :func:`rellm_agents.patterns.rule`.
     """
 
-    def __init__(self, source: Source, *, is_common: bool, special: bool = False) -> None:
+    def __init__(self, source: Source, *, is_spelled_by_common_bytes: bool, special: bool = False) -> None:
         self.source = source
-        self.doubts = (0 if is_common else UNCOMMON) | (SPECIAL | UNCOMMON if special else 0)
+        self.flags = (0 if is_spelled_by_common_bytes else RARE_BYTES) | (SPECIAL | RARE_BYTES if special else 0)
 
     def leaf(self, node: Node) -> Node:
         """A node that the schema holds, noted down: what the rules hold inside has to be known before they are made."""
-        if not (self.doubts or node.is_common or is_finished_by_common_bytes(node)):
-            self.doubts = UNCOMMON
+        if not (self.flags or node.is_spelled_by_common_bytes or is_finished_by_common_bytes(node)):
+            self.flags = RARE_BYTES
         return node
 
     def key(self, part: str, name: Hashable) -> Hashable:
@@ -76,7 +76,7 @@ class Rules:
             make: makes its body.
             exit_: makes a cheapest text of it, where the body is too large to be looked through for one.
         """
-        return rule(self.key(part, name), make, doubts=self.doubts, exit=exit_)
+        return rule(self.key(part, name), make, flags=self.flags, exit=exit_)
 
 
 @dataclass(frozen=True)

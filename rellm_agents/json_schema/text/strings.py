@@ -51,20 +51,20 @@ from rellm_agents.patterns.ir import (
     ALL_CHARACTERS,
     CHARACTER,
     AnyNode,
+    Capture,
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
 )
-from rellm_agents.patterns.machine import byte_length
+from rellm_agents.patterns.machine import shortest_length
 
 _QUOTE = literal('"')
 
@@ -109,7 +109,7 @@ def encoded(node: Node, marks: Marks = ()) -> Node:
             return intersection(inside(TEXT), complement(inside(inner)))
         case Lexeme(inner):
             return lexeme(inside(inner))
-        case Rule() | Recall() | Steps() | Tail():
+        case Rule() | Capture() | Dfa() | Utf8Tail():
             raise PatternError("a string's text cannot hold a rule (a part that is made on demand and may recurse)")
         case _:
             assert_never(node)
@@ -192,7 +192,7 @@ def _alphabet(node: Node) -> CharSet:
             return reduce(and_, map(_alphabet, parts), ALL_CHARACTERS)
         case Repeat(inner) | Lexeme(inner):
             return _alphabet(inner)
-        case Complement() | Steps() | Rule() | Recall() | Tail():
+        case Complement() | Dfa() | Rule() | Capture() | Utf8Tail():
             return ALL_CHARACTERS
         case _:
             assert_never(node)
@@ -236,7 +236,7 @@ def string_node(*, marks: Marks = (), raw: Raw | None = None, **conditions: Unpa
     if fitting is NOTHING:
         return NOTHING
     made = json_string(fitting, marks) if raw is None else raw_string(fitting, raw)
-    return NOTHING if made.is_doubtful and byte_length(made) is None else made
+    return NOTHING if made.may_be_empty and shortest_length(made) is None else made
 
 
 def name_node(layout: Layout) -> Node:
@@ -340,7 +340,7 @@ def lengths(node: Node) -> tuple[int, int | None]:
         case Intersection(parts):
             found = [lengths(part) for part in parts]
             return max(least for least, _ in found), min((most for _, most in found if most is not None), default=None)
-        case Complement() | Steps() | Rule() | Recall() | Tail():
+        case Complement() | Dfa() | Rule() | Capture() | Utf8Tail():
             return 0, None
         case _:
             assert_never(node)

@@ -11,7 +11,7 @@ bytes needs no more watching: no token leads to where no token fits.
 from __future__ import annotations
 
 from rellm_agents.patterns.automaton.automaton import START, Automaton
-from rellm_agents.patterns.ir import Choice, Complement, Intersection, Lexeme, Node, Repeat, Rule, Sequence, Steps
+from rellm_agents.patterns.ir import Choice, Complement, Dfa, Intersection, Lexeme, Node, Repeat, Rule, Sequence
 
 
 def is_finished_by_common_bytes(node: Node) -> bool:
@@ -19,7 +19,7 @@ def is_finished_by_common_bytes(node: Node) -> bool:
     waiting, seen = [node], {node}
     while waiting:
         one = waiting.pop()
-        if one.is_common:
+        if one.is_spelled_by_common_bytes:
             continue
         match one:
             case Sequence(parts):
@@ -30,7 +30,7 @@ def is_finished_by_common_bytes(node: Node) -> bool:
                 inner = (again,)
             case Rule():
                 inner = (one.body,)
-            case Lexeme() | Intersection() | Complement() | Steps() if one.is_plain or isinstance(one, Lexeme):
+            case Lexeme() | Intersection() | Complement() | Dfa() if one.is_plain or isinstance(one, Lexeme):
                 if not Automaton.of(one).ends_commonly(START):
                     return False
                 inner = ()

@@ -25,29 +25,29 @@ from rellm_agents.patterns.ir import (
     MAX_CODE_POINT,
     NOTHING,
     AnyNode,
+    Capture,
     Characters,
     CharSet,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
     Node,
     Range,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
     byte_literal,
     choice,
     complement,
+    dfa,
     intersection,
     literal,
     repeat,
     sequence,
-    steps,
     tail,
 )
 
@@ -91,7 +91,7 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
         Pairs of a set of symbols and the node of the rest; the sets are disjoint, no rest is ``NOTHING``. Shared: not to be changed.
     """
     match cast(AnyNode, node):
-        case Literal() | Characters() | Tail() | Steps():
+        case Literal() | Characters() | Utf8Tail() | Dfa():
             return alphabet.first(node)
         case Lexeme(inner):
             return transitions(inner, alphabet)
@@ -109,7 +109,7 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
             return found
         case Complement(inner):
             return _of_complement(inner, alphabet)
-        case Rule() | Recall():
+        case Rule() | Capture():
             raise AssertionError("a rule has no derivative: it is expanded before")
 
 
@@ -172,8 +172,8 @@ def _first_character(node: Node) -> Transitions[CharSet]:
             return [(CharSet.of(node.text[0]), literal(node.text[1:]))] if node.data else []
         case Characters(charset):
             return [(charset, EMPTY)]
-        case Steps(stepper, state):
-            return _collect((CharSet.of(found), steps(stepper, after)) for found, after in stepper.moves(state))
+        case Dfa(functions, state):
+            return _collect((CharSet.of(found), dfa(functions, after)) for found, after in functions.moves(state))
         case _:
             raise AssertionError(f"{node!r} begins inside a character, or holds a special token")
 
@@ -184,10 +184,10 @@ def _first_byte(node: Node) -> Transitions[ByteMask]:
             return [(1 << data[0], byte_literal(data[1:]))] if data else []
         case Characters(charset):
             return _lead_bytes(charset)
-        case Tail(ranges, count):
+        case Utf8Tail(ranges, count):
             return _continuation_bytes(ranges, count)
-        case Steps(stepper, state):
-            return _collect((_mask(found), steps(stepper, after)) for found, after in stepper.moves(state))
+        case Dfa(functions, state):
+            return _collect((_mask(found), dfa(functions, after)) for found, after in functions.moves(state))
         case _:
             raise AssertionError(f"{node!r} has no first byte of its own")
 

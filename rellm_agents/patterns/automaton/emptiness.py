@@ -51,7 +51,7 @@ class Liveness:
             is_found = self._known.get(here)
             if is_found is False:
                 continue
-            is_found = is_found or here.nullable or here.is_common or (self._allowed == ALL_BYTES and not here.has_boolean)
+            is_found = is_found or here.nullable or here.is_spelled_by_common_bytes or (self._allowed == ALL_BYTES and not here.has_boolean)
             if not is_found and here.has_boolean and looked_at < MAX_LOOKED_AT:
                 looked_at += 1
                 is_found = has_short_text(here, self._allowed)

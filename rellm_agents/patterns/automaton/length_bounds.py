@@ -31,7 +31,7 @@ from rellm_agents.patterns.ir import (
     Node,
     Repeat,
     Sequence,
-    Tail,
+    Utf8Tail,
     choice,
     intersection,
     sequence,
@@ -109,7 +109,7 @@ def most_bytes(node: Node) -> int:
             return len(data)
         case Characters(charset):
             return len(chr(charset.ranges[-1][1]).encode()) if charset else 0
-        case Tail(_, count):
+        case Utf8Tail(_, count):
             return count
         case Lexeme(inner):
             return most_bytes(inner)

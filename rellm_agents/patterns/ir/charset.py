@@ -86,7 +86,7 @@ class CharSet:
         return "".join(chr(i) for first, last in self.ranges for i in range(max(first, 0x20), min(last, 0x7E) + 1))
 
     @cached_property
-    def is_common(self) -> bool:
+    def is_spelled_by_common_bytes(self) -> bool:
         """Some member is written in ``COMMON_BYTES``."""
         return any(first <= end and last >= begin for begin, end in _COMMON_RANGES for first, last in self.ranges)
 

@@ -12,9 +12,9 @@ set of texts; it knows nothing of automata, regex text, JSON or tokens.
     repeat(a, minimum, maximum)   counted; no maximum: any number
     intersection(a, b, ...)       texts that all of them match
     complement(a)                 byte strings that ``a`` does not match; meet it with ``TEXT`` to stay in UTF-8. None holds a special token
-    steps(stepper, state)         what an automaton reads that is given by functions: remainders, counts
+    dfa(functions, state)       what an automaton reads that is given by functions: remainders, counts
     rule(key, make)               a named part whose body is made when it is first needed: recursion, and large families
-    recall(a, barred, between, key, make)  a text of ``a``, none of the barred, and what follows it depends on what it was
+    capture(a, barred, between, key, make)  a text of ``a``, none of the barred, and what follows it depends on what it was
     lexeme(a)                     ``a``; marks a part worth an automaton of its own, shared by all patterns that hold it
 
 >>> sequence(literal("a"), sequence(literal("b"), EMPTY)) is literal("ab")
@@ -29,21 +29,21 @@ from collections.abc import Callable, Hashable
 
 from rellm_agents.errors import PatternError
 from rellm_agents.patterns.ir.charset import ALL_CHARACTERS, CharSet, Range
-from rellm_agents.patterns.ir.node import DOUBTFUL, SPECIAL, UNCOMMON, Node
+from rellm_agents.patterns.ir.node import MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import (
+    Capture,
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Stepper,
-    Steps,
-    Tail,
+    TransitionFunctions,
+    Utf8Tail,
 )
 from rellm_agents.patterns.ir.special_tokens import special_bytes
 
@@ -104,8 +104,8 @@ def characters(charset: CharSet) -> Node:
 
 
 def tail(ranges: tuple[Range, ...], count: int) -> Node:
-    """The last ``count`` bytes of a character, their payload in ``ranges``; see :class:`Tail`."""
-    return Tail._make(ranges, count) if count else EMPTY
+    """The last ``count`` bytes of a character, their payload in ``ranges``; see :class:`Utf8Tail`."""
+    return Utf8Tail._make(ranges, count) if count else EMPTY
 
 
 def sequence(*parts: Node) -> Node:
@@ -205,9 +205,9 @@ def complement(inner: Node) -> Node:
     return inner.inner if isinstance(inner, Complement) else Complement._make(inner)
 
 
-def steps(stepper: Stepper, state: Hashable) -> Node:
-    """Texts that lead ``stepper`` from ``state`` to where it accepts; see :class:`Stepper`."""
-    return Steps._make(stepper, state)
+def dfa(functions: TransitionFunctions, state: Hashable) -> Node:
+    """Texts that lead ``functions`` from ``state`` to where it accepts; see :class:`TransitionFunctions`."""
+    return Dfa._make(functions, state)
 
 
 def difference(whole: Node, *minus: Node) -> Node:
@@ -230,7 +230,7 @@ def rule(
     key: Hashable,
     make: Callable[[], Node],
     *,
-    doubts: int = UNCOMMON | DOUBTFUL,
+    flags: int = RARE_BYTES | MAYBE_EMPTY,
     exit: Callable[[], Node] | None = None,  # noqa: A002 - the way out of a rule is called so everywhere
     special: bool = False,
 ) -> Node:
@@ -239,7 +239,7 @@ def rule(
     Args:
         key: what tells this rule from all others in the process; put the object that owns the family into it.
         make: the body; may name this rule again, behind at least one character.
-        doubts: which of ``UNCOMMON`` and ``DOUBTFUL`` may stand inside; what the caller rules out, nobody has to make the body
+        flags: which of ``RARE_BYTES`` and ``MAYBE_EMPTY`` may stand inside; what the caller rules out, nobody has to make the body
             to find out.
         exit: makes a node that holds a cheapest text of the rule and no texts but its own, where the body is too large to look
             through: it is measured in place of the body, and a rule with an exit needs a key that its body can be told by.
@@ -248,31 +248,31 @@ def rule(
     found = Node._known((Rule, key))
     if found is None:
         with Node._lock:
-            inside = doubts | SPECIAL if special else doubts
+            inside = flags | SPECIAL if special else flags
             found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, inside, exit)
     return found
 
 
-def recall(
+def capture(
     inner: Node,
-    barred: frozenset[bytes],
+    excluded: frozenset[bytes],
     between: Node,
     key: Hashable,
     make: Callable[[bytes], Node],
     *,
-    doubts: int = UNCOMMON | DOUBTFUL,
+    flags: int = RARE_BYTES | MAYBE_EMPTY,
     begins: bytes | None = None,
 ) -> Node:
-    """A text of ``inner`` that is none of ``barred``, then a text of ``between``, then what ``make`` says of the text of ``inner``.
+    """A text of ``inner`` that is none of ``excluded``, then a text of ``between``, then what ``make`` says of the text of ``inner``.
 
     Args:
         inner: what the text looks like; not empty.
-        barred: the texts that it may not be.
+        excluded: the texts that it may not be.
         between: what follows the text, whatever it was.
         key: what tells this recall from all others of the same parts; put the object that owns the family into it.
         make: for each text what comes after ``between``: something that some text matches, equal nodes for equal texts. It
             may cost no more, in tokens, than after a cheapest text: so it is where the texts read are only kept from being read again.
-        doubts: as of :func:`rule`; ``inner`` and ``between`` included.
+        flags: as of :func:`rule`; ``inner`` and ``between`` included.
         begins: the bytes that what comes after ``between`` can begin with, whatever the text was; only if it cannot be empty.
             ``None``: not known, so that where ``between`` may be empty, each place inside a token at which ``inner`` may be over
             is looked at alone.
@@ -280,7 +280,7 @@ def recall(
     Raises:
         PatternError: ``inner`` matches the empty text, or holds special tokens.
 
-    >>> twice = recall(CHARACTER, frozenset({b"a"}), literal("="), "nodes.twice", lambda text: literal(text))
+    >>> twice = capture(CHARACTER, frozenset({b"a"}), literal("="), "nodes.twice", lambda text: literal(text))
     >>> from rellm_agents.patterns.machine import run, start
     >>> run(start(twice), b"b=b").accepting, run(start(twice), b"b=a").accepting, run(start(twice), b"a=a").accepting
     (True, False, False)
@@ -290,11 +290,11 @@ def recall(
     _refuse_special(inner, "the text of a recall")
     if inner is NOTHING or between is NOTHING:
         return NOTHING
-    name = (Recall, id(inner), barred, id(between), key)  # parts by their identity: see ``Node._make``
+    name = (Capture, id(inner), excluded, id(between), key)  # parts by their identity: see ``Node._make``
     found = Node._known(name)
     if found is None:
         with Node._lock:
-            found = Node._known(name) or Recall._intern(name, inner, barred, between, key, make, doubts, begins)
+            found = Node._known(name) or Capture._intern(name, inner, excluded, between, key, make, flags, begins)
     return found
 
 

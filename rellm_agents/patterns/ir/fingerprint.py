@@ -14,18 +14,18 @@ from rellm_agents.errors import PatternError
 from rellm_agents.patterns.ir.node import Node
 from rellm_agents.patterns.ir.node_types import (
     AnyNode,
+    Capture,
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
 )
 
 
@@ -52,7 +52,7 @@ def fingerprint(node: Node) -> str:
                 return data
             case Characters(charset):
                 return repr(charset.ranges).encode()
-            case Tail(ranges, count):
+            case Utf8Tail(ranges, count):
                 return repr((ranges, count)).encode()
             case Sequence(parts) | Choice(parts) | Intersection(parts):
                 return b"".join(map(digest, parts))
@@ -60,10 +60,10 @@ def fingerprint(node: Node) -> str:
                 return digest(inner) + repr((minimum, maximum)).encode()
             case Complement(inner) | Lexeme(inner):
                 return digest(inner)
-            case Steps(stepper, state):
-                return repr((stepper, state)).encode()
-            case Recall(inner, barred, between, key):
-                return b"".join([digest(inner), digest(between), *(sha256(text).digest() for text in sorted(barred)), _of_key(key)])
+            case Dfa(functions, state):
+                return repr((functions, state)).encode()
+            case Capture(inner, excluded, between, key):
+                return b"".join([digest(inner), digest(between), *(sha256(text).digest() for text in sorted(excluded)), _of_key(key)])
             case Rule() as rule:
                 return str(numbers.setdefault(rule, len(numbers))).encode()
 

@@ -1,6 +1,6 @@
 """What all kinds of nodes have: immutable values, interned, so that equal nodes are the same object and a node is a dictionary's key.
 
->>> RULES | MARKS, DOUBTFUL
+>>> RULES | HAS_LEXEME, MAYBE_EMPTY
 (3, 32)
 """
 
@@ -16,7 +16,7 @@ from rellm_agents.errors import PatternTooLarge
 MAX_DEPTH = 150  # nodes inside each other, since derivatives are taken recursively
 
 
-RULES, MARKS, CLASSES, BOOLEAN, UNCOMMON, DOUBTFUL, SPECIAL = (1 << i for i in range(7))
+RULES, HAS_LEXEME, CLASSES, BOOLEAN, RARE_BYTES, MAYBE_EMPTY, SPECIAL = (1 << i for i in range(7))
 """What stands somewhere inside a node; see the properties of :class:`Node`."""
 
 
@@ -111,17 +111,17 @@ class Node:
     @property
     def is_plain(self) -> bool:
         """Neither rules nor lexeme marks inside: one automaton can stand for the whole node."""
-        return not self.inside & (RULES | MARKS)
+        return not self.inside & (RULES | HAS_LEXEME)
 
     @property
-    def is_common(self) -> bool:
+    def is_spelled_by_common_bytes(self) -> bool:
         """Known to be finished, from everywhere inside, by ``COMMON_BYTES`` alone."""
-        return not self.inside & UNCOMMON
+        return not self.inside & RARE_BYTES
 
     @property
-    def is_doubtful(self) -> bool:
+    def may_be_empty(self) -> bool:
         """Maybe no text matches a part of it, which has to be searched to know."""
-        return bool(self.inside & DOUBTFUL)
+        return bool(self.inside & MAYBE_EMPTY)
 
 
 class _Interned(ref[Node]):

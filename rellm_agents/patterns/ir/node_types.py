@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 from rellm_agents.errors import PatternError
 from rellm_agents.patterns.ir.charset import COMMON_BYTES, CharSet, Range
-from rellm_agents.patterns.ir.node import BOOLEAN, CLASSES, DOUBTFUL, MARKS, RULES, SPECIAL, UNCOMMON, Node
+from rellm_agents.patterns.ir.node import BOOLEAN, CLASSES, HAS_LEXEME, MAYBE_EMPTY, RARE_BYTES, RULES, SPECIAL, Node
 from rellm_agents.patterns.ir.special_tokens import holds_special, shown
 
 
@@ -27,7 +27,7 @@ class Literal(Node):
 
     def _fill(self, data: bytes) -> None:
         self.data, self.nullable, self.depth, self.positions = data, not data, 1, len(data)
-        self.inside = (UNCOMMON | SPECIAL if holds_special(data) else UNCOMMON) if data.translate(None, COMMON_BYTES) else 0
+        self.inside = (RARE_BYTES | SPECIAL if holds_special(data) else RARE_BYTES) if data.translate(None, COMMON_BYTES) else 0
 
     @property
     def text(self) -> str:
@@ -45,10 +45,10 @@ class Characters(Node):
     def _fill(self, charset: CharSet) -> None:
         self.charset = charset
         self._inherit((), nullable=False)
-        self.positions, self.inside = 1, CLASSES if charset.is_common else CLASSES | UNCOMMON
+        self.positions, self.inside = 1, CLASSES if charset.is_spelled_by_common_bytes else CLASSES | RARE_BYTES
 
 
-class Tail(Node):
+class Utf8Tail(Node):
     """The last ``count`` bytes (all continuation bytes) of a character; only derivatives make these.
 
     ``ranges`` are over the ``6 * count`` payload bits of those bytes.
@@ -93,7 +93,7 @@ class Choice(Node):
         self.options = options
         self._inherit(options, nullable=any(p.nullable for p in options))
         if not options:
-            self.inside = DOUBTFUL
+            self.inside = MAYBE_EMPTY
 
 
 class Repeat(Node):
@@ -121,7 +121,7 @@ class Intersection(Node):
     def _fill(self, *parts: Node) -> None:
         self.parts = parts
         self._inherit(parts, nullable=all(p.nullable for p in parts))
-        self.inside = CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL
+        self.inside = CLASSES | BOOLEAN | RARE_BYTES | MAYBE_EMPTY
 
 
 class Complement(Node):
@@ -134,7 +134,7 @@ class Complement(Node):
     def _fill(self, inner: Node) -> None:
         self.inner = inner
         self._inherit((inner,), nullable=not inner.nullable)
-        self.inside = CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL
+        self.inside = CLASSES | BOOLEAN | RARE_BYTES | MAYBE_EMPTY
 
 
 class Rule(Node):
@@ -144,14 +144,14 @@ class Rule(Node):
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node], doubts: int, make_exit: Callable[[], Node] | None = None) -> None:
+    def _fill(self, key: Hashable, make: Callable[[], Node], flags: int, make_exit: Callable[[], Node] | None = None) -> None:
         self.key = key
         self._make_body: Callable[[], Node] | None = make  # both are dropped once used: they may hold what holds this rule
         self._make_exit = make_exit
         self._body: Node | None = None
         self._exit: Node | None = None
         self._inherit((), nullable=False)
-        self.inside = RULES | doubts
+        self.inside = RULES | flags
 
     @property
     def body(self) -> Node:
@@ -185,21 +185,21 @@ class Rule(Node):
         return self._exit
 
 
-class Recall(Node):
-    """A text of ``inner`` that is none of ``barred``, then ``between``, then what :meth:`after` says of that text.
+class Capture(Node):
+    """A text of ``inner`` that is none of ``excluded``, then ``between``, then what :meth:`after` says of that text.
 
     Attributes:
         inner: what the text looks like; not empty.
-        barred: the texts that it may not be.
+        excluded: the texts that it may not be.
         between: what follows the text, whatever it was.
         key: what tells this recall from others of the same parts.
         begins: the bytes that what comes after ``between`` can begin with; ``None``: not known.
     """
 
-    __slots__ = ("_longest", "_make_after", "_ordered", "barred", "begins", "between", "inner", "key")
-    __match_args__ = ("inner", "barred", "between", "key")
+    __slots__ = ("_longest", "_make_after", "_ordered", "begins", "between", "excluded", "inner", "key")
+    __match_args__ = ("inner", "excluded", "between", "key")
     inner: Node
-    barred: frozenset[bytes]
+    excluded: frozenset[bytes]
     between: Node
     key: Hashable
     begins: frozenset[int] | None
@@ -207,19 +207,19 @@ class Recall(Node):
     def _fill(
         self,
         inner: Node,
-        barred: frozenset[bytes],
+        excluded: frozenset[bytes],
         between: Node,
         key: Hashable,
         make: Callable[[bytes], Node],
-        doubts: int,
+        flags: int,
         begins: bytes | None,
     ) -> None:
-        self.inner, self.barred, self.between, self.key, self._make_after = inner, barred, between, key, make
+        self.inner, self.excluded, self.between, self.key, self._make_after = inner, excluded, between, key, make
         self.begins = None if begins is None else frozenset(begins)
         self._ordered: list[bytes] | None = None
         self._longest: int | None = None
         self._inherit((inner, between), nullable=False)
-        self.inside = RULES | doubts | (between.inside & SPECIAL)
+        self.inside = RULES | flags | (between.inside & SPECIAL)
 
     def after(self, text: bytes) -> Node:
         """What follows ``between``, where the text was ``text``.
@@ -236,14 +236,14 @@ class Recall(Node):
     def ordered(self) -> list[bytes]:
         """The barred texts, ascending."""
         if self._ordered is None:
-            self._ordered = sorted(self.barred)
+            self._ordered = sorted(self.excluded)
         return self._ordered
 
     @property
-    def longest_barred(self) -> int:
+    def longest_excluded(self) -> int:
         """How many bytes the longest barred text has."""
         if self._longest is None:
-            self._longest = max(map(len, self.barred), default=0)
+            self._longest = max(map(len, self.excluded), default=0)
         return self._longest
 
     def beginning(self, text: bytes) -> tuple[int, int]:
@@ -266,10 +266,10 @@ class Lexeme(Node):
     def _fill(self, inner: Node) -> None:
         self.inner = inner
         self._inherit((inner,), nullable=inner.nullable)
-        self.inside |= MARKS
+        self.inside |= HAS_LEXEME
 
 
-class Stepper(Protocol):
+class TransitionFunctions(Protocol):
     """An automaton over ASCII that is given by functions: pure, and hashed and shown (``repr``) by value.
 
     States are hashable and shown by value too; from each, finitely many can be reached.
@@ -284,21 +284,21 @@ class Stepper(Protocol):
     def __hash__(self) -> int: ...
 
 
-class Steps(Node):
-    """Texts that lead ``stepper`` from ``state`` to where it accepts."""
+class Dfa(Node):
+    """Texts that lead ``functions`` from ``state`` to where it accepts."""
 
-    __slots__ = ("state", "stepper")
-    __match_args__ = ("stepper", "state")
-    stepper: Stepper
+    __slots__ = ("functions", "state")
+    __match_args__ = ("functions", "state")
+    functions: TransitionFunctions
     state: Hashable
 
-    def _fill(self, stepper: Stepper, state: Hashable) -> None:
-        self.stepper, self.state = stepper, state
-        self._inherit((), nullable=stepper.accepts(state))
-        self.positions, self.inside = 1, CLASSES | BOOLEAN | UNCOMMON | DOUBTFUL  # BOOLEAN: the end has to be searched
+    def _fill(self, functions: TransitionFunctions, state: Hashable) -> None:
+        self.functions, self.state = functions, state
+        self._inherit((), nullable=functions.accepts(state))
+        self.positions, self.inside = 1, CLASSES | BOOLEAN | RARE_BYTES | MAYBE_EMPTY  # BOOLEAN: the end has to be searched
 
 
-AnyNode = Literal | Characters | Tail | Sequence | Choice | Repeat | Intersection | Complement | Steps | Rule | Recall | Lexeme
+AnyNode = Literal | Characters | Utf8Tail | Sequence | Choice | Repeat | Intersection | Complement | Dfa | Rule | Capture | Lexeme
 
 
 def directly_inside(node: Node) -> tuple[Node, ...]:
@@ -308,7 +308,7 @@ def directly_inside(node: Node) -> tuple[Node, ...]:
             return parts
         case Repeat(inner) | Complement(inner) | Lexeme(inner):
             return (inner,)
-        case Recall(inner, _, between):
+        case Capture(inner, _, between):
             return (inner, between)
-        case Literal() | Characters() | Tail() | Steps() | Rule():
+        case Literal() | Characters() | Utf8Tail() | Dfa() | Rule():
             return ()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rellm_agents.patterns.ir.constructors import EMPTY, rule, sequence
-from rellm_agents.patterns.ir.node import DOUBTFUL, SPECIAL, UNCOMMON, Node
+from rellm_agents.patterns.ir.node import MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import Rule, directly_inside
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def part(name: str, node: Node) -> Node:
         name: several parts may have the same, if none is inside of another.
         node: what the part looks like.
     """
-    return rule((_PART, name, node), lambda: sequence(node, _end_of(name)), doubts=node.inside & (UNCOMMON | DOUBTFUL | SPECIAL))
+    return rule((_PART, name, node), lambda: sequence(node, _end_of(name)), flags=node.inside & (RARE_BYTES | MAYBE_EMPTY | SPECIAL))
 
 
 def parts_in(node: Node) -> dict[str, list[Node]]:
@@ -67,4 +67,4 @@ def end_of_part(then: Continuation | None, name: str) -> Continuation | None:
 
 
 def _end_of(name: str) -> Node:
-    return rule((_END, name), lambda: EMPTY, doubts=0)
+    return rule((_END, name), lambda: EMPTY, flags=0)

@@ -17,7 +17,7 @@ from typing import Final
 
 BEGIN: Final = 0xFF
 END: Final = 0xFE
-MARKS: Final = bytes((BEGIN, END))
+SPECIAL_DELIMITERS: Final = bytes((BEGIN, END))
 """The bytes around the content of a special token. RFC 3629: the octets FE and FF never appear."""
 
 _SPECIAL = re.compile(b"(\xff[^\xff\xfe]*\xfe)")
@@ -30,7 +30,7 @@ def special_bytes(content: str) -> bytes:
 
 def shown(data: bytes) -> bytes:
     """The same as it is shown: each special token as its content."""
-    return data.translate(None, MARKS)
+    return data.translate(None, SPECIAL_DELIMITERS)
 
 
 def holds_special(data: bytes) -> bool:

@@ -4,11 +4,11 @@ Only the barred texts that begin with what was read matter. They are a trie: whe
 inside it, the text is free. Knows nothing of tokens.
 
 >>> from rellm_agents.patterns.machine.machine import Machine, run
->>> from rellm_agents.patterns.ir import EMPTY, choice, literal, recall
+>>> from rellm_agents.patterns.ir import EMPTY, choice, literal, capture
 >>> inner = choice(literal("ab"), literal("ac"), literal("d"))
->>> node = recall(inner, frozenset({b"ab", b"d"}), EMPTY, "barred.example", lambda text: EMPTY)
->>> start = Machine.of(inner).start_of_part
->>> goes_on(node, start, b""), goes_on(node, run(start, b"a"), b"a"), shortest_open(node, start)
+>>> node = capture(inner, frozenset({b"ab", b"d"}), EMPTY, "excluded.example", lambda text: EMPTY)
+>>> start = Machine.of(inner).open_start
+>>> can_avoid(node, start, b""), can_avoid(node, run(start, b"a"), b"a"), shortest_allowed(node, start)
 (True, True, b'ac')
 """
 
@@ -20,13 +20,13 @@ from heapq import heappop, heappush
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import NEVER, Automaton
-from rellm_agents.patterns.ir import Recall
-from rellm_agents.patterns.machine.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
+from rellm_agents.patterns.ir import Capture
+from rellm_agents.patterns.machine.cells import CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
 
 MAX_SEARCHED = 50_000  # places in which a shortest text is looked for
 
 
-def goes_on(node: Recall, state: State, text: bytes) -> bool:
+def can_avoid(node: Capture, state: State, text: bytes) -> bool:
     """Whether some longer text that begins with ``text`` is not barred.
 
     Args:
@@ -65,7 +65,7 @@ def goes_on(node: Recall, state: State, text: bytes) -> bool:
     return False
 
 
-def shortest_open(node: Recall, start: State) -> bytes | None:
+def shortest_allowed(node: Capture, start: State) -> bytes | None:
     """A shortest text that is not barred, among equals the one of lowest bytes; ``None`` if all are.
 
     Args:
@@ -75,11 +75,11 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
     Raises:
         PatternTooLarge: none was found among the first ``MAX_SEARCHED`` places.
     """
-    from rellm_agents.patterns.machine.cheapest import unbarred_length  # noqa: PLC0415 - which asks this module in turn
+    from rellm_agents.patterns.machine.cheapest import allowed_length  # noqa: PLC0415 - which asks this module in turn
 
     @cache
     def behind(then: Continuation | None) -> int:
-        return 0 if then is None else (unbarred_length(then.node) or 0) + behind(then.then)
+        return 0 if then is None else (allowed_length(then.node) or 0) + behind(then.then)
 
     def least(state: State) -> int:
         """No text leads from a state to the end in fewer bytes."""
@@ -95,16 +95,16 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
                 own = automaton.least_bytes(cell.state)
             case CounterCell():
                 own = max(cell.minimum - cell.done, 0)
-            case RecallCell():
-                own = least(cell.state) + (unbarred_length(cell.node.between) or 0)
+            case CaptureCell():
+                own = least(cell.state) + (allowed_length(cell.node.between) or 0)
         return own + behind(cell.then)
 
-    queue = [(least(start), b"", start.serial, start)]
+    queue = [(least(start), b"", start.id, start)]
     seen: set[State] = set()  # in which nothing barred is ahead, so that it does not matter how they were come to
     places = 0
     while queue:
         _, text, _, state = heappop(queue)
-        if state.accepting and text not in node.barred:
+        if state.accepting and text not in node.excluded:
             return text
         low, high = node.beginning(text)
         if low == high:
@@ -118,18 +118,18 @@ def shortest_open(node: Recall, start: State) -> bytes | None:
             longer = text + bytes((byte,))
             after = state.after(longer[-1:])
             if after.machine is not None:
-                heappush(queue, (len(longer) + least(after), longer, after.serial, after))
+                heappush(queue, (len(longer) + least(after), longer, after.id, after))
     return None
 
 
-def _different(node: Recall, state: State, text: bytes) -> list[int]:
+def _different(node: Capture, state: State, text: bytes) -> list[int]:
     """The bytes that can come next, ascending; of those that lead alike to where nothing is barred, the first."""
     possible = sorted(first_bytes(state))
     low, high = node.beginning(text)
-    barred = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
+    excluded = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
     firsts: dict[Hashable, int] = {}
     for byte in possible:
-        firsts.setdefault(("barred", byte) if byte in barred else _way_of(state, byte), byte)
+        firsts.setdefault(("excluded", byte) if byte in excluded else _way_of(state, byte), byte)
     return list(firsts.values())
 
 
@@ -144,9 +144,9 @@ def _way_of(state: State, byte: int) -> Hashable:
     ways: list[Hashable] = []
     data = bytes((byte,))
     for cell in state.cells:
-        if isinstance(cell, RecallCell) and byte in first_bytes(cell.state):
+        if isinstance(cell, CaptureCell) and byte in first_bytes(cell.state):
             low, high = cell.node.beginning(cell.text + data)
-            ways.append(_way_of(cell.state, byte) if low == high else ("barred", byte))
+            ways.append(_way_of(cell.state, byte) if low == high else ("excluded", byte))
         else:
             stays, leaves = cell.read(state.machine, data, 0)
             ways.append((stays, *leaves))
@@ -166,7 +166,7 @@ def first_bytes(state: State) -> Set[int]:
                 found.update(text[cell.offset] for text in cell.members.texts[cell.low : cell.high])
             case LexemeCell() | CounterCell():
                 found |= _first_of(cell.automaton, cell.state)
-            case RecallCell():
+            case CaptureCell():
                 low, high = cell.node.beginning(cell.text)
                 inner = first_bytes(cell.state)
                 found |= inner if low == high else {byte for byte in inner if state.after(bytes((byte,))).machine is not None}

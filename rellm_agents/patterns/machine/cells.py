@@ -4,7 +4,7 @@
     SetCell       in one of many literals that begin alike, each with what follows it
     LexemeCell    in a state of an automaton
     CounterCell   in a counted repeat: a state of the automaton of its inner part, and how many are done
-    RecallCell    in a part on whose text it depends what follows: a state of the part's own machine, and the text so far
+    CaptureCell    in a part on whose text it depends what follows: a state of the part's own machine, and the text so far
 
 Cells are interned by their machine, so equal ones are the same object. Knows nothing of tokens.
 
@@ -21,51 +21,51 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from rellm_agents.patterns.automaton import DEAD, Automaton
-from rellm_agents.patterns.ir import EMPTY, Node, Recall
+from rellm_agents.patterns.ir import EMPTY, Capture, Node
 from rellm_agents.patterns.machine.literal_set import LiteralSet
 
 if TYPE_CHECKING:
     from rellm_agents.patterns.machine.machine import Machine
 
-_serial = count(1)
+_ids = count(1)
 
 
 class Continuation:
     """``node``, then ``then``; ``None`` in place of a continuation is the end of the text.
 
     Attributes:
-        serial: tells it from all others, never 0.
-        depth: continuations up to the end of the text; negative: up to ``HERE``.
+        id: tells it from all others, never 0.
+        depth: continuations up to the end of the text; negative: up to ``HOLE``.
     """
 
-    __slots__ = ("__weakref__", "depth", "node", "serial", "then")
+    __slots__ = ("__weakref__", "depth", "id", "node", "then")
 
     def __init__(self, node: Node, then: Continuation | None) -> None:
         self.node, self.then = node, then
         self.depth: int = 1 if then is None else then.depth + 1
-        self.serial = next(_serial)
+        self.id = next(_ids)
 
 
-HERE = Continuation(EMPTY, None)
+HOLE = Continuation(EMPTY, None)
 """In place of the end of the text: whatever may follow a node, not known yet."""
-HERE.depth = -(1 << 40)
+HOLE.depth = -(1 << 40)
 
 
 class State:
     """Where a machine stands.
 
     Attributes:
-        serial: tells it from all other states.
+        id: tells it from all other states.
         machine: whose state it is.
         cells: the places it may be in, in the order they were first made.
         accepting: the text may end here.
     """
 
-    __slots__ = ("__weakref__", "accepting", "cells", "machine", "serial")
+    __slots__ = ("__weakref__", "accepting", "cells", "id", "machine")
 
     def __init__(self, machine: Machine | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
         self.machine, self.cells, self.accepting = machine, cells, accepting
-        self.serial = next(_serial)
+        self.id = next(_ids)
 
     def after(self, data: bytes) -> State:
         """The state after all bytes of ``data``; one without a machine if no text goes on with them."""
@@ -91,7 +91,7 @@ class _Place(State):
 
     def __init__(self, then: Continuation | None) -> None:
         self.then = then
-        self.serial = next(_serial)
+        self.id = next(_ids)
 
     @property  # a tuple that was kept would be one more object, and hold itself
     def cells(self) -> tuple[Cell, ...]:  # type: ignore[override]
@@ -111,7 +111,7 @@ class LiteralCell(_Place):
     def __init__(self, data: bytes, offset: int, then: Continuation | None, key: int) -> None:
         self.data, self.offset, self.then = data, offset, then
         self.key = key  # of the place before the first byte of the same literal, in its machine
-        self.serial = next(_serial)
+        self.id = next(_ids)
 
     @property
     def rest(self) -> bytes:
@@ -207,7 +207,7 @@ class CounterCell(_Place):
         return machine.counter_cell(automaton, state, done, self.minimum, self.maximum, self.then), leaves
 
 
-class RecallCell(_Place):
+class CaptureCell(_Place):
     """In the text of ``node.inner``: ``text`` was read, which led the machine of the inner part, as a part, to ``state``; then ``then``.
 
     Some longer text that begins with ``text`` is not barred.
@@ -215,7 +215,7 @@ class RecallCell(_Place):
 
     __slots__ = ("node", "state", "text")
 
-    def __init__(self, node: Recall, state: State, text: bytes, then: Continuation | None) -> None:
+    def __init__(self, node: Capture, state: State, text: bytes, then: Continuation | None) -> None:
         super().__init__(then)
         self.node, self.state, self.text = node, state, text
 
@@ -227,9 +227,9 @@ class RecallCell(_Place):
             state = state.after(data[end - 1 : end])
             if state.machine is None:
                 return None, leaves
-            if state.accepting and (text := self.text + data[at:end]) not in node.barred:
-                leaves.append((machine.recalled(node, text, self.then), end))
-        return machine.recall_cell(node, state, self.text + data[at:], self.then), leaves
+            if state.accepting and (text := self.text + data[at:end]) not in node.excluded:
+                leaves.append((machine.after_capture(node, text, self.then), end))
+        return machine.capture_cell(node, state, self.text + data[at:], self.then), leaves
 
 
-Cell = LiteralCell | SetCell | LexemeCell | CounterCell | RecallCell
+Cell = LiteralCell | SetCell | LexemeCell | CounterCell | CaptureCell

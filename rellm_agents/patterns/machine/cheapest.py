@@ -6,7 +6,7 @@ does, and what follows that text. ``None`` is the cost of what no text matches.
 
 >>> from rellm_agents.patterns.ir import choice, literal, repeat, rule, sequence
 >>> nested = rule("measure.nested", lambda: choice(literal("()"), sequence(literal("("), nested, literal(")"))))
->>> byte_length(nested), byte_length(repeat(nested, 3))
+>>> shortest_length(nested), shortest_length(repeat(nested, 3))
 (2, 6)
 """
 
@@ -22,25 +22,25 @@ from weakref import WeakKeyDictionary
 from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counted, Way, counted, short_text, way_of
 from rellm_agents.patterns.ir import (
     AnyNode,
+    Capture,
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
     Node,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
 )
 
 Cost = int | None
 
 
-class Measure:
+class CheapestText:
     """Costs of nodes, remembered. Safe to use from several threads.
 
     Args:
@@ -52,12 +52,12 @@ class Measure:
     def __init__(
         self,
         of_terminal: Callable[[Node], Cost],
-        cheapest: Callable[[Recall], tuple[int, bytes] | None],
-        inside_itself: Callable[[Recall], Cost] = lambda _: None,
+        cheapest: Callable[[Capture], tuple[int, bytes] | None],
+        inside_itself: Callable[[Capture], Cost] = lambda _: None,
     ) -> None:
         self._of_terminal, self._cheapest, self._inside_itself = of_terminal, cheapest, inside_itself
         self._known: WeakKeyDictionary[Node, Cost] = WeakKeyDictionary()
-        self._texts: WeakKeyDictionary[Recall, tuple[int, bytes] | None] = WeakKeyDictionary()
+        self._texts: WeakKeyDictionary[Capture, tuple[int, bytes] | None] = WeakKeyDictionary()
         self._asked = _Asked()
 
     def __call__(self, node: Node) -> Cost:
@@ -65,7 +65,7 @@ class Measure:
         try:
             return self._known[node]
         except KeyError:
-            cost = self._of_rules(node) if isinstance(node, Rule | Recall) else self._combined(node, self)
+            cost = self._of_rules(node) if isinstance(node, Rule | Capture) else self._combined(node, self)
             if not self.is_provisional:
                 self._known[node] = cost
             return cost
@@ -75,32 +75,32 @@ class Measure:
         """What is found out now takes the place of a recall inside itself for granted: it is not to be remembered."""
         return self._asked.again < len(self._asked.open)
 
-    def cheapest(self, recall: Recall) -> tuple[int, bytes] | None:
+    def cheapest(self, capture: Capture) -> tuple[int, bytes] | None:
         """A cheapest text of the inner part that is not barred, and its cost; ``None`` if there is none."""
         try:
-            return self._texts[recall]
+            return self._texts[capture]
         except KeyError:
             asked = self._asked
-            if recall in asked.open:
-                asked.again = min(asked.again, asked.open.index(recall))
+            if capture in asked.open:
+                asked.again = min(asked.again, asked.open.index(capture))
                 return None
-            asked.open.append(recall)
+            asked.open.append(capture)
             try:
-                found = self._cheapest(recall)
+                found = self._cheapest(capture)
             finally:
                 asked.open.pop()
                 if asked.again >= len(asked.open):
                     asked.again = _NEVER
             if not self.is_provisional:
-                self._texts[recall] = found
+                self._texts[capture] = found
             return found
 
-    def _looked_through(self, recall: Recall) -> tuple[Cost, tuple[Node, ...]]:
+    def _looked_through(self, capture: Capture) -> tuple[Cost, tuple[Node, ...]]:
         """The cost of a recall's text, and what else is to be added up."""
-        found = self.cheapest(recall)
+        found = self.cheapest(capture)
         if found is not None:
-            return found[0], (recall.between, recall.after(found[1]))
-        return self._inside_itself(recall) if recall in self._asked.open else None, ()
+            return found[0], (capture.between, capture.after(found[1]))
+        return self._inside_itself(capture) if capture in self._asked.open else None, ()
 
     def _combined(self, node: Node, cost_of: Callable[[Node], Cost]) -> Cost:
         match cast(AnyNode, node):
@@ -115,11 +115,11 @@ class Measure:
                 return None if cost is None else minimum * cost
             case Rule():
                 return cost_of(node)
-            case Recall() as recall:
-                own, others = self._looked_through(recall)
+            case Capture() as capture:
+                own, others = self._looked_through(capture)
                 rest = _added_up(others, cost_of)
                 return None if own is None or rest is None else own + rest
-            case Literal() | Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
+            case Literal() | Characters() | Utf8Tail() | Repeat() | Intersection() | Complement() | Dfa() | Lexeme():
                 return self._of_terminal(node)
 
     def _of_rules(self, asked: Node) -> Cost:
@@ -170,8 +170,8 @@ class Measure:
                     stack.extend(o for o in options if o.has_rules)
                 case Repeat(inner, _, _):
                     stack.append(inner)
-                case Recall() as recall:
-                    stack += self._looked_through(recall)[1]
+                case Capture() as capture:
+                    stack += self._looked_through(capture)[1]
                 case _:
                     pass
         return list(found)
@@ -181,7 +181,7 @@ class _Asked(threading.local):
     """The recalls that are being looked into, and the first of them that was met again inside itself."""
 
     def __init__(self) -> None:
-        self.open: list[Recall] = []
+        self.open: list[Capture] = []
         self.again = _NEVER
 
 
@@ -297,26 +297,26 @@ def _bytes_of_terminal(node: Node) -> Cost:
     return None if text is None else len(text)
 
 
-def _shortest_open(recall: Recall) -> tuple[int, bytes] | None:
-    from rellm_agents.patterns.machine.captures import shortest_open  # noqa: PLC0415 - a machine asks in turn whether what it enters has a text
+def _shortest_allowed(capture: Capture) -> tuple[int, bytes] | None:
+    from rellm_agents.patterns.machine.captures import shortest_allowed  # noqa: PLC0415 - a machine asks in turn whether what it enters has a text
     from rellm_agents.patterns.machine.machine import Machine  # noqa: PLC0415
     from rellm_agents.patterns.sampling import shortest_data  # noqa: PLC0415
 
-    if not recall.barred:  # nothing to be looked for step by step, unless the text is asked for inside itself
-        length = byte_length(recall.inner)
-        if length is not None and not byte_length.is_provisional:
-            return length, shortest_data(recall.inner)
-    text = shortest_open(recall, Machine.of(recall.inner).start_of_part)
+    if not capture.excluded:  # nothing to be looked for step by step, unless the text is asked for inside itself
+        length = shortest_length(capture.inner)
+        if length is not None and not shortest_length.is_provisional:
+            return length, shortest_data(capture.inner)
+    text = shortest_allowed(capture, Machine.of(capture.inner).open_start)
     return None if text is None else (len(text), text)
 
 
-class _Unbarred(Measure):
+class _Allowed(CheapestText):
     """Costs if nothing were barred and nothing followed, where only has to be known whether there is a text."""
 
-    def _looked_through(self, recall: Recall) -> tuple[Cost, tuple[Node, ...]]:
-        return 0, (recall.inner, recall.between)
+    def _looked_through(self, capture: Capture) -> tuple[Cost, tuple[Node, ...]]:
+        return 0, (capture.inner, capture.between)
 
 
-unbarred_length = _Unbarred(_bytes_of_terminal, _shortest_open)
-byte_length = Measure(_bytes_of_terminal, _shortest_open, unbarred_length)
+allowed_length = _Allowed(_bytes_of_terminal, _shortest_allowed)
+shortest_length = CheapestText(_bytes_of_terminal, _shortest_allowed, allowed_length)
 """The length in bytes of a shortest text of a node; ``None`` if nothing matches."""

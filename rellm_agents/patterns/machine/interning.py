@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rellm_agents.patterns.automaton import Automaton
-from rellm_agents.patterns.ir import EMPTY, Node, Recall
-from rellm_agents.patterns.machine.captures import goes_on
-from rellm_agents.patterns.machine.cells import Cell, Continuation, CounterCell, LexemeCell, LiteralCell, RecallCell, SetCell, State
+from rellm_agents.patterns.ir import EMPTY, Capture, Node
+from rellm_agents.patterns.machine.captures import can_avoid
+from rellm_agents.patterns.machine.cells import CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
 from rellm_agents.patterns.machine.literal_set import LiteralSet
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class CellTable:
         """``node``, then ``then``."""
         if node is EMPTY:
             return then
-        key = id(node) if then is None else then.serial << _ID_BITS | id(node)
+        key = id(node) if then is None else then.id << _ID_BITS | id(node)
         found = self._continuations.get(key)
         return found if found is not None else _kept(self._continuations, key, Continuation(node, then))
 
     def literal_cell(self, data: bytes, then: Continuation | None, offset: int = 0) -> LiteralCell:
         """The place before a byte of a literal, by default the first."""
-        key = (id(data) if then is None else then.serial << _ID_BITS | id(data)) << _STATE_BITS
+        key = (id(data) if then is None else then.id << _ID_BITS | id(data)) << _STATE_BITS
         found = self._literal_cells.get(key + offset)
         return found if found is not None else _kept(self._literal_cells, key + offset, LiteralCell(data, offset, then, key))
 
@@ -76,7 +76,7 @@ class CellTable:
 
     def lexeme_cell(self, automaton: Automaton, state: int, then: Continuation | None) -> LexemeCell:
         """A state of an automaton."""
-        key = (id(automaton) if then is None else then.serial << _ID_BITS | id(automaton)) << _STATE_BITS | state
+        key = (id(automaton) if then is None else then.id << _ID_BITS | id(automaton)) << _STATE_BITS | state
         found = self._lexeme_cells.get(key)
         return found if found is not None else _kept(self._lexeme_cells, key, LexemeCell(automaton, state, then))
 
@@ -93,17 +93,17 @@ class CellTable:
         found = self._remembered.get(key)
         return cast(Cell, found) if found is not None else self._remember(key, CounterCell(automaton, state, done, minimum, maximum, then))
 
-    def recall_cell(self, node: Recall, state: State, text: bytes, then: Continuation | None) -> RecallCell | None:
+    def capture_cell(self, node: Capture, state: State, text: bytes, then: Continuation | None) -> CaptureCell | None:
         """A place in the text of a recall, if some text that is longer is not barred."""
         key = (node, text, then)
         found = self._remembered.get(key)
         if found is None:
-            if not goes_on(node, state, text):
+            if not can_avoid(node, state, text):
                 return None
-            found = self._remember(key, RecallCell(node, state, text, then))
-        return cast(RecallCell, found)
+            found = self._remember(key, CaptureCell(node, state, text, then))
+        return cast(CaptureCell, found)
 
-    def recalled(self, node: Recall, text: bytes, then: Continuation | None) -> Continuation | None:
+    def after_capture(self, node: Capture, text: bytes, then: Continuation | None) -> Continuation | None:
         """What follows a recall's text."""
         key = (node, then, text)
         found = self._remembered.get(key, self)  # itself, where nothing is known: the end of the text is ``None``

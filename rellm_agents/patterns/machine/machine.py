@@ -22,27 +22,27 @@ from weakref import WeakValueDictionary
 from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import START, Automaton, Way, counted, way_of
 from rellm_agents.patterns.ir import (
-    DOUBTFUL,
     EMPTY,
+    MAYBE_EMPTY,
     AnyNode,
+    Capture,
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
     Node,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
     repeat,
 )
-from rellm_agents.patterns.machine.captures import goes_on
-from rellm_agents.patterns.machine.cells import HERE, Cell, Continuation, Leaves, State
-from rellm_agents.patterns.machine.cheapest import byte_length
+from rellm_agents.patterns.machine.captures import can_avoid
+from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Leaves, State
+from rellm_agents.patterns.machine.cheapest import shortest_length
 from rellm_agents.patterns.machine.interning import MAX_REMEMBERED, CellTable
 from rellm_agents.patterns.machine.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
 from rellm_agents.patterns.machine.whitespace_runs import joined
@@ -79,9 +79,9 @@ def run(state: State, data: bytes) -> State:
     return DEAD_STATE if state.machine is None else state.machine.run(state, data)
 
 
-def is_open(node: Recall) -> bool:
+def has_allowed_text(node: Capture) -> bool:
     """Whether some text of a recall is not barred."""
-    return not node.barred or goes_on(node, Machine.of(node.inner).start_of_part, b"")
+    return not node.excluded or can_avoid(node, Machine.of(node.inner).open_start, b"")
 
 
 class Machine(CellTable):
@@ -106,9 +106,9 @@ class Machine(CellTable):
         return self.enter(self.continuation(self.node, None))
 
     @property
-    def start_of_part(self) -> State:
-        """The same, where not the end of the text follows, but ``HERE``: what may follow is not known."""
-        return self.enter(self.continuation(self.node, HERE))
+    def open_start(self) -> State:
+        """The same, where not the end of the text follows, but ``HOLE``: what may follow is not known."""
+        return self.enter(self.continuation(self.node, HOLE))
 
     def hold(self) -> None:
         """Say that one more pattern uses this machine."""
@@ -196,7 +196,7 @@ class Machine(CellTable):
         """The same, where there is but one way: most continuations begin with one terminal."""
         node, then = first.node, first.then
         for _ in range(_CHAIN):
-            if node.inside & DOUBTFUL:
+            if node.inside & MAYBE_EMPTY:
                 break
             kind = type(node)  # quicker than ``match``
             if kind is Sequence:
@@ -231,7 +231,7 @@ class Machine(CellTable):
             if node is EMPTY:  # all that is left to do here is done
                 accepting = True
                 continue
-            if node.is_doubtful and byte_length(node) is None:
+            if node.may_be_empty and shortest_length(node) is None:
                 continue  # no text: the end could not be reached from inside
             if isinstance(node, Sequence):
                 parts = joined(node.parts)
@@ -249,11 +249,11 @@ class Machine(CellTable):
                     following = [self.continuation(option, then) for option in others]
                 case Rule() as rule:
                     following = [self.continuation(rule.body, then)]
-                case Recall(inner) as recall:
-                    begin = Machine.of(inner).start_of_part
+                case Capture(inner) as capture:
+                    begin = Machine.of(inner).open_start
                     if begin.accepting:
                         raise PatternError("a recall of what may be empty, as only its rules tell")
-                    text_cell = self.recall_cell(recall, begin, b"", then)
+                    text_cell = self.capture_cell(capture, begin, b"", then)
                     if text_cell is not None:
                         cells.add(text_cell)
                 case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
@@ -267,7 +267,7 @@ class Machine(CellTable):
                         cells.add(counter)
                     if times.minimum == 0:
                         following = [then]
-                case Characters() | Tail() | Repeat() | Intersection() | Complement() | Steps() | Lexeme():
+                case Characters() | Utf8Tail() | Repeat() | Intersection() | Complement() | Dfa() | Lexeme():
                     automaton = Automaton.of(node)
                     if automaton.is_empty:
                         continue
@@ -316,11 +316,11 @@ class Machine(CellTable):
             return self._alone(next(iter(cells))) if cells else DEAD_STATE
         if len(cells) > MAX_CELLS:
             raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
-        ordered = tuple(sorted(cells, key=_serial_of))
+        ordered = tuple(sorted(cells, key=_id_of))
         key = (ordered,) if accepting else ordered  # no cell is a tuple
         found = self._remembered.get(key)
         return cast(State, found) if found is not None else self._remember(key, State(self, ordered, accepting=accepting))
 
 
-def _serial_of(cell: Cell) -> int:
-    return cell.serial
+def _id_of(cell: Cell) -> int:
+    return cell.id

@@ -121,17 +121,17 @@ def met(rows: Parts[Row]) -> Node:
     return choice(*done)
 
 
-def tempered(charset: CharSet, barred: Parts[str], minimum: int, maximum: int | None) -> Row:
+def tempered(charset: CharSet, excluded: Parts[str], minimum: int, maximum: int | None) -> Row:
     """The row of ``(?:(?!barred)[charset]){minimum,maximum}``, whose count stays a counter: no barred text begins inside of it.
 
     Args:
         charset: of each character.
-        barred: texts, none empty.
+        excluded: texts, none empty.
         minimum: how many characters there are at least.
         maximum: and at most; ``None``: without end.
     """
-    inside = intersection(repeat(characters(charset), minimum, maximum), not_containing(*barred))
-    rests = tuple(dict.fromkeys(text[i:] for text in barred for i in range(1, len(text))))
+    inside = intersection(repeat(characters(charset), minimum, maximum), not_containing(*excluded))
+    rests = tuple(dict.fromkeys(text[i:] for text in excluded for i in range(1, len(text))))
     return (Plain(inside, minimum), *([Begun(rests)] if rests else []))
 
 

@@ -20,19 +20,19 @@ from rellm_agents.patterns.ir import (
     MAX_DEPTH,
     NOTHING,
     AnyNode,
+    Capture,
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
     Node,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
     choice,
     repeat,
     sequence,
@@ -40,7 +40,7 @@ from rellm_agents.patterns.ir import (
     spelled_count,
     spelled_set,
 )
-from rellm_agents.patterns.machine import byte_length
+from rellm_agents.patterns.machine import shortest_length
 from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_parts_of_characters
 
 MAX_LENGTH = 500_000  # characters; servers refuse far shorter texts
@@ -71,7 +71,7 @@ class _Expansion:
 
     def of(self, node: Node) -> Node:
         if node not in self.known:
-            made = self.made(node) if byte_length(node) is not None else NOTHING
+            made = self.made(node) if shortest_length(node) is not None else NOTHING
             length = self.lengths.of(made)
             if length > MAX_LENGTH:
                 raise PatternTooLarge(
@@ -93,13 +93,13 @@ class _Expansion:
                 return repeat(self.of(inner), minimum, maximum)
             case Lexeme(inner):
                 return self.of(inner)
-            case Intersection() | Complement() | Steps():
+            case Intersection() | Complement() | Dfa():
                 return without_boolean(node)
             case Rule() as rule:
                 return self.body(rule)
-            case Recall():
+            case Capture():
                 raise AssertionError("what no regex can say is refused before")
-            case Tail():
+            case Utf8Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never written")
 
     def body(self, rule: Rule) -> Node:

@@ -18,19 +18,19 @@ from typing import cast
 from rellm_agents.errors import PatternError, UnsupportedRegex
 from rellm_agents.patterns.ir import (
     AnyNode,
+    Capture,
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
     Node,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
 )
 
 
@@ -69,7 +69,7 @@ class _Check:
 
     def decided(self, node: Node) -> bool:
         match cast(AnyNode, node):
-            case Literal() | Characters() | Tail() | Steps():
+            case Literal() | Characters() | Utf8Tail() | Dfa():
                 return False
             case Complement(inner):
                 self.beyond_text(inner)
@@ -92,7 +92,7 @@ class _Check:
             case Rule() as rule:
                 self.bodies[rule] = None
                 return False
-            case Recall():
+            case Capture():
                 raise UnsupportedRegex("a text which may not be written twice is beyond regular expressions")
 
 

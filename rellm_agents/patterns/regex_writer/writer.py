@@ -32,20 +32,20 @@ from rellm_agents.patterns.ir import (
     ANY,
     TEXT,
     AnyNode,
+    Capture,
     Characters,
     CharSet,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
     Node,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
     sequence,
     spelled,
     spelled_count,
@@ -157,15 +157,15 @@ class _Writer:
                 return self.lookarounds(parts, following, guards), _SEQUENCE
             case Complement():
                 return self.lookarounds((node,), following, guards), _SEQUENCE
-            case Steps():
+            case Dfa():
                 if not following.to_end:  # the module remembers where a repeated part failed, though what it has to meet is another
                     raise UnsupportedRegex("multiples inside of other text: the regex module does not find all of these texts")
                 return [self.part(without_boolean(node), _SEQUENCE, following, guards)], _SEQUENCE
             case Rule():
                 raise AssertionError("what a rule stands for is written on its own")
-            case Recall():
+            case Capture():
                 raise AssertionError("what no regex can say is refused before")
-            case Tail():
+            case Utf8Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never written")
 
     def guarded(self, charset: CharSet, guards: tuple[Node, ...]) -> list[_Piece]:

@@ -21,24 +21,24 @@ from rellm_agents.errors import PatternError, PatternTooLarge
 from rellm_agents.patterns.automaton import DEAD, START, Automaton, CharacterAutomaton, Counted, character_automaton, counted
 from rellm_agents.patterns.ir import (
     AnyNode,
+    Capture,
     Characters,
     CharSet,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
     Node,
-    Recall,
     Repeat,
     Rule,
     Sequence,
-    Steps,
-    Tail,
+    Utf8Tail,
     sequence,
     shown,
 )
-from rellm_agents.patterns.machine import Measure, byte_length, shortest_bytes, shortest_way, unbarred_length
+from rellm_agents.patterns.machine import CheapestText, allowed_length, shortest_bytes, shortest_length, shortest_way
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
@@ -79,18 +79,18 @@ def shortest_data(node: Node) -> bytes:
                 stack.extend([inner] * minimum)
             case Rule() as one:
                 stack.append(one.exit)
-            case Recall(_, _, between) as recall:
-                text = _open_text(recall)
+            case Capture(_, _, between) as capture:
+                text = _open_text(capture)
                 out += text
-                stack += [recall.after(text), between]
-            case Literal() | Characters() | Tail() | Intersection() | Complement() | Steps() | Lexeme() as terminal:
+                stack += [capture.after(text), between]
+            case Literal() | Characters() | Utf8Tail() | Intersection() | Complement() | Dfa() | Lexeme() as terminal:
                 out += shortest_bytes(terminal) or b""
     return bytes(out)
 
 
-def _open_text(recall: Recall) -> bytes:
+def _open_text(capture: Capture) -> bytes:
     """A shortest text that is not barred."""
-    found = byte_length.cheapest(recall)
+    found = shortest_length.cheapest(capture)
     assert found is not None
     return found[1]
 
@@ -100,7 +100,7 @@ def _cheapest(options: tuple[Node, ...]) -> Node:
 
 
 def _length(node: Node) -> float:
-    length = byte_length(node)
+    length = shortest_length(node)
     return float("inf") if length is None else length
 
 
@@ -117,21 +117,21 @@ def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
         case Intersection() if counted(node) is not None:
-            return byte_length(node)
-        case Intersection() | Complement() | Steps():
+            return shortest_length(node)
+        case Intersection() | Complement() | Dfa():
             automaton = _whole(node)
             if automaton is None:
-                return byte_length(node)
+                return shortest_length(node)
             return automaton.to_end[0] if automaton.to_end else None
         case Lexeme(inner):
             return character_length(inner)
         case Repeat(inner, minimum, _) if node.has_boolean:
             return character_length(inner) if minimum else 0
         case _:
-            return byte_length(node)
+            return shortest_length(node)
 
 
-character_length = Measure(_characters_of_terminal, byte_length.cheapest, unbarred_length)
+character_length = CheapestText(_characters_of_terminal, shortest_length.cheapest, allowed_length)
 """How long a shortest text is, about; ``None`` if no text of characters matches."""
 
 
@@ -163,29 +163,29 @@ class _Sampler:
                 self.add(inner, depth)
             case Rule() as rule:
                 self.add(rule.exit if self.is_long(depth) else rule.body, depth + 1)
-            case Recall() as recall:
-                self.recall(recall, depth)
+            case Capture() as capture:
+                self.capture(capture, depth)
             case Intersection() if (several := counted(node)) is not None:
                 self.walk_times(several)
-            case Intersection() | Complement() | Steps():
+            case Intersection() | Complement() | Dfa():
                 self.walk(node)
-            case Tail():
+            case Utf8Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never sampled")
 
-    def recall(self, recall: Recall, depth: int) -> None:
-        text = self.open_text(recall, depth)
+    def capture(self, capture: Capture, depth: int) -> None:
+        text = self.open_text(capture, depth)
         self.out.append(text.decode())
-        self.add(sequence(recall.between, recall.after(text)), depth)
+        self.add(sequence(capture.between, capture.after(text)), depth)
 
-    def open_text(self, recall: Recall, depth: int) -> bytes:
+    def open_text(self, capture: Capture, depth: int) -> bytes:
         if not self.is_long(depth):
             for _ in range(_TRIES):
                 drawn: list[str] = []
-                _Sampler(self.chance, drawn, self.before + len(self.out)).add(recall.inner, depth)
+                _Sampler(self.chance, drawn, self.before + len(self.out)).add(capture.inner, depth)
                 text = "".join(drawn).encode()
-                if text not in recall.barred and character_length(recall.after(text)) is not None:
+                if text not in capture.excluded and character_length(capture.after(text)) is not None:
                     return text
-        return _open_text(recall)
+        return _open_text(capture)
 
     def times(self, minimum: int, maximum: int | None) -> int:
         times = minimum

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from patterns.blueprints import Blueprint, build, means, recalling_blueprints
+from patterns.blueprints import Blueprint, build, capturing_blueprints, means
 from patterns.ir.test_node_law import moves, pattern_of, reaches_the_end
 from patterns.machine.test_sharing import all_at_once, forget_everything
 from patterns.regex_texts import all_texts, law, one_edit_away
@@ -22,19 +22,19 @@ from rellm_agents.patterns import (
     CharSet,
     Node,
     Pattern,
+    capture,
     characters,
     choice,
     lexeme,
     literal,
     optional,
     read_regex,
-    recall,
     repeat,
     rule,
     sequence,
 )
 from rellm_agents.patterns.machine import machine
-from rellm_agents.patterns.machine.cheapest import byte_length
+from rellm_agents.patterns.machine.cheapest import shortest_length
 
 MAX_TRIED = 14
 STRING = sequence(literal('"'), lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\n])*"')))
@@ -54,7 +54,7 @@ def texts_to_try(pattern: Pattern, seed: int) -> Iterator[str]:
 
 
 @settings(law, max_examples=40)
-@given(recalling_blueprints(), st.integers(0, 1_000))
+@given(capturing_blueprints(), st.integers(0, 1_000))
 @example(ONLY_TWO, 0)
 @example(OF_LISTS, 0)
 def test_the_machine_accepts_what_a_naive_reading_does(blueprint: Blueprint, seed: int) -> None:
@@ -65,7 +65,7 @@ def test_the_machine_accepts_what_a_naive_reading_does(blueprint: Blueprint, see
 
 
 @settings(law, max_examples=25)
-@given(recalling_blueprints(), st.integers(0, 1_000))
+@given(capturing_blueprints(), st.integers(0, 1_000))
 @example(ONLY_TWO, 0)
 @example(OF_LISTS, 0)
 def test_samples_match(blueprint: Blueprint, seed: int) -> None:
@@ -76,7 +76,7 @@ def test_samples_match(blueprint: Blueprint, seed: int) -> None:
 
 
 @settings(law, max_examples=25)
-@given(recalling_blueprints())
+@given(capturing_blueprints())
 @example(ONLY_TWO)
 @example(ONE_TOO_FEW)
 @example(OF_LISTS)
@@ -88,11 +88,11 @@ def test_no_text_is_shorter_than_the_shortest(blueprint: Blueprint) -> None:
         assert not shorter
     else:
         assert means(blueprint, shortest)
-        assert byte_length(build(blueprint)) == len(shortest.encode()) <= min(map(len, shorter), default=1 << 30)
+        assert shortest_length(build(blueprint)) == len(shortest.encode()) <= min(map(len, shorter), default=1 << 30)
 
 
 @settings(law, max_examples=20)
-@given(recalling_blueprints(), st.randoms(use_true_random=False))
+@given(capturing_blueprints(), st.randoms(use_true_random=False))
 @example(ONLY_TWO, random.Random(0))
 @example(OF_LISTS, random.Random(0))
 def test_every_state_that_is_not_dead_can_reach_the_end(blueprint: Blueprint, chance: random.Random) -> None:
@@ -117,7 +117,7 @@ def free_object(key: str, *declared: str) -> Node:
         )
 
     def member(written: frozenset[bytes]) -> Node:
-        return recall(STRING, written, literal(": 1"), ("member", key), lambda name: more(written | {name}))
+        return capture(STRING, written, literal(": 1"), ("member", key), lambda name: more(written | {name}))
 
     return sequence(literal("{"), choice(literal("}"), member(names)))
 
@@ -149,20 +149,20 @@ def test_a_list_is_closed_when_every_item_is_written() -> None:
         Pattern(build(("distinct", ("choice", ("empty",), ("literal", "a"), ("literal", "b")), ("literal", ","), 3)))
 
 
-def test_where_all_texts_are_barred_nothing_matches() -> None:
+def test_where_all_texts_are_excluded_nothing_matches() -> None:
     both = frozenset({b"a", b"bc"})
-    none = recall(choice(literal("a"), literal("bc")), both, EMPTY, "none", lambda _: EMPTY)
-    assert byte_length(none) is None
+    none = capture(choice(literal("a"), literal("bc")), both, EMPTY, "none", lambda _: EMPTY)
+    assert shortest_length(none) is None
     assert Pattern(choice(none, literal("c"))).fullmatch("c")
     assert machine.run(machine.start(choice(none, literal("c"))), b"b") is machine.DEAD_STATE
 
 
-def test_a_recall_inside_its_own_text_is_measured() -> None:
+def test_a_capture_inside_its_own_text_is_measured() -> None:
     """Lists of lists, no two of a list alike: the item holds the list."""
 
     def rest(used: frozenset[bytes], missing: int) -> Node:
         def again() -> Node:
-            return recall(tree, used, EMPTY, ("test_recall.again", missing), lambda text: rest(used | {text}, 0))
+            return capture(tree, used, EMPTY, ("test_recall.again", missing), lambda text: rest(used | {text}, 0))
 
         def body() -> Node:
             return again() if missing else choice(literal("]"), again())
@@ -184,17 +184,17 @@ def test_a_recall_inside_its_own_text_is_measured() -> None:
         assert pattern.fullmatch(text) == fits
 
 
-def test_equal_recalls_are_the_same_object() -> None:
-    one, other = (recall(STRING, frozenset({b"x"}), EMPTY, "same", lambda _: EMPTY) for _ in range(2))
+def test_equal_captures_are_the_same_object() -> None:
+    one, other = (capture(STRING, frozenset({b"x"}), EMPTY, "same", lambda _: EMPTY) for _ in range(2))
     assert one is other
-    assert one is not recall(STRING, frozenset({b"y"}), EMPTY, "same", lambda _: EMPTY)
-    assert recall(NOTHING, frozenset(), EMPTY, "same", lambda _: EMPTY) is NOTHING
+    assert one is not capture(STRING, frozenset({b"y"}), EMPTY, "same", lambda _: EMPTY)
+    assert capture(NOTHING, frozenset(), EMPTY, "same", lambda _: EMPTY) is NOTHING
 
 
 @pytest.mark.parametrize("inner", [EMPTY, optional(literal("a")), repeat(STRING)])
 def test_a_text_that_may_be_empty_is_refused(inner: Node) -> None:
     with pytest.raises(PatternError, match="may be empty"):
-        Pattern(recall(inner, frozenset(), EMPTY, "empty", lambda _: EMPTY)).fullmatch("a")
+        Pattern(capture(inner, frozenset(), EMPTY, "empty", lambda _: EMPTY)).fullmatch("a")
 
 
 def test_no_regex_says_it() -> None:
@@ -204,13 +204,13 @@ def test_no_regex_says_it() -> None:
             pattern.regex_for(dialect)  # type: ignore[arg-type]
 
 
-def test_the_fingerprint_tells_what_is_barred_and_the_key() -> None:
+def test_the_fingerprint_tells_what_is_excluded_and_the_key() -> None:
     class Owner:
         def __init__(self, fingerprint: str) -> None:
             self.fingerprint = fingerprint
 
-    def told(barred: str, key: object) -> str:
-        return Pattern(recall(STRING, frozenset({barred.encode()}), EMPTY, (key, 1), lambda _: EMPTY)).fingerprint
+    def told(excluded: str, key: object) -> str:
+        return Pattern(capture(STRING, frozenset({excluded.encode()}), EMPTY, (key, 1), lambda _: EMPTY)).fingerprint
 
     assert told("a", Owner("x")) == told("a", Owner("x"))
     assert len({told("a", "x"), told("b", "x"), told("a", Owner("x")), told("a", Owner("y")), told("a", frozenset({"x"}))}) == 5
