@@ -3,5 +3,3 @@
 from rellm_agents.decoding.budget.part_budget import PartBudget
 from rellm_agents.decoding.budget.part_costs import PartExits
 from rellm_agents.decoding.budget.token_costs import TokenCosts
-
-__all__ = ["PartBudget", "PartExits", "TokenCosts"]

@@ -4,5 +4,3 @@ from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Decodin
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
 from rellm_agents.decoding.generation.request_queue import RequestQueue
 from rellm_agents.decoding.generation.sequence import Completion, Spelling
-
-__all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "DecodingOptions", "RequestQueue", "Spelling"]

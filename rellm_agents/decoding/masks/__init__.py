@@ -2,5 +2,3 @@
 
 from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens, pick
 from rellm_agents.decoding.masks.pattern_masks import ENDED, MAX_MASKS, TokenMasks
-
-__all__ = ["ENDED", "MAX_MASKS", "AllowedTokens", "TokenMasks", "pick"]

@@ -1,5 +1,3 @@
 """FACE."""
 
 from rellm_agents.decoding.models.smollm2 import smollm2
-
-__all__ = ["smollm2"]

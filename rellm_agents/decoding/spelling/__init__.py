@@ -3,5 +3,3 @@
 from rellm_agents.decoding.spelling.canonical import Fit, OwnSpelling
 from rellm_agents.decoding.spelling.canonical_masks import CanonicalMasks
 from rellm_agents.decoding.spelling.tokenizer_spelling import Speller, speller_of
-
-__all__ = ["CanonicalMasks", "Fit", "OwnSpelling", "Speller", "speller_of"]

@@ -14,22 +14,3 @@ from rellm_agents.formats.agent.steps import Action, Finish, Step
 from rellm_agents.formats.agent.structured_chat import structured_chat
 from rellm_agents.formats.agent.template_format import own_format
 from rellm_agents.formats.agent.xml import xml
-
-__all__ = [
-    "Action",
-    "ActionFormat",
-    "Finish",
-    "Step",
-    "chat",
-    "conversational",
-    "conversational_chat",
-    "docstore",
-    "json_action",
-    "mrkl",
-    "own_format",
-    "react",
-    "react_json",
-    "self_ask",
-    "structured_chat",
-    "xml",
-]

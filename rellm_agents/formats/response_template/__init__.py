@@ -2,5 +2,3 @@
 
 from rellm_agents.formats.response_template.calls import PROBE
 from rellm_agents.formats.response_template.declaration import NAME, declaration_of
-
-__all__ = ["NAME", "PROBE", "declaration_of"]

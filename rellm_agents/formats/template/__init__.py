@@ -5,25 +5,3 @@ from rellm_agents.formats.template.argument_text import ELSEWHERE, argument_node
 from rellm_agents.formats.template.declarations import Declaration, checked, declared, names_of, read_declaration
 from rellm_agents.formats.template.slots import Slot
 from rellm_agents.formats.template.template import Template, any_of, with_meanings
-
-__all__ = [
-    "ELSEWHERE",
-    "Declaration",
-    "Slot",
-    "Template",
-    "any_of",
-    "argument_node",
-    "can_overlap",
-    "checked",
-    "common",
-    "cut_early",
-    "declared",
-    "json_like",
-    "names_of",
-    "read_declaration",
-    "stands_apart",
-    "touches",
-    "value_node",
-    "with_definitions",
-    "with_meanings",
-]

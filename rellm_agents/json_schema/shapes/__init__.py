@@ -15,37 +15,3 @@ from rellm_agents.json_schema.shapes.property_names import (
 )
 from rellm_agents.json_schema.shapes.scalars import integer_conditions, number_conditions, string_conditions
 from rellm_agents.json_schema.shapes.shape import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
-
-__all__ = [
-    "TYPES",
-    "Array",
-    "Condition",
-    "Contained",
-    "Later",
-    "Met",
-    "Never",
-    "Object",
-    "Property",
-    "Ready",
-    "Reference",
-    "Rules",
-    "Shape",
-    "Source",
-    "Style",
-    "Undeclared",
-    "Union",
-    "Variants",
-    "allows_name",
-    "any_of_types",
-    "anything",
-    "conditions_of",
-    "find_impossible",
-    "integer_conditions",
-    "listed_names",
-    "met",
-    "name_kinds",
-    "number_conditions",
-    "spelled",
-    "string_conditions",
-    "value_of",
-]

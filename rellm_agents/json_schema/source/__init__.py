@@ -18,27 +18,3 @@ from rellm_agents.json_schema.source.normal_form import (
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.relaxation import lessened
 from rellm_agents.json_schema.source.source_map import Place
-
-__all__ = [
-    "HOLDERS",
-    "TOO_DEEP",
-    "CanonicalSchema",
-    "Holds",
-    "Kind",
-    "NormalForm",
-    "Place",
-    "PlainParts",
-    "Registry",
-    "Schema",
-    "SchemaLike",
-    "Unsettled",
-    "Validator",
-    "admits",
-    "below",
-    "canonical",
-    "json_key",
-    "lessened",
-    "matches",
-    "schema_of",
-    "text_of",
-]

@@ -4,19 +4,3 @@ from rellm_agents.json_schema.text.banned_substrings import marks_of
 from rellm_agents.json_schema.text.layout import BOOLEAN, MAX_DIGITS, Layout, Raw, Whitespace, dumps
 from rellm_agents.json_schema.text.serializations import spellings
 from rellm_agents.json_schema.text.strings import Conditions, name_node, raw_string, string_node, string_texts
-
-__all__ = [
-    "BOOLEAN",
-    "MAX_DIGITS",
-    "Conditions",
-    "Layout",
-    "Raw",
-    "Whitespace",
-    "dumps",
-    "marks_of",
-    "name_node",
-    "raw_string",
-    "spellings",
-    "string_node",
-    "string_texts",
-]

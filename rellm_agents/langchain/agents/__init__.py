@@ -1,5 +1,3 @@
 """FACE."""
 
 from rellm_agents.langchain.agents.format_pairs import format_for, parser_for
-
-__all__ = ["format_for", "parser_for"]

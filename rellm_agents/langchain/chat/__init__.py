@@ -6,5 +6,3 @@ In reading order: ``message_text`` (what a message says), ``chat_template`` (wha
 """
 
 from rellm_agents.langchain.chat.chat_rellm import ChatRELLM
-
-__all__ = ["ChatRELLM"]

@@ -9,5 +9,3 @@ from rellm_agents.langchain.output_parsers.json_texts import described
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern
 from rellm_agents.langchain.output_parsers.pattern_parser import PatternOutputParser, reader_for
 from rellm_agents.langchain.output_parsers.table import compile_parser, register_parser
-
-__all__ = ["ParserPattern", "PatternOutputParser", "compile_parser", "described", "reader_for", "register_parser"]

@@ -13,25 +13,3 @@ from rellm_agents.patterns.automaton.state_elimination import (
     node_of_automaton,
     without_boolean,
 )
-
-__all__ = [
-    "CHARACTERS",
-    "DEAD",
-    "NEVER",
-    "START",
-    "Automaton",
-    "CharacterAutomaton",
-    "Counted",
-    "Way",
-    "alive",
-    "character_automaton",
-    "counted",
-    "has_text",
-    "is_finished_by_common_bytes",
-    "node_of_automaton",
-    "short_text",
-    "transitions",
-    "way_of",
-    "without_boolean",
-    "without_bounds",
-]

@@ -5,29 +5,3 @@ from rellm_agents.patterns.machine.cells import HOLE, CaptureCell, Cell, Continu
 from rellm_agents.patterns.machine.cheapest import CheapestText, allowed_length, few_texts, shortest_bytes, shortest_length, shortest_way
 from rellm_agents.patterns.machine.literal_set import LiteralSet
 from rellm_agents.patterns.machine.machine import DEAD_STATE, Machine, has_allowed_text, run, start
-
-__all__ = [
-    "DEAD_STATE",
-    "HOLE",
-    "CaptureCell",
-    "Cell",
-    "CheapestText",
-    "Continuation",
-    "CounterCell",
-    "LexemeCell",
-    "LiteralCell",
-    "LiteralSet",
-    "Machine",
-    "SetCell",
-    "State",
-    "allowed_length",
-    "can_avoid",
-    "few_texts",
-    "first_bytes",
-    "has_allowed_text",
-    "run",
-    "shortest_bytes",
-    "shortest_length",
-    "shortest_way",
-    "start",
-]

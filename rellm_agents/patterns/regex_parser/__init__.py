@@ -19,25 +19,3 @@ from rellm_agents.patterns.regex_parser.syntax import (
     widths,
 )
 from rellm_agents.patterns.regex_parser.unicode_classes import members_of
-
-__all__ = [
-    "ANY",
-    "MAX_COUNT",
-    "MAX_NESTING",
-    "Around",
-    "Atomic",
-    "Call",
-    "Either",
-    "Groups",
-    "One",
-    "Reading",
-    "Row",
-    "Times",
-    "Tree",
-    "first_around",
-    "members_of",
-    "parse_ecma",
-    "parse_regex",
-    "text_start",
-    "widths",
-]

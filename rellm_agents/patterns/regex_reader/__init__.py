@@ -3,5 +3,3 @@
 from rellm_agents.patterns.regex_reader.compiler import compile_tree
 from rellm_agents.patterns.regex_reader.leftmost_first import NotFollowedError, preferred
 from rellm_agents.patterns.regex_reader.reader import read_composed, read_regex
-
-__all__ = ["NotFollowedError", "compile_tree", "preferred", "read_composed", "read_regex"]

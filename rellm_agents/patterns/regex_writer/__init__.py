@@ -2,5 +2,3 @@
 
 from rellm_agents.patterns.regex_writer.rust import write_rust_regex
 from rellm_agents.patterns.regex_writer.writer import write_regex
-
-__all__ = ["write_regex", "write_rust_regex"]

@@ -1,5 +1,3 @@
 """FACE."""
 
 from rellm_agents.patterns.sampling.sampler import sample_text, shortest_data, shortest_text
-
-__all__ = ["sample_text", "shortest_data", "shortest_text"]
