@@ -31,10 +31,10 @@ from transformers import DynamicCache
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import Completion, ConstrainedDecoder, smollm2
+from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation.forward import Passes
 from rellm_agents.decoding.generation.sequence import Manner
 from rellm_agents.decoding.generation.sequence import Row as TextRow
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.errors import BudgetTooSmall, RELLMError
 
 if TYPE_CHECKING:

@@ -31,8 +31,8 @@ Knows patterns; torch and transformers live here and nowhere else. In reading or
 """
 
 from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor, RequestQueue
-from rellm_agents.decoding.masks import TokenMasks
 from rellm_agents.decoding.models import smollm2
+from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 
 __all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "RequestQueue", "TokenMasks", "Vocabulary", "smollm2"]

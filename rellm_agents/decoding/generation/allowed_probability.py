@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 
+from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation.forward import Passes
 from rellm_agents.decoding.generation.sequence import Row
-from rellm_agents.decoding.masks import AllowedTokens
 
 
 def log_kept(passes: Passes, row: Row) -> tuple[float, ...]:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
+from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens, pick
 from rellm_agents.decoding.generation.decode_loop import Choose, Sampling, decode
 from rellm_agents.decoding.generation.forward import Encoded, Passes, Scores
 from rellm_agents.decoding.generation.sequence import Completion, Manner, Row
-from rellm_agents.decoding.masks import AllowedTokens, pick
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:

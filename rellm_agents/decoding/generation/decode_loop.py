@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens, pick
 from rellm_agents.decoding.generation.forward import Passes, Scores
 from rellm_agents.decoding.generation.sequence import Row
-from rellm_agents.decoding.masks import AllowedTokens, pick
 
 Choose = Callable[[Row, Scores, int, int, AllowedTokens], int]
 """Chooses the next token of a row: the row, the scores of a pass, the row's number in them, how many places back from the last,

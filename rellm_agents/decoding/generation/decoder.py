@@ -24,8 +24,7 @@ from rellm_agents.decoding.generation.forward import Passes, Scorer
 from rellm_agents.decoding.generation.prefix_cache import StepCache
 from rellm_agents.decoding.generation.sequence import Completion, Manner, Row, Spelling
 from rellm_agents.decoding.generation.stop_strings import Stops
-from rellm_agents.decoding.masks import TokenMasks
-from rellm_agents.decoding.spelling import speller_of
+from rellm_agents.decoding.spelling import TokenMasks, speller_of
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.patterns import Pattern

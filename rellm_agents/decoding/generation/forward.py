@@ -20,7 +20,7 @@ import torch
 from transformers import DynamicCache, EncoderDecoderCache
 from transformers.cache_utils import DynamicLayer
 
-from rellm_agents.decoding.masks import AllowedTokens
+from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

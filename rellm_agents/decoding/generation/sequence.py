@@ -15,9 +15,10 @@ from typing import Literal, get_args
 import torch
 
 from rellm_agents.decoding.budget import PartBudget
+from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation.stop_strings import Stops
-from rellm_agents.decoding.masks import ENDED, AllowedTokens, TokenMasks
-from rellm_agents.decoding.spelling import Fit, OwnSpelling, Speller
+from rellm_agents.decoding.masks import ENDED
+from rellm_agents.decoding.spelling import Fit, OwnSpelling, Speller, TokenMasks
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
@@ -108,7 +109,7 @@ class Row:
     ) -> None:
         self.masks, self.tokens_left, self._stops = masks, budget, manner.stops
         self._speller, self._own, self._is_canonical = speller, OwnSpelling(masks, speller), manner.spelling == "canonical"
-        self._parts = [PartBudget(masks.exits(name), tokens) for name, tokens in manner.part_tokens.items()]
+        self._parts = [PartBudget(masks.part_costs(name), tokens) for name, tokens in manner.part_tokens.items()]
         self.begin, self.known, self.fed, self.drafts = begin, list(begin), 0, list[int]()
         self.state: State = masks.start
         self.generator = torch.Generator()
@@ -131,7 +132,7 @@ class Row:
         self._still_again = b"".join(map(self._bytes, self._again))  # what is left of them
         del self.known[self._begin :]
         self.tokens_left += again
-        self.state = masks.behind(self._still_again)
+        self.state = masks.start_with(self._still_again)
         self._closed_parts: list[str] = []
         self._certain_to = 0  # up to where the last tokens that were certain stand
         self._leave_parts()
@@ -257,9 +258,9 @@ class Row:
         """Close the parts whose budgets are spent. Whether there are any."""
         before = self.state
         for part in self._parts:
-            behind = part.behind(self.state)
-            if behind is not self.state and self.masks.tokens_needed(behind) <= self.tokens_left:
-                self.state = behind
+            after = part.after_part(self.state)
+            if after is not self.state and self.masks.tokens_needed(after) <= self.tokens_left:
+                self.state = after
                 self._closed_parts.append(part.name)
         return self.state is not before
 

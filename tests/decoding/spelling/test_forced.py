@@ -15,8 +15,8 @@ from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, ran
 from rellm_agents import Pattern, compile_regex, json_action
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks
 from rellm_agents.decoding.generation import sequence as rows
+from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation.sequence import Manner, Row
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.spelling.tokenizer_spelling import Speller
 from rellm_agents.patterns import literal, sequence
 
@@ -286,5 +286,5 @@ def test_masks_say_what_a_token_may_span():
     masks = TokenMasks(compile_regex("(abc|ax)"), decoder_of().vocabulary)
     assert masks.goes_beyond(masks.start, b"a")
     assert not masks.goes_beyond(masks.start, b"abc")
-    assert masks.behind(b"") is masks.start
-    assert masks.advance(masks.behind(b"a"), ord("a")) is masks.start
+    assert masks.start_with(b"") is masks.start
+    assert masks.advance(masks.start_with(b"a"), ord("a")) is masks.start
