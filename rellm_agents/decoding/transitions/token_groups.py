@@ -99,7 +99,8 @@ class CaptureEndGroup:
 
     def __init__(self, inner: Transition, path: bytes) -> None:
         self.inner, self.path = inner, path
-        self.ids, self.mask = inner[1].ids, inner[1].mask
+        self.ids: tuple[int, ...] = inner[1].ids
+        self.mask: Mask | None = inner[1].mask
 
 
 TokenGroup = LiteralGroup | LiteralSetTokens | LexemeTokens | CounterGroup | InnerGroup | ExcludedGroup | CaptureEndGroup
