@@ -99,7 +99,13 @@ class TokenTransitions:
 
         Where ``HOLE`` is reached inside tokens, the cursor below which they may go on is added to ``masks``.
         """
-        if type(cell) is LiteralCell:  # most cells are literals: no group is made, and children are asked without a call
+        if type(cell) is LexemeCell:  # most cells are lexemes and literals: nothing is made for them
+            tokens = self.lexemes.of(cell.automaton, cell.state, cursor)
+            ids += tokens.ids
+            masks += tokens.masks
+            self._gather_after(cell.then, tokens.residual, ids, masks)
+            return
+        if type(cell) is LiteralCell:  # children are asked without a call
             data, offset = cell.data, cell.offset
             for byte in data[offset:] if offset else data:
                 cursor = cursor.children.get(byte) or cursor.step(byte)
@@ -111,10 +117,8 @@ class TokenTransitions:
             return
         transitions, exits = self._expand(cell, cursor)
         for _, group in transitions:
-            if group.mask is None:
-                ids += group.ids
-            else:
-                masks.append(group.mask)
+            ids += group.ids
+            masks += group.masks
         for then, below in exits:
             self._gather_after(then, below, ids, masks)
 
