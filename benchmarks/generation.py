@@ -31,6 +31,7 @@ from transformers import DynamicCache
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import Completion, ConstrainedDecoder, smollm2
+from rellm_agents.decoding.cache_names import cache_name
 from rellm_agents.decoding.generation.forward import Passes
 from rellm_agents.decoding.generation.sequence import Manner
 from rellm_agents.decoding.generation.sequence import Row as TextRow
@@ -194,9 +195,9 @@ class Bench:
         """What a peer's masks leave of the model, drawn token by token."""
         matcher = engine.start(engine.compile(json.dumps(row.schema)))
         chance, cache, ids = torch.Generator().manual_seed(seed), DynamicCache(config=self.model.config), list[int]()
-        new = list(self.tokenizer(_ASK)["input_ids"])
+        new, keep = list(self.tokenizer(_ASK)["input_ids"]), {str(cache_name(self.model.forward)): cache, "use_cache": True}
         while len(ids) < LONGEST:
-            logits = self.model(input_ids=torch.tensor([new]), past_key_values=cache, use_cache=True).logits[0, -1].float()
+            logits = self.model(input_ids=torch.tensor([new]), **keep).logits[0, -1].float()
             matcher.fill()
             if not matcher.mask.any():  # the engine gave up
                 break

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
+from rellm_agents.decoding import cache_names
 from rellm_agents.decoding.generation.decode_loop import Choose, Sampling, decode
 from rellm_agents.decoding.generation.forward import Encoded, Passes, Scores
 from rellm_agents.decoding.generation.sequence import Completion, Manner, Row
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_TAKEN = frozenset({"attention_mask", "encoder_outputs", "inputs_embeds", "past_key_values", "position_ids"})
-_HARMLESS = frozenset({"cache_params", "cache_position", "logits_to_keep", "use_cache"})  # this loop finds them out by itself
+_TAKEN = frozenset({"attention_mask", "encoder_outputs", "inputs_embeds", "position_ids", *cache_names.NAMES})
+_HARMLESS = frozenset({"cache_position", "logits_to_keep", "use_cache"})  # this loop finds them out by itself
 _OF_BATCHES = frozenset(
     {
         "EncoderNoRepeatNGramLogitsProcessor",
@@ -126,7 +127,8 @@ class CustomGenerate:
         if not generation_config.return_dict_in_generate:
             return sequences
         kind = GenerateEncoderDecoderOutput if model.config.is_encoder_decoder else GenerateDecoderOnlyOutput
-        return kind(sequences=cast(torch.LongTensor, sequences), past_key_values=model_kwargs.get("past_key_values"))
+        held: dict[str, Any] = {cache_names.output_name(kind): cache_names.taken_from(model_kwargs)}
+        return kind(sequences=cast(torch.LongTensor, sequences), **held)
 
     def _patterns(self, number: int, generation_config: GenerationConfig) -> Pattern | list[Pattern]:
         """A pattern for each row: ``generate`` repeats each prompt as often as texts are asked for."""
@@ -183,9 +185,9 @@ class CustomGenerate:
             for number, row in enumerate(rows):
                 yield from decode(Passes(scorer, 1, embedded=embedded and embedded.of_row(number)), [row], choose)
             return
-        cache: Cache | None = model_kwargs.get("past_key_values")
+        cache: Cache | None = cache_names.taken_from(model_kwargs)
         attention, read = model_kwargs.get("attention_mask"), None
-        if embedded is None and encoded is None and cache is not None and (length := cache.get_seq_length()):
+        if embedded is None and encoded is None and cache is not None and (length := _length(cache)):
             read = torch.ones((len(rows), length), dtype=torch.long, device=device) if attention is None else attention[:, :length]
             for row, is_read in zip(rows, read, strict=True):
                 row.fed = int(is_read.sum())
@@ -201,6 +203,16 @@ class CustomGenerate:
         vectors = given if isinstance(given, torch.Tensor) else given[0]
         attention = model_kwargs.get("attention_mask")
         return Encoded(vectors, torch.ones(vectors.shape[:2], dtype=torch.long, device=vectors.device) if attention is None else attention)
+
+
+def _length(cache: Cache) -> int:
+    """How many places of a cache are filled; none of one that ``generate`` made for a model of one state, which does not tell."""
+    try:
+        return cache.get_seq_length()
+    except ValueError as error:
+        if getattr(cache, "_is_user_defined", False):
+            raise ValueError(f"a {type(cache).__name__} of one state does not tell how many tokens were read into it; {_PLAIN}") from error
+        return 0
 
 
 def _begun(model: PreTrainedModel, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> list[list[int]]:

@@ -20,7 +20,9 @@ import torch
 from transformers import DynamicCache, EncoderDecoderCache
 from transformers.cache_utils import DynamicLayer
 
+from rellm_agents.decoding.cache_names import cache_name, taken_from
 from rellm_agents.decoding.masks import AllowedTokens
+from rellm_agents.errors import DecodingError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -63,6 +65,9 @@ class Scorer:
         has_encoder: the prompt is read by an encoder.
         takes_batches: rows can be filled up, and leave a batch: it keeps a token's traces apart, instead of one state for all.
         leaves_out: places between a row's tokens can be left out: it is told where each token stands, and looks at all of them.
+
+    Raises:
+        DecodingError: the model takes no cache, so it would read each text anew at every token.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -70,6 +75,10 @@ class Scorer:
         takes = inspect.signature(model.forward).parameters
         self._last_logits_only = "logits_to_keep" in takes
         self._positions = "position_ids" in takes
+        name = cache_name(model.forward)
+        if name is None:
+            raise DecodingError(f"{type(model).__name__} takes no cache: what it has read cannot be kept for the next token")
+        self._cache_name = name
         config = model.config
         self.has_encoder: bool = config.is_encoder_decoder
         self.takes_batches: bool = not model._is_stateful  # the mark transformers itself goes by
@@ -98,14 +107,22 @@ class Scorer:
             inputs: ``input_ids``, ``attention_mask``, ``position_ids``; or those of a decoder.
             cache: is added to.
             kept: at how many places, counted from the last, scores may be asked for.
+
+        Raises:
+            DecodingError: the model has not added to the cache, but to none or to another.
         """
         if not self._positions:
             inputs = {name: value for name, value in inputs.items() if name != "position_ids"}
-        if not _is_watched(self.model) and self.head is not None:
-            hidden = self.model.base_model(**inputs, past_key_values=cache, use_cache=True)[0][:, -kept:]
-            return Scores(hidden, self.head)
-        keep = {"logits_to_keep": kept} if self._last_logits_only else {}
-        return Scores(self.model(**inputs, past_key_values=cache, use_cache=True, **keep).logits[:, -kept:], None)
+        of_head = not _is_watched(self.model) and self.head is not None
+        keep = {"logits_to_keep": kept} if self._last_logits_only and not of_head else {}
+        model = self.model.base_model if of_head else self.model
+        outputs = model(**inputs, **keep, **{self._cache_name: cache}, use_cache=True)
+        if taken_from(vars(outputs)) is not cache:
+            raise DecodingError(
+                f"{type(model).__name__} does not keep what it has read in the {type(cache).__name__} that it is given as "
+                f"{self._cache_name!r}, so it would know nothing of it at the next token"
+            )
+        return Scores(outputs[0][:, -kept:], self.head) if of_head else Scores(outputs.logits[:, -kept:], None)
 
     def encoded(self, prompts: Sequence[Sequence[int]]) -> Encoded:
         """What the encoder makes of prompts."""

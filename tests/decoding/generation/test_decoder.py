@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -286,12 +287,12 @@ def fixed_decoder(text: str) -> ConstrainedDecoder:
     tokenizer = byte_level_tokenizer()
 
     class Writes(FixedLogits):
-        def forward(self, input_ids, past_key_values, **_):
-            at = past_key_values.get_seq_length() + input_ids.shape[1] - 1
-            super().forward(input_ids, past_key_values)
+        def forward(self, input_ids, cache, **_):
+            at = cache.get_seq_length() + input_ids.shape[1] - 1
+            super().forward(input_ids, cache)
             logits = torch.zeros(1, 1, self.table.shape[1])
             logits[0, 0, ord(text[at + 1]) if at + 1 < len(text) else tokenizer.eos_token_id] = 9.0
-            return type("Output", (), {"logits": logits})
+            return SimpleNamespace(logits=logits, cache=cache)
 
     return ConstrainedDecoder(Writes(torch.zeros(1, len(tokenizer))), tokenizer)
 

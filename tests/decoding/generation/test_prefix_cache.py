@@ -12,6 +12,7 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
+from rellm_agents.decoding.cache_names import taken_from
 from rellm_agents.decoding.generation import forward as passes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -103,7 +104,7 @@ def test_what_is_kept_is_what_the_model_makes_of_the_text(kind):
     assert len(decoder._steps._entries) >= len(prompts)
     for ids, layers in decoder._steps._entries.items():
         with torch.inference_mode():
-            made = decoder.model(input_ids=torch.tensor([ids])).past_key_values
+            made = taken_from(vars(decoder.model(input_ids=torch.tensor([ids]))))
         for layer, (keys, values) in zip(made.layers, layers, strict=True):
             torch.testing.assert_close((keys, values), (layer.keys, layer.values), rtol=1e-3, atol=1e-3)
 
