@@ -13,7 +13,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from rellm_agents import Pattern, compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.cache_names import cache_name, taken_from
+from rellm_agents.decoding.forward.cache_names import cache_name, taken_from
 from rellm_agents.errors import BudgetTooSmall
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -118,7 +118,7 @@ def test_the_pattern_goes_before_processors_that_leave_nothing(caplog):
     loop = decoder.custom_generate(compile_regex("(ab|cd)"))
     decoder.model.generate(**inputs_of(decoder, ["x"]), custom_generate=loop, max_new_tokens=9, bad_words_ids=denied)
     assert loop.completions[0].text in ("ab", "cd")
-    assert "behind '' the pattern allows only tokens that are denied by NoBadWordsLogitsProcessor" in caplog.text
+    assert "after '' the pattern allows only tokens that are denied by NoBadWordsLogitsProcessor" in caplog.text
 
 
 def test_processors_that_tell_rows_by_their_numbers_find_them():

@@ -11,8 +11,8 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.cache_names import cache_name
-from rellm_agents.decoding.generation.forward import Scorer
+from rellm_agents.decoding.forward.cache_names import cache_name
+from rellm_agents.decoding.forward.scorer import Scorer
 from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.errors import DecodingError
 
@@ -77,7 +77,7 @@ def test_each_token_is_the_likeliest_after_one_pass_over_all_before_it(kind):
 def in_one_pass(decoder: ConstrainedDecoder, prompt: str, written: Sequence[int]) -> torch.Tensor:
     """float[V]: what the model makes of a prompt and a text, without a cache."""
     ids = decoder.tokenizer(prompt)["input_ids"]
-    if decoder.scorer.has_encoder:
+    if decoder.engine.scorer.has_encoder:
         start = [decoder.model.config.decoder_start_token_id, *written]
         inputs = {"input_ids": torch.tensor([ids]), "decoder_input_ids": torch.tensor([start])}
     else:
@@ -113,13 +113,13 @@ def test_only_where_the_output_layer_says_it_all_few_of_its_rows_are_computed(ki
     scorer = Scorer(random_model(byte_level_tokenizer(), kind=kind))
     with torch.inference_mode():
         assert (scorer.head is not None) == (kind in TAKES_GAPS)
-    assert scorer.leaves_out == (kind in TAKES_GAPS)
+    assert scorer.can_mask_out == (kind in TAKES_GAPS)
     assert scorer.has_encoder == (kind == "t5")
 
 
 def test_capped_scores_are_never_taken_from_the_output_layer(monkeypatch):
     scorer = Scorer(random_model(byte_level_tokenizer(), kind="gemma"))
-    monkeypatch.setattr(scorer, "leaves_out", True)  # the reason that holds for them as well
+    monkeypatch.setattr(scorer, "can_mask_out", True)  # the reason that holds for them as well
     with torch.inference_mode():
         assert scorer.head is None
 
