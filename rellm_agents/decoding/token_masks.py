@@ -33,6 +33,7 @@ from rellm_agents.patterns.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.machine import DEAD_STATE, Machine
 from rellm_agents.patterns.nodes import byte_literal
 from rellm_agents.patterns.parts import parts_in
+from rellm_agents.requirements import require
 
 MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
 MAX_MOVES = 65_536
@@ -164,11 +165,13 @@ class TokenMasks:
     Raises:
         VocabularyError: the vocabulary cannot spell any text of the pattern, or lacks a special token that it names.
         ValueError: another spelling.
+        MissingExtra: ``"canonical"`` without torch and transformers.
     """
 
     def __new__(cls, pattern: Pattern, vocabulary: Vocabulary, *, spelling: Literal["any", "canonical"] = "any") -> TokenMasks:  # noqa: ARG004 - as __init__
         """Masks of the kind that is asked for."""
         if cls is TokenMasks and spelling == "canonical":
+            require("torch", "transformers", extra="transformers", purpose='spelling="canonical"')
             from rellm_agents.decoding.canonical_masks import CanonicalMasks  # noqa: PLC0415 - which builds on this module
 
             return super().__new__(CanonicalMasks)

@@ -220,9 +220,7 @@ def test_a_state_of_the_caller_that_does_not_tell_what_was_read_is_refused():
 def test_what_is_returned_holds_the_cache(kind):
     decoder, pattern = decoder_of(kind), compile_regex("[a-z ]{12}")
     loop = decoder.custom_generate(pattern)
-    made = decoder.model.generate(
-        **inputs_of(decoder, ["the the"]), custom_generate=loop, max_new_tokens=20, return_dict_in_generate=True
-    )
+    made = decoder.model.generate(**inputs_of(decoder, ["the the"]), custom_generate=loop, max_new_tokens=20, return_dict_in_generate=True)
     assert taken_from(made).get_seq_length() > 0
 
 

@@ -104,7 +104,11 @@ def test_a_model_that_keeps_nothing_in_its_cache_is_refused():
 def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_name():
     decoder, pattern = decoder_of("llama"), compile_regex("[a-z ]{9}")
     inner, name = decoder.model.forward, cache_name(decoder.model.forward)
-    decoder.model.forward = lambda **inputs: inner(**inputs)
+
+    def handing_on(**inputs):
+        return inner(**inputs)
+
+    decoder.model.forward = handing_on
     assert cache_name(decoder.model.forward) == name
     assert ConstrainedDecoder(decoder.model, decoder.tokenizer).generate("a", pattern) == decoder_of("llama").generate("a", pattern)
 
