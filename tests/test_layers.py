@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent / PACKAGE
 
 ARROWS = {
     "errors": set(),
+    "requirements": {"errors"},
     "resources": set(),
     "patterns": set(),
     "json_schema": {"patterns"},
@@ -22,7 +23,7 @@ ARROWS = {
     "decoding": {"patterns"},
     "langchain": {"decoding", "formats", "json_schema", "patterns"},
 }
-FREE_FOR_ALL = {"errors", "resources"}
+FREE_FOR_ALL = {"errors", "requirements", "resources"}
 FREE = {"cli", "demo"}  # may import anything
 HEAVY = {"accelerate", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "transformers"}
 ONE_FILE_ONLY = ("langchain", "langchain_classic")  # each
@@ -205,5 +206,5 @@ def is_package(path: Path) -> bool:
 
 def modules(*sources: tuple[str, str]) -> dict[str, tuple[str, bool]]:
     """Modules of the package by their names inside it; a name without a dot is a package's, except those of single files."""
-    single_files = ARROWS.keys() & {"errors", "resources"} | {"cli"}
+    single_files = ARROWS.keys() & FREE_FOR_ALL | {"cli"}
     return {f"{PACKAGE}.{name}".rstrip("."): (source, "." not in name and name not in single_files) for name, source in sources}

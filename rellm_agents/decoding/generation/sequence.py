@@ -27,9 +27,10 @@ from typing import Literal
 import torch
 
 from rellm_agents.decoding.budget import PartBudget
+from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
-from rellm_agents.decoding.masks import ENDED, AllowedTokens, TokenMasks
+from rellm_agents.decoding.masks import ENDED, TokenMasks
 from rellm_agents.decoding.spelling import CanonicalSpelling, Fit, Speller
 from rellm_agents.patterns.machine import State
 

@@ -37,6 +37,7 @@ from rellm_agents.patterns.machine import (
     State,
     first_bytes,
 )
+from rellm_agents.requirements import require
 
 MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
 MAX_MOVES = 65_536
@@ -168,11 +169,13 @@ class TokenMasks:
     Raises:
         VocabularyError: the vocabulary cannot spell any text of the pattern, or lacks a special token that it names.
         ValueError: another spelling.
+        MissingExtra: ``"canonical"`` without torch and transformers.
     """
 
     def __new__(cls, pattern: Pattern, vocabulary: Vocabulary, *, spelling: Literal["any", "canonical"] = "any") -> TokenMasks:  # noqa: ARG004 - as __init__
         """Masks of the kind that is asked for."""
         if cls is TokenMasks and spelling == "canonical":
+            require("torch", "transformers", extra="transformers", purpose='spelling="canonical"')
             from rellm_agents.decoding.spelling import CanonicalMasks  # noqa: PLC0415 - which builds on this module
 
             return super().__new__(CanonicalMasks)

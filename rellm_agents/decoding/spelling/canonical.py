@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from rellm_agents.decoding.masks import AllowedTokens
+from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.errors import TokenRefused
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, whole_specials
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.lru import LruCache
-from rellm_agents.decoding.masks import ENDED, MAX_MASKS, AllowedTokens, TokenMasks
+from rellm_agents.decoding.masks import ENDED, MAX_MASKS, TokenMasks
 from rellm_agents.decoding.spelling.canonical import MAX_FOLLOWING, CanonicalSpelling
 from rellm_agents.decoding.spelling.tokenizer_spelling import CONTEXT, speller_of
 from rellm_agents.decoding.vocabulary import Bits, Vocabulary, packed

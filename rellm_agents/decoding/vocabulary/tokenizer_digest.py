@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import tokenizers
-import transformers
 from tokenizers import Tokenizer, decoders
 
 from rellm_agents.decoding.vocabulary.token_bytes import decoder_stages, denied_ids, fast_backend
@@ -37,6 +36,8 @@ def fingerprint(tokenizer: PreTrainedTokenizerBase, **further: object) -> str:
     Raises:
         VocabularyError: not a fast tokenizer, or its decoder is refused.
     """
+    import transformers  # noqa: PLC0415 - whose tokenizer this is: masks of other vocabularies do without it
+
     backend = fast_backend(tokenizer)
     decoder_stages(backend.decoder)  # one that is refused cannot always be told
     added = [(id_, token.content, token.special) for id_, token in sorted(backend.get_added_tokens_decoder().items())]

@@ -14,10 +14,10 @@ from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, ran
 
 from rellm_agents import Pattern, compile_regex, json_action
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation import sequence as rows
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.spelling.tokenizer_spelling import Speller
 from rellm_agents.patterns import literal, sequence
 

@@ -2,8 +2,8 @@
 
 Knows neither patterns nor how a token is chosen among those that are allowed.
 
->>> AllowedTokens(np.array([5], dtype=np.uint32), 3).scores(torch.tensor([0.0, 3.0, 2.0]))
-(tensor([0., 2.]), tensor([0, 2]))
+>>> AllowedTokens(np.array([4], dtype=np.uint32), 3).scores(torch.tensor([0.0, 3.0, 2.0]))
+(tensor([2.]), tensor([2]))
 """
 
 from __future__ import annotations
