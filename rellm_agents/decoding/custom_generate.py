@@ -15,6 +15,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+import transformers
+from packaging.version import Version
 from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
 from rellm_agents.decoding import cache_names
@@ -48,6 +50,7 @@ _OF_STEPS = frozenset(
     {"ClassifierFreeGuidanceLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor", "UnbatchedClassifierFreeGuidanceLogitsProcessor"}
 )
 _OURS = frozenset({"EosTokenCriteria", "MaxLengthCriteria"})  # what the budget and the masks already say
+_TOLD_WHOSE = Version(transformers.__version__) >= Version("5.17")  # ``generate`` marks a cache of its caller, which has to stay whole
 _PLAIN = "pass a ConstrainedLogitsProcessor to generate instead, which leaves the loop to transformers"
 
 
@@ -191,7 +194,7 @@ class CustomGenerate:
             read = torch.ones((len(rows), length), dtype=torch.long, device=device) if attention is None else attention[:, :length]
             for row, is_read in zip(rows, read, strict=True):
                 row.fed = int(is_read.sum())
-        may_gape = not (is_kept or getattr(cache, "_is_user_defined", False))
+        may_gape = not (is_kept or getattr(cache, "_is_user_defined", not _TOLD_WHOSE))
         passes = Passes(scorer, len(rows), cache=cache, read=read, encoded=encoded, embedded=embedded, may_gape=may_gape)
         yield from decode(passes, rows, choose)
 
@@ -206,11 +209,11 @@ class CustomGenerate:
 
 
 def _length(cache: Cache) -> int:
-    """How many places of a cache are filled; none of one that ``generate`` made for a model of one state, which does not tell."""
+    """How many places of a cache are filled."""
     try:
         return cache.get_seq_length()
-    except ValueError as error:
-        if getattr(cache, "_is_user_defined", False):
+    except ValueError as error:  # of a model that keeps one state for all tokens
+        if cache.has_previous_state():
             raise ValueError(f"a {type(cache).__name__} of one state does not tell how many tokens were read into it; {_PLAIN}") from error
         return 0
 
