@@ -21,7 +21,7 @@ from rellm_agents.requirements import require
 
 require("tokenizers", purpose="rellm_agents.decoding")
 
-from rellm_agents.decoding.masks import TokenMasks
+from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

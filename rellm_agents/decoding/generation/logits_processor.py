@@ -14,7 +14,8 @@ import torch
 from transformers import LogitsProcessor
 
 from rellm_agents.decoding.forward import AllowedTokens
-from rellm_agents.decoding.masks import ENDED, TokenMasks
+from rellm_agents.decoding.masks import ENDED
+from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import BudgetTooSmall, TokenRefused
 from rellm_agents.patterns import Pattern

@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from rellm_agents.decoding.forward import AllowedTokens
+import numpy as np
+
+from rellm_agents.decoding.vocabulary import Bits, unpacked
 from rellm_agents.errors import TokenRefused
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, whole_specials
 
 if TYPE_CHECKING:
-    from rellm_agents.decoding.masks import TokenMasks
+    from rellm_agents.decoding.masks import PatternMasks
     from rellm_agents.decoding.spelling.tokenizer_spelling import Speller
     from rellm_agents.patterns.machine import State
 
@@ -44,7 +46,7 @@ class CanonicalSpelling:
         speller: of the tokenizer.
     """
 
-    def __init__(self, masks: TokenMasks, speller: Speller) -> None:
+    def __init__(self, masks: PatternMasks, speller: Speller) -> None:
         self._masks, self._speller = masks, speller
 
     def with_forced(self, state: State, chosen: int | None) -> tuple[bytes, bytes]:
@@ -106,7 +108,7 @@ class CanonicalSpelling:
             if not piece or token_id in self._speller.added_ids:
                 break
             pieces.insert(0, piece)
-        states = [self._masks.behind(b"".join(pieces[at:])) for at in range(len(pieces) + 1)]
+        states = [self._masks.start_with(b"".join(pieces[at:])) for at in range(len(pieces) + 1)]
         spanned = self._spanned(states, pieces)
         while spanned and 0x80 <= pieces[-spanned][0] < 0xC0:  # inside a character
             spanned -= 1
@@ -133,17 +135,17 @@ class CanonicalSpelling:
         after = self._masks.advance(state, chosen)
         whole = self._masks.bits(after)
         bits = whole if tokens_left is None else self._masks.bits(after, tokens_left - 1)
-        following = AllowedTokens.of(bits, self._masks.vocabulary.size)
-        if after.accepting or not following.keeps_few or following.count > MAX_FOLLOWING:
+        following = None if after.accepting else few_ids(bits, self._masks.vocabulary.size)
+        if following is None:
             return True
         key = after.id << 32 | chosen
         found = self._speller.leads_on.get(key) if bits is whole else None
         if found is None:
-            told = (one for one in following.ids.tolist() if self._speller.row(committed, data + self._read(one)))
+            told = (one for one in following if self._speller.row(committed, data + self._read(one)))
             first = next(told, None)  # where none can be told, any may
             found = first is None or any(self._goes_on(committed, chosen, data, after, one) for one in (first, *told))
             if bits is whole:
-                self._speller.leads_on[key] = found
+                self._speller.leads_on.remember(key, found)
         return found
 
     def _goes_on(self, committed: Sequence[int], chosen: int, data: bytes, after: State, following: int) -> bool:
@@ -176,6 +178,17 @@ class CanonicalSpelling:
         """The text of a token; a special one has none."""
         token_bytes = self._masks.vocabulary.token_bytes
         return (token_bytes[token_id] or b"") if token_id < len(token_bytes) else b""
+
+
+def few_ids(bits: Bits, size: int) -> list[int] | None:
+    """The ids that a mask allows, ascending; ``None`` if they are more than ``MAX_FOLLOWING``, or most of the vocabulary.
+
+    Args:
+        bits: uint32[ceil(V / 32)].
+        size: V.
+    """
+    count = int(np.bitwise_count(bits).sum())
+    return np.flatnonzero(unpacked(bits, size)).tolist() if count <= MAX_FOLLOWING and 2 * count <= size else None
 
 
 def _whole_characters(data: bytes) -> bytes:

@@ -17,11 +17,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rellm_agents.decoding.vocabulary.bitmask import Bits, Ids, packed
 from rellm_agents.decoding.vocabulary.trie_arrays import TrieArrays, build_trie
 from rellm_agents.patterns.automaton import DEAD, Automaton
-
-Ids = NDArray[np.int32]  # token ids, nodes of the trie or states of an automaton
-Bits = NDArray[np.uint32]  # ceil(V / 32) words, bit i % 32 of word i // 32: id i
 
 _WIDE = 0.15  # a state whose next bytes have as many of all nodes below them is walked over all nodes
 _NARROW = 64  # nodes of a level that are walked one by one, as are those of all levels behind it: long runs of spaces and dashes
@@ -240,48 +238,6 @@ class TokenTrie:
         for first, end in self._levels[1:]:
             found[first:end] = found.take(self._parent_index[first:end])
         return found
-
-
-class Mask:
-    """A mask that many may hold: told apart by identity, its bits not to be written.
-
-    Attributes:
-        bits: uint32[ceil(V / 32)].
-    """
-
-    __slots__ = ("__weakref__", "bits")
-
-    def __init__(self, bits: Bits) -> None:
-        bits.flags.writeable = False
-        self.bits = bits
-
-
-def packed(ids: Ids, size: int) -> Bits:
-    """A mask with the bits of ``ids`` set: uint32[ceil(size / 32)].
-
-    >>> packed(np.array([0, 33], dtype=np.int32), 40).tolist()
-    [1, 2]
-    """
-    flags = np.zeros(-(-size // 32) * 32, dtype=bool)
-    flags[ids] = True
-    return packed_flags(flags)
-
-
-def packed_flags(flags: NDArray[np.bool_]) -> Bits:
-    """bool[V] as a mask: uint32[ceil(V / 32)]."""
-    octets = np.packbits(flags, bitorder="little")
-    if len(octets) % 4:
-        octets = np.concatenate((octets, np.zeros(-len(octets) % 4, dtype=np.uint8)))
-    return octets.view(np.uint32)
-
-
-def unpacked(bits: Bits, size: int) -> NDArray[np.bool_]:
-    """The mask as bool[size].
-
-    >>> unpacked(np.array([5], dtype=np.uint32), 3).tolist()
-    [True, False, True]
-    """
-    return np.unpackbits(bits.view(np.uint8), count=size, bitorder="little").view(bool)
 
 
 def _ranges(starts: Ids, counts: Ids) -> Ids:

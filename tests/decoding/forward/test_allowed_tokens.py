@@ -10,7 +10,7 @@ import torch
 
 from rellm_agents.decoding.forward.allowed_tokens import FEW_IDS, AllowedTokens, _Remembered
 from rellm_agents.decoding.generation.sampling import pick
-from rellm_agents.decoding.vocabulary.trie import packed
+from rellm_agents.decoding.vocabulary.bitmask import packed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -291,5 +291,5 @@ def test_masks_say_what_a_token_may_span():
     masks = TokenMasks(compile_regex("(abc|ax)"), decoder_of().vocabulary)
     assert masks.goes_beyond(masks.start, b"a")
     assert not masks.goes_beyond(masks.start, b"abc")
-    assert masks.behind(b"") is masks.start
-    assert masks.advance(masks.behind(b"a"), ord("a")) is masks.start
+    assert masks.start_with(b"") is masks.start
+    assert masks.advance(masks.start_with(b"a"), ord("a")) is masks.start

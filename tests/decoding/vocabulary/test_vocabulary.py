@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from rellm_agents.decoding import TokenMasks, Vocabulary
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
-from rellm_agents.decoding.vocabulary.trie import unpacked
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.decoding.vocabulary.vocabulary import TokenBytes
 from rellm_agents.errors import TokenRefused, VocabularyError
 
