@@ -189,8 +189,8 @@ class MissingExtra(RELLMError, ImportError):
 class UnfitVersion(RELLMError, ImportError):
     """A dependency is installed in a version that this package is not made for.
 
-    >>> print(UnfitVersion("transformers", "4.57.1", ">=5.0,<6", purpose="ConstrainedDecoder"))
-    ConstrainedDecoder needs transformers>=5.0,<6, and transformers 4.57.1 is installed: pip install 'transformers>=5.0,<6'
+    >>> print(UnfitVersion("transformers", "4.57.1", ">=5.15,<6", purpose="ConstrainedDecoder"))
+    ConstrainedDecoder needs transformers>=5.15,<6, and transformers 4.57.1 is installed: pip install 'transformers>=5.15,<6'
     """
 
     def __init__(self, name: str, found: str, wanted: str, *, purpose: str) -> None:
