@@ -62,6 +62,10 @@ print(json_action({"now": {"type": "object"}}).pattern.fullmatch('{"action": "no
     assert told(program, without=OF_EXTRAS) == "True False {'n': 6}\nTrue"
 
 
+def test_canonical_masks_need_a_tokenizer_and_no_model():
+    assert "make the vocabulary with Vocabulary.from_tokenizer(tokenizer)" in told(CANONICAL, without=OF_EXTRAS)
+
+
 @pytest.mark.parametrize(
     ("program", "without", "extra"),
     [
@@ -72,7 +76,6 @@ print(json_action({"now": {"type": "object"}}).pattern.fullmatch('{"action": "no
         ("from rellm_agents.langchain import ChatRELLM", "torch", "langchain"),
         ("from rellm_agents.langchain.answer_in_time import AnswerInTime", "langchain", "agents"),
         (PARSER, "langchain_classic", "executor"),
-        (CANONICAL, "torch", "transformers"),
         ("from rellm_agents.cli import application; application()", "rich", "cli"),
     ],
 )

@@ -178,15 +178,15 @@ class TextSequence:
         forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
         if forced_text and self._spells_canonically:
-            row = self._speller.row(self.committed, data + forced_text)
-            if (count := self._canonical.forced_count(self.state, row)) and self._is_in_budget(row[:count]):
-                forced, drafts = row[:count], row[count:]
-            elif row[: len(forced)] == forced:
-                drafts = row[len(forced) :]
+            ids = self._speller.spell(self.committed, data + forced_text)
+            if (count := self._canonical.forced_count(self.state, ids)) and self._is_in_budget(ids[:count]):
+                forced, drafts = ids[:count], ids[count:]
+            elif ids[: len(forced)] == forced:
+                drafts = ids[len(forced) :]
         elif forced_text:
             again = self._healed if chosen is None and self._unhealed and forced_text.startswith(self._unhealed) else ()
             rest = forced_text[len(self._unhealed) if again else 0 :]
-            drafts = (*again, *self._speller.row((*self.committed, *forced, *again), rest))
+            drafts = (*again, *self._speller.spell((*self.committed, *forced, *again), rest))
         closes_part = False
         for token_id in forced:
             closes_part = self._append(token_id)

