@@ -16,7 +16,7 @@ import numpy as np
 
 from rellm_agents.decoding.lru import BoundedCache, LruCache
 from rellm_agents.decoding.masks import ENDED, MAX_MASKS, PatternMasks
-from rellm_agents.decoding.spelling.canonical import OwnSpelling, few_ids
+from rellm_agents.decoding.spelling.canonical import CanonicalSpelling, few_ids
 from rellm_agents.decoding.spelling.tokenizer_spelling import CONTEXT, speller_of
 from rellm_agents.decoding.vocabulary import Bits, Vocabulary, packed
 from rellm_agents.patterns import Pattern
@@ -50,7 +50,7 @@ class CanonicalMasks(PatternMasks):
 
     def __init__(self, pattern: Pattern, vocabulary: Vocabulary) -> None:
         super().__init__(pattern, vocabulary)
-        self._spelling = OwnSpelling(self, speller_of(vocabulary))
+        self._spelling = CanonicalSpelling(self, speller_of(vocabulary))
         self._states: BoundedCache[tuple[int, tuple[int, ...]], SpelledState] = BoundedCache(MAX_MASKS)
         self._spelled = LruCache(MAX_MASKS, self._canonical_bits)
         self.start = self._state(self.start, ())
@@ -92,7 +92,7 @@ class CanonicalMasks(PatternMasks):
         ids = few_ids(bits, self.vocabulary.size)
         if ids is None:
             return bits
-        canonical = [token_id for token_id in ids if self._spelling.is_own(state.inner, state.known, token_id)]
+        canonical = [token_id for token_id in ids if self._spelling.is_canonical(state.inner, state.known, token_id)]
         if not canonical or len(canonical) == len(ids):
             return bits
         made = packed(np.array(canonical, dtype=np.int32), self.vocabulary.size)

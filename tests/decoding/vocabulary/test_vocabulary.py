@@ -14,7 +14,7 @@ from toys import END, PIECES, byte_fallback_tokenizer, byte_level_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from rellm_agents.decoding import TokenMasks, Vocabulary
-from rellm_agents.decoding.generation.allowed_tokens import AllowedTokens
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.decoding.vocabulary.vocabulary import TokenBytes
 from rellm_agents.errors import TokenRefused, VocabularyError
