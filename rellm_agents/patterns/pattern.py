@@ -129,13 +129,13 @@ class Pattern:
     def machine(self) -> Machine:
         """The state machine over bytes that reads the texts."""
         machine = Machine.of(self.node)
-        machine.hold()
+        machine.acquire()
         return machine
 
     def __del__(self) -> None:
         machine: Machine | None = self.__dict__.get("machine")
         if machine is not None:
-            machine.let_go()
+            machine.release()
 
     def sample(self, seed: int = 0) -> str:
         """A random text of the pattern; the same for the same seed.

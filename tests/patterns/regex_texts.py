@@ -94,12 +94,12 @@ def _classes() -> st.SearchStrategy[str]:
 def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     opening = st.sampled_from(["(", "(?:", "(?:", "(?P<name>", "(?<é1>", "(?i:", "(?s:", "(?-i:", "(?i-s:", "(?u:"])
     group = st.tuples(opening, inner).map(lambda parts: "".join(parts) + ")")
-    counted = st.tuples(group, st.sampled_from(COUNTS), st.sampled_from(["", "", "?"])).map("".join)
+    counter_of = st.tuples(group, st.sampled_from(COUNTS), st.sampled_from(["", "", "?"])).map("".join)
     counted_one = st.tuples(_one_character(), st.sampled_from(COUNTS), st.sampled_from(["", "?"])).map("".join)
     row = st.lists(st.one_of(inner.map(lambda text: f"(?:{text})"), _one_character(), counted_one), min_size=1, max_size=4).map("".join)
     alternatives = st.lists(st.one_of(inner, row, st.just("")), min_size=2, max_size=3).map(lambda options: "(?:" + "|".join(options) + ")")
     comment = inner.map(lambda text: f"(?#a (comment){text}")
-    return st.one_of(group, counted, counted, row, row, alternatives, comment)
+    return st.one_of(group, counter_of, counter_of, row, row, alternatives, comment)
 
 
 def one_edit_away(text: str, alphabet: str) -> set[str]:

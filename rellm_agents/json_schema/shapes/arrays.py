@@ -185,7 +185,7 @@ class Array(Shape):
     def _remembered(self, item: Node, place: _Place, kinds: int, make: Callable[[bytes], Node]) -> Node:
         key = self._rules.key(self._part, ("item", kinds, *place))
         return capture(
-            item, excluded=place.written, between=EMPTY, key=key, make=make, flags=self._rules.flags, begins=self._layout.after_item
+            item, excluded=place.written, then=EMPTY, key=key, make=make, flags=self._rules.flags, first_bytes=self._layout.after_item
         )
 
     def _without(self, after: _Place, text: bytes) -> Node:

@@ -226,7 +226,7 @@ class Object(Shape):
                     named = capture(
                         one.names,
                         excluded=self._declared_names | place.written,
-                        between=sequence(self._layout.colon, value.node()),
+                        then=sequence(self._layout.colon, value.node()),
                         key=self._rules.key(self._part, ("other", kind, credit, *place)),
                         make=partial(self._behind, after),
                         flags=self._rules.flags,

@@ -4,10 +4,10 @@ That is a repeat, and also one of whose texts some are left out, if what is left
 where one time ends a text may end, and one more time is always possible.
 
 >>> from rellm_agents.patterns.ir import CHARACTER, intersection, not_containing, repeat
->>> found = counted(intersection(repeat(CHARACTER, 3, 5_000), not_containing("stop")))
+>>> found = counter_of(intersection(repeat(CHARACTER, 3, 5_000), not_containing("stop")))
 >>> found.minimum, found.maximum, found.automaton.matches(b"sto"), found.automaton.matches(b"stop")
 (3, 5000, True, False)
->>> counted(intersection(repeat(CHARACTER, 3, 5_000), repeat(repeat(CHARACTER, 2, 2)))) is None
+>>> counter_of(intersection(repeat(CHARACTER, 3, 5_000), repeat(repeat(CHARACTER, 2, 2)))) is None
 True
 """
 
@@ -17,11 +17,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rellm_agents.patterns.automaton.automaton import DEAD, MAX_WHOLE, START, Automaton
-from rellm_agents.patterns.automaton.repeats import Way, way_of
+from rellm_agents.patterns.automaton.repeats import RepeatStrategy, strategy_of
 from rellm_agents.patterns.ir import Intersection, Node, Repeat, intersection, repeat
 
 
-class Counted(NamedTuple):
+class Counter(NamedTuple):
     """A number of times.
 
     Attributes:
@@ -34,7 +34,7 @@ class Counted(NamedTuple):
     maximum: int | None
 
     @property
-    def ends(self) -> list[int]:
+    def iteration_ends(self) -> list[int]:
         """The states of the automaton in which a time may end."""
         if isinstance(self.automaton.node, Repeat):
             return [START]  # no time begins with another, so behind each is the repeat again
@@ -43,19 +43,21 @@ class Counted(NamedTuple):
 
 
 @lru_cache(maxsize=4_096)
-def counted(node: Node) -> Counted | None:
+def counter_of(node: Node) -> Counter | None:
     """How ``node`` is read with a counter; ``None``: it is not."""
     match node:
-        case Repeat(inner, minimum, maximum) if way_of(node) is Way.COUNTER:
-            return Counted(Automaton.of(repeat(inner)), minimum, maximum)
+        case Repeat(inner, minimum, maximum) if strategy_of(node) is RepeatStrategy.COUNTER:
+            return Counter(Automaton.of(repeat(inner)), minimum, maximum)
         case Intersection(parts):
-            counters = [part for part in parts if isinstance(part, Repeat) and not part.has_boolean and way_of(part) is Way.COUNTER]
+            counters = [
+                part for part in parts if isinstance(part, Repeat) and not part.has_boolean and strategy_of(part) is RepeatStrategy.COUNTER
+            ]
             if len(counters) == 1:
                 (counter,) = counters
                 any_number = repeat(counter.inner)
                 within = Automaton.of(intersection(any_number, *(part for part in parts if part is not counter)))
                 if _ends_with_each_time(Automaton.of(any_number), within):
-                    return Counted(within, counter.minimum, counter.maximum)
+                    return Counter(within, counter.minimum, counter.maximum)
     return None
 
 

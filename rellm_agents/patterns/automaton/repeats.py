@@ -1,7 +1,7 @@
 """A repeat in, how it is read out: with a counter, as one automaton, or one time after the other.
 
 >>> from rellm_agents.patterns.ir import literal, repeat
->>> way_of(repeat(literal("a"), 0, 5_000)).name, way_of(repeat(literal("a"))).name
+>>> strategy_of(repeat(literal("a"), 0, 5_000)).name, strategy_of(repeat(literal("a"))).name
 ('COUNTER', 'AUTOMATON')
 """
 
@@ -20,7 +20,7 @@ WORTHWHILE = 4  # bytes of literals from which on reading them one by one is fas
 MAX_POSITIONS = 2_000  # places in a repeat's text, spelled out, that one automaton may stand for
 
 
-class Way(Enum):
+class RepeatStrategy(Enum):
     """How a repeat is read."""
 
     COUNTER = auto()  # the automaton of its inner part, over and over, and a count
@@ -28,16 +28,16 @@ class Way(Enum):
     UNROLLED = auto()  # the inner part, then the repeat with one time less
 
 
-def way_of(node: Repeat) -> Way:
+def strategy_of(node: Repeat) -> RepeatStrategy:
     """How ``node`` is read."""
     if not node.is_plain or node.maximum == 1:
-        return Way.UNROLLED  # nothing goes round
+        return RepeatStrategy.UNROLLED  # nothing goes round
     bound = max(node.minimum, node.maximum or 0)
     if bound >= COUNTED_WIDE and _is_prefix_code(node.inner) and (bound >= COUNTED or _is_wide(node.inner)):
-        return Way.COUNTER
+        return RepeatStrategy.COUNTER
     if not node.inner.has_classes and node.inner.positions >= WORTHWHILE:
-        return Way.UNROLLED  # literals are read as they are
-    return Way.AUTOMATON if node.positions <= MAX_POSITIONS else Way.UNROLLED
+        return RepeatStrategy.UNROLLED  # literals are read as they are
+    return RepeatStrategy.AUTOMATON if node.positions <= MAX_POSITIONS else RepeatStrategy.UNROLLED
 
 
 @lru_cache(maxsize=4_096)

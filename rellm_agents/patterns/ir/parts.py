@@ -58,7 +58,7 @@ def without_name(node: Node) -> Node:
     return node
 
 
-def end_of_part(then: Continuation | None, name: str) -> Continuation | None:
+def part_end(then: Continuation | None, name: str) -> Continuation | None:
     """The mark that ends the innermost part of this name, where a continuation leads out of one; else ``None``."""
     key = (_END, name)
     while then is not None and not (isinstance(then.node, Rule) and then.node.key == key):

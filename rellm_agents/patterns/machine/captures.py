@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from heapq import heappop, heappush
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.automaton import NEVER, Automaton
+from rellm_agents.patterns.automaton import INFINITE, Automaton
 from rellm_agents.patterns.ir import Capture
 from rellm_agents.patterns.machine.cells import CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
 
@@ -83,7 +83,7 @@ def shortest_allowed(node: Capture, start: State) -> bytes | None:
 
     def least(state: State) -> int:
         """No text leads from a state to the end in fewer bytes."""
-        return 0 if state.accepting else min(map(of_cell, state.cells), default=NEVER)
+        return 0 if state.accepting else min(map(of_cell, state.cells), default=INFINITE)
 
     def of_cell(cell: Cell) -> int:
         match cell:
@@ -92,11 +92,11 @@ def shortest_allowed(node: Capture, start: State) -> bytes | None:
             case SetCell(low=low, high=high, offset=offset):
                 own = min(map(len, cell.members.texts[low:high])) - offset
             case LexemeCell(automaton=automaton):
-                own = automaton.least_bytes(cell.state)
+                own = automaton.min_bytes(cell.state)
             case CounterCell():
                 own = max(cell.minimum - cell.done, 0)
             case CaptureCell():
-                own = least(cell.state) + (allowed_length(cell.node.between) or 0)
+                own = least(cell.state) + (allowed_length(cell.node.then) or 0)
         return own + behind(cell.then)
 
     queue = [(least(start), b"", start.id, start)]
@@ -129,11 +129,11 @@ def _different(node: Capture, state: State, text: bytes) -> list[int]:
     excluded = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
     firsts: dict[Hashable, int] = {}
     for byte in possible:
-        firsts.setdefault(("excluded", byte) if byte in excluded else _way_of(state, byte), byte)
+        firsts.setdefault(("excluded", byte) if byte in excluded else _branch_of(state, byte), byte)
     return list(firsts.values())
 
 
-def _way_of(state: State, byte: int) -> Hashable:
+def _branch_of(state: State, byte: int) -> Hashable:
     """Equal for two bytes that lead to where equally short texts end.
 
     Which text a recall inside holds does not matter where none of its barred ones is ahead: see what it asks of what follows.
@@ -146,7 +146,7 @@ def _way_of(state: State, byte: int) -> Hashable:
     for cell in state.cells:
         if isinstance(cell, CaptureCell) and byte in first_bytes(cell.state):
             low, high = cell.node.beginning(cell.text + data)
-            ways.append(_way_of(cell.state, byte) if low == high else ("excluded", byte))
+            ways.append(_branch_of(cell.state, byte) if low == high else ("excluded", byte))
         else:
             stays, leaves = cell.read(state.machine, data, 0)
             ways.append((stays, *leaves))

@@ -77,7 +77,7 @@ class State:
         return self.accepting and not self.cells
 
 
-Leaves = tuple["Continuation | None", int]  # a cell has been read to its end, before byte ``int``; what follows it
+Exits = tuple["Continuation | None", int]  # a cell has been read to its end, before byte ``int``; what follows it
 
 
 class _Place(State):
@@ -98,7 +98,7 @@ class _Place(State):
         """The cell itself."""
         return (self,)  # type: ignore[return-value]
 
-    read: Callable[..., tuple[Cell | None, list[Leaves]]]
+    read: Callable[..., tuple[Cell | None, list[Exits]]]
     """Read ``data`` in ``machine`` from ``at`` on, each kind in its way: the cell in which ``data`` ends, if any, and the places in
     ``data`` at which this one may be over."""
 
@@ -118,7 +118,7 @@ class LiteralCell(_Place):
         """What is still to be read."""
         return self.data[self.offset :]
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Exits]]:
         """See :class:`Cell`."""
         end = self.offset + len(data) - at
         if end < len(self.data):
@@ -135,10 +135,10 @@ class SetCell(_Place):
         super().__init__(then)
         self.members, self.low, self.high, self.offset = members, low, high, offset
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Exits]]:
         """See :class:`Cell`."""
         members, low, high, offset = self.members, self.low, self.high, self.offset
-        leaves: list[Leaves] = []
+        leaves: list[Exits] = []
         while at < len(data):
             low, high = members.narrowed(low, high, offset, data[at])
             at, offset = at + 1, offset + 1
@@ -159,11 +159,11 @@ class LexemeCell(_Place):
         super().__init__(then)
         self.automaton, self.state = automaton, state
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Exits]]:
         """See :class:`Cell`."""
         automaton, state = self.automaton, self.state
         accepting, rows = automaton.accepting, automaton.rows
-        leaves: list[Leaves] = []
+        leaves: list[Exits] = []
         for end in range(at, len(data)):
             state = (rows[state] or automaton.row(state))[data[end]]
             if state == DEAD:
@@ -189,11 +189,11 @@ class CounterCell(_Place):
         self.automaton, self.state, self.done = automaton, state, done
         self.minimum, self.maximum = minimum, maximum
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Exits]]:
         """See :class:`Cell`."""
         automaton, state, done = self.automaton, self.state, self.done
         accepting = automaton.accepting
-        leaves: list[Leaves] = []
+        leaves: list[Exits] = []
         for end in range(at, len(data)):
             if done == self.maximum and accepting[state]:
                 return None, leaves
@@ -219,10 +219,10 @@ class CaptureCell(_Place):
         super().__init__(then)
         self.node, self.state, self.text = node, state, text
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
+    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Exits]]:
         """See :class:`Cell`."""
         node, state = self.node, self.state
-        leaves: list[Leaves] = []
+        leaves: list[Exits] = []
         for end in range(at + 1, len(data) + 1):
             state = state.after(data[end - 1 : end])
             if state.machine is None:

@@ -19,7 +19,7 @@ from heapq import heappop, heappush
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counted, Way, counted, short_text, way_of
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, RepeatStrategy, counter_of, strategy_of, witness
 from rellm_agents.patterns.ir import (
     AnyNode,
     Capture,
@@ -66,12 +66,12 @@ class CheapestText:
             return self._known[node]
         except KeyError:
             cost = self._of_rules(node) if isinstance(node, Rule | Capture) else self._combined(node, self)
-            if not self.is_provisional:
+            if not self.inside_cycle:
                 self._known[node] = cost
             return cost
 
     @property
-    def is_provisional(self) -> bool:
+    def inside_cycle(self) -> bool:
         """What is found out now takes the place of a recall inside itself for granted: it is not to be remembered."""
         return self._asked.again < len(self._asked.open)
 
@@ -91,7 +91,7 @@ class CheapestText:
                 asked.open.pop()
                 if asked.again >= len(asked.open):
                     asked.again = _NEVER
-            if not self.is_provisional:
+            if not self.inside_cycle:
                 self._texts[capture] = found
             return found
 
@@ -99,7 +99,7 @@ class CheapestText:
         """The cost of a recall's text, and what else is to be added up."""
         found = self.cheapest(capture)
         if found is not None:
-            return found[0], (capture.between, capture.after(found[1]))
+            return found[0], (capture.then, capture.continue_with(found[1]))
         return self._inside_itself(capture) if capture in self._asked.open else None, ()
 
     def _combined(self, node: Node, cost_of: Callable[[Node], Cost]) -> Cost:
@@ -108,7 +108,7 @@ class CheapestText:
                 return _added_up(parts, cost_of)
             case Choice(options):
                 return min((c for o in options if (c := cost_of(o)) is not None), default=None)
-            case Repeat(inner, minimum, _) as one if way_of(one) is Way.UNROLLED:
+            case Repeat(inner, minimum, _) as one if strategy_of(one) is RepeatStrategy.UNROLLED:
                 if minimum == 0:
                     return 0
                 cost = cost_of(inner)
@@ -127,7 +127,7 @@ class CheapestText:
         users: dict[Node, list[Node]] = {asked: []}
         order = [asked]
         for one in order:
-            for inner in self._rules_inside(one.exit if isinstance(one, Rule) else one):
+            for inner in self._rules_inside(one.witness if isinstance(one, Rule) else one):
                 if inner not in users:
                     users[inner] = []
                     order.append(inner)
@@ -143,7 +143,7 @@ class CheapestText:
         while queue:
             one = queue.popleft()
             queued.discard(one)
-            cost = cost_of(one.exit if isinstance(one, Rule) else one)
+            cost = cost_of(one.witness if isinstance(one, Rule) else one)
             before = found[one]
             if cost is not None and (before is None or cost < before):
                 found[one] = cost
@@ -151,7 +151,7 @@ class CheapestText:
                     if user not in queued:
                         queued.add(user)
                         queue.append(user)
-        if not self.is_provisional:
+        if not self.inside_cycle:
             for one, cost in found.items():
                 self._known[one] = cost
         return found[asked]
@@ -206,9 +206,9 @@ def shortest_bytes(node: Node) -> bytes | None:
         case Repeat(inner, minimum, _):
             once = shortest_bytes(inner) if minimum else b""
             return None if once is None else once * minimum
-        case Intersection() if (times := counted(node)) is not None:
+        case Intersection() if (times := counter_of(node)) is not None:
             return _shortest_times(times)
-    if node.has_boolean and (text := short_text(node)) is not None:
+    if node.has_boolean and (text := witness(node)) is not None:
         return text
     automaton = Automaton.of(node)
     if automaton.is_empty:
@@ -216,9 +216,9 @@ def shortest_bytes(node: Node) -> bytes | None:
     return shortest_way(automaton, START)
 
 
-def _shortest_times(times: Counted) -> bytes:
+def _shortest_times(times: Counter) -> bytes:
     """A shortest text of so many times, among equals the one of lowest bytes."""
-    ways = {state: _ways_to_end_of_time(times.automaton, state) for state in times.ends}
+    ways = {state: _ways_to_end_of_time(times.automaton, state) for state in times.iteration_ends}
     left = [dict.fromkeys(ways, 0)]  # for each number of times to come, the fewest bytes of them, by the state before
     for _ in range(times.minimum):
         left.append({state: min(len(text) + left[-1][end] for end, text in ways[state].items()) for state in ways})
@@ -267,7 +267,7 @@ def shortest_way(automaton: Automaton, start: int) -> bytes:
             known = best.get(target)
             if known is None or (len(longer), longer) < (len(known), known):
                 best[target] = longer
-                heappush(queue, (len(longer) + automaton.least_bytes(target), longer, target))
+                heappush(queue, (len(longer) + automaton.min_bytes(target), longer, target))
     raise AssertionError("an automaton enters no state that cannot reach the end")
 
 
@@ -304,7 +304,7 @@ def _shortest_allowed(capture: Capture) -> tuple[int, bytes] | None:
 
     if not capture.excluded:  # nothing to be looked for step by step, unless the text is asked for inside itself
         length = shortest_length(capture.inner)
-        if length is not None and not shortest_length.is_provisional:
+        if length is not None and not shortest_length.inside_cycle:
             return length, shortest_data(capture.inner)
     text = shortest_allowed(capture, Machine.of(capture.inner).open_start)
     return None if text is None else (len(text), text)
@@ -314,7 +314,7 @@ class _Allowed(CheapestText):
     """Costs if nothing were barred and nothing followed, where only has to be known whether there is a text."""
 
     def _looked_through(self, capture: Capture) -> tuple[Cost, tuple[Node, ...]]:
-        return 0, (capture.inner, capture.between)
+        return 0, (capture.inner, capture.then)
 
 
 allowed_length = _Allowed(_bytes_of_terminal, _shortest_allowed)

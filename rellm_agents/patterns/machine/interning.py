@@ -108,7 +108,7 @@ class CellTable:
         key = (node, then, text)
         found = self._remembered.get(key, self)  # itself, where nothing is known: the end of the text is ``None``
         if found is self:
-            found = self._remember(key, self.continuation(node.between, self.continuation(node.after(text), then)))
+            found = self._remember(key, self.continuation(node.then, self.continuation(node.continue_with(text), then)))
         return cast("Continuation | None", found)
 
     def _remember(self, key: Any, made: Any) -> Any:

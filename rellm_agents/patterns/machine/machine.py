@@ -20,7 +20,7 @@ from typing import ClassVar, cast
 from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternError, PatternTooLarge
-from rellm_agents.patterns.automaton import START, Automaton, Way, counted, way_of
+from rellm_agents.patterns.automaton import START, Automaton, RepeatStrategy, counter_of, strategy_of
 from rellm_agents.patterns.ir import (
     EMPTY,
     MAYBE_EMPTY,
@@ -41,7 +41,7 @@ from rellm_agents.patterns.ir import (
     repeat,
 )
 from rellm_agents.patterns.machine.captures import can_avoid
-from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Leaves, State
+from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Exits, State
 from rellm_agents.patterns.machine.cheapest import shortest_length
 from rellm_agents.patterns.machine.interning import MAX_REMEMBERED, CellTable
 from rellm_agents.patterns.machine.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
@@ -95,7 +95,7 @@ class Machine(CellTable):
     _lock = threading.RLock()
 
     def __init__(self, node: Node) -> None:
-        self.node, self._holders = node, 0
+        self.node, self._users = node, 0
         super().__init__()
         self._entered: dict[Continuation, State] = {}
         self.enter(self.continuation(node, None))  # now, under the lock of ``of``: threads find one start
@@ -110,16 +110,16 @@ class Machine(CellTable):
         """The same, where not the end of the text follows, but ``HOLE``: what may follow is not known."""
         return self.enter(self.continuation(self.node, HOLE))
 
-    def hold(self) -> None:
+    def acquire(self) -> None:
         """Say that one more pattern uses this machine."""
         with Machine._lock:
-            self._holders += 1
+            self._users += 1
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Say that one of them is gone. With the last goes what was made, which holds itself: so no collector has to go through it."""
         with Machine._lock:
-            self._holders -= 1
-            if self._holders < 1:
+            self._users -= 1
+            if self._users < 1:
                 self._forget()
 
     def _forget(self) -> None:
@@ -162,7 +162,7 @@ class Machine(CellTable):
         size, accepting = len(data), False
         reached: set[Cell] = set()
         waiting: list[tuple[Cell, int]] = [(cell, begin) for cell in state.cells]
-        seen: set[Leaves] = set()
+        seen: set[Exits] = set()
         while waiting:
             cell, at = waiting.pop()
             stays, leaves = cell.read(self, data, at)
@@ -179,7 +179,7 @@ class Machine(CellTable):
                     reached.update(after.cells)
                 elif then is not None:
                     waiting.extend([(one, at) for one in self.enter(then).cells])
-        return self.put_together(reached, accepting=accepting)
+        return self.state_of(reached, accepting=accepting)
 
     def enter(self, then: Continuation | None) -> State:
         """The state before what ``then`` says."""
@@ -256,12 +256,12 @@ class Machine(CellTable):
                     text_cell = self.capture_cell(capture, begin, b"", then)
                     if text_cell is not None:
                         cells.add(text_cell)
-                case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
+                case Repeat(inner, minimum, maximum) as one if strategy_of(one) is RepeatStrategy.UNROLLED:
                     rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
                     following = [self.continuation(inner, self.continuation(rest, then))]
                     if minimum == 0:
                         following.append(then)
-                case Repeat() | Intersection() if (times := counted(node)) is not None:
+                case Repeat() | Intersection() if (times := counter_of(node)) is not None:
                     counter = self.counter_cell(times.automaton, START, 0, times.minimum, times.maximum, then)
                     if counter is not None:
                         cells.add(counter)
@@ -287,7 +287,7 @@ class Machine(CellTable):
                 raise PatternTooLarge(
                     f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
                 )
-        return self.put_together(cells, accepting=accepting)
+        return self.state_of(cells, accepting=accepting)
 
     def _options(self, node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
         """The options that begin with a literal as a set, if they are many, and the others."""
@@ -303,14 +303,14 @@ class Machine(CellTable):
 
     def _end(self) -> State:
         """The state in which only the end follows."""
-        return cast(State, self._remembered.get(((),))) or self.put_together(set(), accepting=True)
+        return cast(State, self._remembered.get(((),))) or self.state_of(set(), accepting=True)
 
     def _alone(self, cell: Cell) -> State:
         """The state of one cell, where the text may not end."""
         cell.machine = self
         return cell
 
-    def put_together(self, cells: set[Cell], *, accepting: bool) -> State:
+    def state_of(self, cells: set[Cell], *, accepting: bool) -> State:
         """The state of being in any of some cells of this machine."""
         if not accepting and len(cells) < 2:
             return self._alone(next(iter(cells))) if cells else DEAD_STATE

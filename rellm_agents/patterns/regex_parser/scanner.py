@@ -10,7 +10,7 @@ import regex
 
 from rellm_agents.errors import RegexSyntaxError
 from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
-from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Preference, Row, Tree
+from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Concat, Preference, Tree
 
 MAX_NESTING = 40  # groups inside groups, and sets inside sets
 MAX_COUNT = 20_000  # in a counted quantifier
@@ -26,7 +26,7 @@ def _one(c: str) -> CharSet:
     return CharSet.of(c)
 
 
-class Reading:
+class Scanner:
     """A text and ``at``, the index of its next character."""
 
     def __init__(self, text: str) -> None:
@@ -43,7 +43,7 @@ class Reading:
         raise RegexSyntaxError(self.text, self.at if at is None else at, reason)
 
     def looking_at(self, *starts: str) -> bool:
-        """One of these stands here."""
+        """Class of these stands here."""
         return self.text.startswith(starts, self.at)
 
     def take(self, start: str) -> bool:
@@ -61,7 +61,7 @@ class Reading:
         return found
 
     def enter(self, begin: int) -> None:
-        """One group deeper."""
+        """Class group deeper."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             self.fail(f"groups are nested more than {MAX_NESTING} deep", begin)
@@ -127,4 +127,4 @@ class Reading:
 def row(parts: list[Tree]) -> Tree:
     """The parts one after the other, without those that are no text at all."""
     kept = tuple(part for part in parts if part is not NO_TEXT)
-    return NO_TEXT if not kept else kept[0] if len(kept) == 1 else Row(kept)
+    return NO_TEXT if not kept else kept[0] if len(kept) == 1 else Concat(kept)

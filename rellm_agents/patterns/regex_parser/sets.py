@@ -14,8 +14,8 @@ from rellm_agents.patterns.ir import CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.case_folding import folded
 from rellm_agents.patterns.regex_parser.flags import Flags
-from rellm_agents.patterns.regex_parser.scanner import CONTROL, Reading
-from rellm_agents.patterns.regex_parser.syntax import Either, One, Tree
+from rellm_agents.patterns.regex_parser.scanner import CONTROL, Scanner
+from rellm_agents.patterns.regex_parser.syntax import Alternation, Class, Tree
 from rellm_agents.patterns.regex_parser.unicode_classes import members_of
 
 _CLASSES = "dDhwWsS"
@@ -39,7 +39,7 @@ class Members(NamedTuple):
     properties: tuple[CharSet, ...] = ()
 
 
-class SetReading(Reading):
+class SetScanner(Scanner):
     """Reads what stands for one character."""
 
     flags: Flags
@@ -56,8 +56,8 @@ class SetReading(Reading):
         if given.expands and flags.ignore_case and flags.full_case and not flags.ascii_only:
             words = classes.expanding(given.charset)
             if words:
-                return Either((One(charset), *(folded(word) for word in words)))
-        return One(charset)
+                return Alternation((Class(charset), *(folded(word) for word in words)))
+        return Class(charset)
 
     def _bracketed(self, begin: int) -> Members:
         self.at += 1

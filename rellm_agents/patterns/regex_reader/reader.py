@@ -36,14 +36,14 @@ from typing import Literal
 from rellm_agents.errors import PatternTooLarge, RegexSyntaxError
 from rellm_agents.patterns.ir import Node
 from rellm_agents.patterns.regex_parser import (
-    ANY,
+    ANY_CHARACTER,
     MAX_COUNT,
     MAX_NESTING,
-    Reading,
-    Row,
-    Times,
+    Concat,
+    Repetition,
+    Scanner,
     Tree,
-    first_around,
+    first_look,
     parse_ecma,
     parse_regex,
     widths,
@@ -68,16 +68,16 @@ def read_regex(text: str, *, dialect: Literal["regex", "ecma"] = "regex", search
     >>> read_regex("^a", dialect="ecma", search=True) is read_regex("(?s)a.*")
     True
     """
-    reading: Reading
+    reading: Scanner
     groups: dict[int, Tree] = {}
     if dialect == "ecma":
         tree, reading = parse_ecma(text)
     else:
         tree, groups, _, reading = parse_regex(text)
     if search:
-        anything = Times(ANY, 0, None, "greedy", 0)
+        anything = Repetition(ANY_CHARACTER, 0, None, "greedy", 0)
         parts = _without_ends(tree) if dialect == "ecma" else (tree,)
-        tree = Row((anything, *parts, anything)) if parts else anything
+        tree = Concat((anything, *parts, anything)) if parts else anything
     try:
         return compile_tree(tree, groups, reading)
     except PatternTooLarge as error:
@@ -89,9 +89,9 @@ def _without_ends(tree: Tree) -> tuple[Tree, ...]:
 
     Not where parts are atomic, or call others, which ECMA-262 does not have.
     """
-    parts = list(tree.parts) if isinstance(tree, Row) else [tree]
+    parts = list(tree.parts) if isinstance(tree, Concat) else [tree]
     for end in (0, -1):
-        while parts and widths(parts[end], {})[0] == 0 and first_around(parts[end]) is None:
+        while parts and widths(parts[end], {})[0] == 0 and first_look(parts[end]) is None:
             parts.pop(end)
     return tuple(parts)
 

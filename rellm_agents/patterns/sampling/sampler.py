@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import cast
 
 from rellm_agents.errors import PatternError, PatternTooLarge
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, CharacterAutomaton, Counted, character_automaton, counted
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, CharacterAutomaton, Counter, character_automaton, counter_of
 from rellm_agents.patterns.ir import (
     AnyNode,
     Capture,
@@ -78,11 +78,11 @@ def shortest_data(node: Node) -> bytes:
             case Repeat(inner, minimum, _):
                 stack.extend([inner] * minimum)
             case Rule() as one:
-                stack.append(one.exit)
-            case Capture(_, _, between) as capture:
+                stack.append(one.witness)
+            case Capture(_, _, then) as capture:
                 text = _open_text(capture)
                 out += text
-                stack += [capture.after(text), between]
+                stack += [capture.continue_with(text), then]
             case Literal() | Characters() | Utf8Tail() | Intersection() | Complement() | Dfa() | Lexeme() as terminal:
                 out += shortest_bytes(terminal) or b""
     return bytes(out)
@@ -116,7 +116,7 @@ def _whole(node: Node) -> CharacterAutomaton | None:
 def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
-        case Intersection() if counted(node) is not None:
+        case Intersection() if counter_of(node) is not None:
             return shortest_length(node)
         case Intersection() | Complement() | Dfa():
             automaton = _whole(node)
@@ -162,10 +162,10 @@ class _Sampler:
             case Lexeme(inner):
                 self.add(inner, depth)
             case Rule() as rule:
-                self.add(rule.exit if self.is_long(depth) else rule.body, depth + 1)
+                self.add(rule.witness if self.is_long(depth) else rule.body, depth + 1)
             case Capture() as capture:
                 self.capture(capture, depth)
-            case Intersection() if (several := counted(node)) is not None:
+            case Intersection() if (several := counter_of(node)) is not None:
                 self.walk_times(several)
             case Intersection() | Complement() | Dfa():
                 self.walk(node)
@@ -175,7 +175,7 @@ class _Sampler:
     def capture(self, capture: Capture, depth: int) -> None:
         text = self.open_text(capture, depth)
         self.out.append(text.decode())
-        self.add(sequence(capture.between, capture.after(text)), depth)
+        self.add(sequence(capture.then, capture.continue_with(text)), depth)
 
     def open_text(self, capture: Capture, depth: int) -> bytes:
         if not self.is_long(depth):
@@ -183,7 +183,7 @@ class _Sampler:
                 drawn: list[str] = []
                 _Sampler(self.chance, drawn, self.before + len(self.out)).add(capture.inner, depth)
                 text = "".join(drawn).encode()
-                if text not in capture.excluded and character_length(capture.after(text)) is not None:
+                if text not in capture.excluded and character_length(capture.continue_with(text)) is not None:
                     return text
         return _open_text(capture)
 
@@ -200,7 +200,7 @@ class _Sampler:
             charset = CharSet([self.chance.choice(charset.ranges)])
         return charset.nth(self.chance.randrange(len(charset)))
 
-    def walk_times(self, times: Counted) -> None:
+    def walk_times(self, times: Counter) -> None:
         """So many times, byte by byte: an automaton of all of them would grow with their number."""
         text, state = bytearray(), START
         for done in range(self.times(times.minimum, times.maximum)):
