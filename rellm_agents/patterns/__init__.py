@@ -60,7 +60,7 @@ from rellm_agents.patterns.nodes import (
 )
 from rellm_agents.patterns.parts import part
 from rellm_agents.patterns.pattern import Pattern, compile_regex
-from rellm_agents.patterns.regex_text import read_regex
+from rellm_agents.patterns.regex_text import RegexLike, read_regex
 
 __all__ = [
     "EMPTY",
@@ -69,6 +69,7 @@ __all__ = [
     "CharSet",
     "Node",
     "Pattern",
+    "RegexLike",
     "characters",
     "choice",
     "compile_regex",
