@@ -35,8 +35,8 @@ class _Parser(Scanner):
     """Recursive descent over one text."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.flags = Flags()
+        super().__init__(text, Flags())
+        self.flags = self.initial
 
     def whole(self) -> Tree:
         tree = self.alternation()

@@ -49,17 +49,21 @@ _TURKIC = "\u0130\u0131"  # capital with a dot, small without
 _NO_WORD_FLAG = "with the flag w this follows Unicode's default rules for words and lines, which are not read: drop w for this part"
 
 
-def parse_regex(text: str, parts: Container[str] = ()) -> tuple[Tree, dict[int, Tree], dict[int, str], Scanner]:
+def parse_regex(text: str, parts: Container[str] = (), flags: Flags | None = None) -> tuple[Tree, dict[int, Tree], dict[int, str], Scanner]:
     """The tree of a regex; its groups by number; the parts it calls, by number; the text as read, to say where it is refused.
 
     Args:
         text: regex text.
         parts: names that may be called though no group has them.
+        flags: those that the text begins under; ``None``: those of version 0, or of version 1 if the text asks for it.
 
     Raises:
         RegexSyntaxError: the text is not in the dialect; names the place.
     """
-    parser = _Parser(text, parts)
+    if flags is None:
+        version_1 = _asks_for_version_1(text)
+        flags = Flags(version_1=version_1, full_case=version_1)
+    parser = _Parser(text, parts, flags)
     tree, groups = parser.whole()
     return tree, groups, {alias: name for name, alias in parser.aliases.items() if name not in parser.names}, parser
 
@@ -67,11 +71,11 @@ def parse_regex(text: str, parts: Container[str] = ()) -> tuple[Tree, dict[int, 
 class _Parser(SetScanner):
     """Recursive descent over one text, with the flags that hold at the place and the groups met so far."""
 
-    def __init__(self, text: str, parts: Container[str]) -> None:
-        super().__init__(text)
-        self.parts = parts
-        version_1 = _asks_for_version_1(text)
-        self.flags = Flags(version_1=version_1, full_case=version_1)
+    def __init__(self, text: str, parts: Container[str], flags: Flags) -> None:
+        super().__init__(text, flags)
+        self.parts, self.flags = parts, flags
+        if self._is_ascii and not flags.ascii_only:
+            self.flags = replace(flags, ascii_only=True)  # e.g. \w(?a)\w: it holds for what stands before it, too
         self.groups: dict[int, Tree] = {}
         self.names: dict[str, int] = {}
         self.opened: dict[int, int] = {}
@@ -198,11 +202,11 @@ class _Parser(SetScanner):
         charset = self.one(c, at)
         if not self.flags.ignore_case:
             return Class(charset)
-        if self.flags.full_case and not self.flags.ascii_only:
+        if self.flags.full_case and not (self.flags.ascii_only or self._is_ascii):
             if c in _TURKIC:
                 self.fail("the regex module folds the Turkic i in two ways under full case folding: write (?-f:...) around it", at)
             return c
-        return Class(classes.cases_of(c, ascii_only=self.flags.ascii_only))
+        return Class(classes.cases_of(c, ascii_only=self._is_ascii))  # that of the whole regex, in (?a:k) too
 
     def escape_outside(self, begin: int) -> Tree | str:
         c = self.text[begin + 1 : begin + 2]

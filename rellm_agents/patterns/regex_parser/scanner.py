@@ -10,6 +10,7 @@ import regex
 
 from rellm_agents.errors import RegexSyntaxError
 from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
+from rellm_agents.patterns.regex_parser.flags import Flags
 from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Concat, Preference, Tree
 
 MAX_NESTING = 40  # groups inside groups, and sets inside sets
@@ -18,7 +19,9 @@ MAX_COUNT = 20_000  # in a counted quantifier
 CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
 
 
-_compiled = lru_cache(maxsize=256)(regex.compile)  # the module's own memo takes ten times as long to ask
+@lru_cache(maxsize=256)  # the module's own memo takes ten times as long to ask
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(pattern, regex.VERSION0)  # whatever regex.DEFAULT_VERSION is
 
 
 @lru_cache(maxsize=1_024)
@@ -27,10 +30,15 @@ def _one(c: str) -> CharSet:
 
 
 class Scanner:
-    """A text and ``at``, the index of its next character."""
+    """A text and ``at``, the index of its next character.
 
-    def __init__(self, text: str) -> None:
-        self.text, self.at, self.depth = text, 0, 0
+    Args:
+        text: the whole.
+        initial: the flags that it begins under.
+    """
+
+    def __init__(self, text: str, initial: Flags) -> None:
+        self.text, self.at, self.depth, self.initial = text, 0, 0, initial
         self.skip: Callable[[], None] = lambda: None
 
     @property

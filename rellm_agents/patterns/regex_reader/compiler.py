@@ -237,7 +237,7 @@ class _Compiler:
 
     def rule(self, number: int) -> Node:
         body = self.groups[number]
-        key = ("regex_text", type(self.reading).__name__, self.reading.text, number, *self.parts.items())
+        key = ("regex_text", type(self.reading).__name__, self.reading.text, self.reading.initial, number, *self.parts.items())
         special = any(part.has_special for part in self.parts.values())
         return rule(key, lambda: self.plain(self.without_calls(body)), special=special)
 
