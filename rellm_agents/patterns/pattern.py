@@ -17,11 +17,11 @@ from typing import Literal
 
 from rellm_agents.errors import EmptyPattern, UnsupportedRegex
 from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
-from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, shortest_length
+from rellm_agents.patterns.machine import DEAD_STATE, Machine, State
 from rellm_agents.patterns.regex_parser import RegexLike
 from rellm_agents.patterns.regex_reader import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
-from rellm_agents.patterns.sampling import sample_text, shortest_text
+from rellm_agents.patterns.sampling import sample_text, shortest_length, shortest_text
 
 Dialect = Literal["regex", "rust"]
 

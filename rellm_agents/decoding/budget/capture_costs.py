@@ -200,7 +200,7 @@ class CaptureCosts:
         return found
 
     def _part(self, state: State) -> Landings:
-        assert state.machine is not None
+        assert isinstance(state.machine, Machine)
         return Landings.of(state.machine, self._walks)
 
 

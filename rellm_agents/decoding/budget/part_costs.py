@@ -16,8 +16,7 @@ from weakref import WeakKeyDictionary
 from rellm_agents.decoding.budget.token_costs import TokenCosts
 from rellm_agents.decoding.transitions import IMPOSSIBLE, Walks
 from rellm_agents.decoding.vocabulary import Bits, Mask
-from rellm_agents.patterns.ir import part_end
-from rellm_agents.patterns.machine import Cell, Continuation, State
+from rellm_agents.patterns.machine import Cell, Continuation, State, part_end
 
 if TYPE_CHECKING:
     from rellm_agents.patterns import Node

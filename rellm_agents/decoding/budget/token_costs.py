@@ -24,7 +24,7 @@ import numpy as np
 from rellm_agents.decoding.budget.capture_costs import CaptureCosts
 from rellm_agents.decoding.transitions import IMPOSSIBLE, Walks
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed, shortest_way
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Literal
 from rellm_agents.patterns.machine import (
     CaptureCell,
@@ -37,7 +37,6 @@ from rellm_agents.patterns.machine import (
     LiteralSet,
     SetCell,
     State,
-    shortest_way,
 )
 
 MAX_LOOSE_STATES = 512  # of an automaton without its bounds, among which the fewest tokens to an end are looked for

@@ -22,8 +22,9 @@ from rellm_agents.json_schema.shapes.objects import MAX_COUNTED, Variants
 from rellm_agents.json_schema.shapes.shape import Alive, Rules, Shape
 from rellm_agents.json_schema.text import Layout, spellings
 from rellm_agents.patterns import EMPTY, Node, capture, choice, literal, repeat, sequence
+from rellm_agents.patterns.automaton import few_texts
 from rellm_agents.patterns.ir import Capture
-from rellm_agents.patterns.machine import few_texts, has_allowed_text
+from rellm_agents.patterns.machine import has_allowed_text
 
 MAX_SPELLINGS = 720  # texts of one value that are kept from being written again
 _DEEP = 50  # nodes inside each other, from which on a rule stands for them

@@ -64,7 +64,7 @@ from rellm_agents.patterns.ir import (
     Sequence,
     Utf8Tail,
 )
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 
 _QUOTE = literal('"')
 
@@ -236,7 +236,7 @@ def string_node(*, marks: Marks = (), raw: Raw | None = None, **conditions: Unpa
     if fitting is NOTHING:
         return NOTHING
     made = json_string(fitting, marks) if raw is None else raw_string(fitting, raw)
-    return NOTHING if made.may_be_empty and shortest_length(made) is None else made
+    return made if has_text(made) else NOTHING
 
 
 def name_node(layout: Layout) -> Node:

@@ -43,8 +43,7 @@ from rellm_agents.patterns.ir.node_types import (
     Sequence,
     Utf8Tail,
 )
-from rellm_agents.patterns.ir.parts import part, part_end, parts_in, without_name
-from rellm_agents.patterns.ir.special_names import special_names
+from rellm_agents.patterns.ir.parts import is_part_end, part, parts_in, special_names, without_name
 from rellm_agents.patterns.ir.special_tokens import (
     END,
     SPECIAL_DELIMITERS,

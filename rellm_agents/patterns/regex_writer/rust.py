@@ -40,7 +40,7 @@ from rellm_agents.patterns.ir import (
     repeat,
     sequence,
 )
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_parts_of_characters
 
 MAX_LENGTH = 500_000  # characters; servers refuse far shorter texts
@@ -71,7 +71,7 @@ class _Expansion:
 
     def of(self, node: Node) -> Node:
         if node not in self.known:
-            made = self.made(node) if shortest_length(node) is not None else NOTHING
+            made = self.made(node) if has_text(node) else NOTHING
             length = self.lengths.of(made)
             if length > MAX_LENGTH:
                 raise PatternTooLarge(

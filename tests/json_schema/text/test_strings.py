@@ -33,7 +33,7 @@ from rellm_agents.patterns import (
     rule,
     sequence,
 )
-from rellm_agents.patterns.automaton.repeats import RepeatStrategy, strategy_of
+from rellm_agents.patterns.automaton.counters import RepeatStrategy, strategy_of
 from rellm_agents.patterns.ir.constructors import CHARACTER
 from rellm_agents.patterns.ir.node_types import Lexeme, Repeat, Sequence
 

@@ -11,10 +11,9 @@ from rellm_agents import Pattern, compile_regex
 from rellm_agents.patterns import choice, literal, read_regex, repeat
 from rellm_agents.patterns.automaton import automaton
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
-from rellm_agents.patterns.automaton.counters import counter_of
-from rellm_agents.patterns.automaton.repeats import RepeatStrategy, strategy_of
+from rellm_agents.patterns.automaton.counters import RepeatStrategy, counter_of, strategy_of
+from rellm_agents.patterns.automaton.shortest_way import shortest_way
 from rellm_agents.patterns.ir.charset import COMMON_BYTES
-from rellm_agents.patterns.machine import cheapest as measure
 from rellm_agents.patterns.machine import machine
 from rellm_agents.patterns.machine.literal_set import LiteralSet
 
@@ -53,7 +52,7 @@ def test_what_leaves_out_some_texts_is_counted_all_the_same(inner, left_out, low
     for seed in range(20):
         assert judge.fullmatch(pattern.sample(seed))
     plainly = automaton.Automaton(pattern.node)
-    assert pattern.shortest().encode() == measure.shortest_way(plainly, automaton.START)
+    assert pattern.shortest().encode() == shortest_way(plainly, automaton.START)
 
 
 def test_what_leaves_out_some_numbers_of_times_is_not_counted():

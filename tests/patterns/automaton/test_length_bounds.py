@@ -15,8 +15,8 @@ from rellm_agents.patterns import Node, Pattern, intersection, literal, read_reg
 from rellm_agents.patterns.automaton.automaton import START, Automaton
 from rellm_agents.patterns.automaton.derivative import BYTES, members, transitions
 from rellm_agents.patterns.automaton.length_bounds import INFINITE, max_bytes, min_bytes, witness
+from rellm_agents.patterns.automaton.shortest_way import shortest_way
 from rellm_agents.patterns.ir.constructors import CHARACTER
-from rellm_agents.patterns.machine.cheapest import shortest_way
 
 MAX_SEARCHED = 3_000
 

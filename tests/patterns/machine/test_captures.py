@@ -34,7 +34,7 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.machine import machine
-from rellm_agents.patterns.machine.cheapest import shortest_length
+from rellm_agents.patterns.sampling.shortest import shortest_length
 
 MAX_TRIED = 14
 STRING = sequence(literal('"'), lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\n])*"')))
