@@ -51,7 +51,7 @@ class Scanner:
         raise RegexSyntaxError(self.text, self.at if at is None else at, reason)
 
     def looking_at(self, *starts: str) -> bool:
-        """Class of these stands here."""
+        """One of these stands here."""
         return self.text.startswith(starts, self.at)
 
     def take(self, start: str) -> bool:
@@ -69,7 +69,7 @@ class Scanner:
         return found
 
     def enter(self, begin: int) -> None:
-        """Class group deeper."""
+        """Open one more group."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             self.fail(f"groups are nested more than {MAX_NESTING} deep", begin)

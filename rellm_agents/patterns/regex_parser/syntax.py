@@ -20,7 +20,7 @@ Preference = Literal["greedy", "lazy", "possessive"]
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """Class character of a set."""
+    """One character of a set."""
 
     charset: CharSet
 
