@@ -1,4 +1,4 @@
-r"""What characters a class holds, with and without case: by the ``regex`` module's own word, or by ECMA-262's.
+r"""The characters of classes, with and without case: by the word of the ``regex`` module, or by ECMA-262.
 
 >>> without_case(CharSet.of("k"), ascii_only=False) == CharSet.of("kK\u212a")
 True
