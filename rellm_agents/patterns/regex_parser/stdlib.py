@@ -162,8 +162,8 @@ class _Parser(Scanner):
             found = boundary(self.members("w"), before=None, differs=c == "b", at=begin)
             if c == "b" or not _NO_BOUNDARY_IN_NOTHING:
                 return found
-            beside = tuple(Look(ANY_CHARACTER, ahead=ahead, positive=True, at=begin) for ahead in (True, False))
-            return Concat((found, Alternation(beside)))
+            nonempty = tuple(Look(ANY_CHARACTER, ahead=ahead, positive=True, at=begin) for ahead in (True, False))
+            return Concat((found, Alternation(nonempty)))
         if c in "123456789" and self.match(r"(?=\\[0-7]{3})") is None:
             self.fail(_BACK_REFERENCE, begin)
         item = self.escape()
