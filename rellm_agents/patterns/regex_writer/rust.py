@@ -106,7 +106,9 @@ class _Expansion:
         if rule in self.open:
             raise UnsupportedRegex("a part of this pattern stands inside itself, which a Rust regex cannot say: Pattern.regex can")
         if len(self.open) >= MAX_DEPTH:
-            raise PatternTooLarge(f"more than {MAX_DEPTH} rules stand inside each other, too deep for a Rust regex: Pattern.regex can say it")
+            raise PatternTooLarge(
+                f"more than {MAX_DEPTH} rules stand inside each other, too deep for a Rust regex: Pattern.regex can say it"
+            )
         self.open.add(rule)
         body = self.of(rule.body)
         self.open.discard(rule)
