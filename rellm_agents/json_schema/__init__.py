@@ -9,8 +9,8 @@ holds) and ``json_text`` (how values are spelled), ``numbers`` (with ``bounds``,
 """
 
 from rellm_agents.json_schema.bare_text import bare_text
-from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, laid_out
+from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, schema_node
 from rellm_agents.json_schema.source import SchemaLike, schema_of
 from rellm_agents.json_schema.text import Whitespace
 
-__all__ = ["SchemaLike", "SchemaPattern", "Whitespace", "bare_text", "compile_schema", "laid_out", "schema_of"]
+__all__ = ["SchemaLike", "SchemaPattern", "Whitespace", "bare_text", "compile_schema", "schema_node", "schema_of"]

@@ -268,7 +268,7 @@ class Compiler:
 
     def _string(self, view: canonical.StringView, here: _Here) -> Shape:
         try:
-            node = string_node(marks=here.style.layout.marks, raw=here.style.layout.raw, **string_conditions(view))
+            node = string_node(banned=here.style.layout.banned, raw=here.style.layout.raw, **string_conditions(view))
         except InexactFormat as error:
             raise UnsupportedSchema(here.place.pointer_of("not", "format"), str(error)) from error
         except PatternError as error:

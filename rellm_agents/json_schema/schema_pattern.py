@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, lessened, schema_of, text_of
-from rellm_agents.json_schema.text import Layout, Whitespace, marks_of
+from rellm_agents.json_schema.text import Layout, Whitespace, ban_substrings
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
@@ -102,7 +102,7 @@ def compile_schema(
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
-    layout = Layout.of(whitespace, marks_of(without), exponents=exponents)
+    layout = Layout.of(whitespace, ban_substrings(without), exponents=exponents)
     source = schema_of(schema)
     text, left = text_of(source, schema), source
     unenforced: list[str] = []
@@ -121,7 +121,7 @@ def compile_schema(
     return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None)
 
 
-def laid_out(schema: SchemaLike, layout: Layout) -> Node:
+def schema_node(schema: SchemaLike, layout: Layout) -> Node:
     """The instances of a schema in a layout that is not JSON's; objects are closed.
 
     Args:

@@ -67,7 +67,7 @@ def _any_of_types(types: tuple[str, ...], style: Style, fractions: bool) -> Shap
         case "number":
             return Ready(spelled(Numbers(), style))
         case "string":
-            return Ready(string_node(marks=style.layout.marks, raw=style.layout.raw))
+            return Ready(string_node(banned=style.layout.banned, raw=style.layout.raw))
         case "array":
             return _free(style).array
         case "object":
@@ -85,7 +85,7 @@ class _Free(NamedTuple):
 def _free(style: Style) -> _Free:
     layout = style.layout
     rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_spelled_by_common_bytes=True, special=layout.is_special)
-    string = string_node(marks=layout.marks, raw=layout.raw)
+    string = string_node(banned=layout.banned, raw=layout.raw)
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))
     object_ = Object(rules, "object", layout, (), (Undeclared(name_node(layout), ((0, whole),)),))

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from rellm_agents.json_schema.shapes.objects import MAX_COUNTED, Variants
 from rellm_agents.json_schema.shapes.shape import Alive, Rules, Shape
-from rellm_agents.json_schema.text import Layout, spellings
+from rellm_agents.json_schema.text import Layout, serializations
 from rellm_agents.patterns import EMPTY, Node, capture, choice, literal, repeat, sequence
 from rellm_agents.patterns.ir import Capture
 from rellm_agents.patterns.machine import few_texts, has_allowed_text
@@ -192,7 +192,7 @@ class Array(Shape):
         """What follows an item that may not come again, in any of the texts that items behind it have for it."""
         value, positions = self._item_layout.read(text.decode()), range(after.at, max(after.at, len(self._room.first)) + 1)
         behind = dict.fromkeys(item.node() for at in positions for _, item in self._room.at(at))
-        texts = (one for node in behind for one in spellings(node, value, self._item_layout))
+        texts = (one for node in behind for one in serializations(node, value, self._item_layout))
         same = frozenset(islice(texts, MAX_SPELLINGS + 1))
         if len(same) > MAX_SPELLINGS:
             return choice(*self._ending(after))

@@ -2,7 +2,7 @@
 
 from rellm_agents.json_schema.source.deferrable import PlainParts
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, schema_of, text_of
-from rellm_agents.json_schema.source.keywords import HOLDERS, Holds
+from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas
 from rellm_agents.json_schema.source.normal_form import (
     CanonicalSchema,
     Kind,

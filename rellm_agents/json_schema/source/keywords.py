@@ -15,7 +15,7 @@ from typing import Any
 from rellm_agents.json_schema.source.pointers import below
 
 
-class Holds(Enum):
+class Subschemas(Enum):
     """Where the value of a keyword holds schemas."""
 
     NOTHING = auto()
@@ -28,49 +28,49 @@ _READERS = "for readers of the schema"
 _CONTENT = "says what the text of a string encodes; by the specification (2020-12 Validation, section 8) not a condition on it"
 
 ENFORCED = {
-    "$dynamicRef": Holds.NOTHING,
-    "$recursiveRef": Holds.NOTHING,
-    "$ref": Holds.NOTHING,
-    "additionalItems": Holds.ONE,
-    "additionalProperties": Holds.ONE,
-    "allOf": Holds.LIST,
-    "anyOf": Holds.LIST,
-    "const": Holds.NOTHING,
-    "contains": Holds.ONE,
-    "dependencies": Holds.NAMED,
-    "dependentRequired": Holds.NOTHING,
-    "dependentSchemas": Holds.NAMED,
-    "else": Holds.ONE,
-    "enum": Holds.NOTHING,
-    "exclusiveMaximum": Holds.NOTHING,
-    "exclusiveMinimum": Holds.NOTHING,
-    "format": Holds.NOTHING,
-    "if": Holds.ONE,
-    "items": Holds.ONE,
-    "maxContains": Holds.NOTHING,
-    "maxItems": Holds.NOTHING,
-    "maxLength": Holds.NOTHING,
-    "maxProperties": Holds.NOTHING,
-    "maximum": Holds.NOTHING,
-    "minContains": Holds.NOTHING,
-    "minItems": Holds.NOTHING,
-    "minLength": Holds.NOTHING,
-    "minProperties": Holds.NOTHING,
-    "minimum": Holds.NOTHING,
-    "multipleOf": Holds.NOTHING,
-    "not": Holds.ONE,
-    "oneOf": Holds.LIST,
-    "pattern": Holds.NOTHING,
-    "patternProperties": Holds.NAMED,
-    "prefixItems": Holds.LIST,
-    "properties": Holds.NAMED,
-    "propertyNames": Holds.ONE,
-    "required": Holds.NOTHING,
-    "then": Holds.ONE,
-    "type": Holds.NOTHING,
-    "unevaluatedItems": Holds.ONE,
-    "unevaluatedProperties": Holds.ONE,
-    "uniqueItems": Holds.NOTHING,
+    "$dynamicRef": Subschemas.NOTHING,
+    "$recursiveRef": Subschemas.NOTHING,
+    "$ref": Subschemas.NOTHING,
+    "additionalItems": Subschemas.ONE,
+    "additionalProperties": Subschemas.ONE,
+    "allOf": Subschemas.LIST,
+    "anyOf": Subschemas.LIST,
+    "const": Subschemas.NOTHING,
+    "contains": Subschemas.ONE,
+    "dependencies": Subschemas.NAMED,
+    "dependentRequired": Subschemas.NOTHING,
+    "dependentSchemas": Subschemas.NAMED,
+    "else": Subschemas.ONE,
+    "enum": Subschemas.NOTHING,
+    "exclusiveMaximum": Subschemas.NOTHING,
+    "exclusiveMinimum": Subschemas.NOTHING,
+    "format": Subschemas.NOTHING,
+    "if": Subschemas.ONE,
+    "items": Subschemas.ONE,
+    "maxContains": Subschemas.NOTHING,
+    "maxItems": Subschemas.NOTHING,
+    "maxLength": Subschemas.NOTHING,
+    "maxProperties": Subschemas.NOTHING,
+    "maximum": Subschemas.NOTHING,
+    "minContains": Subschemas.NOTHING,
+    "minItems": Subschemas.NOTHING,
+    "minLength": Subschemas.NOTHING,
+    "minProperties": Subschemas.NOTHING,
+    "minimum": Subschemas.NOTHING,
+    "multipleOf": Subschemas.NOTHING,
+    "not": Subschemas.ONE,
+    "oneOf": Subschemas.LIST,
+    "pattern": Subschemas.NOTHING,
+    "patternProperties": Subschemas.NAMED,
+    "prefixItems": Subschemas.LIST,
+    "properties": Subschemas.NAMED,
+    "propertyNames": Subschemas.ONE,
+    "required": Subschemas.NOTHING,
+    "then": Subschemas.ONE,
+    "type": Subschemas.NOTHING,
+    "unevaluatedItems": Subschemas.ONE,
+    "unevaluatedProperties": Subschemas.ONE,
+    "uniqueItems": Subschemas.NOTHING,
 }
 """Keywords that the pattern enforces, and where their values hold schemas."""
 
@@ -99,10 +99,10 @@ ANNOTATIONS = {
 }
 """Keywords that do not decide whether an instance is valid, each with the reason why it may be passed over."""
 
-HOLDERS = {
-    **{keyword: holds for keyword, holds in ENFORCED.items() if holds is not Holds.NOTHING},
-    "$defs": Holds.NAMED,
-    "definitions": Holds.NAMED,
+SUBSCHEMA_KEYWORDS = {
+    **{keyword: holds for keyword, holds in ENFORCED.items() if holds is not Subschemas.NOTHING},
+    "$defs": Subschemas.NAMED,
+    "definitions": Subschemas.NAMED,
 }
 """Keywords whose values hold schemas."""
 
@@ -118,12 +118,12 @@ def each_keyword(schema: Any, pointer: str = "#") -> Iterator[tuple[str, str, An
     for keyword, value in schema.items():
         yield pointer, keyword, value
         at = below(pointer, keyword)
-        holds = HOLDERS.get(keyword)
+        holds = SUBSCHEMA_KEYWORDS.get(keyword)
         if holds is not None and isinstance(value, list):
             for i, one in enumerate(value):
                 yield from each_keyword(one, below(at, str(i)))
-        elif holds is Holds.NAMED and isinstance(value, dict):
+        elif holds is Subschemas.NAMED and isinstance(value, dict):
             for name, one in value.items():
                 yield from each_keyword(one, below(at, name))
-        elif holds is Holds.ONE:
+        elif holds is Subschemas.ONE:
             yield from each_keyword(value, at)

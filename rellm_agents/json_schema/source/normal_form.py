@@ -21,7 +21,7 @@ from jsonschema_rs import CanonicalSchema, canonical
 
 from rellm_agents.errors import InvalidSchema, RegexSyntaxError, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, text_of
-from rellm_agents.json_schema.source.keywords import HOLDERS, Holds, each_keyword
+from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas, each_keyword
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.patterns import read_regex
 
@@ -299,12 +299,12 @@ def _without_misleading(schema: Any) -> Any:
     for keyword, value in schema.items():
         if keyword in _UNREAD or (keyword == "$schema" and not ("$id" in schema or "id" in schema)) or (keyword == "id" and value == "#"):
             continue
-        match HOLDERS.get(keyword), value:
-            case ((Holds.ONE | Holds.LIST), list()):
+        match SUBSCHEMA_KEYWORDS.get(keyword), value:
+            case ((Subschemas.ONE | Subschemas.LIST), list()):
                 changed[keyword] = [_without_misleading(one) for one in value]
-            case Holds.NAMED, dict():
+            case Subschemas.NAMED, dict():
                 changed[keyword] = {name: _without_misleading(one) for name, one in value.items()}
-            case Holds.ONE, dict():
+            case Subschemas.ONE, dict():
                 changed[keyword] = _without_misleading(value)
             case _:
                 changed[keyword] = value

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from rellm_agents.json_schema.source.inputs import Schema
-from rellm_agents.json_schema.source.keywords import ENFORCED, HOLDERS, Holds, each_keyword
+from rellm_agents.json_schema.source.keywords import ENFORCED, SUBSCHEMA_KEYWORDS, Subschemas, each_keyword
 from rellm_agents.json_schema.source.pointers import below, names_of
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
@@ -86,12 +86,12 @@ def _place(schema: Any, names: list[str]) -> tuple[dict[str, Any] | None, str, s
     here = "#"
     while isinstance(schema, dict):
         keyword = names.pop(0) if names else None
-        holds = None if keyword is None else HOLDERS.get(keyword)
+        holds = None if keyword is None else SUBSCHEMA_KEYWORDS.get(keyword)
         if keyword is None or holds is None or keyword in _TURNS:
             return schema, here, keyword
         inner: Any = schema.get(keyword)
         at = below(here, keyword)
-        if holds is Holds.NAMED or isinstance(inner, list):
+        if holds is Subschemas.NAMED or isinstance(inner, list):
             if not names:
                 return schema, here, keyword
             name = names.pop(0)

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 import regex
 
-from rellm_agents.json_schema.text.banned_substrings import Marks, spelled
+from rellm_agents.json_schema.text.banned_substrings import Banned, spelled
 from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, read_regex, repeat, sequence
 from rellm_agents.patterns.ir import early_ends
 
@@ -53,47 +53,47 @@ def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
-def quoted(text: str, marks: Marks = ()) -> str:
+def quoted(text: str, banned: Banned = ()) -> str:
     r"""A string as JSON text.
 
     Args:
         text: the decoded string.
-        marks: texts that it does not hold as they are, see :mod:`marks`.
+        banned: texts that it does not hold as they are, see :mod:`banned_substrings`.
 
-    >>> quoted("a ``b``", marks=("``",))
+    >>> quoted("a ``b``", banned=("``",))
     '"a `\\u0060b`\\u0060"'
     """
-    return f'"{spelled(text, marks)}"'
+    return f'"{spelled(text, banned)}"'
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawStrings:
     """Another way to write strings than JSON's: as they are, between two marks; names of properties as they are, without any.
 
     Attributes:
-        mark: what stands before a string and behind it, as it is shown.
-        node: the same in patterns; it may be a special token.
-        without: texts that no string holds; the mark is among them.
+        quote: what stands before a string and behind it, as it is shown.
+        quote_node: the same in patterns; it may be a special token.
+        banned: texts that no string holds; the mark is among them.
     """
 
-    mark: str
-    node: Node
-    without: tuple[str, ...]
+    quote: str
+    quote_node: Node
+    banned: tuple[str, ...]
 
     @property
-    def no_ends(self) -> tuple[str, ...]:
+    def banned_ends(self) -> tuple[str, ...]:
         """What no string ends with, since with the mark behind it a text would be there that is not."""
-        return early_ends(self.without, self.mark)
+        return early_ends(self.banned, self.quote)
 
     @property
-    def no_starts(self) -> tuple[str, ...]:
+    def banned_starts(self) -> tuple[str, ...]:
         """What no string begins with, since with the mark before it a text would be there that is not."""
-        parts = ((text[:i], text[i:]) for text in self.without for i in range(1, len(text)))
-        return tuple(start for rest, start in parts if self.mark.endswith(rest))
+        parts = ((text[:i], text[i:]) for text in self.banned for i in range(1, len(text)))
+        return tuple(start for rest, start in parts if self.quote.endswith(rest))
 
     def holds(self, text: str) -> bool:
         """Whether a string has a text."""
-        return not (any(one in text for one in self.without) or text.endswith(self.no_ends) or text.startswith(self.no_starts))
+        return not (any(one in text for one in self.banned) or text.endswith(self.banned_ends) or text.startswith(self.banned_starts))
 
 
 _LARGEST = 10**308  # about what a float holds
@@ -108,7 +108,7 @@ class Layout:
         comma, colon: the separators, with the whitespace around them.
         opened, closing: whitespace after ``{`` or ``[`` and before ``}`` or ``]``.
         separators: for :func:`dumps`, to write the same style.
-        marks: texts that no string holds as they are, see :mod:`marks`.
+        banned: texts that no string holds as they are, see :mod:`banned_substrings`.
         exponents: numbers may be written with one.
         python: true, false and null are written as Python has them; all else that JSON writes is Python already.
         raw: how strings are written, if not as in JSON.
@@ -119,15 +119,15 @@ class Layout:
     opened: Node
     closing: Node
     separators: tuple[str, str]
-    marks: Marks = ()
+    banned: Banned = ()
     exponents: bool = True
     python: bool = False
-    raw: Raw | None = None
+    raw: RawStrings | None = None
 
     @property
     def name(self) -> str:
         """Tells it from others."""
-        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.marks} {self.raw}"
+        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.banned} {self.raw}"
 
     @property
     def null(self) -> Node:
@@ -147,7 +147,7 @@ class Layout:
     @property
     def is_special(self) -> bool:
         """Special tokens stand in its texts."""
-        return self.raw is not None and self.raw.node.has_special
+        return self.raw is not None and self.raw.quote_node.has_special
 
     @property
     def after_item(self) -> bytes:
@@ -155,7 +155,7 @@ class Layout:
         return b",] \t\r\n" if self.is_flexible else b",]"
 
     @classmethod
-    def of(cls, whitespace: Whitespace, marks: Marks = (), *, exponents: bool = True, python: bool = False) -> Layout:
+    def of(cls, whitespace: Whitespace, banned: Banned = (), *, exponents: bool = True, python: bool = False) -> Layout:
         """The layout of a whitespace style, and of strings that hold no marks.
 
         Raises:
@@ -163,19 +163,19 @@ class Layout:
         """
         match whitespace:
             case "spaced":
-                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), marks, exponents, python)
+                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), banned, exponents, python)
             case "compact":
-                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), marks, exponents, python)
+                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), banned, exponents, python)
             case "flexible":
                 # A lexeme, not a counter: its few states are walked once for all schemas, where a counter is a place of each.
                 some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
                 comma, colon = sequence(some, literal(","), some), sequence(some, literal(":"), some)
-                return cls(comma, colon, some, some, (", ", ": "), marks, exponents, python)
+                return cls(comma, colon, some, some, (", ", ": "), banned, exponents, python)
         raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
 
     def restyled(self, whitespace: Whitespace) -> Layout:
         """The same but for its whitespace."""
-        return replace(Layout.of(whitespace, self.marks, exponents=self.exponents, python=self.python), raw=self.raw)
+        return replace(Layout.of(whitespace, self.banned, exponents=self.exponents, python=self.python), raw=self.raw)
 
     def value(self, value: Any, *, fractions: bool = False) -> Node:
         """Exactly this value.
@@ -202,17 +202,17 @@ class Layout:
             case float() if not self.exponents:
                 return literal(f"{Decimal(repr(value)):f}")
             case str() if self.raw:
-                return sequence(self.raw.node, literal(value), self.raw.node)
+                return sequence(self.raw.quote_node, literal(value), self.raw.quote_node)
             case _:
                 return literal(self.text(value))
 
     def text(self, value: Any) -> str:
         r"""The text of a value; where whitespace is free, that of :func:`dumps`.
 
-        >>> Layout.of("spaced", marks=("``",)).text({"a``": [1, "`"]})
+        >>> Layout.of("spaced", banned=("``",)).text({"a``": [1, "`"]})
         '{"a`\\u0060": [1, "`"]}'
         """
-        if not self.marks and not self.python and not self.raw:
+        if not self.banned and not self.python and not self.raw:
             return dumps(value, self.separators)
         comma, colon = self.separators
         match value:
@@ -221,9 +221,9 @@ class Layout:
             case list():
                 return f"[{comma.join(map(self.text, value))}]"
             case str() if self.raw:
-                return f"{self.raw.mark}{value}{self.raw.mark}"
+                return f"{self.raw.quote}{value}{self.raw.quote}"
             case str():
-                return quoted(value, self.marks)
+                return quoted(value, self.banned)
             case bool() | None if self.python:
                 return _PYTHON[value]
             case _:
@@ -233,7 +233,7 @@ class Layout:
         """Why the layout has no text for a value; ``None``: it has one."""
         match value:
             case str() if self.raw and not self.raw.holds(value):
-                return f"strings are written as they are here, between {self.raw.mark!r}, and this one cannot be: {value!r}"
+                return f"strings are written as they are here, between {self.raw.quote!r}, and this one cannot be: {value!r}"
             case dict() if self.raw and (others := [name for name in value if not NAME.fullmatch(name)]):
                 return f"names stand without quotes here, so they are of letters, digits and '_', not {others[0]!r}"
             case dict():
@@ -250,7 +250,7 @@ class Layout:
         """
         if self.raw:
             return regex.sub(
-                rf"{re.escape(self.raw.mark)}(.*?){re.escape(self.raw.mark)}|({NAME.pattern}):", _as_json, text, flags=re.DOTALL
+                rf"{re.escape(self.raw.quote)}(.*?){re.escape(self.raw.quote)}|({NAME.pattern}):", _as_json, text, flags=re.DOTALL
             )
         return _PYTHON_WORD.sub(lambda found: _JSON.get(found[0], found[0]), text) if self.python else text
 
@@ -264,7 +264,7 @@ class Layout:
 
     def key_text(self, name: str) -> str:
         """The text of a property's name."""
-        return name if self.raw else quoted(name, self.marks)
+        return name if self.raw else quoted(name, self.banned)
 
     def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
         """An object of just these properties, in this order: names and values."""

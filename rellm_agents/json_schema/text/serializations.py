@@ -5,7 +5,7 @@ The text is tried piece by piece, and orders that the node does not have are lef
 >>> from rellm_agents.json_schema.text.layout import Layout
 >>> from rellm_agents.patterns import choice, literal
 >>> node = choice(literal('{"b": 1, "a": []}'), literal('{"a": [], "b": 1}'), literal('{"a": 1}'))
->>> list(spellings(node, {"a": [], "b": 1}, Layout.of("spaced")))
+>>> list(serializations(node, {"a": [], "b": 1}, Layout.of("spaced")))
 [b'{"a": [], "b": 1}', b'{"b": 1, "a": []}']
 """
 
@@ -20,7 +20,7 @@ from rellm_agents.patterns import Node
 from rellm_agents.patterns.machine import DEAD_STATE, State, run, start
 
 
-def spellings(node: Node, value: Any, layout: Layout) -> Iterator[bytes]:
+def serializations(node: Node, value: Any, layout: Layout) -> Iterator[bytes]:
     """The texts of ``node`` that say ``value``, each once.
 
     Args:

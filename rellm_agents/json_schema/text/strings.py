@@ -21,14 +21,14 @@ from rellm_agents.errors import InexactFormat, PatternError
 from rellm_agents.json_schema.text.banned_substrings import (
     ESCAPED,
     SHORT,
-    Marks,
+    Banned,
     concerned,
     escaped,
     last_characters,
     one_spelling,
     spelled,
 )
-from rellm_agents.json_schema.text.layout import NAME, Layout, Raw, quoted
+from rellm_agents.json_schema.text.layout import NAME, Layout, RawStrings, quoted
 from rellm_agents.json_schema.text.string_formats import string_format
 from rellm_agents.patterns import (
     NOTHING,
@@ -70,12 +70,12 @@ _QUOTE = literal('"')
 
 
 @lru_cache(maxsize=4_096)
-def encoded(node: Node, marks: Marks = ()) -> Node:
+def encoded(node: Node, banned: Banned = ()) -> Node:
     r"""The JSON spelling, without quotes, of decoded texts; ``node`` itself if none of them holds a character to be escaped.
 
     Args:
         node: the decoded texts; without rules.
-        marks: the characters that complete one are spelled in both ways, as they are and escaped; those that are one, escaped.
+        banned: the characters that complete one are spelled in both ways, as they are and escaped; those that are one, escaped.
 
     Raises:
         PatternError: ``node`` holds rules.
@@ -85,16 +85,16 @@ def encoded(node: Node, marks: Marks = ()) -> Node:
     """
 
     def inside(part: Node) -> Node:
-        return encoded(part, marks)
+        return encoded(part, banned)
 
     match cast(AnyNode, node):
         case Literal() as one:
-            doubled = last_characters(marks)
+            doubled = last_characters(banned)
             if not any(c in one.text for c in doubled):
                 return literal(spelled(one.text))
-            return sequence(*(_encoded_set(CharSet.of(c), marks) if c in doubled else literal(spelled(c)) for c in one.text))
+            return sequence(*(_encoded_set(CharSet.of(c), banned) if c in doubled else literal(spelled(c)) for c in one.text))
         case Characters(charset):
-            return _encoded_set(charset, marks)
+            return _encoded_set(charset, banned)
         case Sequence(parts):
             return sequence(*map(inside, parts))
         case Choice(options):
@@ -115,10 +115,10 @@ def encoded(node: Node, marks: Marks = ()) -> Node:
             assert_never(node)
 
 
-def _encoded_set(charset: CharSet, marks: Marks) -> Node:
+def _encoded_set(charset: CharSet, banned: Banned) -> Node:
     """One character; put together as ``json_text.STRING`` is, so that both are the same node."""
-    also = [literal(escaped(c, marks)) for c in last_characters(marks) if c in charset]
-    charset &= ~CharSet.of(mark for mark in marks if len(mark) == 1)
+    also = [literal(escaped(c, banned)) for c in last_characters(banned) if c in charset]
+    charset &= ~CharSet.of(mark for mark in banned if len(mark) == 1)
     if not charset & ESCAPED:
         return choice(characters(charset), *also) if also else characters(charset)
     short = CharSet.of(letter for c, letter in SHORT.items() if c in charset)
@@ -129,14 +129,14 @@ def _encoded_set(charset: CharSet, marks: Marks) -> Node:
     return choice(*(option for option in options if option is not NOTHING), *also)
 
 
-def json_string(content: Node, marks: Marks = ()) -> Node:
+def json_string(content: Node, banned: Banned = ()) -> Node:
     """The JSON strings of decoded texts, with their quotes.
 
     Literals stay literals, and what is counted stays counted; anything else is a lexeme, with its closing quote.
 
     Args:
         content: the decoded texts.
-        marks: texts that they do not hold as they are, see :mod:`marks`.
+        banned: texts that they do not hold as they are, see :mod:`banned_substrings`.
 
     Raises:
         PatternError: ``content`` holds rules.
@@ -147,35 +147,35 @@ def json_string(content: Node, marks: Marks = ()) -> Node:
     options = content.options if isinstance(content, Choice) else (content,)
     texts = [option.text for option in options if isinstance(option, Literal)]
     if len(texts) == len(options):
-        return choice(*(literal(quoted(text, marks)) for text in texts))
-    marks = concerned(_alphabet(content), marks) if marks else ()
-    inner = encoded(content, marks)
-    longer = tuple(mark for mark in marks if len(mark) > 1)
+        return choice(*(literal(quoted(text, banned)) for text in texts))
+    banned = concerned(_alphabet(content), banned) if banned else ()
+    inner = encoded(content, banned)
+    longer = tuple(mark for mark in banned if len(mark) > 1)
     if longer:
-        inner = intersection(inner, one_spelling(encoded(CHARACTER, marks), longer))
+        inner = intersection(inner, one_spelling(encoded(CHARACTER, banned), longer))
     if counted(inner) is not None:
         return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
 
 
-def raw_string(content: Node, raw: Raw) -> Node:
+def raw_string(content: Node, raw: RawStrings) -> Node:
     """The strings of texts that are written as they are, with the marks around them; without those that they cannot hold.
 
     Args:
         content: the texts.
         raw: the marks.
 
-    >>> raw = Raw("''", literal("''"), ("''",))
+    >>> raw = RawStrings("''", literal("''"), ("''",))
     >>> raw_string(choice(literal("red"), literal("a''b")), raw) is literal("''red''")
     True
     """
     options = content.options if isinstance(content, Choice) else (content,)
     texts = [option.text for option in options if isinstance(option, Literal)]
     if len(texts) == len(options):
-        return sequence(raw.node, choice(*(literal(text) for text in texts if raw.holds(text))), raw.node)
-    edges = [*(sequence(TEXT, literal(end)) for end in raw.no_ends), *(sequence(literal(start), TEXT) for start in raw.no_starts)]
-    inner = intersection(content, not_containing(*raw.without), *map(complement, edges))
-    return sequence(raw.node, inner if counted(inner) is not None else lexeme(inner), raw.node)
+        return sequence(raw.quote_node, choice(*(literal(text) for text in texts if raw.holds(text))), raw.quote_node)
+    edges = [*(sequence(TEXT, literal(end)) for end in raw.banned_ends), *(sequence(literal(start), TEXT) for start in raw.banned_starts)]
+    inner = intersection(content, not_containing(*raw.banned), *map(complement, edges))
+    return sequence(raw.quote_node, inner if counted(inner) is not None else lexeme(inner), raw.quote_node)
 
 
 @lru_cache(maxsize=4_096)
@@ -221,11 +221,11 @@ class Conditions(TypedDict, total=False):
 
 
 @lru_cache(maxsize=1_024)
-def string_node(*, marks: Marks = (), raw: Raw | None = None, **conditions: Unpack[Conditions]) -> Node:
+def string_node(*, banned: Banned = (), raw: RawStrings | None = None, **conditions: Unpack[Conditions]) -> Node:
     """The JSON strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
 
     Args:
-        marks: texts that they do not hold as they are, see :mod:`marks`.
+        banned: texts that they do not hold as they are, see :mod:`banned_substrings`.
         raw: how they are written, if not as in JSON.
         conditions: as of :func:`string_texts`.
 
@@ -235,13 +235,13 @@ def string_node(*, marks: Marks = (), raw: Raw | None = None, **conditions: Unpa
     fitting = string_texts(**conditions)
     if fitting is NOTHING:
         return NOTHING
-    made = json_string(fitting, marks) if raw is None else raw_string(fitting, raw)
+    made = json_string(fitting, banned) if raw is None else raw_string(fitting, raw)
     return NOTHING if made.may_be_empty and shortest_length(made) is None else made
 
 
 def name_node(layout: Layout) -> Node:
     """The names that properties may have, as a layout writes them."""
-    return string_node(marks=layout.marks) if layout.raw is None else lexeme(read_regex(NAME.pattern))
+    return string_node(banned=layout.banned) if layout.raw is None else lexeme(read_regex(NAME.pattern))
 
 
 def string_texts(
