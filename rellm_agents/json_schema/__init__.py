@@ -1,11 +1,20 @@
-"""JSON Schema in, patterns of the JSON text of its instances out.
+"""JSON Schema: patterns of the JSON text of the valid instances of a schema.
 
-Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order: ``keywords`` (what is supported), ``inputs`` (what
-users pass), ``normal_form`` (what the schema says, by jsonschema-rs) and ``places`` (where it says so), ``marks`` (texts that no string
-holds) and ``json_text`` (how values are spelled), ``numbers`` (with ``bounds``, ``digits``, ``multiples``), ``json_strings`` and
-``string_formats``, ``scalars``, ``shapes`` (parts, read and checked), ``any_json``, ``name_kinds`` and ``objects``, ``spellings`` and
-``arrays``, ``plain_parts`` (what can be read later), ``compiler``, ``unenforced`` (what is left out on request), ``schema_pattern``,
-``bare_text`` (scalars without JSON).
+Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
+
+    source/          the schema as plain data, in normal form, and by its source
+    limits           bounds on schemas and on the texts of values
+    text/            how values are written; strings
+    numbers/         numbers
+    shapes/          instance sets, made into nodes where a text comes to them; objects and arrays
+    traversal        the walk through a normal form: references, what is read later, what is empty
+    object_compiler  objects of the normal form as shapes
+    compiler         all of the normal form as shapes
+    schema_pattern   the pattern that users hold, and its lenient mode
+    bare_text        scalars without JSON
+
+>>> compile_schema({"enum": ["red", None]}).regex
+'null|"red"'
 """
 
 from rellm_agents.json_schema.bare_text import bare_text

@@ -1,10 +1,13 @@
-"""What an object says of names and values in; kinds of undeclared names, and which conditions a property meets, out.
+"""Partitions the undeclared names of an object into classes, and values by the conditions that they meet. Works on normal forms alone.
 
-Patterns of names divide the names that are not declared into kinds; for each kind it is known what its values have to be. Conditions
-are what the negation of an object leaves: that *some* property has a name or a value of a kind. Works on normal forms alone.
+Patterns of names divide the names that are not declared: the classes are the non-empty intersections of the patterns and their
+complements, so within a class all values are held to the same schemas. Conditions are what the negation of an object leaves: *some*
+property has a name or a value of a certain form.
+
+    patterns ^a, z$    names: both; only ^a; only z$; neither
 
 >>> form = NormalForm.of({"type": "object", "patternProperties": {"^a": {"type": "null"}}, "additionalProperties": {"type": "string"}})
->>> [kind.value.to_json_schema()["type"] for kind in name_kinds(form, form.root.view(), [])]
+>>> [names.value.to_json_schema()["type"] for names in partition_names(form, form.root.view(), [])]
 ['null', 'string']
 """
 
@@ -12,13 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
-from rellm_agents.json_schema.source import CanonicalSchema, Kind, NormalForm, Unsettled, admits, canonical, matches
+from rellm_agents.json_schema.source import CanonicalSchema, NormalForm, SchemaKind, Unresolved, admits, canonical, matches
 
-MAX_CONDITIONS = 6
-MAX_KINDS = 64
-
-Met = tuple[tuple[int, CanonicalSchema], ...]  # what a value may be, each with the conditions that it meets: bit i for condition i
+SchemaVariants = tuple[tuple[int, CanonicalSchema], ...]  # of a value, each with the conditions that it satisfies: bit i for condition i
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class NameKind:
-    """Names, and what holds for the values of all of them.
+class NameClass:
+    """Names whose values are all held to the same schemas.
 
     Attributes:
         names: strings.
-        value: what a value has to be.
-        conditions: the numbers of the conditions that such a property may meet.
+        value: the schema of the values.
+        conditions: the numbers of the conditions that such a property may satisfy.
     """
 
     names: CanonicalSchema
@@ -45,58 +46,58 @@ class NameKind:
 
 
 def conditions_of(form: NormalForm, view: canonical.ObjectView) -> list[Condition]:
-    """The conditions that some property has to meet.
+    """The conditions that some property has to satisfy, each another one or the same.
 
     Raises:
-        Unsettled: there are too many, or one has no exact negation.
+        Unresolved: there are too many, or one has no exact negation.
     """
     found = []
     for violation in view.violations:
         match violation:
             case canonical.NameFailsView(schema):
-                found.append(Condition(form.minus(form.strings, schema), None))
+                found.append(Condition(form.difference(form.strings, schema), None))
             case canonical.PatternValueFailsView(pattern, schema):
-                found.append(Condition(form.strings_like(pattern), form.negated(schema)))
+                found.append(Condition(form.strings_like(pattern), form.complement(schema)))
             case canonical.UndeclaredValueFailsView(names, patterns, additional):
                 among = form.strings
                 for pattern in patterns:
-                    among = form.minus(among, form.strings_like(pattern))
+                    among = form.difference(among, form.strings_like(pattern))
                 if names:
-                    among = form.minus(among, form.whole({"enum": names}))
-                found.append(Condition(among, form.negated(additional)))
-    if len(found) > MAX_CONDITIONS:
-        raise Unsettled(f"{len(found)} conditions that some property has to meet, {MAX_CONDITIONS} at most")
+                    among = form.difference(among, form.canonicalized({"enum": names}))
+                found.append(Condition(among, form.complement(additional)))
+    if len(found) > form.limits.conditions:
+        raise Unresolved(f"{len(found)} conditions that some property has to meet, {form.limits.conditions} at most")
     return found
 
 
-def name_kinds(form: NormalForm, view: canonical.ObjectView, conditions: Sequence[Condition]) -> list[NameKind]:
-    """The kinds of names of an object that are not declared, those with no possible value left out.
+def partition_names(form: NormalForm, view: canonical.ObjectView, conditions: Sequence[Condition]) -> list[NameClass]:
+    """The classes of the undeclared names of an object; those without any possible value are left out.
 
     Raises:
-        Unsettled: there are too many.
+        Unresolved: there are too many.
     """
     patterns = list(view.pattern_properties)
     dividers = [*map(form.strings_like, patterns), *(one.among for one in conditions)]
-    kinds: list[tuple[CanonicalSchema, frozenset[int]]] = [
+    classes: list[tuple[CanonicalSchema, frozenset[int]]] = [
         (form.strings if view.property_names is None else view.property_names, frozenset())
     ]
     for number, divider in enumerate(dividers):
         divided = []
-        for names, inside in kinds:
-            divided += [(form.both(names, divider), inside | {number}), (form.minus(names, divider), inside)]
-        kinds = [one for one in divided if one[0].kind != Kind.FALSE]
-        if len(kinds) > MAX_KINDS:
-            raise Unsettled(f"patterns of names overlap in more than {MAX_KINDS} ways")
+        for names, inside in classes:
+            divided += [(form.intersection(names, divider), inside | {number}), (form.difference(names, divider), inside)]
+        classes = [one for one in divided if one[0].kind != SchemaKind.FALSE]
+        if len(classes) > form.limits.name_classes:
+            raise Unresolved(f"patterns of names overlap in more than {form.limits.name_classes} ways")
     found = []
-    for names, inside in kinds:
+    for names, inside in classes:
         value = _value(form, view, [patterns[i] for i in inside if i < len(patterns)])
-        if value.kind != Kind.FALSE:
-            found.append(NameKind(names, value, tuple(i - len(patterns) for i in sorted(inside) if i >= len(patterns))))
+        if value.kind != SchemaKind.FALSE:
+            found.append(NameClass(names, value, tuple(i - len(patterns) for i in sorted(inside) if i >= len(patterns))))
     return found
 
 
 def value_of(form: NormalForm, view: canonical.ObjectView, name: str) -> CanonicalSchema:
-    """What the value of a property has to be that is not declared by itself."""
+    """The schema of the value of a property that is not declared by itself."""
     return _value(form, view, [pattern for pattern in view.pattern_properties if matches(pattern, name)])
 
 
@@ -111,8 +112,8 @@ def listed_names(form: NormalForm, view: canonical.ObjectView) -> dict[str, None
         return None
     waiting, found = [view.property_names], []
     while waiting:
-        part = waiting.pop()
-        match form.settled(part).view():
+        subschema = waiting.pop()
+        match form.resolved(subschema).view():
             case canonical.EnumView(values):
                 found += [value for value in values if isinstance(value, str)]
             case canonical.ConstView(value):
@@ -126,36 +127,35 @@ def listed_names(form: NormalForm, view: canonical.ObjectView) -> dict[str, None
     return dict.fromkeys(found)
 
 
-def met(form: NormalForm, value: CanonicalSchema, kinds: Sequence[tuple[int, CanonicalSchema | None]], *, exact: bool = False) -> Met:
-    """A value, by the conditions that it meets.
+def split_by_conditions(
+    form: NormalForm, value: CanonicalSchema, conditions: Sequence[tuple[int, CanonicalSchema | None]], *, exact: bool = False
+) -> SchemaVariants:
+    """The variants of a value: one for each set of conditions that it can satisfy.
 
     Args:
         form: of the schema.
-        value: what it has to be in any case.
-        kinds: for conditions by their numbers, what it has to be to meet them; ``None``: anything.
-        exact: it meets none but those named; else it meets at least those.
+        value: its schema in any case.
+        conditions: by their numbers, the schema of a value that satisfies them; ``None``: any value does.
+        exact: a variant satisfies no conditions but those it names; else at least those.
     """
-    always = sum(1 << number for number, kind in kinds if kind is None)
-    chosen = [(number, kind) for number, kind in kinds if kind is not None]
+    always = sum(1 << number for number, condition in conditions if condition is None)
+    chosen = [(number, condition) for number, condition in conditions if condition is not None]
     if not chosen:
         return ((always, value),)
     found: list[tuple[int, CanonicalSchema]] = []
     for subset in range(1 << len(chosen)):
-        part, mask = value, always
-        for i, (number, kind) in enumerate(chosen):
+        subschema, mask = value, always
+        for i, (number, condition) in enumerate(chosen):
             if subset >> i & 1:
-                part, mask = form.both(part, kind), mask | 1 << number
+                subschema, mask = form.intersection(subschema, condition), mask | 1 << number
             elif exact:
-                part = form.minus(part, kind)
-        if part.kind != Kind.FALSE:
-            found.append((mask, part))
+                subschema = form.difference(subschema, condition)
+        if subschema.kind != SchemaKind.FALSE:
+            found.append((mask, subschema))
     return tuple(found)
 
 
 def _value(form: NormalForm, view: canonical.ObjectView, patterns: Sequence[str]) -> CanonicalSchema:
     if not patterns:
         return form.anything if view.additional_properties is None else view.additional_properties
-    first, *others = [view.pattern_properties[pattern] for pattern in patterns]
-    for other in others:
-        first = form.both(first, other)
-    return first
+    return reduce(form.intersection, [view.pattern_properties[pattern] for pattern in patterns])

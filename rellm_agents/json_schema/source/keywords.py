@@ -1,6 +1,7 @@
-"""The keywords of JSON Schema, drafts 4 to 2020-12, and what becomes of each: enforced, or an annotation with the reason.
+"""The table of the keywords of JSON Schema, drafts 4 to 2020-12: each is enforced, or an annotation with the reason.
 
-A keyword that stands in no table is an annotation by the specification (2020-12 Core, section 6.5): it is passed over.
+A keyword that stands in no table is an annotation by the specification (2020-12 Core, section 6.5): it is ignored. Knows nothing of
+what keywords mean.
 
 >>> "properties" in ENFORCED, ANNOTATIONS["title"], "x-color" in ENFORCED
 (True, 'for readers of the schema', False)
@@ -16,7 +17,7 @@ from rellm_agents.json_schema.source.pointers import below
 
 
 class Subschemas(Enum):
-    """Where the value of a keyword holds schemas."""
+    """Where schemas stand in the value of a keyword."""
 
     NOTHING = auto()
     ONE = auto()  # the value is a schema
@@ -72,7 +73,7 @@ ENFORCED = {
     "unevaluatedProperties": Subschemas.ONE,
     "uniqueItems": Subschemas.NOTHING,
 }
-"""Keywords that the pattern enforces, and where their values hold schemas."""
+"""Keywords that the pattern enforces, and where schemas stand in their values."""
 
 ANNOTATIONS = {
     "$anchor": "names a place, to be referred to",
@@ -97,14 +98,14 @@ ANNOTATIONS = {
     "title": _READERS,
     "writeOnly": "says who may read the value",
 }
-"""Keywords that do not decide whether an instance is valid, each with the reason why it may be passed over."""
+"""Keywords that do not decide whether an instance is valid, each with the reason why it may be ignored."""
 
 SUBSCHEMA_KEYWORDS = {
-    **{keyword: holds for keyword, holds in ENFORCED.items() if holds is not Subschemas.NOTHING},
+    **{keyword: where for keyword, where in ENFORCED.items() if where is not Subschemas.NOTHING},
     "$defs": Subschemas.NAMED,
     "definitions": Subschemas.NAMED,
 }
-"""Keywords whose values hold schemas."""
+"""Keywords with schemas in their values."""
 
 
 def each_keyword(schema: Any, pointer: str = "#") -> Iterator[tuple[str, str, Any]]:
@@ -117,13 +118,13 @@ def each_keyword(schema: Any, pointer: str = "#") -> Iterator[tuple[str, str, An
         return
     for keyword, value in schema.items():
         yield pointer, keyword, value
-        at = below(pointer, keyword)
-        holds = SUBSCHEMA_KEYWORDS.get(keyword)
-        if holds is not None and isinstance(value, list):
+        there = below(pointer, keyword)
+        where = SUBSCHEMA_KEYWORDS.get(keyword)
+        if where is not None and isinstance(value, list):
             for i, one in enumerate(value):
-                yield from each_keyword(one, below(at, str(i)))
-        elif holds is Subschemas.NAMED and isinstance(value, dict):
+                yield from each_keyword(one, below(there, str(i)))
+        elif where is Subschemas.NAMED and isinstance(value, dict):
             for name, one in value.items():
-                yield from each_keyword(one, below(at, name))
-        elif holds is Subschemas.ONE:
-            yield from each_keyword(value, at)
+                yield from each_keyword(one, below(there, name))
+        elif where is Subschemas.ONE:
+            yield from each_keyword(value, there)

@@ -13,9 +13,10 @@ from json_schema.test_compiler import judge, schemas
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import SchemaError
-from rellm_agents.json_schema.text.banned_substrings import ban_substrings
-from rellm_agents.json_schema.text.layout import STRING, dumps, quoted
-from rellm_agents.json_schema.text.strings import json_string, string_node
+from rellm_agents.json_schema.text.banned_substrings import ban_substrings, quoted
+from rellm_agents.json_schema.text.encoding import json_string
+from rellm_agents.json_schema.text.layout import dumps
+from rellm_agents.json_schema.text.strings import string_node
 from rellm_agents.patterns import NOTHING, TEXT, choice, literal, read_regex
 from rellm_agents.patterns.automaton.counters import counted
 from rellm_agents.patterns.ir.node_types import Sequence
@@ -74,7 +75,7 @@ conditions = st.sampled_from(
 
 
 def possible(without: list[str]) -> tuple[str, ...]:
-    """The marks; texts that cannot be kept out together are left to another test."""
+    """The banned substrings; texts that cannot be kept out together are left to another test."""
     try:
         return ban_substrings(without)
     except ValueError:
@@ -172,7 +173,7 @@ def test_strings_that_can_hold_none_of_the_texts_stay_the_same() -> None:
     banned = ban_substrings(["```", "Final Answer:"])
     for asked in ({"formats": ("date",)}, {"formats": ("uuid",)}, {"patterns": ("^[a-z ]+$",), "max_length": 90}):
         assert string_node(**asked, banned=banned) is string_node(**asked)
-    assert json_string(TEXT, ()) is STRING
+    assert json_string(TEXT, ()) is string_node()
     assert json_string(choice(literal("```"), literal("a")), banned) is choice(literal(r'"``\u0060"'), literal('"a"'))
 
 
