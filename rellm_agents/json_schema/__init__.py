@@ -7,7 +7,9 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
     text/            how values are written; strings
     numbers/         numbers
     shapes/          instance sets, made into nodes where a text comes to them; objects and arrays
-    traversal        the walk through a normal form: references, what is read later, what is empty
+    scalars          the conditions of the normal form on strings and numbers
+    property_names   its conditions on names: classes of names, and the values that satisfy conditions
+    traversal        references, subschemas that are read later, shapes that are empty
     object_compiler  objects of the normal form as shapes
     compiler         all of the normal form as shapes
     schema_pattern   the pattern that users hold, and its lenient mode

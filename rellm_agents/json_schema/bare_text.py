@@ -16,7 +16,7 @@ from typing import Any
 
 from rellm_agents.errors import PatternError, UnsupportedSchema
 from rellm_agents.json_schema.numbers import Numbers, numbers_node
-from rellm_agents.json_schema.shapes import integer_conditions, number_conditions, string_conditions
+from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
 from rellm_agents.json_schema.source import CanonicalSchema, NormalForm, SchemaLike, Unresolved, canonical, schema_of, text_of
 from rellm_agents.json_schema.text import BOOLEAN, Layout, decoded_strings
 from rellm_agents.patterns import NOTHING, TEXT, Node, choice, literal

@@ -18,12 +18,13 @@ from typing import Any
 from rellm_agents.errors import InexactFormat, PatternError, UnsupportedSchema
 from rellm_agents.json_schema.numbers import Numbers
 from rellm_agents.json_schema.object_compiler import ObjectCompiler
+from rellm_agents.json_schema.property_names import split_by_conditions
+from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
 from rellm_agents.json_schema.shapes import (
     TYPES,
     Array,
     ContainsBounds,
     Deferred,
-    Never,
     Ready,
     Rules,
     SchemaKey,
@@ -32,10 +33,6 @@ from rellm_agents.json_schema.shapes import (
     Union,
     Variants,
     anything,
-    integer_conditions,
-    number_conditions,
-    split_by_conditions,
-    string_conditions,
     styled_numbers,
 )
 from rellm_agents.json_schema.source import (
@@ -91,7 +88,7 @@ class Compiler:
         view = subschema.view()
         match view:  # the most frequent first
             case canonical.MultiTypeView():
-                return self._types(tuple(view.types), context)
+                return self._objects.any_of_types(tuple(view.types), context, fractions=self._fractions)
             case canonical.ObjectView():
                 return self._objects.object(view, context)
             case canonical.ReferenceView():
@@ -113,16 +110,13 @@ class Compiler:
             case canonical.NumberView():
                 return self._number(number_conditions(view), context)
             case canonical.TrueView():
-                return self._types(TYPES, context)
+                return self._objects.any_of_types(TYPES, context, fractions=self._fractions)
             case canonical.FalseView():
                 self._traversal.may_be_empty = True
-                return Never()
+                return Ready(NOTHING)
             case canonical.TypedGroupView(_, body):  # draft 4: an integer, which has no fraction
                 return self._traversal.shape(body, context)
         raise AssertionError(f"the normal form has no {view!r}")
-
-    def _types(self, types: tuple[str, ...], context: Context) -> Shape:
-        return self._objects.any_object(types, context, fractions=self._fractions)
 
     def _reference(self, uri: str, context: Context) -> Shape:
         location = context.location.of_reference(uri)
@@ -130,7 +124,7 @@ class Compiler:
         return self._traversal.reference(uri, target, lambda: self._form.target(uri))
 
     def _resolved(self, subschema: CanonicalSchema, context: Context) -> Shape:
-        """A subschema that the normal form leaves open, behind references."""
+        """A combination of references that the normal form leaves open."""
         return self._traversal.reference(subschema, context, lambda: self._form.resolved(subschema))
 
     def _values(self, values: Sequence[Any], context: Context) -> Shape:

@@ -17,12 +17,12 @@ class Limits:
     """Upper bounds.
 
     Attributes:
-        nesting: schemas inside of schemas; one behind a reference counts as one more level only for what is inside of it.
-        references: that lead from one to the next, to make out what one schema means.
-        conditions: that some property of an object has to meet, as a negated object leaves them.
+        nesting: schemas inside of schemas; at the target of a reference the count starts anew.
+        references: followed from one to the next, to find the meaning of one schema.
+        conditions: that some property of an object has to satisfy, as a negated object leaves them.
         name_classes: into which patterns of names divide the names of an object.
-        counted: names or items that are listed one by one, to know how many there can be.
-        serializations: of one item that may not come again.
+        counted: names or items that are listed, to know how many there can be.
+        serializations: of one item that may not come twice.
         whitespace: characters in one run, where whitespace is flexible.
         whole_digits: before the decimal point, where the bounds of the number need no more.
         longest_whole: digits before the decimal point in any case.

@@ -1,6 +1,10 @@
 """Compiles the objects of a normal form: declared and undeclared properties, their order, and the conditions on some of them.
 
 Knows nothing of how the values of properties are compiled: the traversal gives their shapes.
+
+>>> from rellm_agents import compile_schema
+>>> compile_schema({"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"], "additionalProperties": False}).shortest()
+'{"a": 1}'
 """
 
 from __future__ import annotations
@@ -8,22 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rellm_agents.errors import UnsupportedSchema
-from rellm_agents.json_schema.shapes import (
+from rellm_agents.json_schema.property_names import (
     Condition,
+    allows_name,
+    conditions_of,
+    listed_names,
+    partition_names,
+    split_by_conditions,
+    value_of,
+)
+from rellm_agents.json_schema.shapes import (
     Object,
     Property,
     Shape,
     Undeclared,
     Union,
     Variants,
-    allows_name,
     any_of_types,
     anything,
-    conditions_of,
-    listed_names,
-    partition_names,
-    split_by_conditions,
-    value_of,
 )
 from rellm_agents.json_schema.source import CanonicalSchema, SchemaKind, SourceLocation, admits, canonical
 from rellm_agents.json_schema.text import name_node
@@ -44,7 +50,7 @@ class ObjectCompiler:
         self._traversal, self._form = traversal, traversal.form
         self._closed, self._any_order = closed, any_order
 
-    def any_object(self, types: tuple[str, ...], context: Context, *, fractions: bool) -> Shape:
+    def any_of_types(self, types: tuple[str, ...], context: Context, *, fractions: bool) -> Shape:
         """Any value of some types; where objects are closed, with no other properties than the source names."""
         names = context.location.names(frozenset()) if self._closed and "object" in types else []
         if not names:

@@ -1,13 +1,13 @@
-"""Walks a normal form from its root: each reference is read once, and what can be deferred is read when its text is needed.
+"""Traverses a normal form from its root: each reference is read once, and what can be deferred is read when its text is needed.
 
-Keeps what is known of the whole schema on the way: its rules, which shapes may be empty, how deep schemas are nested, and where the
-pattern is narrower than the schema. Knows nothing of what a subschema says: a function turns each into a shape.
+Keeps what concerns the whole schema: its rules, which shapes may be empty, how deep schemas are nested, and where the pattern is narrower
+than the schema. Knows nothing of types of instances: a function turns each subschema into a shape.
 
->>> from rellm_agents.json_schema.shapes import Ready
+>>> from rellm_agents.json_schema.shapes import Ready, SchemaKey
 >>> from rellm_agents.patterns import Pattern, literal
 >>> form, context = NormalForm.of({"type": "null"}), Context(SourceLocation.root({"type": "null"}), "", Style(Layout.of("spaced")))
->>> walk = Traversal(form, Rules(SchemaKey("doctest", ""), is_spelled_by_common_bytes=True), lambda *_: Ready(literal("null")), defers=True)
->>> Pattern(walk.node(form.root, context)).shortest()
+>>> rules = Rules(SchemaKey("doctest", ""), is_spelled_by_common_bytes=True)
+>>> Pattern(Traversal(form, rules, lambda *_: Ready(literal("null")), defers=True).node(form.root, context)).shortest()
 'null'
 """
 
@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, SchemaVariants, Shape, Style, Variants, mark_empty
+from rellm_agents.json_schema.property_names import SchemaVariants
+from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, Shape, Style, Variants, mark_empty
 from rellm_agents.json_schema.source import CanonicalSchema, Deferrable, NormalForm, SchemaKind, SourceLocation, Unresolved
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
@@ -59,7 +60,7 @@ class Context(NamedTuple):
 
 
 class Traversal:
-    """One walk through a normal form.
+    """One traversal of a normal form.
 
     Args:
         form: of the schema.

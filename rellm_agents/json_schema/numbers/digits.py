@@ -20,7 +20,7 @@ from functools import lru_cache
 
 from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, repeat, sequence
 
-MAX_KNOWN = 4_096  # nodes kept at a time, least recently used dropped
+MAX_KNOWN = 4_096  # cached nodes
 
 
 @lru_cache(maxsize=MAX_KNOWN)

@@ -46,7 +46,7 @@ from rellm_agents.patterns.automaton import Automaton
 from rellm_agents.patterns.ir import Lexeme
 
 EXACT_DIGITS = 15  # decimals of so many digits are different doubles if they are different
-MAX_KNOWN = 1_024  # nodes kept at a time, least recently used dropped
+MAX_KNOWN = 1_024  # cached nodes
 
 _SMALL, _LARGE = -5, 16  # the exponents from which on json.dumps writes them
 _MINUS, _PLUS, _POINT, _ZERO, _E = map(literal, "-+.0e")
@@ -65,7 +65,7 @@ class Numbers:
         not_multiple_of: positive numbers; the value is a multiple of none.
         integers: only integers.
         excludes_integers: no integers.
-        fractions: an integer may be spelled ``1.0``.
+        fractions: an integer may be written ``1.0``.
     """
 
     minimum: Number | None = None
@@ -279,12 +279,12 @@ def _padded(first: int, last: int) -> Node:
 
 
 def _between_edges(first: int, last: int, low: str, high: str | None, part: Callable[[int, int, str, str | None], Node]) -> Node:
-    """From ``first`` with digits ``low`` behind it to ``last`` with digits ``high`` behind it.
+    """From ``first`` followed by the digits ``low`` to ``last`` followed by the digits ``high``.
 
     Args:
         first: what is decided first: the digits before a point, or an exponent.
         last: the same, of the upper bound.
-        low: the digits that decide where it is ``first``; none: it is ``first`` and all behind it is in.
+        low: the digits that decide where it is ``first``; none: all digits after ``first`` are in.
         high: the same, of the upper bound; ``None``: all is in.
         part: the texts of such a range.
     """

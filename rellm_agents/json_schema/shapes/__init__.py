@@ -1,11 +1,8 @@
 """The instance sets of subschemas, as shapes whose nodes are made where a text comes to them.
 
-Knows how each type of instance is written and what may come where in it; nothing of keywords but what ``property_names`` and
-``scalars`` read from the normal form. In reading order:
+Knows how each type of instance is written and what may come where in it; nothing of keywords or of the normal form. In reading order:
 
     shape           the shapes without parts of their own; which shapes are empty
-    scalars         conditions on strings and numbers, read from the normal form
-    property_names  classes of names, and conditions on properties, read from the normal form
     property_order  which properties can come where
     objects         their text
     item_counts     which items can come where
@@ -17,16 +14,5 @@ from rellm_agents.json_schema.shapes.any_json import TYPES, any_of_types, anythi
 from rellm_agents.json_schema.shapes.arrays import Array
 from rellm_agents.json_schema.shapes.item_counts import ContainsBounds
 from rellm_agents.json_schema.shapes.objects import Object
-from rellm_agents.json_schema.shapes.property_names import (
-    Condition,
-    SchemaVariants,
-    allows_name,
-    conditions_of,
-    listed_names,
-    partition_names,
-    split_by_conditions,
-    value_of,
-)
 from rellm_agents.json_schema.shapes.property_order import Property, Undeclared, Variants
-from rellm_agents.json_schema.shapes.scalars import integer_conditions, number_conditions, string_conditions
-from rellm_agents.json_schema.shapes.shape import Deferred, Never, Ready, Reference, Rules, SchemaKey, Shape, Style, Union, mark_empty
+from rellm_agents.json_schema.shapes.shape import Deferred, Ready, Reference, Rules, SchemaKey, Shape, Style, Union, mark_empty

@@ -21,9 +21,8 @@ from rellm_agents.json_schema.shapes.item_counts import ArrayState, ContainsBoun
 from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.shapes.shape import HasInstance, Rules, Shape
 from rellm_agents.json_schema.text import Layout, serializations
-from rellm_agents.patterns import EMPTY, Node, capture, choice, literal, repeat, sequence
-from rellm_agents.patterns.ir import Capture
-from rellm_agents.patterns.machine import few_texts, has_allowed_text
+from rellm_agents.patterns import Node, choice, literal, repeat, sequence
+from rellm_agents.patterns.machine import few_texts
 
 _DEEP = 50  # levels of nodes, from which on a rule stands for them
 _REPEATED = frozenset({b""})  # in place of written items: one came twice
@@ -147,9 +146,7 @@ class Array(Shape):
                 continue
             item = value.node()
             if self._distinct:
-                one = self._captured(item, state, satisfies, partial(self._after_distinct, after))
-                if not isinstance(one, Capture) or has_allowed_text(one):
-                    options.append(one)
+                options.append(self._captured(item, state, satisfies, partial(self._after_distinct, after)))
                 continue
             if self._repeated and state.written is not _REPEATED:
                 if state.repeat is not None:
@@ -162,10 +159,8 @@ class Array(Shape):
         return choice(*options)
 
     def _captured(self, item: Node, state: ArrayState, satisfies: int, make: Callable[[bytes], Node]) -> Node:
-        key = self._rules.key(self._path, ("item", satisfies, *state))
-        return capture(
-            item, excluded=state.written, between=EMPTY, key=key, make=make, flags=self._rules.flags, begins=self._layout.after_item
-        )
+        name, begins = ("item", satisfies, *state), self._layout.after_item
+        return self._rules.capture(self._path, name, item, make, excluded=state.written, begins=begins)
 
     def _after_distinct(self, after: ArrayState, text: bytes) -> Node:
         """The text after an item that may not come again, in any of its serializations that later items have."""

@@ -6,6 +6,12 @@ written, where none may come twice. Knows nothing of text.
 The fewest items that still have to come are the length of a shortest path in the graph of states, as in ``property_order``.
 
     contains an "a", two items at least    state (0, 0) --"b"--> (1, 0) --"a"--> (2, 1), where the array may end
+
+>>> from rellm_agents.json_schema.shapes.shape import Ready
+>>> from rellm_agents.patterns import literal
+>>> counts = ItemCounts([], ((0, Ready(literal("1"))),), 2, None, [], lambda item: True)
+>>> counts.to_end(counts.start), counts.can_close(counts.start), counts.to_end(counts.after(counts.start, 0))
+(2, False, 1)
 """
 
 from __future__ import annotations

@@ -20,9 +20,7 @@ from functools import cached_property, partial
 from rellm_agents.json_schema.shapes.property_order import ObjectState, Property, PropertyOrder, Undeclared
 from rellm_agents.json_schema.shapes.shape import HasInstance, Rules, Shape
 from rellm_agents.json_schema.text import Layout
-from rellm_agents.patterns import NOTHING, Node, capture, choice, literal, sequence
-from rellm_agents.patterns.ir import Capture
-from rellm_agents.patterns.machine import has_allowed_text
+from rellm_agents.patterns import NOTHING, Node, choice, literal, sequence
 
 _BLOCK = 16  # optional properties that are alternatives in one state; later ones are shared by all states before them
 
@@ -169,20 +167,14 @@ class Object(Shape):
 
     def _undeclared_options(self, state: ObjectState, limit: int | None) -> Iterable[Node]:
         """The undeclared properties and their continuations."""
-        for kind, one in enumerate(self._order.undeclared):
+        for number, one in enumerate(self._order.undeclared):
             for satisfies, value in one.variants:
                 after = self._order.after(state, None, satisfies, limit)
                 if after is not None:
-                    named = capture(
-                        one.names,
-                        excluded=self._declared_names | state.used,
-                        between=sequence(self._layout.colon, value.node()),
-                        key=self._rules.key(self._path, ("other", kind, satisfies, *state)),
-                        make=partial(self._after_name, after),
-                        flags=self._rules.flags,
-                    )
-                    if not isinstance(named, Capture) or has_allowed_text(named):
-                        yield named
+                    name, excluded = ("other", number, satisfies, *state), self._declared_names | state.used
+                    value_node = sequence(self._layout.colon, value.node())
+                    make = partial(self._after_name, after)
+                    yield self._rules.capture(self._path, name, one.names, make, excluded=excluded, between=value_node)
 
     def _after_name(self, after: ObjectState, name: bytes) -> Node:
         return self._rest(after._replace(used=after.used | {name}))

@@ -7,6 +7,13 @@ Obligations are conditions that *some* property has to satisfy. The fewest prope
 shortest path in the graph of states, found by memoised recursion; a way that comes back to its own state is no shortest one.
 
     a required, b optional    state 0 --a--> 1 --b--> 2; the object may end in 1 and 2
+
+>>> from rellm_agents.json_schema.shapes.shape import Ready
+>>> from rellm_agents.patterns import literal
+>>> a = Property("a", ((0, Ready(literal("1"))),), required=True)
+>>> order = PropertyOrder([a], [], 0, None, 0, lambda value: True, Layout.of("spaced"), any_order=False)
+>>> order.to_end(order.start), order.can_close(order.start), order.can_close(order.after(order.start, 0, 0))
+(1, False, True)
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ symbols of a context-free grammar (Hopcroft, Motwani, Ullman, "Introduction to A
     C = [C]         needs itself: none
 
 >>> from rellm_agents.patterns import Pattern, literal
->>> Pattern(Union([Ready(literal("1")), Never(), Ready(literal("2"))]).node()).regex
+>>> Pattern(Union([Ready(literal("1")), Ready(literal("2"))]).node()).regex
 '1|2'
 """
 
@@ -23,9 +23,10 @@ from functools import cached_property
 from hashlib import sha256
 
 from rellm_agents.json_schema.text import Layout
-from rellm_agents.patterns import NOTHING, Node, choice, rule
+from rellm_agents.patterns import EMPTY, NOTHING, Node, capture, choice, rule
 from rellm_agents.patterns.automaton import is_finished_by_common_bytes
-from rellm_agents.patterns.ir import RARE_BYTES, SPECIAL
+from rellm_agents.patterns.ir import RARE_BYTES, SPECIAL, Capture
+from rellm_agents.patterns.machine import has_allowed_text
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,22 @@ class Rules:
         """
         return rule(self.key(path, name), make, flags=self.flags, exit=witness)
 
+    def capture(
+        self,
+        path: str,
+        name: Hashable,
+        inner: Node,
+        make: Callable[[bytes], Node],
+        *,
+        excluded: frozenset[bytes],
+        between: Node = EMPTY,
+        begins: bytes | None = None,
+    ) -> Node:
+        """A capture, see :func:`rellm_agents.patterns.capture`; ``NOTHING`` if all its texts are excluded."""
+        key = self.key(path, name)
+        found = capture(inner, excluded=excluded, between=between, key=key, make=make, flags=self.flags, begins=begins)
+        return NOTHING if isinstance(found, Capture) and not has_allowed_text(found) else found
+
 
 @dataclass(frozen=True)
 class Style:
@@ -130,22 +147,8 @@ class Shape(ABC):
     def _node(self) -> Node: ...
 
 
-class Never(Shape):
-    """No instance."""
-
-    is_flat = True
-    is_empty = True
-
-    def has_instance(self, known: HasInstance) -> bool:  # noqa: ARG002
-        """See :class:`Shape`."""
-        return False
-
-    def _node(self) -> Node:
-        return NOTHING
-
-
 class Ready(Shape):
-    """Instances whose node is already made."""
+    """Instances whose node is already made; ``NOTHING``: there are none."""
 
     def __init__(self, node: Node, *, is_flat: bool = True) -> None:
         self._made, self.is_flat, self.known_nonempty = node, is_flat, node is not NOTHING

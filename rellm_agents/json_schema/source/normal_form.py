@@ -1,8 +1,8 @@
 """Brings a schema into a normal form, in which each subschema speaks of one type of instance, and contradictions are found.
 
 The work is done by ``jsonschema-rs``, and this is the one module that touches that library: it checks a schema by the metaschema of
-its draft, folds ``allOf`` and the keywords beside ``$ref``, takes ``if``, dependencies and negations apart, and makes the branches of
-``oneOf`` disjoint. What it leaves open behind references is resolved here, by its own set operations. Knows nothing of patterns.
+its draft, folds ``allOf`` and the keywords next to ``$ref``, takes ``if``, dependencies and negations apart, and makes the branches of
+``oneOf`` disjoint. Combinations of references that it leaves open are resolved here, by its own set operations. Knows nothing of patterns.
 
 The theory: negations are pushed inwards until they stand at conditions on one type, as in Baazizi et al., "Not elimination and witness
 generation for JSON Schema" and Attouche et al., "Witness generation for JSON Schema" (VLDB 2022).
@@ -186,16 +186,17 @@ class NormalForm:
     def _exactly_one(self, branches: tuple[CanonicalSchema, ...]) -> CanonicalSchema:
         found = self._one_of.get(branches)
         if found is None:
-            parts = []
+            disjoint = []
             for i, branch in enumerate(branches):
                 alone = branch
                 for other in (*branches[:i], *branches[i + 1 :]):
                     if alone.intersect(other).kind != SchemaKind.FALSE:
                         alone = alone.subtract(other)
-                parts.append(alone)
-            while len(parts) > 1:  # two by two: a union takes long where there is much in it already
-                parts = [parts[i].union(parts[i + 1]) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
-            found = self._one_of[branches] = parts[0]
+                disjoint.append(alone)
+            while len(disjoint) > 1:  # two by two: a union takes long where there is much in it already
+                pairs = (disjoint[i : i + 2] for i in range(0, len(disjoint), 2))
+                disjoint = [reduce(CanonicalSchema.union, pair) for pair in pairs]
+            found = self._one_of[branches] = disjoint[0]
         return found
 
 

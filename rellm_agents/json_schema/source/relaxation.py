@@ -22,7 +22,7 @@ _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _NOT_MONOTONE = ("not", "if", "oneOf", "contains")
 """Keywords that may allow less where the schemas inside of them allow more."""
 _READS_NEIGHBOURS = ("unevaluatedProperties", "unevaluatedItems")
-"""Keywords that may allow less where the keywords beside them are left out."""
+"""Keywords that may allow less where other keywords of the same schema are left out."""
 _FIRST = ("not", "if", "oneOf", "contains", "uniqueItems", "multipleOf", "pattern", "format", "propertyNames", "patternProperties")
 """The keywords that are left out first, where it is not known which one cannot be enforced."""
 _GO_TOGETHER = {

@@ -1,6 +1,6 @@
 """How JSON values are written, and which strings fit conditions: nodes and texts, from the characters up.
 
-Knows nothing of schemas: whoever reads a schema says the conditions in plain values. In reading order:
+Knows nothing of schemas: the conditions come as plain values. In reading order:
 
     banned_substrings  one string as JSON text, and the escapes that keep texts such as a code fence out of it
     raw_strings        strings that are written as they are, between quotes of their own

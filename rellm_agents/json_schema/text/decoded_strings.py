@@ -18,23 +18,7 @@ from typing import TypedDict, assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError
 from rellm_agents.json_schema.text.string_formats import string_format
-from rellm_agents.patterns import NOTHING, TEXT, Node, choice, complement, intersection, literal, read_regex, repeat
-from rellm_agents.patterns.ir import (
-    CHARACTER,
-    AnyNode,
-    Capture,
-    Characters,
-    Choice,
-    Complement,
-    Dfa,
-    Intersection,
-    Lexeme,
-    Literal,
-    Repeat,
-    Rule,
-    Sequence,
-    Utf8Tail,
-)
+from rellm_agents.patterns import NOTHING, TEXT, Node, choice, complement, intersection, ir, literal, read_regex, repeat
 
 
 class Conditions(TypedDict, total=False):
@@ -114,9 +98,9 @@ def with_length(node: Node, minimum: int, maximum: int | None) -> Node:
     high = maximum if maximum is not None and (most is None or most > maximum) else None
     if low == 0 and high is None:
         return node
-    if isinstance(node, Repeat) and length_bounds(node.inner) == (1, 1):
+    if isinstance(node, ir.Repeat) and length_bounds(node.inner) == (1, 1):
         return repeat(node.inner, max(node.minimum, low), high if high is not None else node.maximum)
-    return intersection(node, repeat(CHARACTER, low, high))
+    return intersection(node, repeat(ir.CHARACTER, low, high))
 
 
 @lru_cache(maxsize=4_096)
@@ -125,28 +109,28 @@ def length_bounds(node: Node) -> tuple[int, int | None]:
 
     Exact for nodes without intersections and complements.
     """
-    match cast(AnyNode, node):
-        case Literal() as one:
+    match cast(ir.AnyNode, node):
+        case ir.Literal() as one:
             return len(one.text), len(one.text)
-        case Characters():
+        case ir.Characters():
             return 1, 1
-        case Lexeme(inner):
+        case ir.Lexeme(inner):
             return length_bounds(inner)
-        case Sequence(parts):
+        case ir.Sequence(parts):
             found = [length_bounds(part) for part in parts]
             upper = [most for _, most in found if most is not None]
             return sum(least for least, _ in found), sum(upper) if len(upper) == len(found) else None
-        case Choice(options):
+        case ir.Choice(options):
             found = [length_bounds(option) for option in options]
             upper = [most for _, most in found if most is not None]
             return min((least for least, _ in found), default=0), max(upper, default=0) if len(upper) == len(found) else None
-        case Repeat(inner, minimum, maximum):
+        case ir.Repeat(inner, minimum, maximum):
             least, most = length_bounds(inner)
             return least * minimum, 0 if most == 0 else None if most is None or maximum is None else most * maximum
-        case Intersection(parts):
+        case ir.Intersection(parts):
             found = [length_bounds(part) for part in parts]
             return max(least for least, _ in found), min((most for _, most in found if most is not None), default=None)
-        case Complement() | Dfa() | Rule() | Capture() | Utf8Tail():
+        case ir.Complement() | ir.Dfa() | ir.Rule() | ir.Capture() | ir.Utf8Tail():
             return 0, None
         case _:
             assert_never(node)

@@ -36,6 +36,7 @@ from rellm_agents.patterns import (
     choice,
     complement,
     intersection,
+    ir,
     lexeme,
     literal,
     not_containing,
@@ -43,23 +44,6 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.automaton import counted
-from rellm_agents.patterns.ir import (
-    ALL_CHARACTERS,
-    CHARACTER,
-    AnyNode,
-    Capture,
-    Characters,
-    Choice,
-    Complement,
-    Dfa,
-    Intersection,
-    Lexeme,
-    Literal,
-    Repeat,
-    Rule,
-    Sequence,
-    Utf8Tail,
-)
 
 _QUOTE = literal('"')
 
@@ -82,29 +66,29 @@ def encoded(node: Node, banned: Banned = ()) -> Node:
     def inside(part: Node) -> Node:
         return encoded(part, banned)
 
-    match cast(AnyNode, node):
-        case Literal() as one:
+    match cast(ir.AnyNode, node):
+        case ir.Literal() as one:
             doubled = last_characters(banned)
             if not any(c in one.text for c in doubled):
                 return literal(string_text(one.text))
             return sequence(*(_encoded_set(CharSet.of(c), banned) if c in doubled else literal(string_text(c)) for c in one.text))
-        case Characters(charset):
+        case ir.Characters(charset):
             return _encoded_set(charset, banned)
-        case Sequence(parts):
+        case ir.Sequence(parts):
             return sequence(*map(inside, parts))
-        case Choice(options):
+        case ir.Choice(options):
             return choice(*map(inside, options))
-        case Repeat(inner, minimum, maximum):
+        case ir.Repeat(inner, minimum, maximum):
             return repeat(inside(inner), minimum, maximum)
-        case Intersection(parts):
-            minus = [part for part in parts if isinstance(part, Complement)]
-            whole = [inside(part) for part in parts if not isinstance(part, Complement)] or [inside(TEXT)]
+        case ir.Intersection(parts):
+            minus = [part for part in parts if isinstance(part, ir.Complement)]
+            whole = [inside(part) for part in parts if not isinstance(part, ir.Complement)] or [inside(TEXT)]
             return intersection(*whole, *(complement(inside(part.inner)) for part in minus))
-        case Complement(inner):
+        case ir.Complement(inner):
             return intersection(inside(TEXT), complement(inside(inner)))
-        case Lexeme(inner):
+        case ir.Lexeme(inner):
             return lexeme(inside(inner))
-        case Rule() | Capture() | Dfa() | Utf8Tail():
+        case ir.Rule() | ir.Capture() | ir.Dfa() | ir.Utf8Tail():
             raise PatternError("a string's text cannot hold a rule (a part that is made on demand and may recurse)")
         case _:
             assert_never(node)
@@ -146,7 +130,7 @@ def json_string(content: Node, banned: Banned = ()) -> Node:
     inner = encoded(content, banned)
     longer = tuple(text for text in banned if len(text) > 1)
     if longer:
-        inner = intersection(inner, escaped_where_needed(encoded(CHARACTER, banned), longer))
+        inner = intersection(inner, escaped_where_needed(encoded(ir.CHARACTER, banned), longer))
     if counted(inner) is not None:
         return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
@@ -173,26 +157,26 @@ def raw_string(content: Node, raw: RawStrings) -> Node:
 
 def _listed(content: Node) -> list[str] | None:
     """The texts, if they are given one by one."""
-    options = content.options if isinstance(content, Choice) else (content,)
-    texts = [option.text for option in options if isinstance(option, Literal)]
+    options = content.options if isinstance(content, ir.Choice) else (content,)
+    texts = [option.text for option in options if isinstance(option, ir.Literal)]
     return texts if len(texts) == len(options) else None
 
 
 @lru_cache(maxsize=4_096)
 def _alphabet(node: Node) -> CharSet:
     """A superset of the characters in the texts of a node without rules."""
-    match cast(AnyNode, node):
-        case Literal() as one:
+    match cast(ir.AnyNode, node):
+        case ir.Literal() as one:
             return CharSet.of(one.text)
-        case Characters(charset):
+        case ir.Characters(charset):
             return charset
-        case Sequence(parts) | Choice(parts):
+        case ir.Sequence(parts) | ir.Choice(parts):
             return reduce(or_, map(_alphabet, parts), CharSet())
-        case Intersection(parts):
-            return reduce(and_, map(_alphabet, parts), ALL_CHARACTERS)
-        case Repeat(inner) | Lexeme(inner):
+        case ir.Intersection(parts):
+            return reduce(and_, map(_alphabet, parts), ir.ALL_CHARACTERS)
+        case ir.Repeat(inner) | ir.Lexeme(inner):
             return _alphabet(inner)
-        case Complement() | Dfa() | Rule() | Capture() | Utf8Tail():
-            return ALL_CHARACTERS
+        case ir.Complement() | ir.Dfa() | ir.Rule() | ir.Capture() | ir.Utf8Tail():
+            return ir.ALL_CHARACTERS
         case _:
             assert_never(node)

@@ -3,8 +3,8 @@ r"""Describes strings that are written as they are, between quotes of their own:
 Knows nothing of layouts, which say what stands around strings, nor of the nodes that strings become.
 
 >>> from rellm_agents.patterns import literal
->>> raw = RawStrings("<|", literal("<|"), ("<|", "end"))
->>> raw.can_hold('say "a"'), raw.can_hold("send"), raw.can_hold("a<")
+>>> raw = RawStrings("''", literal("''"), ("''", "end"))
+>>> raw.can_hold('say "a"'), raw.can_hold("send"), raw.can_hold("a'")
 (True, False, False)
 """
 

@@ -1,4 +1,4 @@
-"""Partitions the undeclared names of an object into classes, and values by the conditions that they meet. Works on normal forms alone.
+"""Partitions the undeclared names of an object into classes, and values by the conditions that they satisfy. Works on normal forms alone.
 
 Patterns of names divide the names that are not declared: the classes are the non-empty intersections of the patterns and their
 complements, so within a class all values are held to the same schemas. Conditions are what the negation of an object leaves: *some*
@@ -46,7 +46,7 @@ class NameClass:
 
 
 def conditions_of(form: NormalForm, view: canonical.ObjectView) -> list[Condition]:
-    """The conditions that some property has to satisfy, each another one or the same.
+    """The conditions that some property has to satisfy; one property may satisfy several.
 
     Raises:
         Unresolved: there are too many, or one has no exact negation.
