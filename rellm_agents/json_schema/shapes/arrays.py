@@ -22,7 +22,7 @@ from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.shapes.shape import HasInstance, Rules, Shape
 from rellm_agents.json_schema.text import Layout, serializations
 from rellm_agents.patterns import Node, choice, literal, repeat, sequence
-from rellm_agents.patterns.machine import few_texts
+from rellm_agents.patterns.automaton import few_texts
 
 _DEEP = 50  # levels of nodes, from which on a rule stands for them
 _REPEATED = frozenset({b""})  # in place of written items: one came twice
@@ -159,8 +159,8 @@ class Array(Shape):
         return choice(*options)
 
     def _captured(self, item: Node, state: ArrayState, satisfies: int, make: Callable[[bytes], Node]) -> Node:
-        name, begins = ("item", satisfies, *state), self._layout.after_item
-        return self._rules.capture(self._path, name, item, make, excluded=state.written, begins=begins)
+        name, first_bytes = ("item", satisfies, *state), self._layout.after_item
+        return self._rules.capture(self._path, name, item, make, excluded=state.written, first_bytes=first_bytes)
 
     def _after_distinct(self, after: ArrayState, text: bytes) -> Node:
         """The text after an item that may not come again, in any of its serializations that later items have."""

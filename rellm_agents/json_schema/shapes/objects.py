@@ -174,7 +174,7 @@ class Object(Shape):
                     name, excluded = ("other", number, satisfies, *state), self._declared_names | state.used
                     value_node = sequence(self._layout.colon, value.node())
                     make = partial(self._after_name, after)
-                    yield self._rules.capture(self._path, name, one.names, make, excluded=excluded, between=value_node)
+                    yield self._rules.capture(self._path, name, one.names, make, excluded=excluded, then=value_node)
 
     def _after_name(self, after: ObjectState, name: bytes) -> Node:
         return self._rest(after._replace(used=after.used | {name}))

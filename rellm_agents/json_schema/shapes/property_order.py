@@ -26,7 +26,7 @@ from typing import NamedTuple
 from rellm_agents.json_schema.shapes.shape import HasInstance, Shape
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node, choice
-from rellm_agents.patterns.machine import few_texts
+from rellm_agents.patterns.automaton import few_texts
 
 _NO_NAMES: frozenset[bytes] = frozenset()
 

@@ -82,7 +82,7 @@ class Rules:
             make: makes its body.
             witness: makes a cheapest text of it, where the body is too large to be searched for one.
         """
-        return rule(self.key(path, name), make, flags=self.flags, exit=witness)
+        return rule(self.key(path, name), make, flags=self.flags, witness=witness)
 
     def capture(
         self,
@@ -92,12 +92,12 @@ class Rules:
         make: Callable[[bytes], Node],
         *,
         excluded: frozenset[bytes],
-        between: Node = EMPTY,
-        begins: bytes | None = None,
+        then: Node = EMPTY,
+        first_bytes: bytes | None = None,
     ) -> Node:
         """A capture, see :func:`rellm_agents.patterns.capture`; ``NOTHING`` if all its texts are excluded."""
         key = self.key(path, name)
-        found = capture(inner, excluded=excluded, between=between, key=key, make=make, flags=self.flags, begins=begins)
+        found = capture(inner, excluded=excluded, then=then, key=key, make=make, flags=self.flags, first_bytes=first_bytes)
         return NOTHING if isinstance(found, Capture) and not has_allowed_text(found) else found
 
 

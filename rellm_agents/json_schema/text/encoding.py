@@ -43,7 +43,7 @@ from rellm_agents.patterns import (
     repeat,
     sequence,
 )
-from rellm_agents.patterns.automaton import counted
+from rellm_agents.patterns.automaton import counter_of
 
 _QUOTE = literal('"')
 
@@ -131,7 +131,7 @@ def json_string(content: Node, banned: Banned = ()) -> Node:
     longer = tuple(text for text in banned if len(text) > 1)
     if longer:
         inner = intersection(inner, escaped_where_needed(encoded(ir.CHARACTER, banned), longer))
-    if counted(inner) is not None:
+    if counter_of(inner) is not None:
         return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
 
@@ -152,7 +152,7 @@ def raw_string(content: Node, raw: RawStrings) -> Node:
         return sequence(raw.quote_node, choice(*(literal(text) for text in texts if raw.can_hold(text))), raw.quote_node)
     edges = [*(sequence(TEXT, literal(end)) for end in raw.banned_ends), *(sequence(literal(start), TEXT) for start in raw.banned_starts)]
     inner = intersection(content, not_containing(*raw.banned), *map(complement, edges))
-    return sequence(raw.quote_node, inner if counted(inner) is not None else lexeme(inner), raw.quote_node)
+    return sequence(raw.quote_node, inner if counter_of(inner) is not None else lexeme(inner), raw.quote_node)
 
 
 def _listed(content: Node) -> list[str] | None:

@@ -19,7 +19,7 @@ from rellm_agents.json_schema.text.encoding import json_string, raw_string
 from rellm_agents.json_schema.text.layout import Layout
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import NOTHING, Node, lexeme, read_regex
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 
 
 @lru_cache(maxsize=1_024)
@@ -38,7 +38,7 @@ def string_node(*, banned: Banned = (), raw: RawStrings | None = None, **conditi
     if decoded is NOTHING:
         return NOTHING
     node = json_string(decoded, banned) if raw is None else raw_string(decoded, raw)
-    return NOTHING if node.may_be_empty and shortest_length(node) is None else node
+    return node if has_text(node) else NOTHING
 
 
 def name_node(layout: Layout) -> Node:

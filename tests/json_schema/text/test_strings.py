@@ -34,7 +34,7 @@ from rellm_agents.patterns import (
     rule,
     sequence,
 )
-from rellm_agents.patterns.automaton.repeats import Way, way_of
+from rellm_agents.patterns.automaton.counters import RepeatStrategy, strategy_of
 from rellm_agents.patterns.ir.constructors import CHARACTER
 from rellm_agents.patterns.ir.node_types import Lexeme, Repeat, Sequence
 
@@ -157,7 +157,7 @@ def test_lengths_are_counted() -> None:
         assert shape(node) == ["Literal", "Repeat", "Literal"]
         assert isinstance(node, Sequence)
         assert isinstance(node.parts[1], Repeat)
-        assert way_of(node.parts[1]) is Way.COUNTER
+        assert strategy_of(node.parts[1]) is RepeatStrategy.COUNTER
     assert shape(string_node(min_length=1, max_length=2)) == ["Literal", "Lexeme"]
     assert string_node(min_length=3, max_length=2) is NOTHING
     assert string_node(min_length=0, max_length=0) is literal('""')
