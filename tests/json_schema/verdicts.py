@@ -1,4 +1,4 @@
-"""A schema and labelled instances in, how the compiled pattern judges each out. Run as a script, it records what is expected.
+"""Judges compiled patterns by labelled instances. Run as a script, it records the verdicts that are expected.
 
 python tests/json_schema/verdicts.py        # writes tests/conformance/expected.json
 """

@@ -5,7 +5,7 @@ order of the properties, and the JSON pointer that an error names. What an insta
 patterns.
 
 >>> location = SourceLocation.root({"allOf": [{"properties": {"b": {"type": "null"}}}], "properties": {"a": {"items": {}}, "b": {}}})
->>> location.names({"a", "b"}), location.property("b").pointers
+>>> location.names({"a", "b"}), [pointer for _, pointer in location.property("b").parts]
 (['a', 'b'], ['#/properties/b', '#/allOf/0/properties/b'])
 """
 
@@ -59,14 +59,9 @@ class SourceLocation:
         return found
 
     @property
-    def pointers(self) -> list[str]:
-        """The JSON pointers of the parts."""
-        return [pointer for _, pointer in self.parts]
-
-    @property
     def pointer(self) -> str:
         """The JSON pointer of the first part."""
-        return next(iter(self.pointers), "#")
+        return next((pointer for _, pointer in self.parts), "#")
 
     def pointer_of(self, *keywords: str) -> str:
         """The pointer of the first of some keywords that stands in a part; else of the first part."""

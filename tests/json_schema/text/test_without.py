@@ -14,9 +14,8 @@ from json_schema.test_compiler import judge, schemas
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import SchemaError
 from rellm_agents.json_schema.text.banned_substrings import ban_substrings, quoted
-from rellm_agents.json_schema.text.encoding import json_string
 from rellm_agents.json_schema.text.layout import dumps
-from rellm_agents.json_schema.text.strings import string_node
+from rellm_agents.json_schema.text.strings import json_string, string_node
 from rellm_agents.patterns import NOTHING, TEXT, choice, literal, read_regex
 from rellm_agents.patterns.automaton.counters import counter_of
 from rellm_agents.patterns.ir.node_types import Sequence
