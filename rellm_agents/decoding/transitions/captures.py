@@ -124,7 +124,7 @@ class CaptureTransitions:
             tokens = self._tokens(transitions, cell, one)
             found += [(cell, group) for group in tokens.groups]
             for end in tokens.exits:
-                then = transitions.machine.continuation(cell.node.after(cell.text + end.path), cell.then)
+                then = transitions.machine.continuation(cell.node.continue_with(cell.text + end.path), cell.then)
                 exits += [(then, below) for below in end.cursors]
         return found, exits
 
@@ -140,7 +140,7 @@ class CaptureTransitions:
 
     def _tokens(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor) -> CaptureTokens:
         node, text = cell.node, cell.text
-        key = cell.state.id, cursor.id, node.between, node.begins
+        key = cell.state.id, cursor.id, node.then, node.first_bytes
         low, high = node.beginning(text)
         if low < high:
             restricted = *key, node.excluded, text
@@ -158,8 +158,8 @@ class CaptureTransitions:
         return self._restricted.remember(restricted, CaptureTokens(_restricted_tokens(transitions, cell, cursor), ends))
 
     def _capture_ends(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor, inner: InnerTokens) -> list[CaptureEnd]:
-        ends, begins = inner.ends, cell.node.begins
-        between = Machine.of(cell.node.between).open_start
+        ends, begins = inner.ends, cell.node.first_bytes
+        between = Machine.of(cell.node.then).open_start
         wanted: Set[int] | None = None
         if begins is not None or not between.accepting:
             wanted = first_bytes(between) | (begins or set() if between.accepting else set())

@@ -154,7 +154,7 @@ class LexemeTokenCache:
 
         False for all states if it spells every text, or not even the common bytes: such vocabularies are checked by costs.
         """
-        return self._must_check_spelling and not (automaton.ends_commonly(state) or self._spells_an_end(automaton, state))
+        return self._must_check_spelling and not (automaton.ends_in_common_bytes(state) or self._spells_an_end(automaton, state))
 
     def without_dead_ends(self, automaton: Automaton, flags: NDArray[np.bool_], states: Ids) -> NDArray[np.bool_]:
         """``flags``, bool[n], without those of ``states``, int[n], that are dead ends."""
@@ -169,12 +169,12 @@ class LexemeTokenCache:
         if state not in known:
             seen, waiting = {state}, [state]
             root, trie = self.cursors.root.nodes, self.vocabulary.trie
-            while waiting and not any(map(automaton.ends_commonly, seen)):
+            while waiting and not any(map(automaton.ends_in_common_bytes, seen)):
                 nodes, states = trie.walk(automaton, root, np.array([waiting.pop()], dtype=np.int32))
                 new = {*_distinct(states[trie.is_token[nodes]])} - seen
                 seen |= new
                 waiting += sorted(new)
-            known[state] = any(map(automaton.ends_commonly, seen))
+            known[state] = any(map(automaton.ends_in_common_bytes, seen))
         return known[state]
 
     def _of(self, automaton: Automaton, state: int, cursor: TrieCursor) -> LexemeTokens:

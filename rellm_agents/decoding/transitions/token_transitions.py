@@ -231,7 +231,7 @@ class TokenTransitions:
 
     def submachine(self, state: State) -> TokenTransitions:
         """The transitions of the machine of a part, whose state is ``state``."""
-        assert state.machine is not None
+        assert isinstance(state.machine, Machine)
         return self._parts(state.machine)
 
     def inner_tokens(self, state: State, cursor: TrieCursor) -> InnerTokens:
