@@ -170,7 +170,7 @@ def test_forced_special_tokens_cost_no_pass():
     assert list(completion.token_ids) == tokenizer.encode(completion.text, add_special_tokens=False)
 
 
-def test_a_text_goes_on_behind_an_end_of_text_token_that_it_names_and_stops_at_another():
+def test_a_text_continues_after_an_end_of_text_token_that_it_names_and_stops_at_another():
     vocabulary = Vocabulary([b"a", None, None], end_ids=[1, 2], special_tokens={1: "<call>", 2: "<end>"})
     masks = TokenMasks(
         Pattern(sequence(special_token("<call>"), literal("a"), optional(sequence(special_token("<call>"), literal("a"))))), vocabulary

@@ -154,7 +154,7 @@ def test_the_end_is_refused_where_the_text_may_not_end():
             masks.advance(masks.start, end_id)
 
 
-def test_behind_the_end_only_the_end_is_allowed():
+def test_after_the_end_only_the_end_is_allowed():
     masks = TokenMasks(compile_regex("a?"), VOCABULARIES["two ends"])
     for end_id in masks.vocabulary.end_ids:
         assert masks.advance(masks.start, end_id) is ENDED
