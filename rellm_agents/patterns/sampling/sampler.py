@@ -1,7 +1,7 @@
 """Random texts of a pattern, for tests and for showing a pattern to people.
 
 The distribution is not uniform: options and automaton targets are equally likely, so that rare targets are reached; where texts must not
-contain a string, the walk so prefers states in which it is nearly there. Rules that recurse are left by their shortest way out once the
+contain a string, so states in which it is nearly there are preferred. Rules that recurse are left by their shortest way out once the
 text is long. Knows nothing of tokens.
 
 >>> import random
@@ -203,7 +203,7 @@ class _Sampler:
             self.out.append(self.character(charset))
 
     def walk_bytes(self, automaton: Automaton) -> None:
-        """The same without making the whole automaton first: state by state, then the shortest way out."""
+        """Add a text of an automaton that is too large to be made whole: state by state, then the shortest way to the end."""
         text, state = bytearray(), START
         while True:
             if not any(automaton.row(state)) or len(text) > MAX_PIECES or self.chance.random() < _STOP / 3:
