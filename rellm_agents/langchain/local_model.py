@@ -54,7 +54,7 @@ def name_of(queue: RequestQueue) -> str:
     return str(getattr(model.config, "name_or_path", "") or type(model).__name__)
 
 
-def traced(
+def langsmith_params(
     model_name: str, kind: Literal["chat", "llm"], *, temperature: float, max_tokens: int, stop: Sequence[str] | None
 ) -> LangSmithParams:
     """What traces say of a call, by the names that LangSmith knows."""

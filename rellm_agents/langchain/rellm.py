@@ -24,7 +24,7 @@ from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import DecodingOptions, Spelling
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.local_model import name_of, queue_of, traced
+from rellm_agents.langchain.local_model import langsmith_params, name_of, queue_of
 from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
@@ -113,7 +113,7 @@ class RELLM(BaseLLM):
         return name_of(self._queue)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return traced(
+        return langsmith_params(
             kwargs.get("model", self._model_name),
             "llm",
             temperature=kwargs.get("temperature", self.temperature),

@@ -2,7 +2,7 @@
 
 In reading order: ``message_text`` (what a message says), ``chat_template`` (what a tokenizer's template can show), ``native_format``
 (which format of tool calls it was made for), ``chat_request`` (what a call asks for), ``reply`` (text into messages),
-``typed_answers`` (``with_structured_output``), ``chat_rellm`` (the model).
+``structured_output_chain`` (``with_structured_output``), ``chat_rellm`` (the model).
 """
 
 from rellm_agents.langchain.chat.chat_rellm import ChatRELLM

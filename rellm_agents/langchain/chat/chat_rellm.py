@@ -31,9 +31,9 @@ from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, re
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
-from rellm_agents.langchain.chat.structured_output import Method, typed_answers
-from rellm_agents.langchain.chat.tool_schemas import described_tool
-from rellm_agents.langchain.local_model import name_of, queue_of, traced
+from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
+from rellm_agents.langchain.chat.tool_schemas import openai_tool
+from rellm_agents.langchain.local_model import langsmith_params, name_of, queue_of
 from rellm_agents.patterns import Pattern
 
 _REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
@@ -129,7 +129,7 @@ class ChatRELLM(BaseChatModel):
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return traced(
+        return langsmith_params(
             kwargs.get("model", self.model_name),
             "chat",
             temperature=kwargs.get("temperature", self.temperature),
@@ -169,7 +169,7 @@ class ChatRELLM(BaseChatModel):
 
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """How many tokens the prompt of some messages has, and of tools, as the chat template shows them."""
-        request = self._request({"tools": [described_tool(tool) for tool in tools]} if tools else {})
+        request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
         return self.get_num_tokens(self._template.prompt(messages, request.format, request.words))
 
     # What is asked for
@@ -194,7 +194,7 @@ class ChatRELLM(BaseChatModel):
         Raises:
             ValueError: an option says nothing that is known; a tool's arguments cannot be compiled.
         """
-        bound: dict[str, Any] = {"tools": [described_tool(tool) for tool in tools], **kwargs}
+        bound: dict[str, Any] = {"tools": [openai_tool(tool) for tool in tools], **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:
@@ -211,10 +211,10 @@ class ChatRELLM(BaseChatModel):
         strict: bool | None = None,  # noqa: ARG002  # all of ours is strict
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """A chain that answers with objects of a schema; see :func:`typed_answers`."""
+        """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
         if kwargs:
             raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only method, include_raw and strict")
-        return typed_answers(self, schema, method=method, include_raw=include_raw)
+        return structured_output_chain(self, schema, method=method, include_raw=include_raw)
 
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         unknown = sorted(set(changed) - {*_REQUEST, *_SAMPLING, *_ALIASES, *_PASSED_OVER})

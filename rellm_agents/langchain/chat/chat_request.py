@@ -21,7 +21,7 @@ from rellm_agents.errors import FormatError
 from rellm_agents.formats import MessageFormat, Tool, described_as, message_format
 from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.chat.tool_schemas import answer_schema, untitled
+from rellm_agents.langchain.chat.tool_schemas import answer_schema, without_titles
 from rellm_agents.patterns import Pattern, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
@@ -155,7 +155,7 @@ def _untitled(described: Any) -> Any:
     """What says the same whether the schema of a type was made by LangChain or by pydantic."""
     match described:
         case {"function": {"parameters": parameters, **rest}}:
-            return {**described, "function": {**rest, "parameters": untitled(parameters)}}
+            return {**described, "function": {**rest, "parameters": without_titles(parameters)}}
     return described
 
 
