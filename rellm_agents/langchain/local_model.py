@@ -48,7 +48,7 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
         return found
 
 
-def name_of(queue: RequestQueue) -> str:
+def model_name_of(queue: RequestQueue) -> str:
     """The name of a model, for traces."""
     model = queue.decoder.model
     return str(getattr(model.config, "name_or_path", "") or type(model).__name__)

@@ -24,7 +24,7 @@ from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import DecodingOptions, Spelling
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.local_model import langsmith_params, name_of, queue_of
+from rellm_agents.langchain.local_model import langsmith_params, model_name_of, queue_of
 from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
 
@@ -110,7 +110,7 @@ class RELLM(BaseLLM):
 
     @property
     def _model_name(self) -> str:
-        return name_of(self._queue)
+        return model_name_of(self._queue)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return langsmith_params(

@@ -27,13 +27,13 @@ from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import DecodingOptions, Spelling
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import message_declaration
-from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, response_format_of
+from rellm_agents.langchain.chat.chat_request import ChatRequest, chat_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
-from rellm_agents.langchain.local_model import langsmith_params, name_of, queue_of
+from rellm_agents.langchain.local_model import langsmith_params, model_name_of, queue_of
 from rellm_agents.patterns import Pattern
 
 _REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
@@ -112,7 +112,7 @@ class ChatRELLM(BaseChatModel):
     @property
     def model_name(self) -> str:
         """The name of the model, for traces."""
-        return name_of(self._queue)
+        return model_name_of(self._queue)
 
     @property
     def _llm_type(self) -> str:
@@ -170,7 +170,7 @@ class ChatRELLM(BaseChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """How many tokens the prompt of some messages has, and of tools, as the chat template shows them."""
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
-        return self.get_num_tokens(self._template.prompt(messages, request.format, request.words))
+        return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions))
 
     # What is asked for
 
@@ -223,7 +223,7 @@ class ChatRELLM(BaseChatModel):
                 f"ChatRELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_REQUEST, *_SAMPLING, *_ALIASES, 'stop'))}"
             )
         asked = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if changed.get(name) is not None}}
-        return request_of(self._native.declaration, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
+        return chat_request(self._native.declaration, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> DecodingOptions:
         if isinstance(stop, str):
@@ -249,8 +249,8 @@ class ChatRELLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _stream
         **kwargs: Any,
     ) -> ChatResult:
-        writing = self._begun(messages, stop, kwargs)
-        return writing.result(self._queue.generate(*writing.asked, **writing.options))
+        reply = self._start_reply(messages, stop, kwargs)
+        return reply.result(self._queue.generate(reply.prompt, reply.pattern, **reply.options))
 
     async def _agenerate(
         self,
@@ -259,10 +259,10 @@ class ChatRELLM(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _astream
         **kwargs: Any,
     ) -> ChatResult:
-        writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
-        async for piece in self._queue.astream(*writing.asked, **writing.options):
+        reply = await asyncio.to_thread(self._start_reply, messages, stop, kwargs)
+        async for piece in self._queue.astream(reply.prompt, reply.pattern, **reply.options):
             if isinstance(piece, Completion):
-                return writing.result(piece)
+                return reply.result(piece)
         raise AssertionError("the last piece is the completion")
 
     def _stream(
@@ -272,14 +272,14 @@ class ChatRELLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        writing = self._begun(messages, stop, kwargs)
-        pieces = self._queue.stream(*writing.asked, **writing.options)
+        reply = self._start_reply(messages, stop, kwargs)
+        pieces = self._queue.stream(reply.prompt, reply.pattern, **reply.options)
         is_over = False
         while not is_over:
             try:
-                chunks = writing.chunks(next(pieces))
+                chunks = reply.chunks(next(pieces))
             except StopIteration as end:
-                chunks, is_over = writing.last_chunks(end.value), True
+                chunks, is_over = reply.last_chunks(end.value), True
             for chunk in chunks:
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -292,15 +292,15 @@ class ChatRELLM(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
-        async for piece in self._queue.astream(*writing.asked, **writing.options):
-            for chunk in writing.last_chunks(piece) if isinstance(piece, Completion) else writing.chunks(piece):
+        reply = await asyncio.to_thread(self._start_reply, messages, stop, kwargs)
+        async for piece in self._queue.astream(reply.prompt, reply.pattern, **reply.options):
+            for chunk in reply.last_chunks(piece) if isinstance(piece, Completion) else reply.chunks(piece):
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
-    def _begun(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
+    def _start_reply(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
         """A message that is to be written: its prompt, its format, and how."""
         request = self._request(changed)
-        prompt = request.format.behind(self._template.prompt(messages, request.format, request.words))
+        prompt = request.format.behind(self._template.prompt(messages, request.format, request.instructions))
         return Reply(prompt, request.format, self._options(stop, request.format, changed), self.model_name)

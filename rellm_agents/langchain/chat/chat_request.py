@@ -2,10 +2,10 @@
 
 >>> from rellm_agents.formats.messages import message_declaration
 >>> hermes = message_declaration("hermes")
->>> request = request_of(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
+>>> request = chat_request(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
 >>> request.format.pattern.fullmatch("It is noon.")
 True
->>> request_of(hermes, response_format={"type": "json_object"}).format.pattern.shortest()
+>>> chat_request(hermes, response_format={"type": "json_object"}).format.pattern.shortest()
 '{}'
 """
 
@@ -33,14 +33,14 @@ class ChatRequest:
 
     Attributes:
         format: the format of the message.
-        words: what to tell the model of the answer.
+        instructions: what to tell the model of the answer.
     """
 
     format: MessageFormat
-    words: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
 
 
-def request_of(
+def chat_request(
     declaration: Declaration,
     *,
     tools: Sequence[Mapping[str, Any]] = (),
@@ -78,13 +78,13 @@ def request_of(
     choice = _choice(tool_choice)
     parallel = choice in {"auto", "none"} if parallel_tool_calls is None else parallel_tool_calls
     answer = pattern
-    words: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     if regex is not None:
         answer = compile_regex(regex)
     elif response_format is not None:
-        answer, words = _answer(_key(response_format_of(response_format)), tuple(declaration.get("without", ())))
+        answer, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("without", ())))
     own = frozenset(declaration.get("special_tokens", ())).intersection(special_tokens)
-    return ChatRequest(_format(_key(declaration), _key(list(tools)), choice, parallel, reasoning, answer, own), words)
+    return ChatRequest(_format(_key(declaration), _key(list(tools)), choice, parallel, reasoning, answer, own), instructions)
 
 
 def _choice(value: Any) -> str:

@@ -192,7 +192,7 @@ def with_response_template(response_template, call="<<{{ name }}>>\n{{ arguments
 def test_a_response_template_says_how_messages_are_written():
     tokenizer, text = with_response_template(RESPONSE)
     found = native_format(ChatTemplate(tokenizer, text=text))
-    assert (found.name, found.reason) == ("response_template", "the tokenizer's response template says how messages are read")
+    assert (found.name, found.reason) == ("response_template", "the tokenizer's response template declares how messages are read")
     assert found.declaration["call"] == "<<{name}>>\n{arguments}<<>>"
     assert found.declaration["before_calls"] == "\n\n"
     assert found.identity == found.declaration
