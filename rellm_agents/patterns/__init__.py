@@ -60,6 +60,7 @@ from rellm_agents.patterns.ir import (
     special_token,
 )
 from rellm_agents.patterns.pattern import Pattern, compile_regex
+from rellm_agents.patterns.regex_parser import RegexLike
 from rellm_agents.patterns.regex_reader import read_regex
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "CharSet",
     "Node",
     "Pattern",
+    "RegexLike",
     "capture",
     "characters",
     "choice",

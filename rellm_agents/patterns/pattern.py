@@ -15,19 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import regex
-
-from rellm_agents.errors import EmptyPattern, RegexSyntaxError, UnsupportedRegex
+from rellm_agents.errors import EmptyPattern, UnsupportedRegex
 from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
-from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, shortest_length
+from rellm_agents.patterns.machine import DEAD_STATE, Machine, State
+from rellm_agents.patterns.regex_parser import RegexLike
 from rellm_agents.patterns.regex_reader import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
-from rellm_agents.patterns.sampling import sample_text, shortest_text
+from rellm_agents.patterns.sampling import sample_text, shortest_length, shortest_text
 
 Dialect = Literal["regex", "rust"]
-
-_FLAGS = {regex.IGNORECASE: "i", regex.DOTALL: "s"}
-_HARMLESS = regex.UNICODE | regex.VERSION0 | regex.DEBUG
 
 
 @dataclass(frozen=True)
@@ -129,13 +125,13 @@ class Pattern:
     def machine(self) -> Machine:
         """The state machine over bytes that reads the texts."""
         machine = Machine.of(self.node)
-        machine.hold()
+        machine.acquire()
         return machine
 
     def __del__(self) -> None:
         machine: Machine | None = self.__dict__.get("machine")
         if machine is not None:
-            machine.let_go()
+            machine.release()
 
     def sample(self, seed: int = 0) -> str:
         """A random text of the pattern; the same for the same seed.
@@ -154,26 +150,30 @@ class Pattern:
         return shortest_text(self.node)
 
 
-def compile_regex(text: str | regex.Pattern[str], *, parts: Mapping[str, str | Pattern] | None = None) -> Pattern:
+def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] | None = None) -> Pattern:
     r"""The pattern of the texts that a regex matches as a whole.
 
     Args:
         text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_reader` for what is
-            read), or a compiled ``regex`` pattern over ``str``.
-        parts: named parts, regex text or patterns, which ``text`` calls as ``(?&name)``. A part can have a token budget of its
+            read), or a pattern over ``str`` that ``regex.compile`` or ``re.compile`` made: it is read with its flags, and means what it
+            means to its module.
+        parts: named parts, each a regex or a pattern, which regex text calls as ``(?&name)``. A part can have a token budget of its
             own while a text is written (``part_tokens``).
 
     Raises:
-        RegexSyntaxError: a construct that is not read or not regular; names the place.
+        RegexSyntaxError: a construct that is not read or not regular; names the place. A flag that a pattern was compiled with and
+            that has no counterpart; names it.
         EmptyPattern: no text matches.
+        TypeError: neither text nor a compiled pattern.
 
     >>> compile_regex("(?i)yes|no").fullmatch("YES")
+    True
+    >>> import re
+    >>> compile_regex(re.compile("yes|no", re.IGNORECASE)).fullmatch("YES")
     True
     >>> compile_regex(r"(?&thought)\nAnswer: (yes|no)", parts={"thought": r"[^\n]*"}).fullmatch("Hm.\nAnswer: no")
     True
     """
-    if not isinstance(text, str):
-        text = _with_inline_flags(text)
     if not parts:
         return Pattern(read_regex(text))
     nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one) for name, one in parts.items()}
@@ -185,17 +185,3 @@ def _encoded(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate: not a character
         return bytes((END,))  # with which nothing begins
-
-
-def _with_inline_flags(compiled: regex.Pattern[str]) -> str:
-    if not isinstance(compiled.pattern, str):
-        raise RegexSyntaxError(repr(compiled.pattern), 0, "a regex over bytes: a pattern describes text, compile it from str")
-    unread = compiled.flags & ~_HARMLESS
-    letters = "".join(letter for flag, letter in _FLAGS.items() if compiled.flags & flag)
-    for flag in _FLAGS:
-        unread &= ~flag
-    if unread:
-        raise RegexSyntaxError(
-            compiled.pattern, 0, f"compiled with the flags {regex.RegexFlag(unread)!r}, of which only IGNORECASE and DOTALL are read"
-        )
-    return f"(?{letters}){compiled.pattern}" if letters else compiled.pattern

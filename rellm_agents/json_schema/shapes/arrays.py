@@ -22,8 +22,9 @@ from rellm_agents.json_schema.shapes.objects import MAX_COUNTED, Variants
 from rellm_agents.json_schema.shapes.shape import Alive, Rules, Shape
 from rellm_agents.json_schema.text import Layout, spellings
 from rellm_agents.patterns import EMPTY, Node, capture, choice, literal, repeat, sequence
+from rellm_agents.patterns.automaton import few_texts
 from rellm_agents.patterns.ir import Capture
-from rellm_agents.patterns.machine import few_texts, has_allowed_text
+from rellm_agents.patterns.machine import has_allowed_text
 
 MAX_SPELLINGS = 720  # texts of one value that are kept from being written again
 _DEEP = 50  # nodes inside each other, from which on a rule stands for them
@@ -185,7 +186,7 @@ class Array(Shape):
     def _remembered(self, item: Node, place: _Place, kinds: int, make: Callable[[bytes], Node]) -> Node:
         key = self._rules.key(self._part, ("item", kinds, *place))
         return capture(
-            item, excluded=place.written, between=EMPTY, key=key, make=make, flags=self._rules.flags, begins=self._layout.after_item
+            item, excluded=place.written, then=EMPTY, key=key, make=make, flags=self._rules.flags, first_bytes=self._layout.after_item
         )
 
     def _without(self, after: _Place, text: bytes) -> Node:

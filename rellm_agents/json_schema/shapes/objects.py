@@ -23,8 +23,9 @@ from typing import NamedTuple
 from rellm_agents.json_schema.shapes.shape import Alive, Rules, Shape
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import NOTHING, Node, capture, choice, literal, sequence
+from rellm_agents.patterns.automaton import few_texts
 from rellm_agents.patterns.ir import Capture
-from rellm_agents.patterns.machine import few_texts, has_allowed_text
+from rellm_agents.patterns.machine import has_allowed_text
 
 MAX_COUNTED = 256  # names or items that are counted, to know how many there can be
 _BLOCK = 16  # optional properties that are alternatives at one place; what comes later is shared by all places before it
@@ -226,7 +227,7 @@ class Object(Shape):
                     named = capture(
                         one.names,
                         excluded=self._declared_names | place.written,
-                        between=sequence(self._layout.colon, value.node()),
+                        then=sequence(self._layout.colon, value.node()),
                         key=self._rules.key(self._part, ("other", kind, credit, *place)),
                         make=partial(self._behind, after),
                         flags=self._rules.flags,

@@ -76,7 +76,7 @@ class Rules:
             make: makes its body.
             exit_: makes a cheapest text of it, where the body is too large to be looked through for one.
         """
-        return rule(self.key(part, name), make, flags=self.flags, exit=exit_)
+        return rule(self.key(part, name), make, flags=self.flags, witness=exit_)
 
 
 @dataclass(frozen=True)

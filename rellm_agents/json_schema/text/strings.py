@@ -46,7 +46,7 @@ from rellm_agents.patterns import (
     repeat,
     sequence,
 )
-from rellm_agents.patterns.automaton import counted
+from rellm_agents.patterns.automaton import counter_of
 from rellm_agents.patterns.ir import (
     ALL_CHARACTERS,
     CHARACTER,
@@ -64,7 +64,7 @@ from rellm_agents.patterns.ir import (
     Sequence,
     Utf8Tail,
 )
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 
 _QUOTE = literal('"')
 
@@ -153,7 +153,7 @@ def json_string(content: Node, marks: Marks = ()) -> Node:
     longer = tuple(mark for mark in marks if len(mark) > 1)
     if longer:
         inner = intersection(inner, one_spelling(encoded(CHARACTER, marks), longer))
-    if counted(inner) is not None:
+    if counter_of(inner) is not None:
         return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
 
@@ -175,7 +175,7 @@ def raw_string(content: Node, raw: Raw) -> Node:
         return sequence(raw.node, choice(*(literal(text) for text in texts if raw.holds(text))), raw.node)
     edges = [*(sequence(TEXT, literal(end)) for end in raw.no_ends), *(sequence(literal(start), TEXT) for start in raw.no_starts)]
     inner = intersection(content, not_containing(*raw.without), *map(complement, edges))
-    return sequence(raw.node, inner if counted(inner) is not None else lexeme(inner), raw.node)
+    return sequence(raw.node, inner if counter_of(inner) is not None else lexeme(inner), raw.node)
 
 
 @lru_cache(maxsize=4_096)
@@ -236,7 +236,7 @@ def string_node(*, marks: Marks = (), raw: Raw | None = None, **conditions: Unpa
     if fitting is NOTHING:
         return NOTHING
     made = json_string(fitting, marks) if raw is None else raw_string(fitting, raw)
-    return NOTHING if made.may_be_empty and shortest_length(made) is None else made
+    return made if has_text(made) else NOTHING
 
 
 def name_node(layout: Layout) -> Node:

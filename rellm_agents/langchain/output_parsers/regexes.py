@@ -1,7 +1,7 @@
 r"""Compiles regex parsers to the texts that their search matches as a whole.
 
 A ``RegexParser`` *searches*: ``Score: (\d+?)`` is found in ``Score: 12``, but the match ends after the 1. So a text belongs to the
-pattern only if the match that a backtracking engine prefers ends where the text ends; :func:`preferred` computes these texts by
+pattern only if the match that a backtracking engine prefers ends where the text ends; :func:`leftmost_first_texts` computes these texts by
 leftmost-first semantics. A regex with lookaround is narrowed further: only those texts are left of which no shorter piece can match at all.
 
 LangChain searches with the ``re`` module, whereas this package reads the dialect of the ``regex`` module. The two disagree about a few
@@ -40,8 +40,8 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.ir import CHARACTER
-from rellm_agents.patterns.regex_parser import ANY, Around, Row, Times, Tree, members_of, parse_regex, text_start
-from rellm_agents.patterns.regex_reader import NotFollowedError, compile_tree, preferred
+from rellm_agents.patterns.regex_parser import ANY_CHARACTER, Concat, Look, Repetition, Tree, members_of, parse_regex, text_start
+from rellm_agents.patterns.regex_reader import UnsupportedSearchError, compile_tree, leftmost_first_texts
 
 LEFT_OUT = "texts that the parser's search matches only in part, or may match only in part, are left out"
 DISPUTED = "characters are left out that the re and regex modules classify differently (as digits, letters, spaces or cases of a letter)"
@@ -110,9 +110,9 @@ def searched_texts(regex_text: str) -> tuple[Node, bool]:
     try:
         tree, groups, _, reading = parse_regex(regex_text)
         try:
-            found, leaves_out = preferred(_without_start_anchor(tree))
-        except (NotFollowedError, PatternTooLarge):
-            longer = Row((tree, Times(ANY, 1, None, "greedy", 0)))
+            found, leaves_out = leftmost_first_texts(_without_start_anchor(tree))
+        except (UnsupportedSearchError, PatternTooLarge):
+            longer = Concat((tree, Repetition(ANY_CHARACTER, 1, None, "greedy", 0)))
             whole = compile_tree(tree, groups, reading)
             found, leaves_out = difference(whole, compile_tree(longer, groups, reading)), True
     except RegexSyntaxError as error:
@@ -125,8 +125,8 @@ def searched_texts(regex_text: str) -> tuple[Node, bool]:
 
 def _without_start_anchor(tree: Tree) -> Tree:
     """The same without an anchor at its start: a search that matches the whole text begins there anyway."""
-    first = tree.parts[0] if isinstance(tree, Row) and tree.parts else tree
-    return Row(tree.parts[1:]) if isinstance(tree, Row) and isinstance(first, Around) and first == text_start(first.at) else tree
+    first = tree.parts[0] if isinstance(tree, Concat) and tree.parts else tree
+    return Concat(tree.parts[1:]) if isinstance(tree, Concat) and isinstance(first, Look) and first == text_start(first.at) else tree
 
 
 def _checked_regex(regex_text: str) -> re.Pattern[str]:

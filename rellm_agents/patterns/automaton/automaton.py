@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.derivative import BYTES, members, transitions
-from rellm_agents.patterns.automaton.emptiness import Liveness
-from rellm_agents.patterns.automaton.length_bounds import least_bytes
+from rellm_agents.patterns.automaton.emptiness import Emptiness
+from rellm_agents.patterns.automaton.length_bounds import min_bytes
 from rellm_agents.patterns.ir import COMMON_BYTES, NOTHING, Lexeme, Node
 
 DEAD = 0
@@ -48,8 +48,8 @@ class Automaton:
         self._lock = threading.RLock()
         self._nodes: list[Node] = [NOTHING]
         self._numbers: dict[Node, int] = {NOTHING: DEAD}
-        self._is_alive = Liveness()
-        self._leads_commonly = Liveness(_COMMON)
+        self._is_alive = Emptiness()
+        self._leads_commonly = Emptiness(_COMMON)
         self.rows: list[list[int] | None] = [[DEAD] * 256]
         self._made = 1  # rows
         self._table = np.zeros((8, 256), dtype=np.int32)
@@ -125,11 +125,11 @@ class Automaton:
         with self._lock:
             return self._number(node)
 
-    def least_bytes(self, state: int) -> int:
+    def min_bytes(self, state: int) -> int:
         """No text leads from ``state`` to the end in fewer bytes."""
-        return least_bytes(self._nodes[state])
+        return min_bytes(self._nodes[state])
 
-    def ends_commonly(self, state: int) -> bool:
+    def ends_in_common_bytes(self, state: int) -> bool:
         """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end."""
         return self._leads_commonly(self._nodes[state])
 

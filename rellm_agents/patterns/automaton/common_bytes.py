@@ -31,7 +31,7 @@ def is_finished_by_common_bytes(node: Node) -> bool:
             case Rule():
                 inner = (one.body,)
             case Lexeme() | Intersection() | Complement() | Dfa() if one.is_plain or isinstance(one, Lexeme):
-                if not Automaton.of(one).ends_commonly(START):
+                if not Automaton.of(one).ends_in_common_bytes(START):
                     return False
                 inner = ()
             case _:

@@ -2,7 +2,7 @@
 
 >>> from rellm_agents.patterns.regex_reader import read_regex
 >>> from rellm_agents.patterns.ir import intersection
->>> Liveness()(intersection(read_regex("a+b"), read_regex("a+"))), Liveness()(intersection(read_regex("a+b"), read_regex("aa+.")))
+>>> Emptiness()(intersection(read_regex("a+b"), read_regex("a+"))), Emptiness()(intersection(read_regex("a+b"), read_regex("aa+.")))
 (False, True)
 """
 
@@ -12,27 +12,27 @@ from heapq import heappop, heappush
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.derivative import BYTES, transitions
-from rellm_agents.patterns.automaton.length_bounds import ALL_BYTES, NEVER, has_short_text, least_bytes, without_bounds
+from rellm_agents.patterns.automaton.length_bounds import ALL_BYTES, INFINITE, has_witness, min_bytes, relaxed
 from rellm_agents.patterns.ir import NOTHING, Node
 
 MAX_SEARCHED = 50_000  # states that one search meets
 MAX_LOOKED_AT = 16  # states of a search for the end of which a short text is asked, before it goes on without
 
 
-class Liveness:
+class Emptiness:
     """Answers, remembered, for nodes without rules.
 
     Args:
         allowed: the bytes that the text may hold, as ``derivative`` has sets of them.
-        is_loose: the large bounds that intersections hold are left out of all that is met: ``False`` holds with them too, ``True``
+        is_relaxed: the large bounds that intersections hold are left out of all that is met: ``False`` holds with them too, ``True``
             does not say that there is a text. There are fewer states to look at.
     """
 
-    def __init__(self, allowed: int = ALL_BYTES, *, is_loose: bool = False) -> None:
+    def __init__(self, allowed: int = ALL_BYTES, *, is_relaxed: bool = False) -> None:
         self._allowed = allowed
-        self._is_loose = is_loose
+        self._is_relaxed = is_relaxed
         self._known: dict[Node, bool] = {NOTHING: False}
-        self._without_bounds = None if is_loose else Liveness(allowed, is_loose=True)
+        self._relaxed = None if is_relaxed else Emptiness(allowed, is_relaxed=True)
 
     def __call__(self, node: Node) -> bool:
         """Whether a text leads from ``node`` to the end: what seems nearest is looked at first, and the way found is remembered.
@@ -40,7 +40,7 @@ class Liveness:
         Raises:
             PatternTooLarge: none was found among the first states.
         """
-        start = without_bounds(node) if self._is_loose else node
+        start = relaxed(node) if self._is_relaxed else node
         if start in self._known:
             return self._known[start]
         came_from: dict[Node, Node | None] = {start: None}
@@ -54,22 +54,22 @@ class Liveness:
             is_found = is_found or here.nullable or here.is_spelled_by_common_bytes or (self._allowed == ALL_BYTES and not here.has_boolean)
             if not is_found and here.has_boolean and looked_at < MAX_LOOKED_AT:
                 looked_at += 1
-                is_found = has_short_text(here, self._allowed)
+                is_found = has_witness(here, self._allowed)
             if is_found:
                 on_path: Node | None = here
                 while on_path is not None:
                     self._known[on_path] = True
                     on_path = came_from[on_path]
                 return True
-            if self._without_bounds is not None and without_bounds(here) is not here and not self._without_bounds(here):
+            if self._relaxed is not None and relaxed(here) is not here and not self._relaxed(here):
                 continue
             if len(came_from) > MAX_SEARCHED:
                 raise PatternTooLarge(f"no text was found among the first {MAX_SEARCHED} states of an intersection or complement")
             for symbols, target in transitions(here, BYTES):
                 if not symbols & self._allowed:
                     continue
-                following = without_bounds(target) if self._is_loose else target
-                if following not in came_from and (left := least_bytes(following, self._allowed)) < NEVER:
+                following = relaxed(target) if self._is_relaxed else target
+                if following not in came_from and (left := min_bytes(following, self._allowed)) < INFINITE:
                     came_from[following] = here
                     heappush(queue, (left, -len(came_from), following))  # the last met first
         self._known.update(dict.fromkeys(came_from, False))

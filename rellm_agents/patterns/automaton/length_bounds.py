@@ -6,10 +6,10 @@ the others. Knows no automata.
 
 >>> from rellm_agents.patterns.regex_reader import read_regex
 >>> from rellm_agents.patterns.ir import CHARACTER, intersection, repeat
->>> short_text(intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 2, 2_000)))
+>>> witness(intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 2, 2_000)))
 b'a:a'
 >>> longer = intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 9, 2_000))
->>> short_text(longer) is None, least_bytes(longer)  # there is one, though
+>>> witness(longer) is None, min_bytes(longer)  # there is one, though
 (True, 9)
 """
 
@@ -40,12 +40,12 @@ from rellm_agents.patterns.ir import (
 ALL_BYTES = (1 << 256) - 1  # as ``derivative`` has sets of them
 MAX_SEARCHED = 1_000  # derivatives of a node that is made of no others that are looked through for its shortest text
 MAX_KNOWN = 1 << 13  # of each kind, least recently used dropped
-NEVER = 1 << 60
+INFINITE = 1 << 60
 LARGE = 16  # times from which on a repeat in an intersection is a bound that may be left out
 
 
 @lru_cache(maxsize=MAX_KNOWN)
-def short_text(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
+def witness(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
     """A shortest text of a node, among equals the one of lowest bytes.
 
     Args:
@@ -57,53 +57,53 @@ def short_text(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
     """
     match node:
         case Lexeme(inner):
-            return short_text(inner, allowed)
+            return witness(inner, allowed)
         case Sequence(parts):
-            return _joined(short_text(part, allowed) for part in parts)
+            return _joined(witness(part, allowed) for part in parts)
         case Choice(options):
-            texts = [short_text(option, allowed) for option in options]
+            texts = [witness(option, allowed) for option in options]
             found = [text for text in texts if text is not None]
             is_sure = len(found) == len(texts) or allowed != ALL_BYTES
             return min(found, key=lambda text: (len(text), text), default=None) if is_sure else None
         case Repeat(inner, minimum, _):
-            once = short_text(inner, allowed) if minimum else b""
+            once = witness(inner, allowed) if minimum else b""
             return None if once is None else once * minimum
         case Intersection(parts):  # no text of it is shorter than one of a part
-            pairs = ((part, short_text(part, allowed)) for part in parts)
-            return next((t for one, t in pairs if t is not None and all(other is one or has_text(other, t) for other in parts)), None)
+            pairs = ((part, witness(part, allowed)) for part in parts)
+            return next((t for one, t in pairs if t is not None and all(other is one or matches(other, t) for other in parts)), None)
         case Complement():
             return None
     return _searched(node, allowed)
 
 
-def has_short_text(node: Node, allowed: int) -> bool:
+def has_witness(node: Node, allowed: int) -> bool:
     """Whether a short text is found, of one of its options, if it is a choice."""
-    return any(short_text(one, allowed) is not None for one in (node.options if isinstance(node, Choice) else (node,)))
+    return any(witness(one, allowed) is not None for one in (node.options if isinstance(node, Choice) else (node,)))
 
 
 @lru_cache(maxsize=MAX_KNOWN)
-def least_bytes(node: Node, allowed: int = ALL_BYTES) -> int:
-    """No text of a node without rules has fewer bytes, if it holds those allowed only; ``NEVER``: there is none, whatever it holds."""
+def min_bytes(node: Node, allowed: int = ALL_BYTES) -> int:
+    """No text of a node without rules has fewer bytes, if it holds those allowed only; ``INFINITE``: there is none, whatever it holds."""
     match node:
         case Lexeme(inner):
-            return least_bytes(inner, allowed)
+            return min_bytes(inner, allowed)
         case Sequence(parts):
-            return min(sum(least_bytes(part, allowed) for part in parts), NEVER)
+            return min(sum(min_bytes(part, allowed) for part in parts), INFINITE)
         case Choice(options):
-            return min((least_bytes(option, allowed) for option in options), default=NEVER)
+            return min((min_bytes(option, allowed) for option in options), default=INFINITE)
         case Repeat(inner, minimum, _):
-            return min(least_bytes(inner, allowed) * minimum, NEVER) if minimum else 0
+            return min(min_bytes(inner, allowed) * minimum, INFINITE) if minimum else 0
         case Intersection(parts):
-            least, most = max(least_bytes(part, allowed) for part in parts), min(map(most_bytes, parts))
-            return least if least <= most else NEVER
+            least, most = max(min_bytes(part, allowed) for part in parts), min(map(max_bytes, parts))
+            return least if least <= most else INFINITE
         case Complement():
             return 0
     return len(_searched(node, allowed) or b"")
 
 
 @lru_cache(maxsize=MAX_KNOWN)
-def most_bytes(node: Node) -> int:
-    """No text of a node without rules has more bytes; ``NEVER``: it may have any number."""
+def max_bytes(node: Node) -> int:
+    """No text of a node without rules has more bytes; ``INFINITE``: it may have any number."""
     match node:
         case Literal(data):
             return len(data)
@@ -112,38 +112,38 @@ def most_bytes(node: Node) -> int:
         case Utf8Tail(_, count):
             return count
         case Lexeme(inner):
-            return most_bytes(inner)
+            return max_bytes(inner)
         case Sequence(parts):
-            return min(sum(map(most_bytes, parts)), NEVER)
+            return min(sum(map(max_bytes, parts)), INFINITE)
         case Choice(options):
-            return max(map(most_bytes, options), default=0)
+            return max(map(max_bytes, options), default=0)
         case Repeat(inner, _, maximum):
-            most = most_bytes(inner)
-            return 0 if not most else NEVER if maximum is None else min(most * maximum, NEVER)
+            most = max_bytes(inner)
+            return 0 if not most else INFINITE if maximum is None else min(most * maximum, INFINITE)
         case Intersection(parts):
-            return min(map(most_bytes, parts))
-    return NEVER
+            return min(map(max_bytes, parts))
+    return INFINITE
 
 
 @lru_cache(maxsize=MAX_KNOWN)
-def without_bounds(node: Node) -> Node:
+def relaxed(node: Node) -> Node:
     """A node that also matches all its texts, without the large bounds that intersections hold: it has fewer states.
 
     >>> from rellm_agents.patterns.ir import CHARACTER, TEXT, intersection, literal, repeat
-    >>> without_bounds(intersection(literal("a"), TEXT, repeat(CHARACTER, 0, 99))) is intersection(literal("a"), TEXT)
+    >>> relaxed(intersection(literal("a"), TEXT, repeat(CHARACTER, 0, 99))) is intersection(literal("a"), TEXT)
     True
     """
     if not node.has_boolean:
         return node
     match node:
         case Lexeme(inner):
-            return without_bounds(inner)
+            return relaxed(inner)
         case Sequence(parts):
-            return sequence(*map(without_bounds, parts))
+            return sequence(*map(relaxed, parts))
         case Choice(options):
-            return choice(*map(without_bounds, options))
+            return choice(*map(relaxed, options))
         case Intersection(parts):  # of what is left some texts may be none of the node, but none is left out
-            kept = [without_bounds(part) for part in parts if not _is_bound(part)]
+            kept = [relaxed(part) for part in parts if not _is_bound(part)]
             return intersection(*kept) if kept else node
     return node
 
@@ -176,7 +176,7 @@ def _searched(start: Node, allowed: int) -> bytes | None:
     return None
 
 
-def has_text(node: Node, text: bytes) -> bool:
+def matches(node: Node, text: bytes) -> bool:
     """Whether a text is one of the node's."""
     for at in range(len(text) + 1):
         if isinstance(node, Repeat) and (times := _times(node.inner, text[at:])) is not None:

@@ -30,9 +30,9 @@ from rellm_agents.patterns.ir import (
     Sequence,
     characters,
     choice,
+    escape_set,
     repeat,
     sequence,
-    spelled_set,
 )
 
 MAX_STATES = 2_000
@@ -75,10 +75,10 @@ def character_automaton(node: Node) -> CharacterAutomaton:
             found.append((charset, numbers[target]))
         moves.append(found)
 
-    return alive(moves, {i for i, here in enumerate(nodes) if here.nullable})
+    return trim(moves, {i for i, here in enumerate(nodes) if here.nullable})
 
 
-def alive(moves: Sequence_[Sequence_[tuple[CharSet, int]]], ends: Set[int]) -> CharacterAutomaton:
+def trim(moves: Sequence_[Sequence_[tuple[CharSet, int]]], ends: Set[int]) -> CharacterAutomaton:
     """The automaton of some states, without those that do not reach the end.
 
     Args:
@@ -198,7 +198,7 @@ def _length(node: Node, lengths: dict[Node, int]) -> int:
             case Literal(data):
                 lengths[node] = len(data)
             case Characters(charset):
-                lengths[node] = len(spelled_set(charset, braces=True))
+                lengths[node] = len(escape_set(charset, braces=True))
             case Sequence(parts) | Choice(parts):
                 lengths[node] = 3 + sum(_length(part, lengths) for part in parts)
             case Repeat(inner):

@@ -25,7 +25,7 @@ from rellm_agents.patterns.ir.constructors import (
     special_token,
     tail,
 )
-from rellm_agents.patterns.ir.escapes import ANY, spelled, spelled_count, spelled_set
+from rellm_agents.patterns.ir.escapes import ANY_CHARACTER_REGEX, escape, escape_set, quantifier
 from rellm_agents.patterns.ir.fingerprint import fingerprint
 from rellm_agents.patterns.ir.node import MAX_DEPTH, MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import (
@@ -43,8 +43,7 @@ from rellm_agents.patterns.ir.node_types import (
     Sequence,
     Utf8Tail,
 )
-from rellm_agents.patterns.ir.parts import end_of_part, part, parts_in, without_name
-from rellm_agents.patterns.ir.special_names import special_names
+from rellm_agents.patterns.ir.parts import is_part_end, part, parts_in, special_names, without_name
 from rellm_agents.patterns.ir.special_tokens import (
     END,
     SPECIAL_DELIMITERS,

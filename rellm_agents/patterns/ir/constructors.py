@@ -14,7 +14,7 @@ set of texts; it knows nothing of automata, regex text, JSON or tokens.
     complement(a)                 byte strings that ``a`` does not match; meet it with ``TEXT`` to stay in UTF-8. None holds a special token
     dfa(functions, state)       what an automaton reads that is given by functions: remainders, counts
     rule(key, make)               a named part whose body is made when it is first needed: recursion, and large families
-    capture(a, barred, between, key, make)  a text of ``a``, none of the barred, and what follows it depends on what it was
+    capture(a, excluded, then, key, make)  a text of ``a``, none of the barred, and what follows it depends on what it was
     lexeme(a)                     ``a``; marks a part worth an automaton of its own, shared by all patterns that hold it
 
 >>> sequence(literal("a"), sequence(literal("b"), EMPTY)) is literal("ab")
@@ -231,7 +231,7 @@ def rule(
     make: Callable[[], Node],
     *,
     flags: int = RARE_BYTES | MAYBE_EMPTY,
-    exit: Callable[[], Node] | None = None,  # noqa: A002 - the way out of a rule is called so everywhere
+    witness: Callable[[], Node] | None = None,
     special: bool = False,
 ) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
@@ -241,7 +241,7 @@ def rule(
         make: the body; may name this rule again, behind at least one character.
         flags: which of ``RARE_BYTES`` and ``MAYBE_EMPTY`` may stand inside; what the caller rules out, nobody has to make the body
             to find out.
-        exit: makes a node that holds a cheapest text of the rule and no texts but its own, where the body is too large to look
+        witness: makes a node that holds a cheapest text of the rule and no texts but its own, where the body is too large to look
             through: it is measured in place of the body, and a rule with an exit needs a key that its body can be told by.
         special: special tokens stand inside; what holds none, nobody has to make the body of to look for them.
     """
@@ -249,32 +249,32 @@ def rule(
     if found is None:
         with Node._lock:
             inside = flags | SPECIAL if special else flags
-            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, inside, exit)
+            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, inside, witness)
     return found
 
 
 def capture(
     inner: Node,
     excluded: frozenset[bytes],
-    between: Node,
+    then: Node,
     key: Hashable,
     make: Callable[[bytes], Node],
     *,
     flags: int = RARE_BYTES | MAYBE_EMPTY,
-    begins: bytes | None = None,
+    first_bytes: bytes | None = None,
 ) -> Node:
-    """A text of ``inner`` that is none of ``excluded``, then a text of ``between``, then what ``make`` says of the text of ``inner``.
+    """A text of ``inner`` that is none of ``excluded``, then a text of ``then``, then what ``make`` says of the text of ``inner``.
 
     Args:
         inner: what the text looks like; not empty.
         excluded: the texts that it may not be.
-        between: what follows the text, whatever it was.
+        then: what follows the text, whatever it was.
         key: what tells this recall from all others of the same parts; put the object that owns the family into it.
-        make: for each text what comes after ``between``: something that some text matches, equal nodes for equal texts. It
+        make: for each text what comes after ``then``: something that some text matches, equal nodes for equal texts. It
             may cost no more, in tokens, than after a cheapest text: so it is where the texts read are only kept from being read again.
-        flags: as of :func:`rule`; ``inner`` and ``between`` included.
-        begins: the bytes that what comes after ``between`` can begin with, whatever the text was; only if it cannot be empty.
-            ``None``: not known, so that where ``between`` may be empty, each place inside a token at which ``inner`` may be over
+        flags: as of :func:`rule`; ``inner`` and ``then`` included.
+        first_bytes: the bytes that what comes after ``then`` can begin with, whatever the text was; only if it cannot be empty.
+            ``None``: not known, so that where ``then`` may be empty, each place inside a token at which ``inner`` may be over
             is looked at alone.
 
     Raises:
@@ -288,13 +288,13 @@ def capture(
     if inner.nullable:
         raise PatternError("a recall of what may be empty: only a text of one character or more can be told from what follows it")
     _refuse_special(inner, "the text of a recall")
-    if inner is NOTHING or between is NOTHING:
+    if inner is NOTHING or then is NOTHING:
         return NOTHING
-    name = (Capture, id(inner), excluded, id(between), key)  # parts by their identity: see ``Node._make``
+    name = (Capture, id(inner), excluded, id(then), key)  # parts by their identity: see ``Node._make``
     found = Node._known(name)
     if found is None:
         with Node._lock:
-            found = Node._known(name) or Capture._intern(name, inner, excluded, between, key, make, flags, begins)
+            found = Node._known(name) or Capture._intern(name, inner, excluded, then, key, make, flags, first_bytes)
     return found
 
 

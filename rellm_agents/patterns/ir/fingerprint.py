@@ -62,8 +62,8 @@ def fingerprint(node: Node) -> str:
                 return digest(inner)
             case Dfa(functions, state):
                 return repr((functions, state)).encode()
-            case Capture(inner, excluded, between, key):
-                return b"".join([digest(inner), digest(between), *(sha256(text).digest() for text in sorted(excluded)), _of_key(key)])
+            case Capture(inner, excluded, then, key):
+                return b"".join([digest(inner), digest(then), *(sha256(text).digest() for text in sorted(excluded)), _of_key(key)])
             case Rule() as rule:
                 return str(numbers.setdefault(rule, len(numbers))).encode()
 

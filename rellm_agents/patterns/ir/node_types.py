@@ -140,16 +140,16 @@ class Complement(Node):
 class Rule(Node):
     """A named part. ``key`` tells rules apart; the body is made once, when it is first asked for."""
 
-    __slots__ = ("_body", "_exit", "_make_body", "_make_exit", "key")
+    __slots__ = ("_body", "_make_body", "_make_witness", "_witness", "key")
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node], flags: int, make_exit: Callable[[], Node] | None = None) -> None:
+    def _fill(self, key: Hashable, make: Callable[[], Node], flags: int, make_witness: Callable[[], Node] | None = None) -> None:
         self.key = key
         self._make_body: Callable[[], Node] | None = make  # both are dropped once used: they may hold what holds this rule
-        self._make_exit = make_exit
+        self._make_witness = make_witness
         self._body: Node | None = None
-        self._exit: Node | None = None
+        self._witness: Node | None = None
         self._inherit((), nullable=False)
         self.inside = RULES | flags
 
@@ -167,69 +167,69 @@ class Rule(Node):
         return self._body
 
     @property
-    def has_exit(self) -> bool:
+    def has_witness(self) -> bool:
         """What is measured is not the body: it may be too large to look through."""
-        return self._make_exit is not None or self._exit is not None
+        return self._make_witness is not None or self._witness is not None
 
     @property
-    def exit(self) -> Node:
+    def witness(self) -> Node:
         """What is measured: a part of the body that holds a cheapest text of it, or the body."""
-        if not self.has_exit:
+        if not self.has_witness:
             return self.body
-        if self._exit is None:
+        if self._witness is None:
             with Node._lock:
-                if self._exit is None:
-                    assert self._make_exit is not None
-                    self._exit = self._make_exit()
-                    self._make_exit = None
-        return self._exit
+                if self._witness is None:
+                    assert self._make_witness is not None
+                    self._witness = self._make_witness()
+                    self._make_witness = None
+        return self._witness
 
 
 class Capture(Node):
-    """A text of ``inner`` that is none of ``excluded``, then ``between``, then what :meth:`after` says of that text.
+    """A text of ``inner`` that is none of ``excluded``, then ``then``, then what :meth:`continue_with` says of that text.
 
     Attributes:
         inner: what the text looks like; not empty.
         excluded: the texts that it may not be.
-        between: what follows the text, whatever it was.
+        then: what follows the text, whatever it was.
         key: what tells this recall from others of the same parts.
-        begins: the bytes that what comes after ``between`` can begin with; ``None``: not known.
+        first_bytes: the bytes that what comes after ``then`` can begin with; ``None``: not known.
     """
 
-    __slots__ = ("_longest", "_make_after", "_ordered", "begins", "between", "excluded", "inner", "key")
-    __match_args__ = ("inner", "excluded", "between", "key")
+    __slots__ = ("_longest", "_make_continuation", "_ordered", "excluded", "first_bytes", "inner", "key", "then")
+    __match_args__ = ("inner", "excluded", "then", "key")
     inner: Node
     excluded: frozenset[bytes]
-    between: Node
+    then: Node
     key: Hashable
-    begins: frozenset[int] | None
+    first_bytes: frozenset[int] | None
 
     def _fill(
         self,
         inner: Node,
         excluded: frozenset[bytes],
-        between: Node,
+        then: Node,
         key: Hashable,
         make: Callable[[bytes], Node],
         flags: int,
-        begins: bytes | None,
+        first_bytes: bytes | None,
     ) -> None:
-        self.inner, self.excluded, self.between, self.key, self._make_after = inner, excluded, between, key, make
-        self.begins = None if begins is None else frozenset(begins)
+        self.inner, self.excluded, self.then, self.key, self._make_continuation = inner, excluded, then, key, make
+        self.first_bytes = None if first_bytes is None else frozenset(first_bytes)
         self._ordered: list[bytes] | None = None
         self._longest: int | None = None
-        self._inherit((inner, between), nullable=False)
-        self.inside = RULES | flags | (between.inside & SPECIAL)
+        self._inherit((inner, then), nullable=False)
+        self.inside = RULES | flags | (then.inside & SPECIAL)
 
-    def after(self, text: bytes) -> Node:
-        """What follows ``between``, where the text was ``text``.
+    def continue_with(self, text: bytes) -> Node:
+        """What follows ``then``, where the text was ``text``.
 
         Raises:
             PatternError: it holds a special token, which nobody can know of before.
         """
-        made = self._make_after(text)
+        made = self._make_continuation(text)
         if made.has_special:
-            raise PatternError("what follows the text of a recall holds a special token: put it into ``between``, or behind the recall")
+            raise PatternError("what follows the text of a recall holds a special token: put it into ``then``, or behind the recall")
         return made
 
     @property
@@ -308,7 +308,7 @@ def directly_inside(node: Node) -> tuple[Node, ...]:
             return parts
         case Repeat(inner) | Complement(inner) | Lexeme(inner):
             return (inner,)
-        case Capture(inner, _, between):
-            return (inner, between)
+        case Capture(inner, _, then):
+            return (inner, then)
         case Literal() | Characters() | Utf8Tail() | Dfa() | Rule():
             return ()

@@ -20,7 +20,7 @@ from typing import ClassVar, cast
 from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternError, PatternTooLarge
-from rellm_agents.patterns.automaton import START, Automaton, Way, counted, way_of
+from rellm_agents.patterns.automaton import START, Automaton, RepeatStrategy, counter_of, strategy_of
 from rellm_agents.patterns.ir import (
     EMPTY,
     MAYBE_EMPTY,
@@ -41,11 +41,11 @@ from rellm_agents.patterns.ir import (
     repeat,
 )
 from rellm_agents.patterns.machine.captures import can_avoid
-from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Leaves, State
-from rellm_agents.patterns.machine.cheapest import shortest_length
-from rellm_agents.patterns.machine.interning import MAX_REMEMBERED, CellTable
+from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Exit, State
+from rellm_agents.patterns.machine.cheapest import LowerBound
+from rellm_agents.patterns.machine.interning import MAX_INTERNED, CellTable
 from rellm_agents.patterns.machine.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
-from rellm_agents.patterns.machine.whitespace_runs import joined
+from rellm_agents.patterns.machine.whitespace_runs import fuse_whitespace
 
 MAX_EXPANSION = 100_000  # nodes entered before a byte is read
 MAX_CELLS = 10_000  # alternatives alive at the same place
@@ -79,11 +79,6 @@ def run(state: State, data: bytes) -> State:
     return DEAD_STATE if state.machine is None else state.machine.run(state, data)
 
 
-def has_allowed_text(node: Capture) -> bool:
-    """Whether some text of a recall is not barred."""
-    return not node.excluded or can_avoid(node, Machine.of(node.inner).open_start, b"")
-
-
 class Machine(CellTable):
     """The machine of a node, with what it has met so far. Safe to use from several threads. Use :meth:`of`, which shares machines.
 
@@ -95,7 +90,7 @@ class Machine(CellTable):
     _lock = threading.RLock()
 
     def __init__(self, node: Node) -> None:
-        self.node, self._holders = node, 0
+        self.node, self._users = node, 0
         super().__init__()
         self._entered: dict[Continuation, State] = {}
         self.enter(self.continuation(node, None))  # now, under the lock of ``of``: threads find one start
@@ -110,21 +105,21 @@ class Machine(CellTable):
         """The same, where not the end of the text follows, but ``HOLE``: what may follow is not known."""
         return self.enter(self.continuation(self.node, HOLE))
 
-    def hold(self) -> None:
+    def acquire(self) -> None:
         """Say that one more pattern uses this machine."""
         with Machine._lock:
-            self._holders += 1
+            self._users += 1
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Say that one of them is gone. With the last goes what was made, which holds itself: so no collector has to go through it."""
         with Machine._lock:
-            self._holders -= 1
-            if self._holders < 1:
-                self._forget()
+            self._users -= 1
+            if self._users < 1:
+                self._clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         """Drop what is remembered, so that nothing is left that holds itself; what is in use stays as it is."""
-        super()._forget()
+        super()._clear()
         self._entered.clear()
 
     @staticmethod
@@ -148,12 +143,12 @@ class Machine(CellTable):
                 state = self.run(state, data[begin : begin + _STRIDE])
             return state
         while at < size and type(state) is not State:  # a cell alone
-            stays, leaves = state.read(self, data, at)  # type: ignore[attr-defined]
-            if not leaves:
+            stays, exits = state.read(self, data, at)  # type: ignore[attr-defined]
+            if not exits:
                 return DEAD_STATE if stays is None else self._alone(stays)
-            if stays is not None or len(leaves) > 1:
+            if stays is not None or len(exits) > 1:
                 break
-            then, at = leaves[0]
+            then, at = exits[0]
             state = self.enter(then)
         return state if at == size else self._read(state, data, at)
 
@@ -162,13 +157,13 @@ class Machine(CellTable):
         size, accepting = len(data), False
         reached: set[Cell] = set()
         waiting: list[tuple[Cell, int]] = [(cell, begin) for cell in state.cells]
-        seen: set[Leaves] = set()
+        seen: set[Exit] = set()
         while waiting:
             cell, at = waiting.pop()
-            stays, leaves = cell.read(self, data, at)
+            stays, exits = cell.read(self, data, at)
             if stays is not None:
                 reached.add(stays)
-            for place in leaves:
+            for place in exits:
                 if place in seen:
                     continue
                 seen.add(place)
@@ -179,7 +174,7 @@ class Machine(CellTable):
                     reached.update(after.cells)
                 elif then is not None:
                     waiting.extend([(one, at) for one in self.enter(then).cells])
-        return self.put_together(reached, accepting=accepting)
+        return self.state_of(reached, accepting=accepting)
 
     def enter(self, then: Continuation | None) -> State:
         """The state before what ``then`` says."""
@@ -187,8 +182,8 @@ class Machine(CellTable):
             return self._end()
         state = self._entered.get(then)
         if state is None:
-            if len(self._entered) >= MAX_REMEMBERED:
-                self._forget()
+            if len(self._entered) >= MAX_INTERNED:
+                self._clear()
             state = self._entered[then] = self._enter(then)
         return state
 
@@ -200,7 +195,7 @@ class Machine(CellTable):
                 break
             kind = type(node)  # quicker than ``match``
             if kind is Sequence:
-                parts = joined(node.parts)  # type: ignore[attr-defined]
+                parts = fuse_whitespace(node.parts)  # type: ignore[attr-defined]
                 for part in parts[:0:-1]:
                     then = self.continuation(part, then)
                 node = parts[0]
@@ -231,10 +226,10 @@ class Machine(CellTable):
             if node is EMPTY:  # all that is left to do here is done
                 accepting = True
                 continue
-            if node.may_be_empty and shortest_length(node) is None:
+            if not has_text(node):
                 continue  # no text: the end could not be reached from inside
             if isinstance(node, Sequence):
-                parts = joined(node.parts)
+                parts = fuse_whitespace(node.parts)
                 for part in parts[:0:-1]:
                     then = self.continuation(part, then)
                 node = parts[0]
@@ -256,12 +251,12 @@ class Machine(CellTable):
                     text_cell = self.capture_cell(capture, begin, b"", then)
                     if text_cell is not None:
                         cells.add(text_cell)
-                case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
+                case Repeat(inner, minimum, maximum) as one if strategy_of(one) is RepeatStrategy.UNROLLED:
                     rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
                     following = [self.continuation(inner, self.continuation(rest, then))]
                     if minimum == 0:
                         following.append(then)
-                case Repeat() | Intersection() if (times := counted(node)) is not None:
+                case Repeat() | Intersection() if (times := counter_of(node)) is not None:
                     counter = self.counter_cell(times.automaton, START, 0, times.minimum, times.maximum, then)
                     if counter is not None:
                         cells.add(counter)
@@ -287,30 +282,30 @@ class Machine(CellTable):
                 raise PatternTooLarge(
                     f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
                 )
-        return self.put_together(cells, accepting=accepting)
+        return self.state_of(cells, accepting=accepting)
 
     def _options(self, node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
         """The options that begin with a literal as a set, if they are many, and the others."""
-        found = self._remembered.get(node)
+        found = self._others.get(node)
         if found is None:
             literals = [option for option in node.options if begins_with_literal(option)]
             if len(literals) < WORTHWHILE:
                 found = None, node.options
             else:
                 found = LiteralSet.of(literals), tuple(option for option in node.options if not begins_with_literal(option))
-            found = self._remember(node, found)
+            found = self._intern(node, found)
         return cast("tuple[LiteralSet | None, tuple[Node, ...]]", found)
 
     def _end(self) -> State:
         """The state in which only the end follows."""
-        return cast(State, self._remembered.get(((),))) or self.put_together(set(), accepting=True)
+        return cast(State, self._others.get(((),))) or self.state_of(set(), accepting=True)
 
     def _alone(self, cell: Cell) -> State:
         """The state of one cell, where the text may not end."""
         cell.machine = self
         return cell
 
-    def put_together(self, cells: set[Cell], *, accepting: bool) -> State:
+    def state_of(self, cells: set[Cell], *, accepting: bool) -> State:
         """The state of being in any of some cells of this machine."""
         if not accepting and len(cells) < 2:
             return self._alone(next(iter(cells))) if cells else DEAD_STATE
@@ -318,8 +313,29 @@ class Machine(CellTable):
             raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
         ordered = tuple(sorted(cells, key=_id_of))
         key = (ordered,) if accepting else ordered  # no cell is a tuple
-        found = self._remembered.get(key)
-        return cast(State, found) if found is not None else self._remember(key, State(self, ordered, accepting=accepting))
+        found = self._others.get(key)
+        return cast(State, found) if found is not None else self._intern(key, State(self, ordered, accepting=accepting))
+
+
+def has_allowed_text(node: Capture) -> bool:
+    """Whether some text of the inner part of a capture is not excluded."""
+    return not node.excluded or can_avoid(node, Machine.of(node.inner).open_start, b"")
+
+
+def has_text(node: Node) -> bool:
+    """Whether some text matches ``node``: the emptiness test of a context-free grammar, with captures by :func:`has_allowed_text`.
+
+    Raises:
+        PatternTooLarge: an automaton passes a bound.
+    """
+    return not node.may_be_empty or _possible(node) is not None
+
+
+def _cost_of_terminal(node: Node) -> int | None:
+    return None if node.may_be_empty and counter_of(node) is None and Automaton.of(node).is_empty else 0
+
+
+_possible = LowerBound(_cost_of_terminal, lambda capture: (0, b"") if has_allowed_text(capture) else None)
 
 
 def _id_of(cell: Cell) -> int:

@@ -6,7 +6,7 @@ all patterns, and a place in it is one cell rather than two. Knows nothing of ma
 >>> from rellm_agents.patterns.ir import CharSet
 >>> from rellm_agents.patterns.ir import characters, lexeme, literal, repeat
 >>> some = lexeme(repeat(characters(CharSet.of("- ")), 0, 9))
->>> [type(part).__name__ for part in joined((literal("name"), some, literal(":"), some, literal("value")))]
+>>> [type(part).__name__ for part in fuse_whitespace((literal("name"), some, literal(":"), some, literal("value")))]
 ['Literal', 'Lexeme', 'Literal']
 """
 
@@ -20,15 +20,15 @@ MAX_LITERAL = 2  # bytes of a literal that is joined: longer ones are rather a p
 MAX_CHARACTERS = 8  # that may stand in optional whitespace
 
 
-def joined(parts: tuple[Node, ...]) -> tuple[Node, ...]:
+def fuse_whitespace(parts: tuple[Node, ...]) -> tuple[Node, ...]:
     """The parts of a sequence that says the same."""
     for part in parts:
         if part.nullable and type(part) is Lexeme and _is_space(part):
-            return _joined(parts)
+            return _fused(parts)
     return parts
 
 
-def _joined(parts: tuple[Node, ...]) -> tuple[Node, ...]:
+def _fused(parts: tuple[Node, ...]) -> tuple[Node, ...]:
     found: list[Node] = []
     run: list[Node] = []
     for part in parts:

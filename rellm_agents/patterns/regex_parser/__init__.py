@@ -1,20 +1,23 @@
 """FACE."""
 
+from rellm_agents.patterns.regex_parser.compiled import Dialect, RegexLike, written_as
 from rellm_agents.patterns.regex_parser.ecma import parse_ecma
+from rellm_agents.patterns.regex_parser.flags import Flags
 from rellm_agents.patterns.regex_parser.parser import parse_regex
-from rellm_agents.patterns.regex_parser.scanner import MAX_COUNT, MAX_NESTING, Reading
+from rellm_agents.patterns.regex_parser.scanner import MAX_COUNT, MAX_NESTING, Scanner
+from rellm_agents.patterns.regex_parser.stdlib import parse_re
 from rellm_agents.patterns.regex_parser.syntax import (
-    ANY,
-    Around,
+    ANY_CHARACTER,
+    Alternation,
     Atomic,
     Call,
-    Either,
+    Class,
+    Concat,
     Groups,
-    One,
-    Row,
-    Times,
+    Look,
+    Repetition,
     Tree,
-    first_around,
+    first_look,
     text_start,
     widths,
 )

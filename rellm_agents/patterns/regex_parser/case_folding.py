@@ -3,7 +3,7 @@
 Some characters fold to several, as the sharp s to two: a stretch of text is taken apart wherever one of these may stand in it.
 
 >>> type(folded("a")).__name__
-'One'
+'Class'
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from rellm_agents.patterns.ir import CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.scanner import row
-from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Either, One, Tree
+from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Alternation, Class, Tree
 
 
 def folded(text: str) -> Tree:
@@ -30,8 +30,8 @@ def folded(text: str) -> Tree:
         for stop in range(begin + 1, min(begin + 3, end) + 1):
             found = (single if stop == begin + 1 else longer).get(letters[begin:stop])
             if found:
-                ways.append(row([One(CharSet.of(found)), between(stop, end)]))
-        return ways[0] if len(ways) == 1 else Either(tuple(ways))
+                ways.append(row([Class(CharSet.of(found)), between(stop, end)]))
+        return ways[0] if len(ways) == 1 else Alternation(tuple(ways))
 
     parts: list[Tree] = []
     begin = reach = 0

@@ -34,7 +34,7 @@ def _cased() -> str:
 def _cases(ascii_only: bool) -> dict[str, CharSet]:  # noqa: FBT001 - the key of a memo
     """The cased characters, each with all that match it without case."""
     cased = _cased()
-    again = regex.compile(f"(?{'a' if ascii_only else 'u'}is)(.)(?:.*?(\\1))*+")
+    again = regex.compile(f"(?{'a' if ascii_only else 'u'}is)(.)(?:.*?(\\1))*+", regex.VERSION0)
     found = {c: CharSet.of(matched.captures(2)) for c in cased if (matched := again.match(c + cased)) is not None}
     return {c: members for c, members in found.items() if len(members) > 1}
 
@@ -46,7 +46,7 @@ def _each(charset: CharSet) -> Iterable[str]:
 @lru_cache(maxsize=1_024)
 def cases_of(c: str, *, ascii_only: bool) -> CharSet:
     """What matches ``c`` where the ``regex`` module ignores case."""
-    return CharSet.of(c) | CharSet.of(regex.findall(f"(?{'a' if ascii_only else 'u'}i){regex.escape(c)}", _cased()))
+    return CharSet.of(c) | CharSet.of(regex.findall(f"(?{'a' if ascii_only else 'u'}i){regex.escape(c)}", _cased(), regex.VERSION0))
 
 
 @lru_cache(maxsize=1_024)

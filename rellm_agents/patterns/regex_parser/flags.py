@@ -52,6 +52,11 @@ class Flags:
     word: bool = False
     version_1: bool = False
 
+    @property
+    def letters(self) -> str:
+        """The letters of the flags that are on, and V1."""
+        return "".join(letter for letter, field in FIELDS.items() if getattr(self, field)) + ("V1" if self.version_1 else "")
+
     def changed(self, letters: str, *, on: bool) -> Flags:
         """With the flags of these letters turned on or off."""
         return replace(self, **{FIELDS[letter]: on for letter in letters})

@@ -10,7 +10,8 @@ import regex
 
 from rellm_agents.errors import RegexSyntaxError
 from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
-from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Preference, Row, Tree
+from rellm_agents.patterns.regex_parser.flags import Flags
+from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Concat, Preference, Tree
 
 MAX_NESTING = 40  # groups inside groups, and sets inside sets
 MAX_COUNT = 20_000  # in a counted quantifier
@@ -18,7 +19,9 @@ MAX_COUNT = 20_000  # in a counted quantifier
 CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
 
 
-_compiled = lru_cache(maxsize=256)(regex.compile)  # the module's own memo takes ten times as long to ask
+@lru_cache(maxsize=256)  # the module's own memo takes ten times as long to ask
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(pattern, regex.VERSION0)  # whatever regex.DEFAULT_VERSION is
 
 
 @lru_cache(maxsize=1_024)
@@ -26,11 +29,16 @@ def _one(c: str) -> CharSet:
     return CharSet.of(c)
 
 
-class Reading:
-    """A text and ``at``, the index of its next character."""
+class Scanner:
+    """A text and ``at``, the index of its next character.
 
-    def __init__(self, text: str) -> None:
-        self.text, self.at, self.depth = text, 0, 0
+    Args:
+        text: the whole.
+        initial: the flags that it begins under.
+    """
+
+    def __init__(self, text: str, initial: Flags) -> None:
+        self.text, self.at, self.depth, self.initial = text, 0, 0, initial
         self.skip: Callable[[], None] = lambda: None
 
     @property
@@ -43,7 +51,7 @@ class Reading:
         raise RegexSyntaxError(self.text, self.at if at is None else at, reason)
 
     def looking_at(self, *starts: str) -> bool:
-        """One of these stands here."""
+        """Class of these stands here."""
         return self.text.startswith(starts, self.at)
 
     def take(self, start: str) -> bool:
@@ -61,7 +69,7 @@ class Reading:
         return found
 
     def enter(self, begin: int) -> None:
-        """One group deeper."""
+        """Class group deeper."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             self.fail(f"groups are nested more than {MAX_NESTING} deep", begin)
@@ -127,4 +135,4 @@ class Reading:
 def row(parts: list[Tree]) -> Tree:
     """The parts one after the other, without those that are no text at all."""
     kept = tuple(part for part in parts if part is not NO_TEXT)
-    return NO_TEXT if not kept else kept[0] if len(kept) == 1 else Row(kept)
+    return NO_TEXT if not kept else kept[0] if len(kept) == 1 else Concat(kept)

@@ -3,7 +3,7 @@ r"""The syntax tree of a regex: what every dialect is read into, and what is com
 Anchors and word boundaries are written as lookaround (``\A`` is "no character before"), case-insensitive characters as the
 sets they match, back in the dialect's parser; so the tree knows neither dialects nor flags.
 
->>> widths(Row((One(CharSet.of("a")), Times(One(CharSet.of("b")), 0, 3, "greedy", 0))), {})
+>>> widths(Concat((Class(CharSet.of("a")), Repetition(Class(CharSet.of("b")), 0, 3, "greedy", 0))), {})
 (1, 4)
 """
 
@@ -19,28 +19,28 @@ Preference = Literal["greedy", "lazy", "possessive"]
 
 
 @dataclass(frozen=True, slots=True)
-class One:
-    """One character of a set."""
+class Class:
+    """Class character of a set."""
 
     charset: CharSet
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Concat:
     """The parts one after the other."""
 
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class Alternation:
     """Any of the options, tried in this order."""
 
     options: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class Repetition:
     """``inner``, ``minimum`` to ``maximum`` times; ``None``: without end."""
 
     inner: Tree
@@ -51,7 +51,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class Look:
     """Nothing is read: ``inner`` stands after this place (``ahead``) or before it - or, not ``positive``, does not."""
 
     inner: Tree
@@ -76,27 +76,27 @@ class Call:
     at: int
 
 
-Tree = One | Row | Either | Times | Around | Atomic | Call
+Tree = Class | Concat | Alternation | Repetition | Look | Atomic | Call
 Groups = Mapping[int, Tree]
 
-ANY = One(ALL_CHARACTERS)
-NO_TEXT = Row(())
+ANY_CHARACTER = Class(ALL_CHARACTERS)
+NO_TEXT = Concat(())
 
 
-def text_start(at: int) -> Around:
+def text_start(at: int) -> Look:
     """Nothing stands before."""
-    return Around(ANY, ahead=False, positive=False, at=at)
+    return Look(ANY_CHARACTER, ahead=False, positive=False, at=at)
 
 
-def text_end(at: int) -> Around:
+def text_end(at: int) -> Look:
     """Nothing stands after."""
-    return Around(ANY, ahead=True, positive=False, at=at)
+    return Look(ANY_CHARACTER, ahead=True, positive=False, at=at)
 
 
-def line_end(at: int) -> Around:
+def line_end(at: int) -> Look:
     """Nothing stands after but a line feed, perhaps."""
-    line_feed = Times(One(CharSet.of("\n")), 0, 1, "greedy", at)
-    return Around(Row((line_feed, text_end(at))), ahead=True, positive=True, at=at)
+    line_feed = Repetition(Class(CharSet.of("\n")), 0, 1, "greedy", at)
+    return Look(Concat((line_feed, text_end(at))), ahead=True, positive=True, at=at)
 
 
 def boundary(word: CharSet, *, before: bool | None, differs: bool, at: int) -> Tree:
@@ -109,25 +109,24 @@ def boundary(word: CharSet, *, before: bool | None, differs: bool, at: int) -> T
         at: where it is written.
     """
     sides = [before] if before is not None else [True, False]
-    one = One(word)
+    one = Class(word)
     options = tuple(
-        Row((Around(one, ahead=False, positive=side, at=at), Around(one, ahead=True, positive=side is not differs, at=at)))
-        for side in sides
+        Concat((Look(one, ahead=False, positive=side, at=at), Look(one, ahead=True, positive=side is not differs, at=at))) for side in sides
     )
-    return options[0] if len(options) == 1 else Either(options)
+    return options[0] if len(options) == 1 else Alternation(options)
 
 
-def first_around(tree: Tree) -> Around | None:
+def first_look(tree: Tree) -> Look | None:
     """The lookaround that is written first, outside of calls."""
     match tree:
-        case Around():
+        case Look():
             return tree
-        case One() | Call():
+        case Class() | Call():
             return None
-        case Row(parts) | Either(parts):
-            return next((found for part in parts if (found := first_around(part)) is not None), None)
-        case Times(inner) | Atomic(inner):
-            return first_around(inner)
+        case Concat(parts) | Alternation(parts):
+            return next((found for part in parts if (found := first_look(part)) is not None), None)
+        case Repetition(inner) | Atomic(inner):
+            return first_look(inner)
         case _:
             assert_never(tree)
 
@@ -135,9 +134,9 @@ def first_around(tree: Tree) -> Around | None:
 def widths(tree: Tree, groups: Groups, inside: frozenset[int] = frozenset()) -> tuple[int, int | None]:
     """The least and the largest number of characters; ``None``: without end. Recursion counts as 0 to any number."""
     match tree:
-        case One():
+        case Class():
             return 1, 1
-        case Row(parts):
+        case Concat(parts):
             low, high = 0, 0
             endless = False
             for part in parts:
@@ -146,16 +145,16 @@ def widths(tree: Tree, groups: Groups, inside: frozenset[int] = frozenset()) -> 
                 endless |= most is None
                 high += most or 0
             return low, None if endless else high
-        case Either(options):
+        case Alternation(options):
             found = [widths(option, groups, inside) for option in options]
             endless = any(high is None for _, high in found)
             return min((low for low, _ in found), default=0), None if endless else max((high or 0 for _, high in found), default=0)
-        case Times(inner, minimum, maximum):
+        case Repetition(inner, minimum, maximum):
             least, most_of_one = widths(inner, groups, inside)
             if most_of_one == 0 or maximum == 0:
                 return 0, 0
             return least * minimum, None if maximum is None or most_of_one is None else most_of_one * maximum
-        case Around():
+        case Look():
             return 0, 0
         case Atomic(inner):
             return widths(inner, groups, inside)

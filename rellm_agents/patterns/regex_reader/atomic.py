@@ -13,7 +13,7 @@ from typing import assert_never
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import CHARACTERS, transitions
 from rellm_agents.patterns.ir import EMPTY, NOTHING, TEXT, Characters, Literal, Node, characters, choice, intersection, repeat, sequence
-from rellm_agents.patterns.regex_parser import Around, Atomic, Call, Either, One, Reading, Row, Times, Tree, first_around
+from rellm_agents.patterns.regex_parser import Alternation, Atomic, Call, Class, Concat, Look, Repetition, Scanner, Tree, first_look
 
 MAX_STATES = 200  # searched for a text that two ways would read differently
 
@@ -21,7 +21,7 @@ _POSSESSIVE = "this possessive quantifier may change what matches: use the plain
 _ATOMIC = "this atomic group may change what matches: use (?:...)"
 
 
-def check_atomic(tree: Tree, then: Node, reading: Reading, *, backwards: bool = False) -> None:
+def check_atomic(tree: Tree, then: Node, reading: Scanner, *, backwards: bool = False) -> None:
     """Refuse the atomic parts of ``tree`` that change what matches.
 
     Args:
@@ -34,22 +34,22 @@ def check_atomic(tree: Tree, then: Node, reading: Reading, *, backwards: bool = 
         RegexSyntaxError: the place of such a part.
     """
     match tree:
-        case One() | Call():
+        case Class() | Call():
             return
-        case Row(parts):
+        case Concat(parts):
             for part in reversed(parts):
                 check_atomic(part, then, reading, backwards=backwards)
                 then = sequence(_widest(part), then)
-        case Either(options):
+        case Alternation(options):
             for option in options:
                 check_atomic(option, then, reading, backwards=backwards)
-        case Around(inner, ahead):
+        case Look(inner, ahead):
             check_atomic(inner, TEXT, reading, backwards=not ahead)
         case Atomic(inner, at):
             check_atomic(inner, then, reading, backwards=backwards)
             if backwards or not _is_settled(inner, then):
                 reading.fail(_ATOMIC, at)
-        case Times(inner, _, _, preference, at):
+        case Repetition(inner, _, _, preference, at):
             check_atomic(inner, sequence(repeat(_widest(inner)), then), reading, backwards=backwards)
             if preference == "possessive" and (backwards or not _is_settled(tree, then)):
                 reading.fail(_POSSESSIVE, at)
@@ -60,20 +60,20 @@ def check_atomic(tree: Tree, then: Node, reading: Reading, *, backwards: bool = 
 def _is_settled(tree: Tree, then: Node) -> bool:
     """Whether, of the ways to read a text, the first one tried is the only one that can be followed by ``then``."""
     match tree:
-        case One():
+        case Class():
             return True
-        case Around() | Call():
+        case Look() | Call():
             return False
         case Atomic(inner):
             return _is_settled(inner, then)
-        case Row(parts):
+        case Concat(parts):
             for part in reversed(parts):
                 if not _is_settled(part, then):
                     return False
                 then = sequence(_widest(part), then)
             return True
-        case Either(options):
-            if any(first_around(option) is not None for option in options):
+        case Alternation(options):
+            if any(first_look(option) is not None for option in options):
                 return False
             earlier: list[Node] = []
             for option in options:
@@ -82,7 +82,7 @@ def _is_settled(tree: Tree, then: Node) -> bool:
                     return False
                 earlier.append(_widest(option))
             return True
-        case Times(inner, minimum, maximum, preference):
+        case Repetition(inner, minimum, maximum, preference):
             once = _widest(inner)
             if once.nullable or not _is_settled(inner, sequence(repeat(once), then)):
                 return False
@@ -97,15 +97,15 @@ def _is_settled(tree: Tree, then: Node) -> bool:
 def _widest(tree: Tree) -> Node:
     """All texts of a tree, or more."""
     match tree:
-        case One(charset):
+        case Class(charset):
             return characters(charset)
-        case Row(parts):
+        case Concat(parts):
             return sequence(*map(_widest, parts))
-        case Either(options):
+        case Alternation(options):
             return choice(*map(_widest, options))
-        case Times(inner, minimum, maximum):
+        case Repetition(inner, minimum, maximum):
             return repeat(_widest(inner), minimum, maximum)
-        case Around():
+        case Look():
             return EMPTY
         case Atomic(inner):
             return _widest(inner)

@@ -7,7 +7,7 @@ of a text, the search takes that text as a whole.
 
 >>> from rellm_agents.patterns.pattern import Pattern
 >>> from rellm_agents.patterns.regex_parser import parse_regex
->>> [Pattern(preferred(parse_regex(text)[0])[0]).fullmatch("ab") for text in ("a(b?)", "a(b??)", "ab|a", "a|ab")]
+>>> [Pattern(leftmost_first_texts(parse_regex(text)[0])[0]).fullmatch("ab") for text in ("a(b?)", "a(b??)", "ab|a", "a|ab")]
 [True, False, True, False]
 """
 
@@ -17,9 +17,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.automaton import alive, node_of_automaton
+from rellm_agents.patterns.automaton import node_of_automaton, trim
 from rellm_agents.patterns.ir import CharSet, Node
-from rellm_agents.patterns.regex_parser import Around, Atomic, Call, Either, One, Row, Times, Tree, widths
+from rellm_agents.patterns.regex_parser import Alternation, Atomic, Call, Class, Concat, Look, Repetition, Tree, widths
 
 MAX_PLACES = 2_000  # of the tree, repeats spelled out
 MAX_STATES = 500  # lists of ways
@@ -27,7 +27,7 @@ MAX_STATES = 500  # lists of ways
 _OVER = 0  # the place behind the tree
 
 
-class NotFollowedError(Exception):
+class UnsupportedSearchError(Exception):
     """The tree holds what is not followed: lookaround, parts that are not gone back into, repeats of what may be empty."""
 
 
@@ -42,14 +42,14 @@ class _Forks:
     places: tuple[int, ...]  # the preferred first
 
 
-def preferred(tree: Tree) -> tuple[Node, bool]:
+def leftmost_first_texts(tree: Tree) -> tuple[Node, bool]:
     """The texts that a search takes as a whole, of those at whose beginning it finds something.
 
     Returns:
         The texts; and whether the tree matches others as a whole, too.
 
     Raises:
-        NotFollowedError: the tree holds what is not followed.
+        UnsupportedSearchError: the tree holds what is not followed.
         PatternTooLarge: there are too many places or states, or what is made of them is too long.
     """
     ways = _Ways()
@@ -73,7 +73,7 @@ def preferred(tree: Tree) -> tuple[Node, bool]:
                     raise PatternTooLarge(f"the ways to match a regex stand in more than {MAX_STATES} orders")
             out.append((symbol, numbers[there]))
         moves.append(out)
-    node = node_of_automaton(alive(moves, {number for (in_order, _), number in numbers.items() if _OVER in in_order}))
+    node = node_of_automaton(trim(moves, {number for (in_order, _), number in numbers.items() if _OVER in in_order}))
     return node, any(_OVER in together and _OVER not in in_order for in_order, together in states)
 
 
@@ -86,20 +86,20 @@ class _Ways:
     def place(self, tree: Tree, then: int) -> int:
         """The place before ``tree`` where ``then`` is the place behind it."""
         match tree:
-            case One(charset):
+            case Class(charset):
                 return self._new(_Reads(charset, then))
-            case Row(parts):
+            case Concat(parts):
                 for part in reversed(parts):
                     then = self.place(part, then)
                 return then
-            case Either(options):
+            case Alternation(options):
                 return self._new(_Forks(tuple(self.place(option, then) for option in options)))
-            case Times(inner, minimum, maximum, preference):
+            case Repetition(inner, minimum, maximum, preference):
                 if preference == "possessive" or widths(inner, {})[0] == 0:
-                    raise NotFollowedError
+                    raise UnsupportedSearchError
                 return self._repeated(inner, minimum, maximum, then, is_lazy=preference == "lazy")
-            case Around() | Atomic() | Call():
-                raise NotFollowedError
+            case Look() | Atomic() | Call():
+                raise UnsupportedSearchError
 
     def _repeated(self, inner: Tree, minimum: int, maximum: int | None, then: int, *, is_lazy: bool) -> int:
         behind = then

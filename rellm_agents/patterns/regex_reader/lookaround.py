@@ -33,7 +33,7 @@ from rellm_agents.patterns.ir import (
     sequence,
 )
 
-MAX_ROWS = 64  # alternatives that lookaround is worked out in
+MAX_ALTERNATIVES = 64  # alternatives that lookaround is worked out in
 
 
 class NotSeparableError(Exception):
@@ -49,7 +49,7 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Assertion:
     """A lookaround between parts.
 
     Attributes:
@@ -92,11 +92,11 @@ class Outside:
     ahead = True
 
 
-Part = Plain | Look | Begun | Outside
-Row = tuple[Part, ...]
+Part = Plain | Assertion | Begun | Outside
+Alternative = tuple[Part, ...]
 
 
-def met(rows: Parts[Row]) -> Node:
+def met(rows: Parts[Alternative]) -> Node:
     """The node of any of the rows.
 
     Raises:
@@ -107,7 +107,7 @@ def met(rows: Parts[Row]) -> Node:
     tried = 0
     while waiting:
         tried += 1
-        if tried > MAX_ROWS:
+        if tried > MAX_ALTERNATIVES:
             raise NotSeparableError
         row = _ordered(waiting.pop(0))
         while not all(isinstance(part, Plain | Outside) for part in row):
@@ -121,7 +121,7 @@ def met(rows: Parts[Row]) -> Node:
     return choice(*done)
 
 
-def tempered(charset: CharSet, excluded: Parts[str], minimum: int, maximum: int | None) -> Row:
+def tempered(charset: CharSet, excluded: Parts[str], minimum: int, maximum: int | None) -> Alternative:
     """The row of ``(?:(?!barred)[charset]){minimum,maximum}``, whose count stays a counter: no barred text begins inside of it.
 
     Args:
@@ -135,19 +135,19 @@ def tempered(charset: CharSet, excluded: Parts[str], minimum: int, maximum: int 
     return (Plain(inside, minimum), *([Begun(rests)] if rests else []))
 
 
-def _ordered(row: Row) -> Row:
+def _ordered(row: Alternative) -> Alternative:
     """Lookaround at the same place: behind first."""
     found: list[Part] = []
     for part in row:
         at = len(found)
-        if isinstance(part, Look) and not part.ahead:
-            while at and isinstance(last := found[at - 1], Look) and last.ahead:
+        if isinstance(part, Assertion) and not part.ahead:
+            while at and isinstance(last := found[at - 1], Assertion) and last.ahead:
                 at -= 1
         found.insert(at, part)
     return tuple(found)
 
 
-def _with_one_less(row: Row) -> Row | None:
+def _with_one_less(row: Alternative) -> Alternative | None:
     """The row without one of its lookarounds, if one has only plain parts within its reach."""
     for i, part in enumerate(row):
         if isinstance(part, Plain | Outside):
@@ -186,7 +186,7 @@ def _may_begin_with(node: Node, texts: Parts[str]) -> bool:
     return not (found is NOTHING or Automaton.of(found).is_empty)
 
 
-def _split(row: Row) -> list[Row]:
+def _split(row: Alternative) -> list[Alternative]:
     """Two rows where a plain part that may be empty stands between lookarounds: with it, and without."""
     for i, part in enumerate(row):
         if isinstance(part, Plain) and part.low == 0 and not part.node.has_rules and part.node.nullable:
@@ -207,7 +207,7 @@ def _not_empty(node: Node) -> Node:
             return intersection(node, complement(EMPTY))
 
 
-def _restricted(node: Node, look: Look) -> Node:
+def _restricted(node: Node, look: Assertion) -> Node:
     """The texts of ``node`` at whose edge the lookaround holds."""
     if node is NOTHING:
         return NOTHING
@@ -228,7 +228,7 @@ def _restricted(node: Node, look: Look) -> Node:
     return intersection(node, wanted)
 
 
-def _wanted(look: Look) -> Node:
+def _wanted(look: Assertion) -> Node:
     """All byte strings beside which the lookaround holds."""
     if isinstance(look.inner, Node):
         inner = sequence(look.inner, TEXT) if look.ahead else sequence(TEXT, look.inner)
@@ -242,7 +242,7 @@ def _wanted(look: Look) -> Node:
     return NOTHING if inner is TEXT else ANYTHING if inner is NOTHING else complement(inner)
 
 
-def _by_first(node: Node, look: Look) -> Node | None:
+def _by_first(node: Node, look: Assertion) -> Node | None:
     """Where the edge of the node is one character of a set: that set, made smaller."""
     assert look.one is not None
     kept = look.one if look.positive else ~look.one

@@ -5,10 +5,10 @@ each lookbehind the set of configurations that have been reading it since any ea
 is asked for, and the future is owed. (Moseley et al., "Derivative based nonbacktracking real-world regex matching with
 backtracking semantics", PLDI 2023, does the same for the past with locations.) States are then merged and removed.
 
->>> from rellm_agents.patterns.regex_parser import ANY, Around, Row, Times
+>>> from rellm_agents.patterns.regex_parser import ANY_CHARACTER, Look, Concat, Repetition
 >>> from rellm_agents.patterns.ir import CharSet
->>> not_a = Around(One(CharSet.of("a")), ahead=True, positive=False, at=0)
->>> node = node_of(Times(Row((not_a, ANY)), 0, None, "greedy", 0))  # (?:(?!a).)*
+>>> not_a = Look(Class(CharSet.of("a")), ahead=True, positive=False, at=0)
+>>> node = node_of(Repetition(Concat((not_a, ANY_CHARACTER)), 0, None, "greedy", 0))  # (?:(?!a).)*
 >>> from rellm_agents.patterns.ir import characters, repeat
 >>> node is repeat(characters(~CharSet.of("a")))
 True
@@ -25,7 +25,7 @@ from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.ir import EMPTY, NOTHING, CharSet, Node, characters, choice, repeat, sequence
-from rellm_agents.patterns.regex_parser import Around, Atomic, Call, Either, One, Row, Times, Tree
+from rellm_agents.patterns.regex_parser import Alternation, Atomic, Call, Class, Concat, Look, Repetition, Tree
 
 MAX_PLACES = 4_000  # of the tree, repeats spelled out
 MAX_STATES = 250  # of the automaton
@@ -41,7 +41,7 @@ class _Place:
     free: list[int] = field(default_factory=list)  # where one goes without a character
     reads: CharSet | None = None
     then: int = -1
-    around: Around | None = None
+    around: Look | None = None
 
 
 class _Context:
@@ -70,17 +70,17 @@ class _Context:
     def place(self, tree: Tree, then: int) -> int:
         """The place before ``tree`` where ``then`` is the place after it."""
         match tree:
-            case One(charset):
+            case Class(charset):
                 here = self.new()
                 self.places[here].reads, self.places[here].then = charset, then
                 return here
-            case Row(parts):
+            case Concat(parts):
                 for part in reversed(parts):
                     then = self.place(part, then)
                 return then
-            case Either(options):
+            case Alternation(options):
                 return self.new(*(self.place(option, then) for option in options))
-            case Times(inner, minimum, maximum):
+            case Repetition(inner, minimum, maximum):
                 if maximum is None:
                     then = self.new(then)
                     self.places[then].free.append(self.place(inner, then))
@@ -91,7 +91,7 @@ class _Context:
                 for _ in range(minimum):
                     then = self.place(inner, then)
                 return then
-            case Around(inner, ahead):
+            case Look(inner, ahead):
                 here = self.new(then)
                 self.places[here].around = tree
                 first = self.place(inner, 0)
@@ -145,7 +145,7 @@ class _Context:
                         waiting.append((then, owed))
             return _simplest(found)
 
-        def asked(here: int, around: Around) -> frozenset[Owed] | None:
+        def asked(here: int, around: Look) -> frozenset[Owed] | None:
             """What is owed for a lookaround to hold; ``None``: it does not."""
             if around.ahead:
                 reading = close([(self.aheads[here], frozenset())])

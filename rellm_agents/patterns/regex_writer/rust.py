@@ -34,13 +34,13 @@ from rellm_agents.patterns.ir import (
     Sequence,
     Utf8Tail,
     choice,
+    escape,
+    escape_set,
+    quantifier,
     repeat,
     sequence,
-    spelled,
-    spelled_count,
-    spelled_set,
 )
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_parts_of_characters
 
 MAX_LENGTH = 500_000  # characters; servers refuse far shorter texts
@@ -71,7 +71,7 @@ class _Expansion:
 
     def of(self, node: Node) -> Node:
         if node not in self.known:
-            made = self.made(node) if shortest_length(node) is not None else NOTHING
+            made = self.made(node) if has_text(node) else NOTHING
             length = self.lengths.of(made)
             if length > MAX_LENGTH:
                 raise PatternTooLarge(
@@ -131,7 +131,7 @@ class _Lengths:
             case Sequence(parts) | Choice(parts):
                 return sum(map(self.of, parts)) + len(parts) + 3
             case Repeat(inner, minimum, maximum):
-                return self.of(inner) + len(spelled_count(minimum, maximum))
+                return self.of(inner) + len(quantifier(minimum, maximum))
             case _:
                 return len(_text(node, _ALTERNATION))
 
@@ -144,9 +144,9 @@ def _text(node: Node, binding: int) -> str:
 def _written(node: Node) -> tuple[str, int]:
     match node:
         case Literal() as one:
-            return spelled(one.text, braces=True), _ATOM if len(one.text) == 1 else _SEQUENCE
+            return escape(one.text, braces=True), _ATOM if len(one.text) == 1 else _SEQUENCE
         case Characters(charset):
-            return spelled_set(charset, braces=True), _ATOM
+            return escape_set(charset, braces=True), _ATOM
         case Sequence(parts):
             return "".join(_text(part, _SEQUENCE) for part in parts), _SEQUENCE
         case Choice(options) if EMPTY in options:  # e.g. a||b -> (?:a|b)?
@@ -154,6 +154,6 @@ def _written(node: Node) -> tuple[str, int]:
         case Choice(options):
             return "|".join(_text(option, _ALTERNATION) for option in options), _ALTERNATION
         case Repeat(inner, minimum, maximum):
-            return _text(inner, _ATOM) + spelled_count(minimum, maximum), _SEQUENCE
+            return _text(inner, _ATOM) + quantifier(minimum, maximum), _SEQUENCE
         case _:
             raise AssertionError(f"{node!r} is expanded before it is written")

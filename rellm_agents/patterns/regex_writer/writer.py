@@ -29,7 +29,7 @@ from typing import NamedTuple, cast
 from rellm_agents.errors import PatternTooLarge, UnsupportedRegex
 from rellm_agents.patterns.automaton import CHARACTERS, character_automaton, transitions, without_boolean
 from rellm_agents.patterns.ir import (
-    ANY,
+    ANY_CHARACTER_REGEX,
     TEXT,
     AnyNode,
     Capture,
@@ -46,10 +46,10 @@ from rellm_agents.patterns.ir import (
     Rule,
     Sequence,
     Utf8Tail,
+    escape,
+    escape_set,
+    quantifier,
     sequence,
-    spelled,
-    spelled_count,
-    spelled_set,
     without_name,
 )
 from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_parts_of_characters
@@ -137,11 +137,11 @@ class _Writer:
             case Literal() as one:
                 found: list[_Piece] = []
                 for c in one.text:
-                    found += [*self.guarded(CharSet.of(c), guards), spelled(c)]
+                    found += [*self.guarded(CharSet.of(c), guards), escape(c)]
                 return found, _ATOM if len(found) == 1 else _SEQUENCE
             case Characters(charset):
                 guarded = self.guarded(charset, guards)
-                return [*guarded, spelled_set(charset)], _SEQUENCE if guarded else _ATOM
+                return [*guarded, escape_set(charset)], _SEQUENCE if guarded else _ATOM
             case Sequence(parts):
                 return [self.part(p, _SEQUENCE, _after(parts[i + 1 :], following), guards) for i, p in enumerate(parts)], _SEQUENCE
             case Choice(options):
@@ -150,7 +150,7 @@ class _Writer:
                 return _separated(self.part(option, _ALTERNATION, following, guards) for option in options), _ALTERNATION
             case Repeat(inner, minimum, maximum):
                 once = self.part(inner, _ATOM, following if maximum == 1 else _UNKNOWN, guards)
-                return [once, spelled_count(minimum, maximum)], _SEQUENCE
+                return [once, quantifier(minimum, maximum)], _SEQUENCE
             case Lexeme(inner):
                 return [self.part(inner, _SEQUENCE, following, guards)], _SEQUENCE
             case Intersection(parts):
@@ -197,15 +197,19 @@ class _Writer:
         if not checks:
             return [base]
         if following.to_end:
-            end = spelled(following.text) + "\\Z"
+            end = escape(following.text) + "\\Z"
             ahead = [piece for opening, node in checks for piece in (opening, self.part(node, _SEQUENCE, following), end + ")")]
             return [*ahead, base]
         self.remembered += 1  # a pair of names of its own: another such part may stand inside
         begin, end = f"s{self.remembered}", f"e{self.remembered}"
-        found: list[_Piece] = [f"(?=(?<{begin}>{ANY}*))", base, f"(?=(?<{end}>{ANY}*))(?<=(?=(?P={begin})\\Z)"]
+        found: list[_Piece] = [
+            f"(?=(?<{begin}>{ANY_CHARACTER_REGEX}*))",
+            base,
+            f"(?=(?<{end}>{ANY_CHARACTER_REGEX}*))(?<=(?=(?P={begin})\\Z)",
+        ]
         for opening, node in checks:
             found += [opening, self.part(node, _SEQUENCE), f"(?P={end})\\Z)"]
-        return [*found, f"{ANY}*?)"]
+        return [*found, f"{ANY_CHARACTER_REGEX}*?)"]
 
     # Then, which parts have a name of their own, and the text.
 

@@ -33,7 +33,7 @@ from rellm_agents.patterns import (
     rule,
     sequence,
 )
-from rellm_agents.patterns.automaton.repeats import Way, way_of
+from rellm_agents.patterns.automaton.counters import RepeatStrategy, strategy_of
 from rellm_agents.patterns.ir.constructors import CHARACTER
 from rellm_agents.patterns.ir.node_types import Lexeme, Repeat, Sequence
 
@@ -156,7 +156,7 @@ def test_lengths_are_counted() -> None:
         assert shape(node) == ["Literal", "Repeat", "Literal"]
         assert isinstance(node, Sequence)
         assert isinstance(node.parts[1], Repeat)
-        assert way_of(node.parts[1]) is Way.COUNTER
+        assert strategy_of(node.parts[1]) is RepeatStrategy.COUNTER
     assert shape(length(1, 2)) == ["Literal", "Lexeme"]
     assert length(3, 2) is NOTHING
     assert length(0, 0) is literal('""')

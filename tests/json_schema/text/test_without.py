@@ -17,7 +17,7 @@ from rellm_agents.json_schema.text.banned_substrings import marks_of
 from rellm_agents.json_schema.text.layout import STRING, dumps, quoted
 from rellm_agents.json_schema.text.strings import json_string, string_node
 from rellm_agents.patterns import NOTHING, TEXT, choice, literal, read_regex
-from rellm_agents.patterns.automaton.counters import counted
+from rellm_agents.patterns.automaton.counters import counter_of
 from rellm_agents.patterns.ir.node_types import Sequence
 
 USED = ["```", "Final Answer:", "\nObservation", "</tool_call>", "</", "Observation:"]
@@ -157,10 +157,10 @@ def test_lengths_are_counted_all_the_same() -> None:
     for bounds in ({"max_length": 5_000}, {"min_length": 3_000, "max_length": 5_000}, {"min_length": 20}):
         node = string_node(**bounds, marks=marks)
         assert isinstance(node, Sequence)
-        found = counted(node.parts[1])
+        found = counter_of(node.parts[1])
         assert found is not None
         assert (found.minimum, found.maximum) == (bounds.get("min_length", 0), bounds.get("max_length"))
-        assert found.automaton is counted(string_node(max_length=20, marks=marks).parts[1]).automaton  # type: ignore[union-attr, attr-defined]
+        assert found.automaton is counter_of(string_node(max_length=20, marks=marks).parts[1]).automaton  # type: ignore[union-attr, attr-defined]
         assert len(json.loads(Pattern(node).shortest())) == found.minimum
     exact = Pattern(string_node(min_length=5, max_length=5, marks=marks))
     assert exact.fullmatch(r'"``\u0060`a"')

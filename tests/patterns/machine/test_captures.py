@@ -34,7 +34,7 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.machine import machine
-from rellm_agents.patterns.machine.cheapest import shortest_length
+from rellm_agents.patterns.sampling.shortest import shortest_length
 
 MAX_TRIED = 14
 STRING = sequence(literal('"'), lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\n])*"')))
@@ -113,7 +113,7 @@ def free_object(key: str, *declared: str) -> Node:
 
     def more(written: frozenset[bytes]) -> Node:
         return rule(
-            ("more", key, written), lambda: choice(literal("}"), sequence(literal(", "), member(written))), exit=lambda: literal("}")
+            ("more", key, written), lambda: choice(literal("}"), sequence(literal(", "), member(written))), witness=lambda: literal("}")
         )
 
     def member(written: frozenset[bytes]) -> Node:
@@ -167,7 +167,7 @@ def test_a_capture_inside_its_own_text_is_measured() -> None:
         def body() -> Node:
             return again() if missing else choice(literal("]"), again())
 
-        return rule(("test_recall.rest", used, missing), body, exit=None if missing else lambda: literal("]"))
+        return rule(("test_recall.rest", used, missing), body, witness=None if missing else lambda: literal("]"))
 
     tree = rule("test_recall.tree", lambda: choice(sequence(literal("["), rest(frozenset(), 1)), literal("x")))
     pattern = Pattern(sequence(literal("["), rest(frozenset(), 1)))
