@@ -21,7 +21,7 @@ from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, RequestQueue
-from rellm_agents.decoding.generation import DecodingOptions, Spelling
+from rellm_agents.decoding.generation import Spelling, TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.langchain.local_model import langsmith_params, model_name_of, queue_of
@@ -230,7 +230,7 @@ class RELLM(BaseLLM):
         ((name, value),) = given.items()
         raise ValueError(f"{name}={value!r} is of the wrong type")
 
-    def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, DecodingOptions]:
+    def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, TextKeywords]:
         if isinstance(stop, str):
             raise TypeError(f"stop={stop!r}: a list of strings, [{stop!r}]")
         changed = {_ALIASES.get(name, name): value for name, value in changed.items()}
@@ -239,7 +239,7 @@ class RELLM(BaseLLM):
             raise ValueError(f"RELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_CONSTRAINTS, *_SAMPLING, 'stop'))}")
         pattern, format_ = self._constraint(changed)
         strings = tuple(stop if stop is not None else self.stop or ())
-        options: DecodingOptions = {name: changed.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
+        options: TextKeywords = {name: changed.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
         if format_ is None:
             options["stop"] = strings
         elif format_.ends_open:

@@ -24,7 +24,7 @@ from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, RequestQueue
-from rellm_agents.decoding.generation import DecodingOptions, Spelling
+from rellm_agents.decoding.generation import Spelling, TextKeywords
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, chat_request, response_format_of
@@ -225,11 +225,11 @@ class ChatRELLM(BaseChatModel):
         asked = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if changed.get(name) is not None}}
         return chat_request(self._native.declaration, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
 
-    def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> DecodingOptions:
+    def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> TextKeywords:
         if isinstance(stop, str):
             raise TypeError(f"stop={stop!r}: a list of strings, [{stop!r}]")
         given = {_ALIASES.get(name, name): value for name, value in changed.items()}
-        options: DecodingOptions = {name: given.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
+        options: TextKeywords = {name: given.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
         parts = options["part_tokens"]
         if unknown := sorted(set(parts) - _PARTS):
             raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}")

@@ -21,7 +21,7 @@ from langchain_core.messages.tool import ToolCallChunk, tool_call, tool_call_chu
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from rellm_agents.decoding import Completion
-from rellm_agents.decoding.generation import DecodingOptions
+from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import Written
 
@@ -38,7 +38,7 @@ class Reply:
         model_name: the name of the model, for the metadata.
     """
 
-    def __init__(self, prompt: str, format_: MessageFormat, options: DecodingOptions, model_name: str) -> None:
+    def __init__(self, prompt: str, format_: MessageFormat, options: TextKeywords, model_name: str) -> None:
         self.prompt, self.pattern, self.options = prompt, format_.pattern, options
         self._format, self._model_name = format_, model_name
         self._text, self._shown = "", Written()
