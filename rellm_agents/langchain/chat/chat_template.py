@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
-from rellm_agents.formats.response_template import PROBE
+from rellm_agents.formats.response_template import PROBE_CALL
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Turn = dict[str, Any]
 PROBE_TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
-        "name": PROBE.name,
+        "name": PROBE_CALL.name,
         "description": "A probe of tools.",
         "parameters": {"type": "object", "properties": {"probe_key": {"type": "string", "description": "A key."}}},
     },
@@ -74,7 +74,7 @@ class ChatTemplate:
         instructions = () if shows_tools or not format_.tools else (format_.instructions,)
         turns = _with_system([*instructions, *words], turns)
         turns = turns if self._shows_system else _without_system(turns)
-        tools = [tool.described for tool in format_.tools] if shows_tools and format_.tools else None
+        tools = [tool.definition for tool in format_.tools] if shows_tools and format_.tools else None
         try:
             return self.render(turns, tools)
         except TemplateError as first:
@@ -101,23 +101,23 @@ class ChatTemplate:
     def shows_tools(self) -> bool:
         """The template shows tools, calls of them and what they return."""
         shown = self.probed
-        return all(word in shown for word in (*PROBE.arguments, *PROBE.arguments.values(), "A probe of tools.", "probe result"))
+        return all(word in shown for word in (*PROBE_CALL.arguments, *PROBE_CALL.arguments.values(), "A probe of tools.", "probe result"))
 
     @cached_property
     def probed(self) -> str:
         """A chat with a call as the template shows it; empty if it shows none."""
-        return self._probe(PROBE.arguments) or self._probe(json.dumps(PROBE.arguments))
+        return self._probe(PROBE_CALL.arguments) or self._probe(json.dumps(PROBE_CALL.arguments))
 
     @cached_property
     def _takes_text(self) -> bool:
         """The template joins arguments to its words, as JSON text that somebody else has made."""
-        return bool(self.probed) and not self._probe(PROBE.arguments)
+        return bool(self.probed) and not self._probe(PROBE_CALL.arguments)
 
     @cached_property
     def example(self) -> tuple[Message, str] | None:
         """A message with all that messages have, as the template shows it; ``None``: it shows no such message."""
-        message = Message("Probe words.", (PROBE, PROBE), "A probe of thoughts.")
-        arguments = json.dumps(PROBE.arguments) if self._takes_text else PROBE.arguments
+        message = Message("Probe words.", (PROBE_CALL, PROBE_CALL), "A probe of thoughts.")
+        arguments = json.dumps(PROBE_CALL.arguments) if self._takes_text else PROBE_CALL.arguments
         calls = [_called(f"probe000{number}", arguments) for number in range(2)]
         thoughts = dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning)
         shown = self._shown({"role": "assistant", "content": message.content, "tool_calls": calls, **thoughts})
@@ -132,7 +132,7 @@ class ChatTemplate:
             return repr(error)
 
     def _probe(self, arguments: Mapping[str, Any] | str) -> str:
-        result: Turn = {"role": "tool", "content": "probe result", "name": PROBE.name, "tool_call_id": "probe0000"}
+        result: Turn = {"role": "tool", "content": "probe result", "name": PROBE_CALL.name, "tool_call_id": "probe0000"}
         return self._shown({"role": "assistant", "content": "", "tool_calls": [_called("probe0000", arguments)]}, result)
 
     def _shown(self, *turns: Turn) -> str:
@@ -158,14 +158,14 @@ class ChatTemplate:
             case AIMessage() if message.tool_calls:
                 calls = tuple(ToolCall(call["name"], call["args"]) for call in message.tool_calls)
                 if format_:
-                    return {"role": role, "content": format_.shown(Message(content, calls)), **named}
+                    return {"role": role, "content": format_.render(Message(content, calls)), **named}
                 told = [
                     {"type": "function", "id": call["id"], "function": {"name": call["name"], "arguments": self._told(call["args"])}}
                     for call in message.tool_calls
                 ]
                 return {"role": role, "content": content, "tool_calls": told, **named}
             case ToolMessage() | FunctionMessage() if format_:
-                return {"role": "tool result", "content": format_.shown_result(content)}
+                return {"role": "tool result", "content": format_.render_result(content)}
             case ToolMessage():
                 return {"role": role, "content": content, "tool_call_id": message.tool_call_id, **named}
         return {"role": role, "content": content, **named}
@@ -176,7 +176,7 @@ class ChatTemplate:
 
 def _called(id_: str, arguments: Any) -> dict[str, Any]:
     """A call of the probe, as templates take it."""
-    return {"type": "function", "id": id_, "function": {"name": PROBE.name, "arguments": arguments}}
+    return {"type": "function", "id": id_, "function": {"name": PROBE_CALL.name, "arguments": arguments}}
 
 
 def _with_system(words: Sequence[str], turns: list[Turn]) -> list[Turn]:

@@ -21,7 +21,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import DecodingOptions
 from rellm_agents.formats import MessageFormat
-from rellm_agents.formats.messages import Written
+from rellm_agents.formats.messages import PartialMessage
 
 _ID_CHARACTERS, _ID_LENGTH = string.ascii_letters + string.digits, 9  # as templates of Mistral want them
 
@@ -39,7 +39,7 @@ class Reply:
     def __init__(self, prompt: str, format_: MessageFormat, options: DecodingOptions, model_name: str) -> None:
         self.asked, self.options = (prompt, format_.pattern), options
         self._format, self._model_name = format_, model_name
-        self._text, self._shown = "", Written()
+        self._text, self._shown = "", PartialMessage()
 
     def result(self, completion: Completion) -> ChatResult:
         """The whole message."""
@@ -52,15 +52,15 @@ class Reply:
     def chunks(self, piece: str) -> list[ChatGenerationChunk]:
         """What is new with a piece of text, as far as it is certain."""
         self._text += piece
-        return self._news(self._format.so_far(self._text))
+        return self._news(self._format.read_partial(self._text))
 
     def last_chunks(self, completion: Completion) -> list[ChatGenerationChunk]:
         """What is still to be said, and how the message was written."""
-        whole = self._format.so_far(completion.text, is_whole=True)
+        whole = self._format.read_partial(completion.text, is_whole=True)
         facts = self._facts(completion, has_calls=bool(whole.calls))
         return [*self._news(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **facts))]
 
-    def _news(self, now: Written) -> list[ChatGenerationChunk]:
+    def _news(self, now: PartialMessage) -> list[ChatGenerationChunk]:
         """Words and calls apart: LangChain makes no blocks of calls beside words. Calls are numbered behind the blocks of words."""
         last, self._shown = self._shown, now
         calls: list[ToolCallChunk] = []
