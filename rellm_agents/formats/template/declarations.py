@@ -4,9 +4,9 @@ There are two kinds: action formats, one step of an agent as text, and message f
 the keys mean stands in ``schemas/action-format.schema.json`` and ``schemas/message-format.schema.json``. Knows nothing of what is
 made of them.
 
->>> declared("react")["action"]
+>>> builtin_declaration("react")["action"]
 '{thought}\nAction: {tool}\nAction Input: {input}'
->>> read_declaration({**declared("react"), "stpo": []})
+>>> read_declaration({**builtin_declaration("react"), "stpo": []})
 Traceback (most recent call last):
   ...
 rellm_agents.errors.FormatError: format 'react', #/stpo: there is no such key, only $schema, name, encoding, ...
@@ -31,13 +31,13 @@ Kind = Literal["action", "message"]
 _FOLDERS: Mapping[Kind, str] = {"action": "formats", "message": "messages"}
 
 
-def names_of(kind: Kind = "action") -> list[str]:
+def builtin_names(kind: Kind = "action") -> list[str]:
     """The names of the formats of ours."""
     return sorted(path.stem for path in data_path(_FOLDERS[kind]).glob("*.json"))
 
 
 @lru_cache(maxsize=64)
-def declared(name: str, kind: Kind = "action") -> Declaration:
+def builtin_declaration(name: str, kind: Kind = "action") -> Declaration:
     """The data of a format of ours.
 
     Raises:
@@ -46,7 +46,7 @@ def declared(name: str, kind: Kind = "action") -> Declaration:
     try:
         path = data_path(f"{_FOLDERS[kind]}/{name}.json")
     except FileNotFoundError as error:
-        raise FormatError(f"there is no format named {name!r}, only {', '.join(names_of(kind))}") from error
+        raise FormatError(f"there is no format named {name!r}, only {', '.join(builtin_names(kind))}") from error
     return read_declaration(path, kind)
 
 

@@ -236,7 +236,7 @@ class ChatRELLM(BaseChatModel):
         options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}  # a call has no content
         strings = tuple(stop if stop is not None else self.stop or ())
         if strings and format_.has_free_content:
-            options["stop"], options["stop_behind"] = strings, format_.stop_behind
+            options["stop"], options["stop_behind"] = strings, format_.free_content
         options["add_special_tokens"] = False  # the template has written them
         return options
 
@@ -302,5 +302,5 @@ class ChatRELLM(BaseChatModel):
     def _start_reply(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
         """A message that is to be written: its prompt, its format, and how."""
         request = self._request(changed)
-        prompt = request.format.behind(self._template.prompt(messages, request.format, request.instructions))
+        prompt = request.format.adjust_prompt(self._template.prompt(messages, request.format, request.instructions))
         return Reply(prompt, request.format, self._options(stop, request.format, changed), self.model_name)

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats import MessageFormat, Tool, described_as, message_format
+from rellm_agents.formats import MessageFormat, Tool, message_format, tool_from_schema
 from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.langchain.chat.tool_schemas import answer_schema, without_titles
@@ -147,7 +147,7 @@ def _tool(described: Any) -> Tool:
             parameters: Any = rest.get("parameters") or {"type": "object", "properties": {}}
             if isinstance(parameters, dict) and parameters.keys().isdisjoint({"type", "$ref"}):
                 parameters = {"type": "object", **parameters}
-            return described_as(name, str(rest.get("description") or ""), parameters)
+            return tool_from_schema(name, str(rest.get("description") or ""), parameters)
     raise FormatError(f"the tool {described!r} is none that a local model can call: pass functions with a name and a JSON Schema")
 
 

@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
-from rellm_agents.formats.response_template import PROBE
+from rellm_agents.formats.response_template import PROBE_CALL
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Turn = dict[str, Any]
 PROBE_TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
-        "name": PROBE.name,
+        "name": PROBE_CALL.name,
         "description": "A probe of tools.",
         "parameters": {"type": "object", "properties": {"probe_key": {"type": "string", "description": "A key."}}},
     },
@@ -74,7 +74,7 @@ class ChatTemplate:
         of_tools = () if shows_tools or not format_.tools else (format_.instructions,)
         turns = _with_system([*of_tools, *instructions], turns)
         turns = turns if self._shows_system else _without_system(turns)
-        tools = [tool.described for tool in format_.tools] if shows_tools and format_.tools else None
+        tools = [tool.definition for tool in format_.tools] if shows_tools and format_.tools else None
         try:
             return self.render(turns, tools)
         except TemplateError as first:
@@ -101,23 +101,23 @@ class ChatTemplate:
     def shows_tools(self) -> bool:
         """Whether the template shows tools, calls and results."""
         shown = self.probe_text
-        return all(word in shown for word in (*PROBE.arguments, *PROBE.arguments.values(), "A probe of tools.", "probe result"))
+        return all(word in shown for word in (*PROBE_CALL.arguments, *PROBE_CALL.arguments.values(), "A probe of tools.", "probe result"))
 
     @cached_property
     def probe_text(self) -> str:
         """The probe, a chat with a call and its result, as the template renders it; empty if it shows no call."""
-        return self._probe(PROBE.arguments) or self._probe(json.dumps(PROBE.arguments))
+        return self._probe(PROBE_CALL.arguments) or self._probe(json.dumps(PROBE_CALL.arguments))
 
     @cached_property
     def _takes_json_text(self) -> bool:
         """Whether the template takes the arguments of calls as JSON text, not as a mapping."""
-        return bool(self.probe_text) and not self._probe(PROBE.arguments)
+        return bool(self.probe_text) and not self._probe(PROBE_CALL.arguments)
 
     @cached_property
     def example(self) -> tuple[Message, str] | None:
         """A message with content, reasoning and calls, and the template's text of it; ``None`` if the template shows no such message."""
-        message = Message("Probe words.", (PROBE, PROBE), "A probe of thoughts.")
-        arguments = json.dumps(PROBE.arguments) if self._takes_json_text else PROBE.arguments
+        message = Message("Probe words.", (PROBE_CALL, PROBE_CALL), "A probe of thoughts.")
+        arguments = json.dumps(PROBE_CALL.arguments) if self._takes_json_text else PROBE_CALL.arguments
         calls = [_probe_call(f"probe000{number}", arguments) for number in range(2)]
         thoughts = dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning)
         shown = self._render_probe({"role": "assistant", "content": message.content, "tool_calls": calls, **thoughts})
@@ -132,7 +132,7 @@ class ChatTemplate:
             return repr(error)
 
     def _probe(self, arguments: Mapping[str, Any] | str) -> str:
-        result: Turn = {"role": "tool", "content": "probe result", "name": PROBE.name, "tool_call_id": "probe0000"}
+        result: Turn = {"role": "tool", "content": "probe result", "name": PROBE_CALL.name, "tool_call_id": "probe0000"}
         return self._render_probe({"role": "assistant", "content": "", "tool_calls": [_probe_call("probe0000", arguments)]}, result)
 
     def _render_probe(self, *turns: Turn) -> str:
@@ -158,7 +158,7 @@ class ChatTemplate:
             case AIMessage() if message.tool_calls:
                 calls = tuple(ToolCall(call["name"], call["args"]) for call in message.tool_calls)
                 if format_:
-                    return {"role": role, "content": format_.shown(Message(content, calls)), **named}
+                    return {"role": role, "content": format_.render(Message(content, calls)), **named}
                 calls_for_template = [
                     {
                         "type": "function",
@@ -169,7 +169,7 @@ class ChatTemplate:
                 ]
                 return {"role": role, "content": content, "tool_calls": calls_for_template, **named}
             case ToolMessage() | FunctionMessage() if format_:
-                return {"role": "tool result", "content": format_.shown_result(content)}
+                return {"role": "tool result", "content": format_.render_result(content)}
             case ToolMessage():
                 return {"role": role, "content": content, "tool_call_id": message.tool_call_id, **named}
         return {"role": role, "content": content, **named}
@@ -180,7 +180,7 @@ class ChatTemplate:
 
 def _probe_call(id_: str, arguments: Any) -> dict[str, Any]:
     """A call of the probe in the form that templates take."""
-    return {"type": "function", "id": id_, "function": {"name": PROBE.name, "arguments": arguments}}
+    return {"type": "function", "id": id_, "function": {"name": PROBE_CALL.name, "arguments": arguments}}
 
 
 def _with_system(instructions: Sequence[str], turns: list[Turn]) -> list[Turn]:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import message_format
-from rellm_agents.formats.response_template import NAME, PROBE, declaration_of
-from rellm_agents.formats.template import Declaration, declared, names_of
+from rellm_agents.formats.response_template import FORMAT_NAME, PROBE_CALL, declaration_of
+from rellm_agents.formats.template import Declaration, builtin_declaration, builtin_names
 from rellm_agents.langchain.chat.chat_template import PROBE_TOOL, ChatTemplate
 
 DEFAULT = "hermes"
@@ -28,7 +28,7 @@ class NativeFormat(NamedTuple):
     @property
     def identity(self) -> str | Declaration:
         """The name of a built-in format, else the whole declaration; equal for equal formats."""
-        is_ours = self.name in names_of("message") and self.declaration == declared(self.name, "message")
+        is_ours = self.name in builtin_names("message") and self.declaration == builtin_declaration(self.name, "message")
         return self.name if is_ours else self.declaration
 
 
@@ -46,29 +46,31 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
     if template.response_template is not None:
         try:
             return NativeFormat(
-                NAME, "the tokenizer's response template declares how messages are read", _verified_declaration(template, special_tokens)
+                FORMAT_NAME,
+                "the tokenizer's response template declares how messages are read",
+                _verified_declaration(template, special_tokens),
             )
         except FormatError as error:
             unused = f"; not used: {error}"
-    spellings = [(text, name) for name in names_of("message") for text in message_format(name).shown_in_templates(PROBE)]
+    spellings = [(text, name) for name in builtin_names("message") for text in message_format(name).template_renderings(PROBE_CALL)]
     text, name = max(
         ((text, name) for text, name in spellings if text in template.probe_text), key=lambda spelling: len(spelling[0]), default=("", "")
     )
     if name:  # the longest one, since the text of a call in one format may contain that of another
-        return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", declared(name, "message"))
+        return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", builtin_declaration(name, "message"))
     if not template.shows_tools:
         reason = f"the chat template shows no tools, so the prompt explains them in this widely known format{unused}"
-        return NativeFormat(DEFAULT, reason, declared(DEFAULT, "message"))
+        return NativeFormat(DEFAULT, reason, builtin_declaration(DEFAULT, "message"))
     raise ValueError(
         f"the chat template shows tool calls in a way that no format here writes{unused}: choose one by hand with "
-        f"message_format=, of {', '.join(names_of('message'))}"
+        f"message_format=, of {', '.join(builtin_names('message'))}"
     )
 
 
 def _verified_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration:
     """The declaration of the response template, after the template has read an example message back without loss."""
     declaration = declaration_of(template.response_template or {}, example=template.example, special_tokens=special_tokens)
-    format_ = message_format(declaration, {PROBE.name: PROBE_TOOL["function"]["parameters"]}, choice="required", parallel=False)
+    format_ = message_format(declaration, {PROBE_CALL.name: PROBE_TOOL["function"]["parameters"]}, choice="required", parallel=False)
     text = format_.pattern.shortest()
     (call,) = format_.read(text).tool_calls
     read = template.read(text)

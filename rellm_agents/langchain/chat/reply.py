@@ -23,7 +23,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
-from rellm_agents.formats.messages import Written
+from rellm_agents.formats.messages import PartialMessage
 
 _ID_CHARACTERS, _ID_LENGTH = string.ascii_letters + string.digits, 9  # the templates of Mistral require this form
 
@@ -41,7 +41,7 @@ class Reply:
     def __init__(self, prompt: str, format_: MessageFormat, options: TextKeywords, model_name: str) -> None:
         self.prompt, self.pattern, self.options = prompt, format_.pattern, options
         self._format, self._model_name = format_, model_name
-        self._text, self._shown = "", Written()
+        self._text, self._shown = "", PartialMessage()
 
     def result(self, completion: Completion) -> ChatResult:
         """The whole message."""
@@ -54,15 +54,15 @@ class Reply:
     def chunks(self, piece: str) -> list[ChatGenerationChunk]:
         """The chunks that one more piece of text adds; only what later text cannot change."""
         self._text += piece
-        return self._new_chunks(self._format.so_far(self._text))
+        return self._new_chunks(self._format.read_partial(self._text))
 
     def last_chunks(self, completion: Completion) -> list[ChatGenerationChunk]:
         """The chunks that are left at the end of the text, and one with the metadata."""
-        whole = self._format.so_far(completion.text, is_whole=True)
+        whole = self._format.read_partial(completion.text, is_whole=True)
         metadata = self._metadata(completion, has_calls=bool(whole.calls))
         return [*self._new_chunks(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **metadata))]
 
-    def _new_chunks(self, current: Written) -> list[ChatGenerationChunk]:
+    def _new_chunks(self, current: PartialMessage) -> list[ChatGenerationChunk]:
         """The difference to the previous state, with text and calls in separate chunks: LangChain drops the calls of a chunk with text.
 
         The indices of calls come after those of the text blocks.
