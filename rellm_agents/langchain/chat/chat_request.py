@@ -23,7 +23,7 @@ from rellm_agents.formats.declarations import Declaration
 from rellm_agents.formats.tools import described_as
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.langchain.chat.schemas import answer_schema, untitled
-from rellm_agents.patterns import Pattern, compile_regex
+from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
 
@@ -49,7 +49,7 @@ def request_of(
     parallel_tool_calls: bool | None = None,
     response_format: Any = None,
     pattern: Pattern | None = None,
-    regex: str | None = None,
+    regex: RegexLike | None = None,
     reasoning: bool = False,
     special_tokens: Collection[str] = (),
 ) -> ChatRequest:
@@ -64,12 +64,13 @@ def request_of(
         response_format: ``{"type": "json_schema", "json_schema": {"schema": ...}}``, ``{"type": "json_object"}``, ``{"type": "text"}``,
             or a schema: a pydantic model, a TypedDict, a dict.
         pattern: what the content is.
-        regex: what the content matches.
+        regex: what the content matches: regex text, or a compiled pattern of ``regex`` or of ``re``.
         reasoning: the message begins with reasoning.
         special_tokens: those of the tokenizer.
 
     Raises:
         ValueError: an option says nothing that is known; names it.
+        TypeError: ``regex`` is neither text nor a compiled pattern.
         FormatError, SchemaError, PatternError: the format cannot write these tools, the schema cannot be compiled.
     """
     contents = {"pattern": pattern, "regex": regex, "response_format": response_format}
