@@ -1,4 +1,4 @@
-"""A transformers pipeline and a pattern in, a LangChain language model out, whose every text matches.
+"""This module makes a LangChain language model of a transformers pipeline and a pattern, which each of its texts matches.
 
 The successor of ``langchain_experimental.llms.RELLM``: the same constructor, but the regex is enforced, ``stop`` is
 honoured, the prompt is not repeated, and a token costs one forward pass at most instead of a whole prompt.
@@ -10,23 +10,26 @@ honoured, the prompt is not repeated, and a token costs one forward pass at most
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+import regex as regex_module
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import Spelling, TextKeywords
 from rellm_agents.formats import ActionFormat
-from rellm_agents.json_schema import compile_schema
+from rellm_agents.json_schema import SchemaLike, compile_schema
 from rellm_agents.langchain.local_model import langsmith_params, model_name_of, queue_of
 from rellm_agents.langchain.output_parsers import compile_parser
-from rellm_agents.patterns import Pattern, choice, compile_regex, literal, optional, sequence
+from rellm_agents.patterns import Pattern, RegexLike, choice, compile_regex, literal, optional, sequence
+from rellm_agents.patterns.regex_parser import ACCEPTED
 
 _CONSTRAINTS = ("regex", "pattern", "json_schema", "parser", "format")
 _ALIASES = {"schema": "json_schema"}
@@ -43,7 +46,8 @@ class RELLM(BaseLLM):
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
         model: a transformers model, instead of a pipeline.
         tokenizer: that of ``model``.
-        regex: regex text in the dialect of the ``regex`` module; the whole completion matches it.
+        regex: regex text in the dialect of the ``regex`` module, or what ``regex.compile`` or ``re.compile`` made of one; the whole
+            completion matches it.
         pattern: a compiled pattern.
         json_schema: a JSON Schema, or a type that pydantic can describe, as for :func:`rellm_agents.compile_schema`; also ``schema``.
             Objects that declare properties hold no others.
@@ -61,8 +65,8 @@ class RELLM(BaseLLM):
 
     Raises:
         pydantic.ValidationError: a ``ValueError`` that tells the cause: none or several of ``regex``, ``pattern`` and
-            ``format``; a regex outside the dialect, with the place; a pipeline without model and tokenizer, or with a
-            tokenizer that cannot be read.
+            ``format``; a regex outside the dialect, with the place; a flag of a compiled one that has no counterpart, by its name; a
+            pipeline without model and tokenizer, or with a tokenizer that cannot be read.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", populate_by_name=True)
@@ -70,7 +74,7 @@ class RELLM(BaseLLM):
     pipeline: Any = Field(default=None, exclude=True, repr=False)
     model: Any = Field(default=None, exclude=True, repr=False)
     tokenizer: Any = Field(default=None, exclude=True, repr=False)
-    regex: str | None = None
+    regex: SkipValidation[RegexLike | None] = None  # pydantic would compile a text
     pattern: Pattern | None = None
     json_schema: Any = Field(default=None, alias="schema")
     parser: Any = Field(default=None, exclude=True)
@@ -120,6 +124,27 @@ class RELLM(BaseLLM):
             max_tokens=kwargs.get("max_new_tokens", self.max_new_tokens),
             stop=self.stop if stop is None else stop,
         )
+
+    def predict(self, text: str, *, stop: Sequence[str] | None = None, **kwargs: Any) -> str:
+        """An alias of :meth:`invoke`, as the wrappers of ``langchain_experimental`` are called.
+
+        Args:
+            text: the prompt.
+            stop: the text ends before the first of these strings.
+            **kwargs: what ``invoke`` takes: ``config``, and fields that are replaced for this call.
+
+        Returns:
+            The text, without the prompt.
+
+        Raises:
+            ValueError, TypeError: as :meth:`invoke`.
+
+        >>> from rellm_agents.decoding import smollm2
+        >>> model, tokenizer = smollm2(progress=False)  # doctest: +SKIP
+        >>> RELLM(model=model, tokenizer=tokenizer, regex="yes|no").predict("Is water wet? ")  # doctest: +SKIP
+        'yes'
+        """
+        return self.invoke(text, stop=stop if stop is None or isinstance(stop, str) else list(stop), **kwargs)  # type: ignore[arg-type]
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As for any LangChain language model; what a call changes becomes part of what is cached."""
@@ -217,18 +242,23 @@ class RELLM(BaseLLM):
             names = (name.removeprefix("json_") for name in _CONSTRAINTS)
             raise ValueError(f"give exactly one of {', '.join(names)}, not {', '.join(given) or 'none'}")
         match given:
-            case {"regex": str() as text}:
+            case {"regex": str() | re.Pattern() | regex_module.Pattern() as text}:
                 return compile_regex(text), None
             case {"pattern": Pattern() as pattern}:
                 return pattern, None
             case {"json_schema": schema}:
-                return compile_schema(schema, closed=True), None
+                return self._of_schema(schema), None
             case {"parser": parser}:
                 return compile_parser(parser), None
             case {"format": ActionFormat() as format_}:
                 return format_.pattern, format_
         ((name, value),) = given.items()
-        raise ValueError(f"{name}={value!r} is of the wrong type")
+        accepted = {"regex": ACCEPTED, "pattern": "a Pattern, as compile_regex makes one", "format": "an action format, as react(tools)"}
+        raise ValueError(f"{name}={value!r} is of the wrong type: {accepted[name]}, not {type(value).__name__}")
+
+    def _of_schema(self, schema: SchemaLike) -> Pattern:
+        """The texts of a schema."""
+        return compile_schema(schema, closed=True)
 
     def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, TextKeywords]:
         if isinstance(stop, str):

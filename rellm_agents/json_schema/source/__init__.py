@@ -15,6 +15,6 @@ from rellm_agents.json_schema.source.normal_form import (
     json_key,
     matches,
 )
-from rellm_agents.json_schema.source.pointers import below
+from rellm_agents.json_schema.source.pointers import below, names_of
 from rellm_agents.json_schema.source.relaxation import lessened
 from rellm_agents.json_schema.source.source_map import Place

@@ -34,7 +34,7 @@ from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
 from rellm_agents.langchain.local_model import langsmith_params, model_name_of, queue_of
-from rellm_agents.patterns import Pattern
+from rellm_agents.patterns import Pattern, compile_regex
 
 _REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "part_tokens")
@@ -141,6 +141,8 @@ class ChatRELLM(BaseChatModel):
         """What an answer depends on, for caches: LangChain would tell a pattern by its place in memory, and a type by its name."""
         if isinstance(pattern := kwargs.get("pattern"), Pattern):
             kwargs["pattern"] = pattern.fingerprint
+        if (regex := kwargs.get("regex")) is not None and not isinstance(regex, str):
+            kwargs["regex"] = compile_regex(regex).fingerprint  # of a long one, LangChain would only see the beginning
         if kwargs.get("response_format") is not None:
             kwargs["response_format"] = response_format_of(kwargs["response_format"])
         return super()._get_llm_string(stop, **kwargs)

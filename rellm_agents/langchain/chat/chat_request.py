@@ -22,7 +22,7 @@ from rellm_agents.formats import MessageFormat, Tool, message_format, tool_from_
 from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.langchain.chat.tool_schemas import answer_schema, without_titles
-from rellm_agents.patterns import Pattern, compile_regex
+from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
 
@@ -48,7 +48,7 @@ def chat_request(
     parallel_tool_calls: bool | None = None,
     response_format: Any = None,
     pattern: Pattern | None = None,
-    regex: str | None = None,
+    regex: RegexLike | None = None,
     reasoning: bool = False,
     special_tokens: Collection[str] = (),
 ) -> ChatRequest:
@@ -63,12 +63,13 @@ def chat_request(
         response_format: ``{"type": "json_schema", "json_schema": {"schema": ...}}``, ``{"type": "json_object"}``, ``{"type": "text"}``,
             or a schema: a pydantic model, a TypedDict, a dict.
         pattern: what the content is.
-        regex: what the content matches.
+        regex: what the content matches: regex text, or a compiled pattern of ``regex`` or of ``re``.
         reasoning: the message begins with reasoning.
         special_tokens: those of the tokenizer.
 
     Raises:
         ValueError: an option says nothing that is known; names it.
+        TypeError: ``regex`` is neither text nor a compiled pattern.
         FormatError, SchemaError, PatternError: the format cannot write these tools, the schema cannot be compiled.
     """
     contents = {"pattern": pattern, "regex": regex, "response_format": response_format}
