@@ -51,15 +51,17 @@ class Reply:
         message = AIMessage(content=parsed.content, tool_calls=calls, additional_kwargs=_reasoning(parsed.reasoning), **metadata)
         return ChatResult(generations=[ChatGeneration(message=message)], llm_output={"model_name": self._model_name})
 
-    def chunks(self, piece: str) -> list[ChatGenerationChunk]:
-        """The chunks that one more piece of text adds; only what later text cannot change."""
-        self._text += piece
-        return self._new_chunks(self._format.read_partial(self._text))
+    def chunks(self, piece: str | Completion) -> list[ChatGenerationChunk]:
+        """The chunks that one more piece of text adds; only what later text cannot change.
 
-    def last_chunks(self, completion: Completion) -> list[ChatGenerationChunk]:
-        """The chunks that are left at the end of the text, and one with the metadata."""
-        whole = self._format.read_partial(completion.text, is_whole=True)
-        metadata = self._metadata(completion, has_calls=bool(whole.calls))
+        Args:
+            piece: the next piece, or at the end the completion, which adds the chunks that are left and one with the metadata.
+        """
+        if isinstance(piece, str):
+            self._text += piece
+            return self._new_chunks(self._format.read_partial(self._text))
+        whole = self._format.read_partial(piece.text, is_whole=True)
+        metadata = self._metadata(piece, has_calls=bool(whole.calls))
         return [*self._new_chunks(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **metadata))]
 
     def _new_chunks(self, current: PartialMessage) -> list[ChatGenerationChunk]:

@@ -158,7 +158,7 @@ def test_words_that_are_special_tokens_are_one_token_each(family):
     seen = set()
     for seed in range(6):
         reply = model._begun([HumanMessage("Plan.")], None, {**bound, "seed": seed})
-        completion = model._queue.decoder.generate(*reply.asked, **reply.options)
+        completion = model._queue.decoder.generate(reply.prompt, reply.pattern, **reply.options)
         ids = [tokenizer.convert_ids_to_tokens(id_) for id_ in completion.token_ids]
         assert {token: ids.count(token) for token in tokens} == {token: completion.text.count(token) for token in tokens}
         seen |= {token for token in tokens if token in ids}

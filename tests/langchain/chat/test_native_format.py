@@ -205,7 +205,7 @@ def test_what_a_model_calls_is_read_by_its_response_template():
     request = model._request({"tools": [tool], "tool_choice": "any", "parallel_tool_calls": True})
     for seed in range(8):
         reply = model._begun([HumanMessage("Rain?")], None, {**model.bind_tools([tool], tool_choice="any").kwargs, "seed": seed})
-        written = model._queue.decoder.generate(*reply.asked, **reply.options).text
+        written = model._queue.decoder.generate(reply.prompt, reply.pattern, **reply.options).text
         parsed = tokenizer.parse_response(written, prefix="", tools=[tool])
         called = [(call["function"]["name"], call["function"]["arguments"]) for call in parsed["tool_calls"]]
         assert called == [(call.name, call.arguments) for call in request.format.read(written).tool_calls]

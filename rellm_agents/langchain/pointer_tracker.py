@@ -1,7 +1,7 @@
-"""This module tells which value of a JSON text is being written, as the text comes in pieces. Knows nothing of schemas.
+"""Tracks the JSON pointer of the value that is being written, while JSON text arrives in pieces. Knows nothing of schemas.
 
->>> place = JsonPlace()
->>> [place.after(piece) for piece in ('{"a": ', '{"b', '": [1', ', 2', ']}', ', "c": 3}')]
+>>> tracker = PointerTracker()
+>>> [tracker.advance(piece) for piece in ('{"a": ', '{"b', '": [1', ', 2', ']}', ', "c": 3}')]
 ['#/a', '#/a', '#/a/b/0', '#/a/b/1', '#/a', '#']
 """
 
@@ -12,21 +12,21 @@ import json
 from rellm_agents.json_schema.source import below
 
 
-class JsonPlace:
-    """The place in one JSON text, from its beginning on."""
+class PointerTracker:
+    """The position in one JSON text, from its beginning on."""
 
     def __init__(self) -> None:
-        self._path: list[str | int] = []  # the names and numbers that lead to where the text stands
+        self._path: list[str | int] = []  # names and indices that lead to the current value
         self._is_list: list[bool] = []
-        self._string: str | None = None  # what is written of a string that is not over
-        self._name: str | None = None  # the last string that was over
+        self._string: str | None = None  # the open string so far, with its quote
+        self._name: str | None = None  # the last complete string
         self._is_escaped = False
 
-    def after(self, piece: str) -> str:
-        """The JSON pointer of the value that is being written where ``piece`` ends.
+    def advance(self, piece: str) -> str:
+        """Read one more piece of the text.
 
-        Args:
-            piece: what comes next of the text.
+        Returns:
+            The JSON pointer, as a URI fragment, of the value that is being written at the end of the piece.
         """
         for c in piece:
             self._read(c)
@@ -46,7 +46,7 @@ class JsonPlace:
                 self._is_list.append(c == "[")
                 self._path.extend([0] if c == "[" else [])
             case ":" if self._is_list:
-                self._path.append(_said(self._name or '""'))
+                self._path.append(_decoded(self._name or '""'))
             case "," if self._path:
                 last = self._path.pop()
                 self._path.extend([int(last) + 1] if self._is_list[-1:] == [True] else [])
@@ -55,8 +55,8 @@ class JsonPlace:
                 del self._path[len(self._is_list) :]
 
 
-def _said(string: str) -> str:
+def _decoded(string: str) -> str:
     try:
         return str(json.loads(string))
-    except ValueError:  # no JSON is being written, but what a regex says
+    except ValueError:  # the text is no JSON, but matches a regex
         return string
