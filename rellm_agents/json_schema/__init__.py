@@ -21,7 +21,17 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 
 from rellm_agents.json_schema.bare_text import bare_text
 from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, schema_node
-from rellm_agents.json_schema.source import SchemaLike, schema_of
+from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties
 from rellm_agents.json_schema.text import Whitespace
 
-__all__ = ["SchemaLike", "SchemaPattern", "Whitespace", "bare_text", "compile_schema", "schema_node", "schema_of"]
+__all__ = [
+    "SchemaLike",
+    "SchemaPattern",
+    "Whitespace",
+    "bare_text",
+    "compile_schema",
+    "endless_property",
+    "schema_node",
+    "schema_of",
+    "with_all_properties",
+]

@@ -1,6 +1,6 @@
 """FACE."""
 
-from rellm_agents.patterns.regex_parser.compiled import Dialect, RegexLike, written_as
+from rellm_agents.patterns.regex_parser.compiled import ACCEPTED, Dialect, RegexLike, written_as
 from rellm_agents.patterns.regex_parser.ecma import parse_ecma
 from rellm_agents.patterns.regex_parser.flags import Flags
 from rellm_agents.patterns.regex_parser.parser import parse_regex
