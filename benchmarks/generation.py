@@ -31,9 +31,10 @@ from transformers import DynamicCache
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import Completion, ConstrainedDecoder, smollm2
-from rellm_agents.decoding.generation.forward import Passes
-from rellm_agents.decoding.generation.sequence import Manner
-from rellm_agents.decoding.generation.sequence import Row as TextRow
+from rellm_agents.decoding.forward.cache_names import cache_name
+from rellm_agents.decoding.forward.passes import ForwardPasses
+from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.errors import BudgetTooSmall, RELLMError
 
@@ -142,12 +143,12 @@ class Bench:
             target = self.tokenizer.encode("\n" + pattern.shortest(), add_special_tokens=False)[1:]
             masks = self.decoder.masks(pattern)
             budget = max(masks.tokens_needed(masks.start), len(target) + 1) + 2
-            (row,) = self.decoder.rows([[0]], pattern, None, budget=budget, manner=Manner(healing=False))
-            while not row.is_settled:
+            (row,) = self.decoder.engine.sequences([[0]], pattern, TextOptions(max_new_tokens=budget, healing=False))
+            while not row.is_finished:
                 passes += 1
-                row.take(partial(_next_of, row, target))
-            tokens += len(row.known) - 1
-            otherwise += row.known[1:] != target
+                row.choose_next(partial(_next_of, row, target))
+            tokens += len(row.committed) - 1
+            otherwise += row.committed[1:] != target
         return {"passes a token": passes / tokens, "passes": passes, "tokens": tokens, "texts written otherwise": otherwise}
 
     def prefill(self) -> dict[str, Any]:
@@ -194,9 +195,9 @@ class Bench:
         """What a peer's masks leave of the model, drawn token by token."""
         matcher = engine.start(engine.compile(json.dumps(row.schema)))
         chance, cache, ids = torch.Generator().manual_seed(seed), DynamicCache(config=self.model.config), list[int]()
-        new = list(self.tokenizer(_ASK)["input_ids"])
+        new, keep = list(self.tokenizer(_ASK)["input_ids"]), {str(cache_name(self.model.forward)): cache, "use_cache": True}
         while len(ids) < LONGEST:
-            logits = self.model(input_ids=torch.tensor([new]), past_key_values=cache, use_cache=True).logits[0, -1].float()
+            logits = self.model(input_ids=torch.tensor([new]), **keep).logits[0, -1].float()
             matcher.fill()
             if not matcher.mask.any():  # the engine gave up
                 break
@@ -249,9 +250,9 @@ def _patterns(rows: Sequence[Row]) -> list[Pattern]:
     return found
 
 
-def _next_of(row: TextRow, target: list[int], _at: int, allowed: AllowedTokens) -> int:
+def _next_of(row: TextSequence, target: list[int], _at: int, allowed: AllowedTokens) -> int:
     """The next token of a text, or the end; where the text is written otherwise already, the first token that fits."""
-    written, ids = row.known[1:], allowed.ids_allowed()
+    written, ids = row.committed[1:], allowed.ids_allowed()
     is_as_wanted = written == target[: len(written)] and len(written) < len(target)
     wanted = target[len(written)] if is_as_wanted else row.masks.vocabulary.end_ids[0]
     return wanted if bool((ids == wanted).any()) else int(ids[0])
@@ -262,17 +263,17 @@ class _counted:  # noqa: N801 - reads as what it does
 
     def __enter__(self) -> list[int]:
         self.found: list[int] = []
-        feed = self._feed = Passes.feed
+        forward = self._forward = ForwardPasses.forward
 
-        def counting(passes: Passes, tokens: Sequence[Sequence[int]], kept: int) -> Any:
+        def counting(passes: ForwardPasses, tokens: Sequence[Sequence[int]], scored: int) -> Any:
             self.found.append(sum(map(len, tokens)))
-            return feed(passes, tokens, kept)
+            return forward(passes, tokens, scored)
 
-        Passes.feed = counting  # type: ignore[method-assign, assignment]
+        ForwardPasses.forward = counting  # type: ignore[method-assign, assignment]
         return self.found
 
     def __exit__(self, *_: object) -> None:
-        Passes.feed = self._feed  # type: ignore[method-assign]
+        ForwardPasses.forward = self._forward  # type: ignore[method-assign]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

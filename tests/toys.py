@@ -239,10 +239,10 @@ class FixedLogits(torch.nn.Module):
         self.config = LlamaConfig(num_hidden_layers=1, hidden_size=4, num_attention_heads=1)
         self.generation_config = SimpleNamespace(eos_token_id=None)
 
-    def forward(self, input_ids, past_key_values, position_ids=None, **_):
+    def forward(self, input_ids, cache, position_ids=None, **_):
         keys = input_ids[:, None, :, None].float()
-        past_key_values.update(keys, keys, 0)
-        return SimpleNamespace(logits=self.table[input_ids % len(self.table)].clone())
+        cache.update(keys, keys, 0)
+        return SimpleNamespace(logits=self.table[input_ids % len(self.table)].clone(), cache=cache)
 
 
 def _wrapped(backend: Tokenizer, end_id: int, **special: str) -> PreTrainedTokenizerFast:

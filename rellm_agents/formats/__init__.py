@@ -32,7 +32,7 @@ from rellm_agents.formats.agent import (
     xml,
 )
 from rellm_agents.formats.messages import Message, MessageFormat, ToolCall, message_format
-from rellm_agents.formats.tools import Tool, ToolsLike, described_as, tools_of
+from rellm_agents.formats.tools import Tool, ToolsLike, tool_from_schema, tools_of
 
 __all__ = [
     "Action",
@@ -47,7 +47,6 @@ __all__ = [
     "chat",
     "conversational",
     "conversational_chat",
-    "described_as",
     "docstore",
     "json_action",
     "message_format",
@@ -57,6 +56,7 @@ __all__ = [
     "react_json",
     "self_ask",
     "structured_chat",
+    "tool_from_schema",
     "tools_of",
     "xml",
 ]

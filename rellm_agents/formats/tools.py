@@ -42,7 +42,7 @@ class Tool:
         return found
 
     @property
-    def described(self) -> dict[str, Any]:
+    def definition(self) -> dict[str, Any]:
         """The tool as chat templates take it, and as many models were trained to read it."""
         return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": self.parameters}}
 
@@ -104,22 +104,22 @@ def tools_of(tools: ToolsLike) -> tuple[Tool, ...]:
 
 def _from_mapping(tools: Mapping[str, SchemaLike]) -> Iterable[Tool]:
     for name, schema in tools.items():
-        yield described_as(name, None, schema)
+        yield tool_from_schema(name, None, schema)
 
 
 def _tool(source: Any) -> Tool:
     if isinstance(source, Tool):
         return source
     if isinstance(source, type) and hasattr(source, "model_json_schema"):
-        return described_as(source.__name__, source.__doc__, source)
+        return tool_from_schema(source.__name__, source.__doc__, source)
     if hasattr(source, "name") and hasattr(source, "tool_call_schema"):
-        return described_as(source.name, source.description, source.tool_call_schema)
+        return tool_from_schema(source.name, source.description, source.tool_call_schema)
     raise FormatError(
         f"{source!r} is no tool that is known: pass LangChain tools, pydantic models, or a mapping of names to argument schemas"
     )
 
 
-def described_as(name: str, description: str | None, schema: SchemaLike) -> Tool:
+def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> Tool:
     """A tool of this name, description and schema of arguments.
 
     Raises:

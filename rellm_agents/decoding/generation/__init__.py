@@ -1,6 +1,24 @@
-"""FACE."""
+"""Texts of patterns, written by a transformers model: the decode loop, and the three ways to run it.
 
-from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, DecodingOptions
+The loop asks masks which tokens may come next, the spelling which of them the tokenizer would write, and the forward passes for scores.
+Knows neither how a mask is found nor how a model is run. In reading order:
+
+    options              the options of a text, each declared once
+    stop_strings         where a text ends at a stop string
+    sequence             one text while it is written
+    sampling             one of the allowed tokens, likeliest or drawn
+    decode_loop          pass after pass until all sequences of a batch are finished
+    allowed_probability  how much probability a pattern has left to the model
+    engine               what all texts of one model share
+    generate_arguments   what ``model.generate`` hands to a loop, read and checked
+    custom_generate      the loop inside of ``model.generate``
+    decoder              what users hold
+    request_queue        one decoder for many callers at once
+    logits_processor     masks alone, for plain ``model.generate``
+"""
+
+from rellm_agents.decoding.generation.decoder import ConstrainedDecoder
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
+from rellm_agents.decoding.generation.options import Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.generation.request_queue import RequestQueue
-from rellm_agents.decoding.generation.sequence import Completion, Spelling
+from rellm_agents.decoding.generation.sequence import Completion

@@ -1,33 +1,36 @@
-"""A text that was written in, what its pattern took from the model at each step out.
+"""Measures how much probability a pattern leaves to the model at each step of a text that was written.
 
-A mask leaves the model some of its probability and takes the rest. How much it left says how far the constraint has bent what the
-model would have written.
+A mask leaves the model some of its probability and takes the rest. How much it left says how far the constraint has bent the text away
+from the one that the model would have written. Budgets of parts are not measured.
+
+>>> allowed_log_probabilities.__name__
+'allowed_log_probabilities'
 """
 
 from __future__ import annotations
 
 import torch
 
-from rellm_agents.decoding.generation.forward import Passes
-from rellm_agents.decoding.generation.sequence import Row
+from rellm_agents.decoding.forward import ForwardPasses
+from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.masks import AllowedTokens
 
 
-def log_kept(passes: Passes, row: Row) -> tuple[float, ...]:
-    """For each of ``row.steps`` the logarithm of the probability that the model gives to all tokens that are allowed there.
+def allowed_log_probabilities(passes: ForwardPasses, sequence: TextSequence) -> tuple[float, ...]:
+    """The logarithm of the probability that the model gives to all allowed tokens together, for each entry of ``sequence.history``.
 
     Args:
         passes: of a batch of one, which has read nothing.
-        row: written to its end.
+        sequence: finished.
     """
-    count, size = len(row.steps), row.masks.vocabulary.size
+    count, size = len(sequence.history), sequence.masks.vocabulary.size
     if not count:
         return ()
-    added = len(row.steps) - (row.end_id is not None)
-    scores = passes.feed([row.known], kept=added + 1)
+    added = count - (sequence.end_id is not None)
+    scores = passes.forward([sequence.committed], scored=added + 1)
     found = []
-    for at, (state, tokens_left) in enumerate(row.steps):
+    for at, (state, tokens_left) in enumerate(sequence.history):
         logs = torch.log_softmax(scores.all(0, added - at).float(), dim=-1)
-        allowed = AllowedTokens.of(row.masks.bits(state, tokens_left), size)
+        allowed = AllowedTokens.of(sequence.masks.bits(state, tokens_left), size)
         found.append(min(0.0, float(torch.logsumexp(allowed.apply_(logs), dim=-1))))
     return tuple(found)

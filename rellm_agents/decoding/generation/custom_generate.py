@@ -1,7 +1,8 @@
-"""A decoder and patterns in, what ``model.generate(custom_generate=...)`` calls out.
+"""A decode loop for ``model.generate(custom_generate=...)``: it writes texts of patterns with all that ``generate`` prepares.
 
 ``generate`` prepares what it always does - sampling parameters, penalties, caches, copies of a prompt -, and the loop of this
-package writes the texts: forced text costs no forward pass, and the end comes within ``max_new_tokens``.
+package writes the texts: forced text costs no forward pass, and the end comes within ``max_new_tokens``. Which arguments it honours is
+decided in ``generate_arguments``.
 
 >>> CustomGenerate.__call__.__name__
 '__call__'
@@ -11,29 +12,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
-from rellm_agents.decoding.generation.decode_loop import Choose, Sampling, decode
-from rellm_agents.decoding.generation.forward import Encoded, Passes, Scores
-from rellm_agents.decoding.generation.sequence import Completion, Manner, Row
-from rellm_agents.decoding.masks import AllowedTokens, pick
+from rellm_agents.decoding.forward import ForwardPasses, Scores, output_name, taken_from
+from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
+from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, prefixes_of
+from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.sampling import pick
+from rellm_agents.decoding.generation.sequence import Completion, TextSequence
+from rellm_agents.decoding.masks import AllowedTokens
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
-    from transformers.cache_utils import Cache
     from transformers.generation.streamers import BaseStreamer
 
-    from rellm_agents.decoding.generation.decoder import ConstrainedDecoder
+    from rellm_agents.decoding.generation.engine import Engine
 
 _log = logging.getLogger(__name__)
 
-_TAKEN = frozenset({"attention_mask", "encoder_outputs", "inputs_embeds", "past_key_values", "position_ids"})
-_HARMLESS = frozenset({"cache_params", "cache_position", "logits_to_keep", "use_cache"})  # this loop finds them out by itself
 _OF_BATCHES = frozenset(
     {
         "EncoderNoRepeatNGramLogitsProcessor",
@@ -42,37 +44,31 @@ _OF_BATCHES = frozenset(
         "RepetitionPenaltyLogitsProcessor",
     }
 )
-"""Processors that tell rows apart by their numbers."""
-_OF_STEPS = frozenset(
-    {"ClassifierFreeGuidanceLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor", "UnbatchedClassifierFreeGuidanceLogitsProcessor"}
-)
+"""Processors that know a text by its number in the batch."""
 _OURS = frozenset({"EosTokenCriteria", "MaxLengthCriteria"})  # what the budget and the masks already say
-_PLAIN = "pass a ConstrainedLogitsProcessor to generate instead, which leaves the loop to transformers"
 
 
 class CustomGenerate:
     """Writes texts of patterns as the loop of ``generate``; see :meth:`ConstrainedDecoder.custom_generate`.
 
-    Logits processors are called for one row at a time, where a token is chosen, on scores that the pattern has masked. The pattern
-    goes before: text that is forced is not shown to them, and where they deny all that is allowed they are not heard. Stopping
+    Logits processors are called for one text at a time, where a token is chosen, on scores that the pattern has masked. The pattern
+    has priority: text that is forced is not shown to them, and where they deny all that is allowed they are not heard. Stopping
     criteria are asked after every token, forced ones included. ``generate`` does not hand its ``streamer`` on to a loop of
     somebody else's (transformers 5.23), so it is given here. As ``assistant_model`` it does not hand on either, texts are the same
     with it as without.
 
     Args:
-        decoder: whose model is used.
+        engine: of the model that is used.
         pattern: one for all prompts, or one for each.
-        manner: how texts are written.
-        streamer: is told of the tokens of the only prompt as they are certain.
+        options: how texts are written; budget, seeds and temperature are those of ``generate``.
+        streamer: is given the tokens of the only prompt as they are committed.
 
     Attributes:
-        completions: of the last call, a row each.
+        completions: of the last call, one for each row.
     """
 
-    def __init__(
-        self, decoder: ConstrainedDecoder, pattern: Pattern | Sequence[Pattern], manner: Manner, streamer: BaseStreamer | None
-    ) -> None:
-        self._decoder, self._pattern, self._manner, self._streamer = decoder, pattern, manner, streamer
+    def __init__(self, engine: Engine, pattern: Pattern | Sequence[Pattern], options: TextOptions, streamer: BaseStreamer | None) -> None:
+        self._engine, self._pattern, self._options, self._streamer = engine, pattern, options, streamer
         self.completions: list[Completion] = []
 
     @torch.inference_mode()
@@ -97,39 +93,48 @@ class CustomGenerate:
             ValueError: ``generate`` was asked for something that this loop cannot do, or that contradicts the pattern.
         """
         streamer = streamer or self._streamer
-        self._check(model, input_ids, logits_processor, generation_config, model_kwargs, is_streamed=streamer is not None)
-        if synced_gpus:
-            raise ValueError(f"synced_gpus: rows on several machines end at different steps; {_PLAIN}")
-        begun = _begun(model, input_ids, model_kwargs)
-        rows = self._decoder.rows(
-            begun,
-            self._patterns(len(begun), generation_config),
-            torch.randint(1 << 62, (len(begun),)).tolist(),  # from the source of chance that ``set_seed`` sets
-            budget=(generation_config.max_length or 0) - input_ids.shape[1],
-            manner=self._manner,
+        check_arguments(
+            self._engine,
+            model,
+            input_ids,
+            logits_processor,
+            generation_config,
+            model_kwargs,
+            is_streamed=streamer is not None,
+            synced_gpus=synced_gpus,
         )
+        prefixes = prefixes_of(model, input_ids, model_kwargs)
+        options = replace(
+            self._options,
+            max_new_tokens=(generation_config.max_length or 0) - input_ids.shape[1],
+            seed=torch.randint(1 << 62, (len(prefixes),)).tolist(),  # from the source of chance that ``set_seed`` sets
+            temperature=1.0 if generation_config.do_sample else 0.0,  # another temperature is the work of a processor
+        )
+        sequences = self._engine.sequences(prefixes, self._patterns(len(prefixes), generation_config), options)
         criteria = [one for one in stopping_criteria if type(one).__name__ not in _OURS]
-        seen = [len(row.begin) for row in rows]
-        choose = _chooser(rows, input_ids, logits_processor, generation_config)
-        for _ in chain([None], self._decode(rows, choose, model_kwargs, is_kept=bool(generation_config.return_dict_in_generate))):
-            for number, row in enumerate(rows):
-                _stop(row, seen[number], criteria, input_ids[number])
-                if streamer is not None and len(row.known) > seen[number]:
-                    streamer.put(torch.tensor(row.known[seen[number] :]))
-                seen[number] = max(seen[number], len(row.known))
+        seen = [len(one.prefix) for one in sequences]
+        choose = _chooser(sequences, input_ids, logits_processor) if logits_processor else choose_by_options
+        is_shared = bool(generation_config.return_dict_in_generate)  # the cache is handed to the caller
+        for _ in chain([None], self._decode(sequences, choose, input_ids, model_kwargs, is_shared=is_shared)):
+            for number, sequence in enumerate(sequences):
+                _stop(sequence, seen[number], criteria, input_ids[number])
+                if streamer is not None and len(sequence.committed) > seen[number]:
+                    streamer.put(torch.tensor(sequence.committed[seen[number] :]))
+                seen[number] = max(seen[number], len(sequence.committed))
         if streamer is not None:
-            if rows[0].end_id is not None:
-                streamer.put(torch.tensor([rows[0].end_id]))
+            if sequences[0].end_id is not None:
+                streamer.put(torch.tensor([sequences[0].end_id]))
             streamer.end()
-        self.completions = [row.completion() for row in rows]
-        sequences = _sequences(rows, input_ids, generation_config)
+        self.completions = [sequence.completion() for sequence in sequences]
+        written = _written(sequences, input_ids, generation_config)
         if not generation_config.return_dict_in_generate:
-            return sequences
+            return written
         kind = GenerateEncoderDecoderOutput if model.config.is_encoder_decoder else GenerateDecoderOnlyOutput
-        return kind(sequences=cast(torch.LongTensor, sequences), past_key_values=model_kwargs.get("past_key_values"))
+        cache: dict[str, Any] = {output_name(kind): taken_from(model_kwargs)}
+        return kind(sequences=cast(torch.LongTensor, written), **cache)
 
     def _patterns(self, number: int, generation_config: GenerationConfig) -> Pattern | list[Pattern]:
-        """A pattern for each row: ``generate`` repeats each prompt as often as texts are asked for."""
+        """A pattern for each text: ``generate`` repeats each prompt as often as texts are asked for."""
         if isinstance(self._pattern, Pattern):
             return self._pattern
         copies = generation_config.num_return_sequences or 1
@@ -138,130 +143,76 @@ class CustomGenerate:
             raise ValueError(f"{number // copies} prompts with {len(self._pattern)} patterns: give one for all, or one for each")
         return repeated
 
-    def _check(
-        self,
-        model: PreTrainedModel,
-        input_ids: torch.Tensor,
-        processors: LogitsProcessorList,
-        generation_config: GenerationConfig,
-        model_kwargs: dict[str, Any],
-        *,
-        is_streamed: bool,
-    ) -> None:
-        """Refuse what would be left out or done wrong."""
-        decoder, rows = self._decoder, len(input_ids)
-        if model is not decoder.model:
-            raise ValueError(f"this loop was made for another model than the {type(model).__name__} that calls it")
-        if (generation_config.num_beams or 1) > 1:
-            raise ValueError(f"num_beams={generation_config.num_beams}: this loop writes each row by itself; {_PLAIN}")
-        for name in ("output_scores", "output_logits", "output_attentions", "output_hidden_states"):
-            if generation_config.return_dict_in_generate and getattr(generation_config, name):
-                raise ValueError(f"{name}=True: forced tokens are not scored one by one; {_PLAIN}")
-        if is_streamed and rows > 1:
-            raise ValueError(f"a streamer takes one text at a time, not {rows}")
-        ends = generation_config.eos_token_id
-        unknown = set(ends if isinstance(ends, list) else [ends]) - {None, *decoder.vocabulary.end_ids}
-        if unknown:
-            raise ValueError(
-                f"eos_token_id={ends}: texts end with one of {list(decoder.vocabulary.end_ids)}, as the model's generation config and the "
-                "tokenizer said when the decoder was made; set them before"
-            )
-        for name in (type(one).__name__ for one in processors):
-            if name in _OF_STEPS:
-                raise ValueError(f"{name} counts on seeing all rows at each step, but this loop calls it for one row at a time; {_PLAIN}")
-        others = sorted(name for name, value in model_kwargs.items() if value is not None and name not in _TAKEN | _HARMLESS)
-        if others:
-            raise ValueError(f"this loop does not hand {', '.join(others)} to the model; {_PLAIN}")
-
-    def _decode(self, rows: list[Row], choose: Choose, model_kwargs: dict[str, Any], *, is_kept: bool) -> Iterator[None]:
-        scorer, device = self._decoder.scorer, self._decoder.model.device
-        encoded, embedded = (self._vectors(model_kwargs, name) for name in ("encoder_outputs", "inputs_embeds"))
+    def _decode(
+        self, sequences: list[TextSequence], choose: Choose, input_ids: torch.Tensor, model_kwargs: dict[str, Any], *, is_shared: bool
+    ) -> Iterator[None]:
+        """Write the texts with the cache and the vectors that ``generate`` has prepared."""
+        scorer = self._engine.scorer
+        encoded, embedded = (encoded_prompts(model_kwargs, name) for name in ("encoder_outputs", "inputs_embeds"))
         if embedded is not None:
-            for row in rows:
-                row.fed = len(row.begin)
-        if len(rows) > 1 and not scorer.takes_batches:
-            for number, row in enumerate(rows):
-                yield from decode(Passes(scorer, 1, embedded=embedded and embedded.of_row(number)), [row], choose)
+            for sequence in sequences:
+                sequence.consumed = len(sequence.prefix)
+        if len(sequences) > 1 and not scorer.takes_batches:
+            for number, sequence in enumerate(sequences):
+                passes = ForwardPasses(scorer, 1, embedded=embedded and embedded.of_row(number))
+                yield from decode(passes, [sequence], choose)
             return
-        cache: Cache | None = model_kwargs.get("past_key_values")
-        attention, read = model_kwargs.get("attention_mask"), None
-        if embedded is None and encoded is None and cache is not None and (length := cache.get_seq_length()):
-            read = torch.ones((len(rows), length), dtype=torch.long, device=device) if attention is None else attention[:, :length]
-            for row, is_read in zip(rows, read, strict=True):
-                row.fed = int(is_read.sum())
-        may_gape = not (is_kept or getattr(cache, "_is_user_defined", False))
-        passes = Passes(scorer, len(rows), cache=cache, read=read, encoded=encoded, embedded=embedded, may_gape=may_gape)
-        yield from decode(passes, rows, choose)
-
-    def _vectors(self, model_kwargs: dict[str, Any], name: str) -> Encoded | None:
-        """What stands for the prompts, if anything does."""
-        given = model_kwargs.get(name)
-        if given is None:
-            return None
-        vectors = given if isinstance(given, torch.Tensor) else given[0]
-        attention = model_kwargs.get("attention_mask")
-        return Encoded(vectors, torch.ones(vectors.shape[:2], dtype=torch.long, device=vectors.device) if attention is None else attention)
+        cache = taken_from(model_kwargs)
+        mask = cached_mask(cache, input_ids, model_kwargs) if embedded is None and encoded is None else None
+        if mask is not None:
+            for sequence, is_read in zip(sequences, mask, strict=True):
+                sequence.consumed = int(is_read.sum())
+        owns_cache = not (is_shared or getattr(cache, "_is_user_defined", False))
+        passes = ForwardPasses(
+            scorer, len(sequences), cache=cache, attention_mask=mask, encoded=encoded, embedded=embedded, owns_cache=owns_cache
+        )
+        yield from decode(passes, sequences, choose)
 
 
-def _begun(model: PreTrainedModel, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> list[list[int]]:
-    """The tokens of each row, without what is filled up."""
-    attention = model_kwargs.get("attention_mask")
-    if model.config.is_encoder_decoder or model_kwargs.get("inputs_embeds") is not None:
-        return cast("list[list[int]]", input_ids.tolist())
-    is_read = torch.ones_like(input_ids) if attention is None else attention
-    positions, counted = model_kwargs.get("position_ids"), is_read.cumsum(-1) - 1
-    if positions is not None and bool((positions != counted[:, -positions.shape[-1] :])[is_read[:, -positions.shape[-1] :].bool()].any()):
-        raise ValueError(f"position_ids other than those that are counted along the attention mask; {_PLAIN}")
-    return [row[one.bool()].tolist() for row, one in zip(input_ids, is_read, strict=True)]
+def _chooser(sequences: list[TextSequence], prompts: torch.Tensor, processors: LogitsProcessorList) -> Choose:
+    """A chooser that asks the logits processors of ``generate``."""
+    numbers = {sequence: number for number, sequence in enumerate(sequences)}
 
-
-def _chooser(rows: list[Row], prompts: torch.Tensor, processors: LogitsProcessorList, generation_config: GenerationConfig) -> Choose:
-    """What chooses tokens as ``generate`` was asked to."""
-    temperature = 1.0 if generation_config.do_sample else 0.0  # another one is the work of a processor
-    if not processors:
-        return Sampling(temperature)
-    numbers = {row: number for number, row in enumerate(rows)}
-
-    def choose(row: Row, scores: Scores, number: int, back: int, allowed: AllowedTokens) -> int:
-        own = numbers[row]
-        ids = _ids(row, prompts[own], len(row.known))
+    def choose(sequence: TextSequence, scores: Scores, number: int, back: int, allowed: AllowedTokens) -> int:
+        own = numbers[sequence]
+        ids = _ids(sequence, prompts[own], len(sequence.committed))
         masked = allowed.apply_(scores.all(number, back).float().clone())[None]
         made = masked.clone()
         for processor in processors:
-            if type(processor).__name__ in _OF_BATCHES:  # shown a batch of rows like this one, it finds it by its number
-                made = processor(ids.expand(len(rows), -1), made.expand(len(rows), -1).clone())[own : own + 1]
+            if type(processor).__name__ in _OF_BATCHES:  # shown a batch of texts like this one, it finds it by its number
+                made = processor(ids.expand(len(sequences), -1), made.expand(len(sequences), -1).clone())[own : own + 1]
             else:
                 made = processor(ids, made)
         made = allowed.apply_(made[0].clone())
         if not bool((made > -torch.inf).any()):
             names = ", ".join(type(one).__name__ for one in processors)
-            _log.warning("behind %r the pattern allows only tokens that are denied by %s: it goes before", row.text[-60:], names)
+            _log.warning("after %r the pattern allows only tokens that are denied by %s: it has priority", sequence.text[-60:], names)
             made = masked[0]
-        return pick(made.cpu(), None, temperature=temperature, generator=row.generator)
+        return pick(made.cpu(), None, temperature=sequence.options.temperature, generator=sequence.generator)
 
     return choose
 
 
-def _ids(row: Row, prompt: torch.Tensor, length: int) -> torch.Tensor:
-    """int64[1, n]: the prompt as it was given, and the text up to so many of the row's tokens."""
-    written = row.known[len(row.begin) : length]
+def _ids(sequence: TextSequence, prompt: torch.Tensor, length: int) -> torch.Tensor:
+    """int64[1, n]: the prompt as it was given, and the text up to the first ``length`` of the committed tokens."""
+    written = sequence.committed[len(sequence.prefix) : length]
     return torch.cat([prompt, torch.tensor(written, dtype=prompt.dtype, device=prompt.device)])[None]
 
 
-def _stop(row: Row, seen: int, criteria: Sequence[Any], prompt: torch.Tensor) -> None:
-    """End a row where a criterion says so: after each of its new tokens, forced ones included."""
-    for length in range(seen + 1, len(row.known) + 1) if criteria else ():
-        ids = _ids(row, prompt, length)
+def _stop(sequence: TextSequence, seen: int, criteria: Sequence[Any], prompt: torch.Tensor) -> None:
+    """End a text where a criterion says so: after each of its new tokens, forced ones included."""
+    for length in range(seen + 1, len(sequence.committed) + 1) if criteria else ():
+        ids = _ids(sequence, prompt, length)
         if any(bool(one(ids, None)[0]) for one in criteria):
-            row.cut(length)
+            sequence.truncate(length)
             return
 
 
-def _sequences(rows: list[Row], input_ids: torch.Tensor, generation_config: GenerationConfig) -> torch.Tensor:
+def _written(sequences: list[TextSequence], input_ids: torch.Tensor, generation_config: GenerationConfig) -> torch.Tensor:
     """Prompts and texts, of one length."""
-    written = [row.known[len(row.begin) :] + ([] if row.end_id is None else [row.end_id]) for row in rows]
+    written = [one.committed[len(one.prefix) :] + ([] if one.end_id is None else [one.end_id]) for one in sequences]
     ends = generation_config.eos_token_id
     pad = next((one for one in (generation_config.pad_token_id, ends[0] if isinstance(ends, list) else ends) if one is not None), 0)
     width = max(map(len, written))
     filled = [ids + [pad] * (width - len(ids)) for ids in written]
-    return torch.cat([input_ids, torch.tensor(filled, dtype=input_ids.dtype, device=input_ids.device).reshape(len(rows), width)], dim=1)
+    return torch.cat([input_ids, torch.tensor(filled, dtype=input_ids.dtype, device=input_ids.device).reshape(len(written), width)], dim=1)

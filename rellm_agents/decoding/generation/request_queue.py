@@ -1,7 +1,11 @@
-"""Requests of many callers in, threads or coroutines, their texts out: requests that come at about the same time are decoded together.
+"""A queue that serves many callers, threads or coroutines, with one model: requests that come at about the same time are decoded together.
 
-A group of requests is open for a moment, and for as long as other groups keep the model busy; then it is decoded as one batch. A
-caller that goes away takes its text with it: no further token is written for it. Texts do not depend on who is beside them.
+A group of requests is open for a moment, and for as long as other groups keep the model busy; then it is decoded as one batch. Where a
+caller goes away, no further token is written for it. Texts do not depend on the texts that are decoded with them. The queue does not know
+how texts are written.
+
+>>> RequestQueue.generate.__name__
+'generate'
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Unpack
 
-from rellm_agents.decoding.generation.decode_loop import Sampling
-from rellm_agents.decoding.generation.decoder import Begun, ConstrainedDecoder, DecodingOptions
+from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
+from rellm_agents.decoding.generation.options import TextKeywords, TextOptions
 from rellm_agents.decoding.generation.sequence import Completion
 from rellm_agents.patterns import Pattern
 
@@ -39,12 +43,12 @@ class RequestQueue:
 
     def __init__(self, decoder: ConstrainedDecoder, *, max_batch: int = MAX_BATCH, wait: float = WAIT) -> None:
         self.decoder, self._wait = decoder, wait
-        self._max_batch = max_batch if decoder.scorer.takes_batches else 1
+        self._max_batch = max_batch if decoder.engine.scorer.takes_batches else 1
         self._threads = ThreadPoolExecutor(max_workers=MAX_GROUPS, thread_name_prefix="rellm-agents")
-        self._open: dict[Sampling, _Group] = {}
+        self._open: _Group | None = None  # which others can join
         self._lock = Lock()
 
-    def generate(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> Completion:
+    def generate(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Completion:
         """As :meth:`ConstrainedDecoder.generate` for one prompt."""
         pieces = self.stream(prompt, pattern, **options)
         while True:
@@ -54,7 +58,7 @@ class RequestQueue:
                 completion: Completion = end.value
                 return completion
 
-    def stream(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> Generator[str, None, Completion]:
+    def stream(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Generator[str, None, Completion]:
         """As :meth:`ConstrainedDecoder.stream`; closing it ends the text."""
         events: SimpleQueue[_Event] = SimpleQueue()
         caller = _Caller(events.put)
@@ -71,7 +75,7 @@ class RequestQueue:
         finally:
             caller.is_waiting = False
 
-    async def astream(self, prompt: str, pattern: Pattern, **options: Unpack[DecodingOptions]) -> AsyncIterator[str | Completion]:
+    async def astream(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> AsyncIterator[str | Completion]:
         """As :meth:`stream` for a coroutine, whose last piece is the completion; cancelling it ends the text."""
         loop, events = asyncio.get_running_loop(), asyncio.Queue[_Event]()
 
@@ -94,60 +98,59 @@ class RequestQueue:
         finally:
             caller.is_waiting = False
 
-    def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: DecodingOptions) -> None:
-        """Bring a request under way; what is wrong with it is raised here."""
-        (begun,) = self.decoder.begin([prompt], pattern, **options)
+    def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: TextKeywords) -> None:
+        """Begin a request, and put it into a group; what is wrong with it is raised here."""
+        (request,) = self.decoder.begin([prompt], pattern, TextOptions(**options))
         with self._lock:
-            group = self._open.get(begun.sampling)
-            if group is not None and len(group) < self._max_batch:
-                group.append((begun, caller))
+            if self._open is not None and len(self._open) < self._max_batch:
+                self._open.append((request, caller))
                 return
-            group = self._open[begun.sampling] = [(begun, caller)]
-        self._threads.submit(self._decode, group).add_done_callback(lambda done: _tell_of_failure(group, done))
+            group = self._open = [(request, caller)]
+        self._threads.submit(self._decode, group).add_done_callback(lambda done: _send_failure(group, done))
 
     def _decode(self, group: _Group) -> None:
         """Decode a group, once nobody can join it any more."""
         if self._max_batch > 1:
             time.sleep(self._wait)
         with self._lock:
-            if self._open.get(sampling := group[0][0].sampling) is group:
-                del self._open[sampling]
-        going = [(begun, caller) for begun, caller in group if caller.is_waiting]
-        steps = self.decoder.steps([begun for begun, _ in going]) if going else iter(())
-        while going:
+            if self._open is group:
+                self._open = None
+        active = [(request, caller) for request, caller in group if caller.is_waiting]
+        steps = self.decoder.run([request for request, _ in active])
+        while active:
             is_over = next(steps, self) is self
-            for one in tuple(going):
-                begun, caller = one
+            for one in tuple(active):
+                request, caller = one
                 if not caller.is_waiting:
-                    begun.row.cut(len(begun.row.known))
-                elif piece := begun.new_text():
-                    caller.tell(piece)
-                if is_over or begun.row.is_settled:
-                    going.remove(one)
-                    completion = self.decoder.completion(begun)
-                    if rest := completion.text[begun.shown :]:
-                        caller.tell(rest)
-                    caller.tell(completion)
+                    request.sequence.truncate(len(request.sequence.committed))
+                elif piece := request.new_text():
+                    caller.send(piece)
+                if is_over or request.sequence.is_finished:
+                    active.remove(one)
+                    completion = self.decoder.completion(request)
+                    if rest := completion.text[request.shown :]:
+                        caller.send(rest)
+                    caller.send(completion)
 
 
 @dataclass
 class _Caller:
-    """Who waits for a text.
+    """A caller that waits for a text.
 
     Attributes:
-        tell: is called with pieces of the text, and at last with the completion or with what went wrong.
+        send: is called with pieces of the text, and at last with the completion or with the error.
         is_waiting: whether the text is still wanted.
     """
 
-    tell: Callable[[_Event], None]
+    send: Callable[[_Event], None]
     is_waiting: bool = True
 
 
-_Group = list[tuple[Begun, _Caller]]
+_Group = list[tuple[Request, _Caller]]
 
 
-def _tell_of_failure(group: _Group, done: Future[None]) -> None:
-    """What went wrong in a group is raised where its texts are waited for."""
+def _send_failure(group: _Group, done: Future[None]) -> None:
+    """Raise the error of a group where its texts are waited for."""
     if error := done.exception():
         for _, caller in group:
-            caller.tell(error)
+            caller.send(error)

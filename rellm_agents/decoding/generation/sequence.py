@@ -1,49 +1,61 @@
-"""Scores of the next token in, a text that matches out: one row of a batch, while it is written.
+"""One text while it is written: its tokens, its state in the pattern, its budget, and the tokens that need no choice.
 
-What the pattern forces needs no choice. Where no token could span its end, it is *certain*, and read by the model together with
-what was chosen; the tokens at its end, and after ``spelling="any"`` all of them, are *drafts*: they are read along too, and each
-is kept if it is what would have been chosen.
+What the pattern forces is not chosen. The first tokens of a forced text, up to the first that a token could span together with what
+follows, are *forced*: they are committed at once, and the model reads them in the next pass. The tokens behind them, and after
+``spelling="any"`` all tokens of a forced text, are *drafts*: the model reads them along, and each is committed if it is the token that
+would have been chosen (speculative decoding, Leviathan et al. 2023, with the pattern as the draft model and with exact agreement as the
+test).
+
+    committed   {" name ": "          the model chose {, and the pattern forced the rest
+    consumed    {                     tokens that the model has read
+    drafts      Lo                    read along; dropped unless the model itself chooses them
+
+*Token healing* lets the first token span the end of the prompt: the prompt's last tokens are taken back, and written again as a part of
+the text. Knows no model: whoever calls :meth:`TextSequence.choose_next` chooses the tokens.
+
+>>> Completion("ab", (0, 2), 2, "accepted").finish
+'accepted'
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
 from rellm_agents.decoding.budget import PartBudget
-from rellm_agents.decoding.generation.stop_strings import Stops
+from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED, AllowedTokens, TokenMasks
-from rellm_agents.decoding.spelling import Fit, OwnSpelling, Speller
+from rellm_agents.decoding.spelling import CanonicalSpelling, Fit, Speller
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
-"""Tokens that are read along without being certain."""
+"""Drafts of a pass at most: each costs the computation of a token, in vain where it is rejected."""
 
 Finish = Literal["accepted", "closed", "stopped"]
-Spelling = Literal["canonical", "any"]
-Choose = Callable[[int, AllowedTokens], int]
-"""Chooses the next token: how many drafts stand before it, what is allowed."""
+ChooseToken = Callable[[int, AllowedTokens], int]
+"""Chooses the next token: how many drafts stand before it, and which tokens are allowed."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """What was written after one prompt.
+    """The text that was written after one prompt.
 
     Attributes:
         text: the text, without the prompt and without the stop string it ended at.
         token_ids: the tokens of the text, without an end-of-text token.
-        forward_passes: calls of the model this row took part in, the prompt's included.
+        forward_passes: calls of the model this text took part in, the prompt's included.
         finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, tokens
             were left out so that the text could be finished; ``"stopped"``: at a stop string.
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
         closed_parts: the named parts that their own budgets closed.
         kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
             to all allowed tokens together: 0 where pattern and budget took nothing from it. Budgets of parts are not counted.
-        prompt_tokens: of the prompt, those that are written once more among them.
+        prompt_tokens: tokens of the prompt, including those that are written once more.
     """
 
     text: str
@@ -56,116 +68,88 @@ class Completion:
     prompt_tokens: int = 0
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How texts are written, whoever chooses the tokens.
-
-    Attributes:
-        stops: what else ends them.
-        spelling: ``"canonical"``: what is forced is written as the tokenizer writes it; ``"any"``: every token is a choice.
-        healing: tokens at the end of the prompt may give way to longer ones.
-        part_tokens: budgets of named parts.
-    """
-
-    stops: Stops = field(default_factory=Stops)
-    spelling: Spelling = "canonical"
-    healing: bool = True
-    part_tokens: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.spelling not in get_args(Spelling):
-            raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
-
-
-class Row:
+class TextSequence:
     """One text while it is written.
 
     Args:
-        masks: of its pattern.
-        speller: of its tokenizer.
-        begin: ids of the tokens that it stands behind: the prompt's, or those that a decoder begins with.
-        budget: tokens that may be written, the end-of-text token included.
-        seed: of its own source of chance.
-        manner: how it is written.
+        masks: masks of its pattern.
+        speller: the speller of its tokenizer.
+        prefix: ids of the tokens that the text follows: the prompt's, or those that the decoder of an encoder-decoder begins with.
+        options: how it is written; ``max_new_tokens`` is its budget.
+        seed: of its own random generator.
 
     Attributes:
-        known: the tokens of the beginning, but for those that were taken back, and those of the text that are certain.
-        fed: how many of them the model has read.
+        committed: the prefix, without tokens that were taken back, and the tokens of the text that stay.
+        consumed: how many of them the model has read.
         drafts: tokens that may follow them.
         end_id: the end-of-text token, where one was chosen.
-        steps: the state and the tokens left before each token that was added.
+        history: the state and the tokens left before each token that was added.
+        state: of the pattern, after all committed tokens.
+        tokens_left: tokens that may still be written, the end-of-text token included.
     """
 
-    def __init__(
-        self,
-        masks: TokenMasks,
-        speller: Speller,
-        begin: Sequence[int],
-        *,
-        budget: int,
-        seed: int | None,
-        manner: Manner,
-    ) -> None:
-        self.masks, self.tokens_left, self._stops = masks, budget, manner.stops
-        self._speller, self._own, self._is_canonical = speller, OwnSpelling(masks, speller), manner.spelling == "canonical"
-        self._parts = [PartBudget(masks.exits(name), tokens) for name, tokens in manner.part_tokens.items()]
-        self.begin, self.known, self.fed, self.drafts = begin, list(begin), 0, list[int]()
-        self.state: State = masks.start
+    def __init__(self, masks: TokenMasks, speller: Speller, prefix: Sequence[int], options: TextOptions, *, seed: int | None) -> None:
+        self.masks, self.options, self.prefix = masks, options, prefix
+        self._speller, self._canonical = speller, CanonicalSpelling(masks, speller)
+        self._spells_canonically = options.spelling == "canonical"
+        self._stops = StopStrings(tuple(options.stop), options.stop_behind)
+        self._parts = [PartBudget(masks.exits(name), tokens) for name, tokens in (options.part_tokens or {}).items()]
+        self.committed, self.consumed, self.drafts = list(prefix), 0, list[int]()
         self.generator = torch.Generator()
         if seed is None:
             self.generator.seed()
         else:
             self.generator.manual_seed(seed)
         self.forward_passes = 0
-        self.was_narrowed = False
-        self._allowed: AllowedTokens | None = None
-        self.text = ""
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
-        self._searched = 0
-        self._stopped_at: int | None = None
-        again = self._own.spanned_by_one_token(self.known) if manner.healing else 0
-        self._begin = len(self.known) - again
         self.end_id: int | None = None
-        self.steps: list[tuple[State, int]] = []
-        self._again = tuple(self.known[self._begin :])
-        self._still_again = b"".join(map(self._bytes, self._again))  # what is left of them
-        del self.known[self._begin :]
-        self.tokens_left += again
-        self.state = masks.behind(self._still_again)
+        self.history: list[tuple[State, int]] = []
+        self.text = ""
+        self._was_narrowed = False  # the budget has taken tokens from a mask
+        self._allowed: AllowedTokens | None = None  # in the present state
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._searched = 0  # characters of the text in which no stop string begins
+        self._stopped_at: int | None = None
         self._closed_parts: list[str] = []
-        self._certain_to = 0  # up to where the last tokens that were certain stand
-        self._leave_parts()
-        self._go_on(None)
+        self._forced_end = 0  # in ``committed``, after the last run of forced tokens
+        healed = self._canonical.spanned_by_one_token(self.committed) if options.healing else 0
+        self._text_start = len(self.committed) - healed  # in ``committed``
+        self._healed = tuple(self.committed[self._text_start :])
+        self._unhealed = b"".join(map(self._bytes, self._healed))  # bytes of them that are not written again yet
+        del self.committed[self._text_start :]
+        self.tokens_left = options.max_new_tokens + healed
+        self.state: State = masks.behind(self._unhealed)
+        self._close_spent_parts()
+        self._extend(None)
 
-    def take(self, choose: Choose) -> int:
-        """Choose, and add, tokens: as many of the drafts as are kept, and one more.
+    def choose_next(self, choose: ChooseToken) -> int:
+        """Choose, and add, tokens: the drafts that agree with the choices, and one more.
 
         Returns:
-            How many of the drafts are not kept.
+            How many of the drafts are rejected.
         """
         drafts, self.drafts = self.drafts, []
-        self.fed = len(self.known)
+        self.consumed = len(self.committed)
         for i in range(len(drafts) + 1):
             draft = drafts[i] if i < len(drafts) else None
-            if not self._choose(lambda allowed, i=i: choose(i, allowed), draft):  # type: ignore[misc]
+            if not self._choose_one(lambda allowed, i=i: choose(i, allowed), draft):  # type: ignore[misc]
                 return len(drafts) - i
-            self.fed += 1
-            if self.is_settled:
+            self.consumed += 1
+            if self.is_finished:
                 return len(drafts) - i - 1
         return 0
 
     def allowed(self) -> AllowedTokens:
-        """The tokens that may come next, within the budget; close to it they are not found for nothing, so they are kept."""
+        """The tokens that may come next, within the budget. They are remembered, since near the end of a budget they cost a search."""
         if self._allowed is None:
             bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
-            self.was_narrowed |= bits is not plain and bool((bits != plain).any())
+            self._was_narrowed |= bits is not plain and bool((bits != plain).any())
             for part in self._parts:
                 bits = part.narrowed(bits, self.state)
             self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
         return self._allowed
 
-    def _choose(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
-        """Choose a token, and add it and what is certain behind it. Whether it is ``draft``, behind which all is known."""
+    def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
+        """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
         allowed = self.allowed()
         left, first, refused = allowed, None, list[int]()
         while True:
@@ -176,56 +160,57 @@ class Row:
                 if token_id == draft:
                     self._append(token_id)
                     return True
-                self._go_on(token_id)
+                self._extend(token_id)
                 return False
             refused.append(token_id)
             if len(refused) == allowed.count:  # none is spelled as it should be
                 self._append(first)
                 return False
             left = allowed.without(refused)
-            if fit is Fit.IF_LONGER:  # the text chosen stays: none loses its chances by the way it is spelled
+            if fit is Fit.ONLY_AS_PREFIX:  # the text chosen stays: none loses its chances by the way it is spelled
                 longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
                 left = longer if longer.count else left
 
-    def _go_on(self, chosen: int | None) -> None:
-        """Add a token, and what has to follow. Without it, at the beginning, what has to come."""
-        data, forced = self._own.with_forced(self.state, chosen)
-        certain: Sequence[int] = () if chosen is None else (chosen,)
+    def _extend(self, chosen: int | None) -> None:
+        """Add a token, and commit or draft the tokens that have to follow; ``None`` at the beginning, where none was chosen."""
+        data, forced_text = self._canonical.with_forced(self.state, chosen)
+        forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
-        if forced and self._is_canonical:
-            row = self._speller.row(self.known, data + forced)
-            if (known := self._own.certain(self.state, row)) and self._is_in_budget(row[:known]):
-                certain, drafts = row[:known], row[known:]
-            elif row[: len(certain)] == certain:
-                drafts = row[len(certain) :]
-        elif forced:
-            again = self._again if chosen is None and self._still_again and forced.startswith(self._still_again) else ()
-            drafts = (*again, *self._speller.row((*self.known, *certain, *again), forced[len(self._still_again) if again else 0 :]))
-        was_closed = False
-        for token_id in certain:
-            was_closed = self._append(token_id)
-            if self.is_settled:
+        if forced_text and self._spells_canonically:
+            row = self._speller.row(self.committed, data + forced_text)
+            if (count := self._canonical.forced_count(self.state, row)) and self._is_in_budget(row[:count]):
+                forced, drafts = row[:count], row[count:]
+            elif row[: len(forced)] == forced:
+                drafts = row[len(forced) :]
+        elif forced_text:
+            again = self._healed if chosen is None and self._unhealed and forced_text.startswith(self._unhealed) else ()
+            rest = forced_text[len(self._unhealed) if again else 0 :]
+            drafts = (*again, *self._speller.row((*self.committed, *forced, *again), rest))
+        closes_part = False
+        for token_id in forced:
+            closes_part = self._append(token_id)
+            if self.is_finished:
                 return
-        if certain[1:] or chosen is None:
-            self._certain_to = len(self.known)
-        if was_closed:  # what follows is another text
-            self._go_on(None)
+        if forced[1:] or chosen is None:
+            self._forced_end = len(self.committed)
+        if closes_part:  # another text follows than was forced
+            self._extend(None)
         else:
             self.drafts = list(drafts[:MAX_DRAFTS])
 
     def _fit(self, chosen: int) -> Fit:
         """Whether a token is one that could stand here, by the way texts are spelled."""
-        if self._is_canonical:
-            return self._own.fit(self.state, self.known, chosen, self._certain_to, self.tokens_left)
+        if self._spells_canonically:
+            return self._canonical.fit(self.state, self.committed, chosen, self._forced_end, self.tokens_left)
         data = self._bytes(chosen)
-        return Fit.YES if not data or not self._still_again or self._goes_with_prompt(chosen, data) else Fit.NO
+        return Fit.YES if not data or not self._unhealed or self._heals(chosen, data) else Fit.NO
 
-    def _goes_with_prompt(self, chosen: int, data: bytes) -> bool:
-        """A token in what the prompt ends with: its own one, or one that goes beyond."""
-        return len(data) > len(self._still_again) or chosen == self._again[len(self.known) - self._begin]
+    def _heals(self, chosen: int, data: bytes) -> bool:
+        """Whether a token may stand in the end of the prompt: the prompt's own one, or one that ends in the text."""
+        return len(data) > len(self._unhealed) or chosen == self._healed[len(self.committed) - self._text_start]
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
-        """Whether the text, and its parts, can be finished within their budgets behind these tokens."""
+        """Whether the text, and its parts, can be finished within their budgets after these tokens."""
         states = [self.state]
         for token_id in ids:
             states.append(self.masks.advance(states[-1], token_id))
@@ -234,62 +219,62 @@ class Row:
         return in_time and all(part.lasts(states) for part in self._parts)
 
     def _append(self, token_id: int) -> bool:
-        """Add a token. Whether a part was closed behind it."""
-        self.steps.append((self.state, self.tokens_left))
+        """Add a token; True if a part was closed after it."""
+        self.history.append((self.state, self.tokens_left))
         self.state, self._allowed = self.masks.advance(self.state, token_id), None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id
             return False
-        self.known.append(token_id)
+        self.committed.append(token_id)
         data = self._bytes(token_id)
-        again = min(len(self._still_again), len(data))
-        self._still_again = self._still_again[again:]
-        self.text += self._utf8.decode(data[again:])
+        healed = min(len(self._unhealed), len(data))
+        self._unhealed = self._unhealed[healed:]
+        self.text += self._utf8.decode(data[healed:])
         if self._stops.strings:
             self._stopped_at = self._stops.find(self.text, self._searched)
             self._searched = max(0, len(self.text) - max(map(len, self._stops.strings)) + 1)
         for part in self._parts:
-            part.spend(self.steps[-1][0], self.state)
-        return self._leave_parts()
+            part.spend(self.history[-1][0], self.state)
+        return self._close_spent_parts()
 
-    def _leave_parts(self) -> bool:
-        """Close the parts whose budgets are spent. Whether there are any."""
+    def _close_spent_parts(self) -> bool:
+        """Close the parts whose budgets are spent; True if there are any."""
         before = self.state
         for part in self._parts:
-            behind = part.behind(self.state)
-            if behind is not self.state and self.masks.tokens_needed(behind) <= self.tokens_left:
-                self.state = behind
+            after = part.behind(self.state)
+            if after is not self.state and self.masks.tokens_needed(after) <= self.tokens_left:
+                self.state = after
                 self._closed_parts.append(part.name)
         return self.state is not before
 
     def _bytes(self, token_id: int) -> bytes:
         return self.masks.vocabulary.shown_bytes(token_id)
 
-    def cut(self, length: int) -> None:
-        """End the text behind so many of ``known``, whatever the pattern says."""
-        del self.known[length:], self.steps[length - self._begin :]
-        self.text = b"".join(map(self._bytes, self.known[self._begin :])).decode(errors="ignore")
+    def truncate(self, length: int) -> None:
+        """End the text after the first ``length`` of the committed tokens, whatever the pattern says."""
+        del self.committed[length:], self.history[length - self._text_start :]
+        self.text = b"".join(map(self._bytes, self.committed[self._text_start :])).decode(errors="ignore")
         self._stopped_at = len(self.text)
 
     @property
-    def is_settled(self) -> bool:
-        """Whether the text is finished: ended, stopped, or nothing can follow."""
+    def is_finished(self) -> bool:
+        """True if the text has ended or stopped, or nothing can follow."""
         return self.state is ENDED or self._stopped_at is not None or self.state.is_final
 
-    def certain_text(self) -> str:
-        """What has been written and will stay."""
+    def committed_text(self) -> str:
+        """The characters that have been written and will stay."""
         if self._stopped_at is not None:
             return self.text[: self._stopped_at]
-        held_back = 0 if self.is_settled else self._stops.held_back(self.text)
+        held_back = 0 if self.is_finished else self._stops.held_back(self.text)
         return self.text[: len(self.text) - held_back]
 
     def completion(self, kept: tuple[float, ...] | None = None) -> Completion:
-        """What has been written; with ``kept`` of each of ``steps``, if that is known."""
-        written, same = tuple(self.known[self._begin :]), 0
-        while same < len(self._again) and written[same : same + 1] == self._again[same : same + 1]:
+        """The text as its reader gets it; with ``kept`` for each entry of ``history``, if that was measured."""
+        written, same = tuple(self.committed[self._text_start :]), 0
+        while same < len(self._healed) and written[same : same + 1] == self._healed[same : same + 1]:
             same += 1
-        healed = b"".join(map(self._bytes, self._again[same:])).decode(errors="replace")
-        finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self.was_narrowed else "accepted"
+        healed = b"".join(map(self._bytes, self._healed[same:])).decode(errors="replace")
+        finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self._was_narrowed else "accepted"
         text, passes = self.text[: self._stopped_at], self.forward_passes
         return Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts), None if kept is None else kept[same:])

@@ -1,8 +1,9 @@
-"""Masks and logits in, chosen tokens out: masks are applied here, and here only.
+"""A mask made ready for logits: masks are applied here, and here only.
 
->>> import torch
->>> pick(*AllowedTokens(np.array([5], dtype=np.uint32), 3).scores(torch.tensor([0.0, 3.0, 2.0])))
-2
+Knows neither patterns nor how a token is chosen among those that are allowed.
+
+>>> AllowedTokens(np.array([5], dtype=np.uint32), 3).scores(torch.tensor([0.0, 3.0, 2.0]))
+(tensor([0., 2.]), tensor([0, 2]))
 """
 
 from __future__ import annotations
@@ -142,44 +143,3 @@ class AllowedTokens:
 
         held: tuple[AllowedTokens, torch.Tensor] = _ROWS.get((id(self), device, dtype), make)
         return held[1]
-
-
-def pick(
-    scores: torch.Tensor,
-    ids: torch.Tensor | None,
-    *,
-    temperature: float = 0.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    generator: torch.Generator | None = None,
-) -> int:
-    """One of some tokens.
-
-    Args:
-        scores: float[n], on the CPU; not changed.
-        ids: int64[n], of the tokens; ``None``: 0, 1, ...
-        temperature: 0: the most likely token; else the scores are divided by it and one is drawn.
-        top_k: draw from the ``top_k`` most likely tokens only.
-        top_p: draw from the fewest tokens whose probabilities add up to ``top_p`` or more.
-        generator: the source of chance, on the CPU.
-    """
-    at = (
-        int(scores.argmax()) if temperature <= 0 else _drawn((scores.double() - float(scores.max())) / temperature, top_k, top_p, generator)
-    )
-    return at if ids is None else int(ids[at])
-
-
-def _drawn(scores: torch.Tensor, top_k: int | None, top_p: float | None, generator: torch.Generator | None) -> int:
-    probabilities = torch.softmax(scores, dim=0)
-    if top_k is not None or top_p is not None:
-        ordered, order = probabilities.sort(descending=True)
-        kept = len(ordered) if top_k is None else min(top_k, len(ordered))
-        if top_p is not None:
-            kept = min(kept, int((ordered.cumsum(0) < top_p).sum()) + 1)
-        ids, probabilities = order[:kept], ordered[:kept]
-    else:
-        ids = None
-    cumulated = probabilities.cumsum(0)
-    drawn = torch.rand((), generator=generator, dtype=torch.float64) * cumulated[-1]
-    at = min(int(torch.searchsorted(cumulated, drawn, right=True)), int(probabilities.nonzero()[-1]))
-    return at if ids is None else int(ids[at])

@@ -4,7 +4,7 @@ Names, members of enums and forced text are known before they are written, so th
 text is not: a token is refused if the tokenizer would write it and the tokens before it in another way.
 
 >>> [fit.name for fit in Fit]
-['YES', 'NO', 'IF_LONGER']
+['YES', 'NO', 'ONLY_AS_PREFIX']
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Fit(Enum):
 
     YES = auto()
     NO = auto()
-    IF_LONGER = auto()
+    ONLY_AS_PREFIX = auto()
     """Its text is right, but would be written with a token that goes on."""
 
 
-class OwnSpelling:
+class CanonicalSpelling:
     """The tokenizer's own rows of the texts of one pattern.
 
     Args:
@@ -53,40 +53,40 @@ class OwnSpelling:
         after = state if chosen is None else self._masks.advance(state, chosen)
         return data, _whole_characters(data + self._masks.forced_bytes(after))[len(data) :]
 
-    def fit(self, state: State, known: Sequence[int], chosen: int, certain_to: int = 0, tokens_left: int | None = None) -> Fit:
+    def fit(self, state: State, committed: Sequence[int], chosen: int, forced_end: int = 0, tokens_left: int | None = None) -> Fit:
         """Whether the tokenizer could write a text that is possible here with a token.
 
         Args:
             state: before the token.
-            known: ids of the tokens before it.
+            committed: ids of the tokens before it.
             chosen: the token, which ``state`` allows.
-            certain_to: where the last of ``known`` stand that nobody has chosen: they are no reason to refuse it.
+            forced_end: where the last of ``committed`` stand that nobody has chosen: they are no reason to refuse it.
             tokens_left: how many may be written, ``chosen`` included: close to the end fewer texts are possible. ``None``: any number.
         """
         if not self._bytes(chosen) or chosen in self._masks.vocabulary.end_ids:  # a special token is written in one way
             return Fit.YES
         data, forced = self.with_forced(state, chosen)
         texts = self._masks.literal_texts(state, data)
-        if texts is not None and not any(self._begins(known, chosen, _whole_characters(text)) for text in texts):
-            return Fit.IF_LONGER
+        if texts is not None and not any(self._begins(committed, chosen, _whole_characters(text)) for text in texts):
+            return Fit.ONLY_AS_PREFIX
         if forced:
-            row = self._speller.row(known, data + forced)
-            if row and not self.certain(state, row):
-                return Fit.YES if row[0] == chosen and self._follows(known, chosen, certain_to) else Fit.IF_LONGER
-            return Fit.YES if not row or self._follows(known, row[0], certain_to) else Fit.NO
-        if not self._follows(known, chosen, certain_to):
+            row = self._speller.row(committed, data + forced)
+            if row and not self.forced_count(state, row):
+                return Fit.YES if row[0] == chosen and self._follows(committed, chosen, forced_end) else Fit.ONLY_AS_PREFIX
+            return Fit.YES if not row or self._follows(committed, row[0], forced_end) else Fit.NO
+        if not self._follows(committed, chosen, forced_end):
             return Fit.NO
-        return Fit.YES if self._leads_on(state, known, chosen, data, tokens_left) else Fit.IF_LONGER
+        return Fit.YES if self._leads_on(state, committed, chosen, data, tokens_left) else Fit.ONLY_AS_PREFIX
 
-    def is_own(self, state: State, known: Sequence[int], token_id: int) -> bool:
+    def is_canonical(self, state: State, committed: Sequence[int], token_id: int) -> bool:
         """Whether the token itself is the tokenizer's, not only its text, which with what has to follow may be written anew."""
-        if self.fit(state, known, token_id) is not Fit.YES:
+        if self.fit(state, committed, token_id) is not Fit.YES:
             return False
         data, forced = self.with_forced(state, token_id)
-        row = self._speller.row(known, data + forced) if data and forced else ()
+        row = self._speller.row(committed, data + forced) if data and forced else ()
         return not row or row[0] == token_id
 
-    def certain(self, state: State, ids: Sequence[int]) -> int:
+    def forced_count(self, state: State, ids: Sequence[int]) -> int:
         """How many of the tokens of a forced text stay, whatever follows: up to the first that a token may span with more behind it."""
         states = [state]
         for token_id in ids:
@@ -112,23 +112,23 @@ class OwnSpelling:
             spanned -= 1
         return spanned
 
-    def _begins(self, known: Sequence[int], token_id: int, text: bytes) -> bool:
-        return self._speller.row(known, text)[:1] in ((token_id,), ())
+    def _begins(self, committed: Sequence[int], token_id: int, text: bytes) -> bool:
+        return self._speller.row(committed, text)[:1] in ((token_id,), ())
 
-    def _follows(self, known: Sequence[int], token_id: int, certain_to: int) -> bool:
+    def _follows(self, committed: Sequence[int], token_id: int, forced_end: int) -> bool:
         """Whether the tokenizer would not write the last tokens together with this one in another way."""
         for count in (_SPANNED, 1):
-            if len(known) - count < certain_to:  # no other choice has been there: no text may be lost
+            if len(committed) - count < forced_end:  # no other choice has been there: no text may be lost
                 continue
-            last = tuple(known[-count:])
-            before, data = known[:-count], b"".join(map(self._bytes, last))
+            last = tuple(committed[-count:])
+            before, data = committed[:-count], b"".join(map(self._bytes, last))
             if not all(map(self._bytes, last)):  # nothing goes across a special token
                 continue
             if count == 1 or self._speller.row(before, data) == last:
                 return self._speller.row(before, data + self._bytes(token_id)) in ((*last, token_id), ())
         return True
 
-    def _leads_on(self, state: State, known: Sequence[int], chosen: int, data: bytes, tokens_left: int | None) -> bool:
+    def _leads_on(self, state: State, committed: Sequence[int], chosen: int, data: bytes, tokens_left: int | None) -> bool:
         """Whether the tokenizer could write the token and another that may come next; where many may, it is taken for granted."""
         after = self._masks.advance(state, chosen)
         whole = self._masks.bits(after)
@@ -139,20 +139,20 @@ class OwnSpelling:
         key = after.id << 32 | chosen
         found = self._speller.leads_on.get(key) if bits is whole else None
         if found is None:
-            told = (one for one in following.ids.tolist() if self._speller.row(known, data + self._read(one)))
+            told = (one for one in following.ids.tolist() if self._speller.row(committed, data + self._read(one)))
             first = next(told, None)  # where none can be told, any may
-            found = first is None or any(self._goes_on(known, chosen, data, after, one) for one in (first, *told))
+            found = first is None or any(self._goes_on(committed, chosen, data, after, one) for one in (first, *told))
             if bits is whole:
                 self._speller.leads_on[key] = found
         return found
 
-    def _goes_on(self, known: Sequence[int], chosen: int, data: bytes, after: State, following: int) -> bool:
+    def _goes_on(self, committed: Sequence[int], chosen: int, data: bytes, after: State, following: int) -> bool:
         """Whether the tokenizer would write a token so before another, and what has to follow that."""
         text = data + self._read(following)
-        if self._speller.row(known, text)[0] != chosen:
+        if self._speller.row(committed, text)[0] != chosen:
             return False
         forced = self.with_forced(after, following)[1]
-        return not forced or self._speller.row(known, text + forced)[:1] in ((chosen,), ())
+        return not forced or self._speller.row(committed, text + forced)[:1] in ((chosen,), ())
 
     def _spanned(self, states: Sequence[State], pieces: Sequence[bytes]) -> int:
         """How many tokens at the end of a forced text one token may span, together with what follows.

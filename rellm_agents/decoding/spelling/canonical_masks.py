@@ -14,7 +14,7 @@ import numpy as np
 
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.masks import ENDED, MAX_MASKS, AllowedTokens, TokenMasks
-from rellm_agents.decoding.spelling.canonical import MAX_FOLLOWING, OwnSpelling
+from rellm_agents.decoding.spelling.canonical import MAX_FOLLOWING, CanonicalSpelling
 from rellm_agents.decoding.spelling.tokenizer_spelling import CONTEXT, speller_of
 from rellm_agents.decoding.vocabulary import Bits, Vocabulary, packed
 from rellm_agents.patterns import Pattern
@@ -48,7 +48,7 @@ class CanonicalMasks(TokenMasks):
     def __init__(self, pattern: Pattern, vocabulary: Vocabulary, *, spelling: str = "canonical") -> None:  # noqa: ARG002 - the base's signature
         super().__init__(pattern, vocabulary)
         self._plain = TokenMasks(pattern, vocabulary)
-        self._own = OwnSpelling(self._plain, speller_of(vocabulary))
+        self._own = CanonicalSpelling(self._plain, speller_of(vocabulary))
         self._states: dict[tuple[int, tuple[int, ...]], SpelledState] = {}
         self._spelled = LruCache(MAX_MASKS, self._of_state)
         self.start = self._state(self._plain.start, ())
@@ -94,7 +94,7 @@ class CanonicalMasks(TokenMasks):
         allowed = AllowedTokens.of(bits, self.vocabulary.size)
         if not allowed.keeps_few or allowed.count > MAX_FOLLOWING:
             return bits
-        kept = [token_id for token_id in allowed.ids.tolist() if self._own.is_own(state.inner, state.known, token_id)]
+        kept = [token_id for token_id in allowed.ids.tolist() if self._own.is_canonical(state.inner, state.known, token_id)]
         if not kept or len(kept) == allowed.count:
             return bits
         made = packed(np.array(kept, dtype=np.int32), self.vocabulary.size)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.agent.template_format import TemplateFormat
-from rellm_agents.formats.template import declared
+from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 from rellm_agents.json_schema import Whitespace
 
@@ -26,4 +26,4 @@ def chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> ActionFormat
     Raises:
         FormatError: no tools, two of one name, a name or an argument schema that cannot be written.
     """
-    return TemplateFormat(declared("chat"), tools, whitespace=whitespace)
+    return TemplateFormat(builtin_declaration("chat"), tools, whitespace=whitespace)

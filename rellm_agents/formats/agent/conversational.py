@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.agent.template_format import TemplateFormat
-from rellm_agents.formats.template import declared
+from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 
 
@@ -30,4 +30,4 @@ def conversational(tools: ToolsLike) -> ActionFormat:
     Raises:
         FormatError: no tools, two of one name, a name, an argument or a value that text cannot carry.
     """
-    return TemplateFormat(declared("conversational"), tools)
+    return TemplateFormat(builtin_declaration("conversational"), tools)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.agent.template_format import TemplateFormat
-from rellm_agents.formats.template import declared
+from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 
 
@@ -28,4 +28,4 @@ def docstore(tools: ToolsLike) -> ActionFormat:
     Raises:
         FormatError: no tools, two of one name, a name, an argument or a value that text cannot carry.
     """
-    return TemplateFormat(declared("docstore"), tools)
+    return TemplateFormat(builtin_declaration("docstore"), tools)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.agent.template_format import TemplateFormat
-from rellm_agents.formats.template import declared
+from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 from rellm_agents.json_schema import Whitespace
 
@@ -32,4 +32,4 @@ def json_action(tools: ToolsLike, *, whitespace: Whitespace = "spaced", thought:
     Raises:
         FormatError: no tools, two of one name, a name or an argument schema that cannot be written.
     """
-    return TemplateFormat(declared("thought_json_action" if thought else "json_action"), tools, whitespace=whitespace)
+    return TemplateFormat(builtin_declaration("thought_json_action" if thought else "json_action"), tools, whitespace=whitespace)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.agent.template_format import TemplateFormat
-from rellm_agents.formats.template import declared
+from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 
 
@@ -26,4 +26,4 @@ def mrkl(tools: ToolsLike) -> ActionFormat:
     Raises:
         FormatError: no tools, two of one name, a name, an argument or a value that text cannot carry.
     """
-    return TemplateFormat(declared("mrkl"), tools)
+    return TemplateFormat(builtin_declaration("mrkl"), tools)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.agent.template_format import TemplateFormat
-from rellm_agents.formats.template import declared
+from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 
 
@@ -29,4 +29,4 @@ def react(tools: ToolsLike) -> ActionFormat:
     Raises:
         FormatError: no tools, two of one name, a name, an argument or a value that text cannot carry.
     """
-    return TemplateFormat(declared("react"), tools)
+    return TemplateFormat(builtin_declaration("react"), tools)

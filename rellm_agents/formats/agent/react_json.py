@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.agent.template_format import TemplateFormat
-from rellm_agents.formats.template import declared
+from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 from rellm_agents.json_schema import Whitespace
 
@@ -34,4 +34,4 @@ def react_json(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> Action
     Raises:
         FormatError: no tools, two of one name, a name or an argument schema that cannot be written.
     """
-    return TemplateFormat(declared("react_json"), tools, whitespace=whitespace)
+    return TemplateFormat(builtin_declaration("react_json"), tools, whitespace=whitespace)

@@ -4,8 +4,8 @@ A reader ends each slot where the words behind it first occur. So what a declara
 would be cut elsewhere, that are an action and an answer at once, or that hold a stop string; where there is one, it is shown. The
 formats of this package are proven by its tests, those of users when they are made. Knows nothing of tools.
 
->>> from rellm_agents.formats.template import declared
->>> wording_of({**declared("react"), "finish": "{thought}{answer}"})
+>>> from rellm_agents.formats.template import builtin_declaration
+>>> wording_of({**builtin_declaration("react"), "finish": "{thought}{answer}"})
 Traceback (most recent call last):
   ...
 rellm_agents.errors.FormatError: format 'react', #/finish: nothing tells where {thought} ends and {answer} begins

@@ -1,4 +1,4 @@
 """FACE."""
 
-from rellm_agents.formats.messages.message import NAMES, Message, ToolCall
-from rellm_agents.formats.messages.message_format import MessageFormat, Written, message_declaration, message_format
+from rellm_agents.formats.messages.message import TOOL_NAME_REGEX, Message, ToolCall
+from rellm_agents.formats.messages.message_format import MessageFormat, PartialMessage, message_declaration, message_format

@@ -1,7 +1,7 @@
 r"""The declaration of a message format in, the words around what its messages say out, and where these are in a text.
 
->>> from rellm_agents.formats.template import declared
->>> words = MessageWords.of(declared("hermes", "message"))
+>>> from rellm_agents.formats.template import builtin_declaration
+>>> words = MessageWords.of(builtin_declaration("hermes", "message"))
 >>> text = 'Let me see.\n<tool_call>\n{"name": "search", "arguments": {}}\n</tool_call>'
 >>> content, calls = words.cut(text, is_whole=True)
 >>> content, words.name_at(calls, len(words.begin))
@@ -16,10 +16,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats.messages.message import NAMES
+from rellm_agents.formats.messages.message import TOOL_NAME_REGEX
 from rellm_agents.formats.template import Declaration, Template
 
-_NAME, _NO_NAME = re.compile(NAMES), r"[^A-Za-z0-9_.-]"
+_NAME, _NO_NAME = re.compile(TOOL_NAME_REGEX), r"[^A-Za-z0-9_.-]"
 
 
 class Span(NamedTuple):

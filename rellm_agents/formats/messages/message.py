@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-NAMES = "[A-Za-z0-9_.-]{1,128}"
+TOOL_NAME_REGEX = "[A-Za-z0-9_.-]{1,128}"
 """A regex of what tools can be named."""
 
 

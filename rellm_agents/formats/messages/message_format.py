@@ -13,8 +13,8 @@ Let me see.
 </tool_call>
 >>> format.read(text).tool_calls
 (ToolCall(name='search', arguments={'query': 'rain'}),)
->>> format.so_far(text[:71])
-Written(reasoning='', content='Let me see.', calls=(CallSoFar(name='search', arguments='{"query": "rain', is_whole=False),))
+>>> format.read_partial(text[:71])
+PartialMessage(reasoning='', content='Let me see.', calls=(PartialCall(name='search', arguments='{"query": "rain', is_whole=False),))
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages.argument_styles import arguments_of
 from rellm_agents.formats.messages.declared_arguments import ELSEWHERE
 from rellm_agents.formats.messages.delimiters import MessageWords, begun
-from rellm_agents.formats.messages.message import NAMES, Message, ToolCall
-from rellm_agents.formats.template import Declaration, Slot, Template, any_of, declared, read_declaration, with_meanings
+from rellm_agents.formats.messages.message import TOOL_NAME_REGEX, Message, ToolCall
+from rellm_agents.formats.template import Declaration, Slot, Template, any_of, builtin_declaration, read_declaration, with_meanings
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
 from rellm_agents.patterns import (
     EMPTY,
@@ -56,11 +56,11 @@ from rellm_agents.patterns.ir import CHARACTER
 Choice = Literal["auto", "required", "none"] | str  # or the name of a tool
 
 _CHOICES = ("auto", "required", "none")
-_NAME = re.compile(NAMES)
+_NAME = re.compile(TOOL_NAME_REGEX)
 
 
 @dataclass(frozen=True)
-class CallSoFar:
+class PartialCall:
     """A call that is being written.
 
     Attributes:
@@ -75,12 +75,12 @@ class CallSoFar:
 
 
 @dataclass(frozen=True)
-class Written:
+class PartialMessage:
     """What the beginning of a message says for certain."""
 
     reasoning: str = ""
     content: str = ""
-    calls: tuple[CallSoFar, ...] = ()
+    calls: tuple[PartialCall, ...] = ()
 
 
 def message_format(
@@ -125,7 +125,7 @@ def message_declaration(source: str | Path | Declaration) -> Declaration:
         FormatError: there is none of this name; or what it says is no message format: names the place.
     """
     is_name = isinstance(source, str) and not source.endswith(".json")
-    return declared(str(source), "message") if is_name else read_declaration(source, "message")
+    return builtin_declaration(str(source), "message") if is_name else read_declaration(source, "message")
 
 
 class MessageFormat:
@@ -253,7 +253,7 @@ class MessageFormat:
         return sequence(self._written(words.begin), one, more, self._written(words.end))
 
     @cached_property
-    def stop_behind(self) -> Pattern:
+    def free_content(self) -> Pattern:
         """Behind which texts, as they are shown, a stop string of the user counts: in free content, never inside of a call or an answer."""
         rules = self._declaration["slots"]["content"]
         words = self._words
@@ -280,7 +280,7 @@ class MessageFormat:
         Raises:
             FormatError: the format cannot write this message without loss.
         """
-        text = self.shown(message)
+        text = self.render(message)
         if not self.pattern.fullmatch(text) or self.read(text) != message:
             raise FormatError(
                 f"{self.name} cannot write this message so that it is read back as it is: {self._objection(message)}: {message!r}"
@@ -304,10 +304,10 @@ class MessageFormat:
                 return f"the arguments of {call.name!r} are not of its schema, or hold what this format has no text for"
         return "content, reasoning and calls do not stand together in this way"
 
-    def shown(self, message: Message) -> str:
+    def render(self, message: Message) -> str:
         """The text of any message, as a prompt shows what was said before: also with calls of tools that are gone."""
         known = {tool.name: tool for tool in self._all_tools}
-        calls = (self.shown_call(call.name, self._arguments.text(known.get(call.name), call.arguments)) for call in message.tool_calls)
+        calls = (self.render_call(call.name, self._arguments.text(known.get(call.name), call.arguments)) for call in message.tool_calls)
         words = self._words
         joined = ("\n" if words.between is None else words.between).join(calls)
         parts = [f"{words.before_content}{message.content}"] if message.content or not joined else []
@@ -316,23 +316,23 @@ class MessageFormat:
         text = ("\n" if words.before_calls is None else words.before_calls).join(parts)
         return f"{self._reasoning.begin}{message.reasoning}{self._reasoning.end}{text}" if self._reasoning else text
 
-    def shown_call(self, name: str, arguments: str) -> str:
+    def render_call(self, name: str, arguments: str) -> str:
         """The text of one call."""
         return self._words.call.filled({"name": name, "arguments": arguments})
 
-    def shown_in_templates(self, call: ToolCall) -> tuple[str, ...]:
+    def template_renderings(self, call: ToolCall) -> tuple[str, ...]:
         """How chat templates may show a message that is this one call: as it is written, or in further ways that are declared."""
         tool = next((tool for tool in self._all_tools if tool.name == call.name), None)
         slots = {"name": call.name, "arguments": self._arguments.text(tool, call.arguments)}
-        ways = (self.shown(Message(tool_calls=(call,))), *(Template.of(text).filled(slots) for text in self._declaration.get("shown", ())))
+        ways = (self.render(Message(tool_calls=(call,))), *(Template.of(text).filled(slots) for text in self._declaration.get("shown", ())))
         in_other_quotes = [way.replace('"', "'") for way in ways] if self._declaration.get("arguments") == "python" else []
         return (*ways, *in_other_quotes)
 
-    def shown_result(self, content: str) -> str:
+    def render_result(self, content: str) -> str:
         """What a tool returned, as a prompt shows it."""
         return Template.of(self._declaration["result"]).filled({"content": content})
 
-    def behind(self, prompt: str) -> str:
+    def adjust_prompt(self, prompt: str) -> str:
         """The prompt of a message in this format.
 
         Some chat templates end a prompt in the words that begin reasoning. They are left to the message, or, if it has no reasoning,
@@ -352,9 +352,9 @@ class MessageFormat:
             return ""
         begin, end = self._words.begin, self._words.end
         words = {
-            "{tools}": "\n".join(json.dumps(tool.described, ensure_ascii=False) for tool in self.tools),
+            "{tools}": "\n".join(json.dumps(tool.definition, ensure_ascii=False) for tool in self.tools),
             "{tool_names}": ", ".join(tool.name for tool in self.tools),
-            "{call_example}": f"{begin}{self.shown_call('NAME', self._arguments.text(None, {'ARGUMENT': 'VALUE'}))}{end}",
+            "{call_example}": f"{begin}{self.render_call('NAME', self._arguments.text(None, {'ARGUMENT': 'VALUE'}))}{end}",
         }
         return with_meanings("\n".join(self._declaration["instructions"]), words)
 
@@ -372,11 +372,11 @@ class MessageFormat:
 
     def message(self, text: str) -> Message:
         """As :meth:`read`, of a text that is known to be in the language, or to be the beginning of one that ends in its content."""
-        written = self.so_far(text, is_whole=True)
+        written = self.read_partial(text, is_whole=True)
         calls = tuple(ToolCall(call.name, json.loads(call.arguments)) for call in written.calls)
         return Message(written.content, calls, written.reasoning)
 
-    def so_far(self, text: str, *, is_whole: bool = False) -> Written:
+    def read_partial(self, text: str, *, is_whole: bool = False) -> PartialMessage:
         """What the beginning of a message says for certain, whatever follows.
 
         Args:
@@ -385,20 +385,20 @@ class MessageFormat:
         """
         reasoning, body = self._reasoning.cut(text) if self._reasoning else ("", text)
         if body is None:
-            return Written(reasoning)
+            return PartialMessage(reasoning)
         if not self.tools:
-            return Written(reasoning, body[len(self._words.before_content) :])
+            return PartialMessage(reasoning, body[len(self._words.before_content) :])
         content, calls = self._words.cut(body, is_whole=is_whole, holds_both=self._holds_both)
-        return Written(reasoning, content, tuple(self._calls_in(calls)))
+        return PartialMessage(reasoning, content, tuple(self._calls_in(calls)))
 
-    def _calls_in(self, text: str) -> Iterator[CallSoFar]:
+    def _calls_in(self, text: str) -> Iterator[PartialCall]:
         """The calls of a text that begins with the first of them."""
         words, known = self._words, {tool.name: tool for tool in self.tools}
         name = words.name_at(text, len(words.begin))
         while name:
             end = self._arguments.end(text, name.end)
             arguments = self._arguments.as_json(known[name.text], text[name.end : end], is_whole=end is not None)
-            yield CallSoFar(name.text, arguments, end is not None)
+            yield PartialCall(name.text, arguments, end is not None)
             if end is None or not self._is_parallel:
                 return
             name = words.name_at(text, end + len(words.call.words[2]), words.between or "")

@@ -4,7 +4,7 @@ How calls are read leaves open how they are written: an example, a message as th
 shows is read as the call that it is; else the shortest words are taken.
 
 >>> rules = {"open": "<call>", "close": "</call>", "content": "json", "transform": {"function": "{content}"}}
->>> ResponseCalls(rules, PROBE, "").declared()["call"]
+>>> ResponseCalls(rules, PROBE_CALL, "").declared()["call"]
 '<call>{"name": "{name}", "arguments": {arguments}}</call>'
 """
 
@@ -17,14 +17,14 @@ from typing import Any
 
 import regex
 
-from rellm_agents.formats.messages import NAMES, ToolCall
+from rellm_agents.formats.messages import TOOL_NAME_REGEX, ToolCall
 from rellm_agents.formats.response_template.delimiter_regex import Mark, refusal
 from rellm_agents.formats.template import Template
 from rellm_agents.json_schema.text import dumps
 from rellm_agents.patterns import EMPTY, CharSet, Node, characters, intersection, literal, read_regex, sequence
 
 CALLS = "tool_calls"
-PROBE = ToolCall("probe_tool", {"probe_key": "probe value"})
+PROBE_CALL = ToolCall("probe_tool", {"probe_key": "probe value"})
 
 _PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
 _PLAIN = '{"a": "b", "c": {"d": [1, {}], "e": ["f", true, null, [2.5]]}, "g": [{"h": []}, -1]}'
@@ -158,7 +158,11 @@ class ResponseCalls:
         if template.slots != ("name", "arguments"):
             raise refusal(CALLS, f"its words hold what would be taken for a place to be filled: {template.text!r}")
         before, slot, behind = opening.partition("{name}")
-        name = intersection(read_regex(NAMES), read_regex(self.open.group(self._name) or "")) if isinstance(self._name, str) else EMPTY
+        name = (
+            intersection(read_regex(TOOL_NAME_REGEX), read_regex(self.open.group(self._name) or ""))
+            if isinstance(self._name, str)
+            else EMPTY
+        )
         texts = sequence(literal(before), name, literal(behind)) if slot else literal(opening)
         following = _firsts(words, closing, argument)
         if self.open.grows(texts, following):

@@ -30,14 +30,14 @@ import regex
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages import Message
-from rellm_agents.formats.response_template.calls import CALLS, PROBE, ResponseCalls
+from rellm_agents.formats.response_template.calls import CALLS, PROBE_CALL, ResponseCalls
 from rellm_agents.formats.response_template.delimiter_regex import Mark, refusal
 from rellm_agents.formats.template import Declaration, Template, checked
 from rellm_agents.json_schema.text import dumps
 from rellm_agents.patterns import Node, characters, choice, literal
 from rellm_agents.patterns.ir import CHARACTER, SPACES
 
-NAME = "response_template"
+FORMAT_NAME = "response_template"
 _NO_BLANK = characters(~SPACES)
 Example = tuple[Message, str]
 """A message, and how a chat template shows it."""
@@ -64,7 +64,7 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
         FormatError: the template is none, or reads messages in a way that no format here writes: names the place.
     """
     fields: Mapping[str, Any] = checked("the response template", template, "response-template")["fields"]
-    message, shown = example or (Message(tool_calls=(PROBE,)), "")
+    message, shown = example or (Message(tool_calls=(PROBE_CALL,)), "")
     for name in (_CONTENT, CALLS):
         if name not in fields:
             raise FormatError(f"the response template has no field {name!r}, only {', '.join(fields)}: choose a message format by hand")
@@ -83,7 +83,7 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
     words = calls.declared()
     is_blank_free = content.is_stripped and not content.open
     found: dict[str, Any] = {
-        "name": NAME,
+        "name": FORMAT_NAME,
         "description": "Messages as the response template of a tokenizer reads them.",
         "slots": {"content": {**content.slot, "not_empty": True}, **words.pop("slots", {})},
         "instructions": _INSTRUCTIONS,

@@ -19,7 +19,7 @@ from toys import FixedLogits
 
 from rellm_agents import Pattern
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.generation.sequence import Manner
+from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.errors import BudgetTooSmall, VocabularyError
 from rellm_agents.patterns import lexeme, read_regex
 
@@ -55,13 +55,13 @@ def test_every_text_matches_and_ends_within_every_budget(kind):
             continue
         least = masks.tokens_needed(masks.start)
         with pytest.raises(BudgetTooSmall):
-            decoder.rows([[0]], pattern, 0, budget=least - 1, manner=Manner(healing=False))
+            decoder.engine.sequences([[0]], pattern, TextOptions(max_new_tokens=least - 1, healing=False))
         for budget in range(least, least + BEYOND + 1) if EVERY else {least, least + 1, least + chance.randrange(BEYOND)}:
-            manner = Manner(spelling=chance.choice(["canonical", "any"]), healing=False)
-            (row,) = decoder.rows([[0]], pattern, 0, budget=budget, manner=manner)
-            while not row.is_settled:
-                row.take(lambda _, allowed: int(chance.choice(allowed.ids_allowed())))
-            ids = row.known[1:]
+            options = TextOptions(max_new_tokens=budget, seed=0, spelling=chance.choice(["canonical", "any"]), healing=False)
+            (row,) = decoder.engine.sequences([[0]], pattern, options)
+            while not row.is_finished:
+                row.choose_next(lambda _, allowed: int(chance.choice(allowed.ids_allowed())))
+            ids = row.committed[1:]
             text = b"".join(decoder.vocabulary.token_bytes[i] or b"" for i in ids).decode()
             assert pattern.fullmatch(text), (name, budget)
             assert len(ids) + (row.end_id is not None) <= budget, (name, budget)

@@ -13,6 +13,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from rellm_agents import Pattern, compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
+from rellm_agents.decoding.forward.cache_names import cache_name, taken_from
 from rellm_agents.errors import BudgetTooSmall
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -117,7 +118,7 @@ def test_the_pattern_goes_before_processors_that_leave_nothing(caplog):
     loop = decoder.custom_generate(compile_regex("(ab|cd)"))
     decoder.model.generate(**inputs_of(decoder, ["x"]), custom_generate=loop, max_new_tokens=9, bad_words_ids=denied)
     assert loop.completions[0].text in ("ab", "cd")
-    assert "behind '' the pattern allows only tokens that are denied by NoBadWordsLogitsProcessor" in caplog.text
+    assert "after '' the pattern allows only tokens that are denied by NoBadWordsLogitsProcessor" in caplog.text
 
 
 def test_processors_that_tell_rows_by_their_numbers_find_them():
@@ -198,15 +199,29 @@ def test_a_cache_of_the_caller_is_gone_on_with_and_stays_whole():
     decoder, pattern = decoder_of(), compile_regex("[a-z ]{12}")
     inputs = inputs_of(decoder, ["the the the"])["input_ids"]
     held = DynamicCache(config=decoder.model.config)
-    first = decoder.model.generate(
-        input_ids=inputs, custom_generate=decoder.custom_generate(pattern), max_new_tokens=20, past_key_values=held
-    )
+    options = {"max_new_tokens": 20, cache_name(decoder.model.forward): held}
+    first = decoder.model.generate(input_ids=inputs, custom_generate=decoder.custom_generate(pattern), **options)
     longer = torch.cat([first, inputs_of(decoder, [" yes no"])["input_ids"]], dim=1)
     assert inputs.shape[1] < held.get_seq_length() <= first.shape[1]
     again, anew = (decoder.custom_generate(pattern) for _ in range(2))
-    decoder.model.generate(input_ids=longer, custom_generate=again, max_new_tokens=20, past_key_values=held)
+    decoder.model.generate(input_ids=longer, custom_generate=again, **options)
     decoder.model.generate(input_ids=longer, custom_generate=anew, max_new_tokens=20)
     assert again.completions[0].text == anew.completions[0].text
+
+
+def test_a_state_of_the_caller_that_does_not_tell_what_was_read_is_refused():
+    decoder, pattern = decoder_of("mamba"), compile_regex("[a-z ]{12}")
+    options = {"max_new_tokens": 20, cache_name(decoder.model.forward): DynamicCache(config=decoder.model.config)}
+    with pytest.raises(ValueError, match="a DynamicCache of one state does not tell how many tokens were read into it"):
+        decoder.model.generate(**inputs_of(decoder, ["the"]), custom_generate=decoder.custom_generate(pattern), **options)
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_what_is_returned_holds_the_cache(kind):
+    decoder, pattern = decoder_of(kind), compile_regex("[a-z ]{12}")
+    loop = decoder.custom_generate(pattern)
+    made = decoder.model.generate(**inputs_of(decoder, ["the the"]), custom_generate=loop, max_new_tokens=20, return_dict_in_generate=True)
+    assert taken_from(made).get_seq_length() > 0
 
 
 def test_an_assistant_changes_nothing():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,8 +13,8 @@ from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, ran
 
 from rellm_agents import Pattern, compile_regex, compile_schema, json_action, react
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks, Vocabulary, smollm2
-from rellm_agents.decoding.generation.sequence import Manner
-from rellm_agents.decoding.generation.stop_strings import Stops
+from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.vocabulary.trie import unpacked
 from rellm_agents.errors import BudgetTooSmall, VocabularyError
 from rellm_agents.patterns import choice, literal, not_containing, optional, sequence
@@ -286,12 +287,12 @@ def fixed_decoder(text: str) -> ConstrainedDecoder:
     tokenizer = byte_level_tokenizer()
 
     class Writes(FixedLogits):
-        def forward(self, input_ids, past_key_values, **_):
-            at = past_key_values.get_seq_length() + input_ids.shape[1] - 1
-            super().forward(input_ids, past_key_values)
+        def forward(self, input_ids, cache, **_):
+            at = cache.get_seq_length() + input_ids.shape[1] - 1
+            super().forward(input_ids, cache)
             logits = torch.zeros(1, 1, self.table.shape[1])
             logits[0, 0, ord(text[at + 1]) if at + 1 < len(text) else tokenizer.eos_token_id] = 9.0
-            return type("Output", (), {"logits": logits})
+            return SimpleNamespace(logits=logits, cache=cache)
 
     return ConstrainedDecoder(Writes(torch.zeros(1, len(tokenizer))), tokenizer)
 
@@ -399,10 +400,10 @@ def test_brackets_are_closed_with_the_tokens_of_the_tokenizer():
     before = tokenizer.encode("\n")
     for seed in range(120):
         chance = random.Random(seed)
-        (row,) = decoder.rows([before], pattern, None, budget=chance.randrange(4, 50), manner=Manner(healing=False))
-        while not row.is_settled:
-            row.take(lambda _, allowed, chance=chance: int(chance.choice(allowed.ids_allowed())))
-        assert tokenizer.encode("\n" + row.text, add_special_tokens=False) == row.known, row.text
+        (row,) = decoder.engine.sequences([before], pattern, TextOptions(max_new_tokens=chance.randrange(4, 50), healing=False))
+        while not row.is_finished:
+            row.choose_next(lambda _, allowed, chance=chance: int(chance.choice(allowed.ids_allowed())))
+        assert tokenizer.encode("\n" + row.text, add_special_tokens=False) == row.committed, row.text
 
 
 def test_a_batch_is_decoded_as_each_prompt_alone(decoder):
@@ -449,7 +450,7 @@ def test_text_that_holds_no_stop_string_is_never_stopped():
 
 
 def test_spaces_between_a_whole_text_and_a_stop_string_are_cut_and_never_shown():
-    stops = Stops(("\nQ:",), compile_regex("A( ?[a-z])*"))
+    stops = StopStrings(("\nQ:",), compile_regex("A( ?[a-z])*"))
     assert stops.find("A b\n\nQ: c", 0) == len("A b")
     assert stops.find("A b\nQ: c", 0) == len("A b")
     assert stops.find("B\nQ: c", 0) is None

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from rellm_agents.decoding.masks.allowed_tokens import FEW_IDS, AllowedTokens, _Remembered, pick
+from rellm_agents.decoding.generation.sampling import pick
+from rellm_agents.decoding.masks.allowed_tokens import FEW_IDS, AllowedTokens, _Remembered
 from rellm_agents.decoding.vocabulary.trie import packed
 
 pytestmark = pytest.mark.usefixtures("one_thread")

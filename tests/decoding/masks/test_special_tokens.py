@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 
 from rellm_agents import Pattern
 from rellm_agents.decoding import ConstrainedDecoder, ConstrainedLogitsProcessor, TokenMasks, Vocabulary
-from rellm_agents.decoding.generation.sequence import Manner
+from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.masks.pattern_masks import ENDED
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
@@ -129,10 +129,10 @@ def test_texts_of_every_budget_match_and_their_special_tokens_are_single_ids(kin
         masks = decoder.masks(pattern)
         least = masks.tokens_needed(masks.start)
         for budget in range(least, least + BEYOND + 1) if EVERY else {least, least + 1, least + chance.randrange(BEYOND)}:
-            (row,) = decoder.rows([[0]], pattern, 0, budget=budget, manner=Manner(spelling=spelling, healing=False))
-            while not row.is_settled:
-                row.take(lambda _, allowed: int(chance.choice(allowed.ids_allowed())))
-            written = row.known[1:]
+            (row,) = decoder.engine.sequences([[0]], pattern, TextOptions(max_new_tokens=budget, seed=0, spelling=spelling, healing=False))
+            while not row.is_finished:
+                row.choose_next(lambda _, allowed: int(chance.choice(allowed.ids_allowed())))
+            written = row.committed[1:]
             assert len(written) + (row.end_id is not None) <= budget, (name, budget)
             assert pattern.fullmatch(row.text), (name, row.text)
             assert row.text == b"".join(map(decoder.vocabulary.shown_bytes, written)).decode()

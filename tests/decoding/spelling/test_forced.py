@@ -15,7 +15,8 @@ from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, ran
 from rellm_agents import Pattern, compile_regex, json_action
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks
 from rellm_agents.decoding.generation import sequence as rows
-from rellm_agents.decoding.generation.sequence import Manner, Row
+from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.spelling.tokenizer_spelling import Speller
 from rellm_agents.patterns import literal, sequence
@@ -47,9 +48,9 @@ def test_drafts_change_no_text(monkeypatch, spelling, temperature, fallback):
     """Two hundred prompts and patterns in all, with drafts and without, and token by token."""
     chance, decoder, found = random.Random(str((spelling, temperature, fallback))), decoder_of(fallback=fallback), []
     asked = [(chance.choice(PROMPTS), chance.choice(PATTERNS), chance.randrange(20), chance.randrange(1000)) for _ in range(25)]
-    for drafts, leaves_out in ((rows.MAX_DRAFTS, True), (0, True), (0, False)):
+    for drafts, can_mask_out in ((rows.MAX_DRAFTS, True), (0, True), (0, False)):
         monkeypatch.setattr(rows, "MAX_DRAFTS", drafts)
-        monkeypatch.setattr(decoder.scorer, "leaves_out", leaves_out)
+        monkeypatch.setattr(decoder.engine.scorer, "can_mask_out", can_mask_out)
         found.append(
             [
                 decoder.generate(p, q, max_new_tokens=least(decoder, q) + more, temperature=temperature, seed=seed, spelling=spelling)
@@ -121,13 +122,12 @@ def spelled_chances(decoder, pattern, table, budget) -> Counter[str]:
     found, waiting = Counter(), [((), 1.0)]
     while waiting:
         script, chance = waiting.pop()
-        row = Row(
+        row = TextSequence(
             decoder.masks(pattern),
-            decoder._speller,
+            decoder.engine._speller,
             [ord("a")],
-            budget=budget,
+            TextOptions(max_new_tokens=budget, healing=False),
             seed=0,
-            manner=Manner(healing=False),
         )
         left = iter(script)
 
@@ -137,12 +137,12 @@ def spelled_chances(decoder, pattern, table, budget) -> Counter[str]:
                 return int(ids[0])
             chosen = next(left, None)
             if chosen is None:
-                raise _Branch(ids, table[row.known[-1] % len(table)][ids].double().softmax(0))
+                raise _Branch(ids, table[row.committed[-1] % len(table)][ids].double().softmax(0))
             return chosen
 
         try:
-            while not row.is_settled:
-                row.take(choose)
+            while not row.is_finished:
+                row.choose_next(choose)
             found[row.text] += chance
         except _Branch as branch:
             ids, probabilities = branch.args
@@ -213,7 +213,7 @@ def test_rows_are_those_of_the_tokenizer(fallback):
     for _ in range(300):
         before, text = ("".join(chance.choices(["the", " a", '{"', '": "', "action", "é", "€", "x", " "], k=n)) for n in (3, 4))
         ids, whole = encode(before, add_special_tokens=False), encode(before + text, add_special_tokens=False)
-        row = decoder._speller.row(ids, text.encode())
+        row = decoder.engine._speller.row(ids, text.encode())
         if whole[: len(ids)] == ids:
             assert list(row) == whole[len(ids) :]
             split += 1
@@ -249,19 +249,24 @@ def test_a_healed_prompt_is_one_that_ended_earlier(spelling):
     pattern = json_action({"search": SEARCH}).pattern
     for prompt in ("the {", "Thought: ", "a\n", "x {", "yes Hum", "é ", "the  ", "how"):
         for regex in (pattern, compile_regex(r'("action": "[a-z]*"\}|an: [a-z]*|[a-z ]*)')):
-            row = Row(decoder.masks(regex), decoder._speller, decoder.tokenizer.encode(prompt), budget=40, seed=0,
-                      manner=Manner(spelling=spelling))  # fmt: skip
-            again = b"".join(decoder.vocabulary.token_bytes[i] for i in row._again)
+            row = TextSequence(
+                decoder.masks(regex),
+                decoder.engine._speller,
+                decoder.tokenizer.encode(prompt),
+                TextOptions(max_new_tokens=40, spelling=spelling),
+                seed=0,
+            )
+            again = b"".join(decoder.vocabulary.token_bytes[i] for i in row._healed)
             if not again:
                 continue
             healed += 1
-            certain = decoder.tokenizer.decode(decoder.tokenizer.encode(prompt)[: -len(row._again)])
+            certain = decoder.tokenizer.decode(decoder.tokenizer.encode(prompt)[: -len(row._healed)])
             assert (certain.encode() + again).decode() == prompt
             whole = Pattern(sequence(literal(again), regex.node))
             for seed in range(4):
                 options = {"seed": seed, "temperature": 1.0}
                 ours = decoder.generate(prompt, regex, max_new_tokens=60, **options)
-                longer = decoder.generate(certain, whole, max_new_tokens=60 + len(row._again), healing=False, **options)
+                longer = decoder.generate(certain, whole, max_new_tokens=60 + len(row._healed), healing=False, **options)
                 assert longer.text.encode() == again + ours.text.encode()
                 assert regex.fullmatch(decoder.generate(prompt, regex, max_new_tokens=60, spelling=spelling, **options).text)
     assert healed > 4

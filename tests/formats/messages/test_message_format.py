@@ -14,15 +14,15 @@ from formats.tricky import TRICKY, messages, writes
 from rellm_agents import compile_schema
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import Message, ToolCall, message_format
-from rellm_agents.formats.template.declarations import declared, names_of
+from rellm_agents.formats.template.declarations import builtin_declaration, builtin_names
 
 SAMPLES = int(os.environ.get("MESSAGE_SAMPLES", "8"))
-FAMILIES = names_of("message")
+FAMILIES = builtin_names("message")
 TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
     "tagged": arguments(text={"enum": ["</tool_call>", "<tool_call>\n{", "plain"]}, **{"</tool_call>": {"type": "string"}}),
 }
-CANNOT = {family: {"tagged"} for family in FAMILIES if "arguments" in declared(family, "message")}
+CANNOT = {family: {"tagged"} for family in FAMILIES if "arguments" in builtin_declaration(family, "message")}
 """Tools with a name or a value that a family has no way to write."""
 SETS = {str(count): dict(list(TOOLS.items())[:count]) for count in (1, 3, len(TOOLS))}
 ANSWER = compile_schema(arguments(city={"type": "string"}, days={"type": "integer"}), closed=True, without=["</tool_call>"])
@@ -39,7 +39,7 @@ WAYS = {
 
 
 def made(family, tools, **way):
-    if way.get("reasoning") and "reasoning" not in declared(family, "message"):
+    if way.get("reasoning") and "reasoning" not in builtin_declaration(family, "message"):
         pytest.skip("no place for reasoning")
     return message_format(family, carried(family, SETS[tools]), **way)
 
@@ -57,7 +57,7 @@ def test_what_is_written_is_read_back(family, tools, way):
         text = format_.pattern.sample(seed)
         message = format_.read(text)
         assert format_.read(format_.write(message)) == message
-        assert len(message.tool_calls) <= 1 or format_.pattern.fullmatch(format_.shown(message))
+        assert len(message.tool_calls) <= 1 or format_.pattern.fullmatch(format_.render(message))
         for call in message.tool_calls:
             assert compile_schema(TOOLS[call.name], closed=True).value(json.dumps(call.arguments, ensure_ascii=False)) == call.arguments
         if WAYS[way].get("choice") == "required":
@@ -85,10 +85,10 @@ def test_what_is_certain_of_a_beginning_stays(family, way):
     format_ = made(family, "3", **WAYS[way])
     for seed in range(max(2, SAMPLES // 6)):
         text = format_.pattern.sample(seed)
-        whole = format_.so_far(text, is_whole=True)
-        last = format_.so_far("")
+        whole = format_.read_partial(text, is_whole=True)
+        last = format_.read_partial("")
         for end in range(len(text) + 1):
-            now = format_.so_far(text[:end])
+            now = format_.read_partial(text[:end])
             assert whole.content.startswith(now.content)
             assert whole.reasoning.startswith(now.reasoning)
             assert now.content.startswith(last.content)
@@ -107,7 +107,7 @@ def test_what_is_certain_of_a_beginning_stays(family, way):
 def test_others_read_the_same(family, way):
     """As servers read it, who search the text for words of the family, once the reasoning is cut off."""
     format_ = made(family, str(len(TOOLS)), **WAYS[way])
-    reasoning_ends = declared(family, "message")["reasoning"]["end"].strip() if "reasoning" in WAYS[way] else None
+    reasoning_ends = builtin_declaration(family, "message")["reasoning"]["end"].strip() if "reasoning" in WAYS[way] else None
     for seed in range(SAMPLES):
         text = format_.pattern.sample(seed)
         message = format_.read(text)
@@ -117,7 +117,7 @@ def test_others_read_the_same(family, way):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_marks_a_call_stands_nowhere_else(family):
-    declaration = declared(family, "message")
+    declaration = builtin_declaration(family, "message")
     has_reasoning = "reasoning" in declaration
     format_ = message_format(family, {"echo": arguments(texts={"type": "array", "items": {"type": "string"}})}, reasoning=has_reasoning)
     for marker in declaration.get("special_tokens", ()):
@@ -134,9 +134,9 @@ def test_what_marks_a_call_stands_nowhere_else(family):
 
 def test_the_prompt_may_have_begun_the_reasoning():
     prompt = "<|assistant|>\n<think>\n"
-    assert message_format("hermes", TOOLS, reasoning=True).behind(prompt) == "<|assistant|>\n"
-    assert message_format("hermes", TOOLS).behind(prompt) == "<|assistant|>\n<think>\n\n</think>\n\n"
-    assert message_format("hermes", TOOLS).behind("<|assistant|>\n") == "<|assistant|>\n"
+    assert message_format("hermes", TOOLS, reasoning=True).adjust_prompt(prompt) == "<|assistant|>\n"
+    assert message_format("hermes", TOOLS).adjust_prompt(prompt) == "<|assistant|>\n<think>\n\n</think>\n\n"
+    assert message_format("hermes", TOOLS).adjust_prompt("<|assistant|>\n") == "<|assistant|>\n"
 
 
 def test_a_tool_without_arguments_is_called_without_any():
@@ -200,7 +200,7 @@ def test_a_tricky_text_is_read_back_or_refused_with_a_reason(family):
                     format_.write(message)
 
 
-OWN = {**declared("hermes", "message"), "name": "own", "call": "CALL {name} {arguments}", "without": [], "special_tokens": []}
+OWN = {**builtin_declaration("hermes", "message"), "name": "own", "call": "CALL {name} {arguments}", "without": [], "special_tokens": []}
 TAGGED = {**OWN, "arguments": "tagged", "argument": "{key}={value};", "call": "CALL {name}({arguments})"}
 
 
@@ -241,7 +241,7 @@ def test_what_ends_in_the_beginning_of_a_call_is_not_written():
 
 def test_a_file_says_where_it_is_wrong():
     with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only without")):
-        message_format({**declared("hermes", "message"), "slots": {"content": {"trimed": True}}})
+        message_format({**builtin_declaration("hermes", "message"), "slots": {"content": {"trimed": True}}})
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -249,8 +249,8 @@ def test_a_stop_string_counts_in_content_only(family):
     format_ = message_format(family, carried(family, TOOLS))
     call = format_.write(Message(tool_calls=(ToolCall("search", {"query": "stop"}),)))
     content = format_.write(Message("do not stop"))
-    assert not format_.stop_behind.fullmatch(call[: call.index("stop")])
-    assert format_.stop_behind.fullmatch(content[: content.index("stop")])
+    assert not format_.free_content.fullmatch(call[: call.index("stop")])
+    assert format_.free_content.fullmatch(content[: content.index("stop")])
 
 
 @pytest.mark.parametrize(("family", "kind"), [("llama3_json", "object"), ("pythonic", "array")])
@@ -261,7 +261,7 @@ def test_an_answer_that_begins_as_a_call_does_is_refused(family, kind):
 
 
 def test_content_that_begins_as_a_call_does_is_refused():
-    bare = {**declared("pythonic", "message"), "slots": {"content": {}}}
+    bare = {**builtin_declaration("pythonic", "message"), "slots": {"content": {}}}
     with pytest.raises(FormatError, match=re.escape("pythonic: content may begin with '[', as a call does")):
         message_format(bare, {"now": arguments()})
 

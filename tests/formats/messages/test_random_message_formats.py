@@ -83,9 +83,9 @@ def test_a_text_is_read_as_what_it_says(part):
             assert format_.read(written) == message, (seed, text)
             if not any(escaped in text for escaped in ("\\", ".", "e+", "E", "e-", "0")):
                 assert written == text, (seed, text)
-            whole, last = format_.so_far(text, is_whole=True), format_.so_far("")
+            whole, last = format_.read_partial(text, is_whole=True), format_.read_partial("")
             for end in range(len(text) + 1):
-                now = format_.so_far(text[:end])
+                now = format_.read_partial(text[:end])
                 assert whole.content.startswith(now.content), (seed, text[:end])
                 assert now.content.startswith(last.content), (seed, text[:end])
                 assert whole.reasoning.startswith(now.reasoning), (seed, text[:end])

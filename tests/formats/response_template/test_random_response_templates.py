@@ -111,7 +111,7 @@ def test_what_is_written_is_read_by_transformers(part):
             continue
         formats += 1
         template, format_ = found
-        chance, told = random.Random(-seed), [tool.described for tool in format_.tools]
+        chance, told = random.Random(-seed), [tool.definition for tool in format_.tools]
         written = [format_.pattern.sample(seed + more) for more in range(2)]
         for _ in range(30):
             try:

@@ -160,7 +160,7 @@ def test_what_is_written_is_read_by_transformers(name, how, way):
         pytest.skip("no place for reasoning")
     format_ = of(declaration, TOOLS, **WAYS[way])
     assert len(format_.tools) >= (0 if way == "no calls" else 3)
-    told = [tool.described for tool in format_.tools]
+    told = [tool.definition for tool in format_.tools]
     for seed in range(SAMPLES):
         text = format_.pattern.sample(seed)
         message = format_.read(text)
@@ -193,7 +193,7 @@ def test_its_own_words_are_kept_out_or_read_back(name, how):
             for message in messages:
                 if writes(format_, message):
                     written += 1
-                    parsed = parse_response(format_.write(message), TEMPLATES[name], prefix="", tools=[format_.tools[0].described])
+                    parsed = parse_response(format_.write(message), TEMPLATES[name], prefix="", tools=[format_.tools[0].definition])
                     assert without_kind(parsed) == as_parsed(message, name), message
     assert written > 400
 
@@ -243,7 +243,7 @@ def test_a_value_is_read_as_what_it_is(name, schema, values):
     format_ = message_format(declaration, {"f": arguments(v=schema)}, choice="required")
     for value in values:
         text = format_.write(Message(tool_calls=(ToolCall("f", {"v": value}),)))
-        (call,) = parse_response(text, TEMPLATES[name], prefix="", tools=[format_.tools[0].described])["tool_calls"]
+        (call,) = parse_response(text, TEMPLATES[name], prefix="", tools=[format_.tools[0].definition])["tool_calls"]
         assert call["function"]["arguments"] == {"v": value}
         assert type(call["function"]["arguments"]["v"]) is type(value)
 

@@ -18,7 +18,7 @@ from langgraph.types import Command
 from small_chats import QWEN, Trip, book, chat, draws_anew, now, search
 
 from rellm_agents import compile_regex
-from rellm_agents.decoding.generation.forward import Passes
+from rellm_agents.decoding.forward.passes import ForwardPasses
 
 AGENT_RUNS = int(os.environ.get("CHAT_AGENT_RUNS", "2"))
 ASKED = {"messages": [("user", "Plan my trip.")]}
@@ -99,8 +99,10 @@ def test_a_second_turn_goes_on_from_the_first(strategy):
 
 def test_a_second_turn_reads_what_is_new_only(monkeypatch):
     """The prompt of a turn begins with that of the last one."""
-    read, feed = [], Passes.feed
-    monkeypatch.setattr(Passes, "feed", lambda self, tokens, kept: (read.append(sum(map(len, tokens))), feed(self, tokens, kept))[1])
+    read, forward = [], ForwardPasses.forward
+    monkeypatch.setattr(
+        ForwardPasses, "forward", lambda self, tokens, scored: (read.append(sum(map(len, tokens))), forward(self, tokens, scored))[1]
+    )
     agent = create_agent(chat(), middleware=[with_settings(regex="[a-z ]{20}")], checkpointer=InMemorySaver())
     given = []
     for turn in range(3):

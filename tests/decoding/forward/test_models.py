@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from decoding.many_patterns import GROUPS
@@ -9,7 +11,10 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.generation.forward import Scorer
+from rellm_agents.decoding.forward.cache_names import cache_name
+from rellm_agents.decoding.forward.scorer import Scorer
+from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
+from rellm_agents.errors import DecodingError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,17 +59,67 @@ def test_a_batch_is_each_prompt_alone(kind):
     assert [c.text for c in together] == [c.text for c in alone]
 
 
+@torch.inference_mode()
+def test_each_token_is_the_likeliest_after_one_pass_over_all_before_it(kind):
+    decoder = decoder_of(kind, seed=2)
+    for number, pattern in enumerate((compile_regex("[ab ]{20}"), compile_regex(r"(yes|no|[0-9 ]{4,9}){2,4}"))):
+        masks = decoder.masks(pattern)
+        made = decoder.generate(PROMPTS[number], pattern, max_new_tokens=60, spelling="any", healing=False)
+        state, left = masks.start, 60
+        for at, chosen in enumerate(made.token_ids):
+            scores = AllowedTokens.of(masks.bits(state, left), masks.vocabulary.size).apply_(
+                in_one_pass(decoder, PROMPTS[number], made.token_ids[:at])
+            )
+            assert scores[chosen] >= scores.max() - 1e-3
+            state, left = masks.advance(state, chosen), left - 1
+
+
+def in_one_pass(decoder: ConstrainedDecoder, prompt: str, written: Sequence[int]) -> torch.Tensor:
+    """float[V]: what the model makes of a prompt and a text, without a cache."""
+    ids = decoder.tokenizer(prompt)["input_ids"]
+    if decoder.engine.scorer.has_encoder:
+        start = [decoder.model.config.decoder_start_token_id, *written]
+        inputs = {"input_ids": torch.tensor([ids]), "decoder_input_ids": torch.tensor([start])}
+    else:
+        inputs = {"input_ids": torch.tensor([[*ids, *written]])}
+    return decoder.model(**inputs, use_cache=False).logits[0, -1].float().clone()
+
+
+def test_a_model_that_keeps_nothing_in_its_cache_is_refused():
+    decoder = decoder_of("llama")
+    inner = decoder.model.forward
+
+    def without(input_ids, cache=None, **_):
+        return inner(input_ids=input_ids, use_cache=False)
+
+    decoder.model.forward = without
+    decoder = ConstrainedDecoder(decoder.model, decoder.tokenizer)
+    with pytest.raises(DecodingError, match="LlamaForCausalLM does not keep what it has read in the DynamicCache"):
+        decoder.generate("a", compile_regex("[a-z]{5}"))
+    decoder.model.forward = lambda input_ids: inner(input_ids=input_ids)
+    with pytest.raises(DecodingError, match="LlamaForCausalLM takes no cache"):
+        Scorer(decoder.model)
+
+
+def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_name():
+    decoder, pattern = decoder_of("llama"), compile_regex("[a-z ]{9}")
+    inner, name = decoder.model.forward, cache_name(decoder.model.forward)
+    decoder.model.forward = lambda **inputs: inner(**inputs)  # noqa: PLW0108  # what is tested is the wrapper
+    assert cache_name(decoder.model.forward) == name
+    assert ConstrainedDecoder(decoder.model, decoder.tokenizer).generate("a", pattern) == decoder_of("llama").generate("a", pattern)
+
+
 def test_only_where_the_output_layer_says_it_all_few_of_its_rows_are_computed(kind):
     scorer = Scorer(random_model(byte_level_tokenizer(), kind=kind))
     with torch.inference_mode():
         assert (scorer.head is not None) == (kind in TAKES_GAPS)
-    assert scorer.leaves_out == (kind in TAKES_GAPS)
+    assert scorer.can_mask_out == (kind in TAKES_GAPS)
     assert scorer.has_encoder == (kind == "t5")
 
 
 def test_capped_scores_are_never_taken_from_the_output_layer(monkeypatch):
     scorer = Scorer(random_model(byte_level_tokenizer(), kind="gemma"))
-    monkeypatch.setattr(scorer, "leaves_out", True)  # the reason that holds for them as well
+    monkeypatch.setattr(scorer, "can_mask_out", True)  # the reason that holds for them as well
     with torch.inference_mode():
         assert scorer.head is None
 

@@ -12,7 +12,8 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
-from rellm_agents.decoding.generation import forward as passes
+from rellm_agents.decoding.forward import passes
+from rellm_agents.decoding.forward.cache_names import taken_from
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,10 +34,13 @@ def decoder_of(kept_bytes: int, *, kind: str = "llama", seed: int = 0) -> Constr
 def read(monkeypatch):
     """How many tokens of each row the model reads in each pass."""
     counts: list[list[int]] = []
-    feed = passes.Passes.feed
-    monkeypatch.setattr(
-        passes.Passes, "feed", lambda self, tokens, kept: (counts.append(list(map(len, tokens))), feed(self, tokens, kept))[1]
-    )
+    forward = passes.ForwardPasses.forward
+
+    def counting(self, tokens, scored):
+        counts.append(list(map(len, tokens)))
+        return forward(self, tokens, scored)
+
+    monkeypatch.setattr(passes.ForwardPasses, "forward", counting)
     return counts
 
 
@@ -91,7 +95,7 @@ def test_texts_are_those_of_a_decoder_that_keeps_nothing(kind, temperature):
         assert texts == together(forgetting, asked, seeds, patterns, **options)
         for one, text in zip(group, texts, strict=True):
             prompts[one] = chance.choice([prompts[one] + text + SEEN, BEGINNINGS[one] + text, prompts[one]])
-    assert bool(keeping._steps.held) == (kind in TAKES_GAPS)
+    assert bool(keeping.engine.prefix_cache.held_bytes) == (kind in TAKES_GAPS)
 
 
 @pytest.mark.parametrize("kind", TAKES_GAPS)
@@ -100,10 +104,10 @@ def test_what_is_kept_is_what_the_model_makes_of_the_text(kind):
     for step in range(2):
         texts = together(decoder, prompts, range(10 * step, 10 * step + len(prompts)), CHOICES, max_new_tokens=90)
         prompts = [prompt + text + SEEN for prompt, text in zip(prompts, texts, strict=True)]
-    assert len(decoder._steps._entries) >= len(prompts)
-    for ids, layers in decoder._steps._entries.items():
+    assert len(decoder.engine.prefix_cache._entries) >= len(prompts)
+    for ids, layers in decoder.engine.prefix_cache._entries.items():
         with torch.inference_mode():
-            made = decoder.model(input_ids=torch.tensor([ids])).past_key_values
+            made = taken_from(vars(decoder.model(input_ids=torch.tensor([ids]))))
         for layer, (keys, values) in zip(made.layers, layers, strict=True):
             torch.testing.assert_close((keys, values), (layer.keys, layer.values), rtol=1e-3, atol=1e-3)
 
@@ -181,15 +185,15 @@ def test_what_is_kept_is_bounded(rows):
     for step in range(30 // rows):
         prompts = [f"{step} {number} how many? " * 5 for number in range(rows)]
         together(decoder, prompts, range(step, step + rows))
-        assert decoder._steps.held <= 200_000
-    parts = [part for layers in decoder._steps._entries.values() for keys_and_values in layers for part in keys_and_values]
-    assert decoder._steps.held == sum(part.nbytes for part in parts) > 0
+        assert decoder.engine.prefix_cache.held_bytes <= 200_000
+    parts = [part for layers in decoder.engine.prefix_cache._entries.values() for keys_and_values in layers for part in keys_and_values]
+    assert decoder.engine.prefix_cache.held_bytes == sum(part.nbytes for part in parts) > 0
     assert all(part.untyped_storage().nbytes() == part.nbytes for part in parts)
 
 
 def test_a_text_that_is_larger_than_all_that_may_be_kept_drops_nothing():
     decoder = decoder_of(100_000)
     together(decoder, ["a", "b"], [1, 2])
-    held = decoder._steps.held
+    held = decoder.engine.prefix_cache.held_bytes
     together(decoder, ["how many? " * 50], [3])
-    assert decoder._steps.held == held > 0
+    assert decoder.engine.prefix_cache.held_bytes == held > 0

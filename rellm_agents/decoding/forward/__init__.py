@@ -1,0 +1,16 @@
+"""The model side of decoding: forward passes of a batch over a cache, and keys and values of earlier texts.
+
+Knows models of transformers and tokens as numbers; knows neither patterns, nor prompts as text, nor how a token is chosen. In reading
+order:
+
+    cache_names    the name under which a model takes its cache
+    scorer         what one model can do, one pass of it, and the scores that the pass gives
+    passes         the passes of one batch, with its cache, its attention mask and its positions
+    prefix_cache   keys and values of recent texts, for prompts that begin alike
+"""
+
+from rellm_agents.decoding.forward.cache_names import NAMES as CACHE_NAMES
+from rellm_agents.decoding.forward.cache_names import output_name, taken_from
+from rellm_agents.decoding.forward.passes import ForwardPasses
+from rellm_agents.decoding.forward.prefix_cache import MAX_BYTES, PrefixCache
+from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores

@@ -1,0 +1,148 @@
+"""The engine of one model: all that its texts share, whether this package's decoder or ``model.generate`` runs the decode loop.
+
+It holds the vocabulary, the masks of recent patterns, the model's scorer and what the model has read of recent texts. It makes sequences
+and decodes them together. Knows neither prompts as text nor what users get.
+
+>>> Engine.decode.__name__
+'decode'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, Scorer
+from rellm_agents.decoding.generation.allowed_probability import allowed_log_probabilities
+from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
+from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.sequence import TextSequence
+from rellm_agents.decoding.lru import LruCache
+from rellm_agents.decoding.masks import TokenMasks
+from rellm_agents.decoding.spelling import speller_of
+from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.patterns import Pattern
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+MAX_PATTERNS = 64
+"""Patterns whose masks are remembered, the least recently used dropped first."""
+
+
+class Engine:
+    """Writes texts of patterns with one model. Safe to share between threads as far as the model is.
+
+    Args:
+        model: a transformers causal language model, or one with an encoder.
+        tokenizer: its fast tokenizer.
+        kept_bytes: upper bound of the prefix cache.
+
+    Attributes:
+        vocabulary: the bytes of the tokenizer's tokens, with all tokens that end a text of this model.
+        scorer: runs the model.
+        prefix_cache: keys and values of recent texts.
+
+    Raises:
+        VocabularyError: the tokenizer's tokens cannot be read, or it has no end-of-text token.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, kept_bytes: int) -> None:
+        self.model = model
+        self.vocabulary = Vocabulary.from_tokenizer(tokenizer, end_ids=_end_ids(model, tokenizer))
+        self.scorer = Scorer(model)
+        self.prefix_cache = PrefixCache(kept_bytes)
+        self._speller = speller_of(self.vocabulary)
+        self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
+        self._decoder_start = _decoder_start(model) if self.scorer.has_encoder else None
+
+    def masks(self, pattern: Pattern) -> TokenMasks:
+        """The masks of a pattern, shared by all its texts."""
+        return self._masks[pattern]
+
+    def sequences(self, prompts: Sequence[Sequence[int]], pattern: Pattern | Sequence[Pattern], options: TextOptions) -> list[TextSequence]:
+        """Texts that are to be written, one after each prompt.
+
+        Args:
+            prompts: ids of each; or of what the decoder begins with, where there is an encoder.
+            pattern: one for all prompts, or one for each.
+            options: of all texts.
+
+        Raises:
+            BudgetTooSmall: a pattern needs more than the budget.
+            ValueError: the numbers of prompts, patterns and seeds do not fit together.
+        """
+        patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
+        seed = options.seed
+        seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
+        if not len(prompts) == len(patterns) == len(seeds):
+            raise ValueError(
+                f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
+            )
+        all_masks = [self.masks(one) for one in patterns]
+        for masks in all_masks:
+            needed = masks.tokens_needed(masks.start)
+            if needed > options.max_new_tokens:
+                raise BudgetTooSmall(needed, options.max_new_tokens)
+        return [
+            TextSequence(masks, self._speller, prefix, options, seed=own_seed)
+            for masks, prefix, own_seed in zip(all_masks, prompts, seeds, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]], choose: Choose = choose_by_options) -> Iterator[None]:
+        """Write sequences to their ends, all together, a step at a time.
+
+        Args:
+            sequences: of :meth:`sequences`.
+            prompts: ids of each prompt, for a model with an encoder.
+            choose: chooses the tokens.
+        """
+        scorer = self.scorer
+        if len(sequences) > 1 and not scorer.takes_batches:
+            for sequence, prompt in zip(sequences, prompts, strict=True):
+                yield from self.decode([sequence], [prompt], choose)
+        elif scorer.can_mask_out:
+            cache, attention_mask = self.prefix_cache.find([one.committed[:-1] for one in sequences], self.model.config)
+            for sequence, is_read in zip(sequences, attention_mask, strict=True):
+                sequence.consumed = int(is_read.sum())
+            passes = ForwardPasses(scorer, len(sequences), cache=cache, attention_mask=attention_mask.to(self.model.device))
+
+            def keep(number: int, one: TextSequence) -> None:
+                self.prefix_cache.keep(one.committed[: one.consumed], passes.cache, number, passes.cache_positions(number))
+
+            yield from decode(passes, sequences, choose, keep)
+        else:
+            encoded = scorer.encoded(prompts) if scorer.has_encoder else None
+            yield from decode(ForwardPasses(scorer, len(sequences), encoded=encoded), sequences, choose)
+
+    def prefixes(self, prompts: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+        """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt."""
+        return prompts if self._decoder_start is None else [self._decoder_start] * len(prompts)
+
+    @torch.inference_mode()
+    def allowed_log_probabilities(self, sequence: TextSequence, prompt: Sequence[int]) -> tuple[float, ...]:
+        """See the function of this name; the prompt and the text are read once more."""
+        encoded = self.scorer.encoded([prompt]) if self.scorer.has_encoder else None
+        return allowed_log_probabilities(ForwardPasses(self.scorer, 1, encoded=encoded), sequence)
+
+
+def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Ids that end a text, by the model's generation config and the tokenizer."""
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    ids = configured if isinstance(configured, list) else [configured]
+    return sorted({id_ for id_ in (*ids, tokenizer.eos_token_id) if id_ is not None})
+
+
+def _decoder_start(model: PreTrainedModel) -> tuple[int, ...]:
+    """The token that texts begin with, where an encoder reads the prompt."""
+    start = model.generation_config.decoder_start_token_id
+    if start is None:
+        raise ValueError(
+            f"{type(model).__name__} does not say which token its texts begin with: set generation_config.decoder_start_token_id"
+        )
+    return (start,)

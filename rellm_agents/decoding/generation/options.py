@@ -1,0 +1,95 @@
+"""The options of a text: what ends it, how it is spelled, and how its tokens are chosen. Each has its default and its checks here.
+
+Users pass options as keyword arguments; what is made of them is one frozen value that goes with the text. Knows no model.
+
+>>> TextOptions(max_new_tokens=8).temperature
+0.0
+>>> TextOptions(top_p=2)
+Traceback (most recent call last):
+ValueError: top_p=2: above 0 and at most 1, or None for all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict, get_args
+
+from rellm_agents.patterns import Pattern
+
+Spelling = Literal["canonical", "any"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """How a text is written.
+
+    Attributes:
+        stop: a text ends before the first of these strings in it.
+        stop_behind: where given, a stop string only counts after a text of this pattern, with spaces or lines between or not.
+        spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with, except where the budget is
+            nearly spent; ``"any"``: with any tokens, each chosen by its probability.
+        part_tokens: for named parts of the pattern, how many tokens each may have: where they are spent, the part is closed the
+            shortest way, and the rest is written with what is left of the whole budget.
+        max_new_tokens: the budget of the text in tokens, its end-of-text token included.
+        temperature: 0: greedy; else the logits are divided by it before a token is drawn.
+        top_k: draw from this many likeliest tokens only.
+        top_p: draw from the fewest likeliest tokens only that have this much probability together.
+        seed: makes drawing repeatable. Each text draws from a generator of its own, so it does not depend on the texts that are decoded
+            with it; a list holds a seed for each prompt, to get different texts for the same one.
+        add_special_tokens: the tokenizer puts its own tokens around a prompt, such as the beginning of a text; prompts of a chat
+            template have them already.
+        healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
+            tokens were not written yet.
+        with_kept: measure what the pattern takes from the model, see ``Completion.kept``; reads each prompt and text once more.
+
+    Raises:
+        ValueError: an option is out of its range.
+    """
+
+    stop: Sequence[str] = ()
+    stop_behind: Pattern | None = None
+    spelling: Spelling = "canonical"
+    part_tokens: Mapping[str, int] | None = None
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | Sequence[int] | None = None
+    add_special_tokens: bool = True
+    healing: bool = True
+    with_kept: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.stop, str) or "" in self.stop:
+            raise ValueError(f"stop={self.stop!r}: a list of strings that are not empty")
+        if self.spelling not in get_args(Spelling):
+            raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature={self.temperature}: 0 for greedy, or a positive number")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k={self.top_k}: at least 1, or None for all")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p={self.top_p}: above 0 and at most 1, or None for all")
+
+
+class LoopKeywords(TypedDict, total=False):
+    """The keyword arguments that become :class:`TextOptions` where ``model.generate`` chooses the tokens, for type checkers."""
+
+    stop: Sequence[str]
+    stop_behind: Pattern | None
+    spelling: Spelling
+    part_tokens: Mapping[str, int]
+
+
+class TextKeywords(LoopKeywords, total=False):
+    """All keyword arguments that become :class:`TextOptions`, for type checkers."""
+
+    max_new_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    seed: int | Sequence[int] | None
+    add_special_tokens: bool
+    healing: bool
+    with_kept: bool
