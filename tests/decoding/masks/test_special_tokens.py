@@ -19,8 +19,8 @@ from transformers import PreTrainedTokenizerFast
 
 from rellm_agents import Pattern
 from rellm_agents.decoding import ConstrainedDecoder, ConstrainedLogitsProcessor, TokenMasks, Vocabulary
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation.options import TextOptions
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.masks.pattern_masks import ENDED
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import (

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from rellm_agents.decoding.forward.allowed_tokens import FEW_IDS, AllowedTokens
 from rellm_agents.decoding.generation.sampling import pick
-from rellm_agents.decoding.masks.allowed_tokens import FEW_IDS, AllowedTokens, _Remembered
-from rellm_agents.decoding.vocabulary.trie import packed
+from rellm_agents.decoding.vocabulary.bitmask import packed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -156,11 +156,3 @@ def test_every_plan_denies_infinities_and_keeps_bits(count, dtype):
         keeps[torch.from_numpy(ids)] = True
         assert (after[~keeps] == -math.inf).all()
         assert torch.equal(after[keeps].view(torch.uint8), before[keeps].view(torch.uint8))
-
-
-def test_what_is_remembered_is_bounded_and_the_least_recently_used_goes_first():
-    memo, made = _Remembered(30), []
-    for key in [0, 1, 2, 0, 3, 0, 1]:
-        memo.get(key, lambda key=key: (made.append(key), 10))
-        assert memo.held <= 30
-    assert made == [0, 1, 2, 3, 1]

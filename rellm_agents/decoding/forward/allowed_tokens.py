@@ -2,59 +2,37 @@
 
 Knows neither patterns nor how a token is chosen among those that are allowed.
 
->>> AllowedTokens(np.array([5], dtype=np.uint32), 3).scores(torch.tensor([0.0, 3.0, 2.0]))
-(tensor([0., 2.]), tensor([0, 2]))
+>>> AllowedTokens(np.array([4], dtype=np.uint32), 3).scores(torch.tensor([0.0, 3.0, 2.0]))
+(tensor([2.]), tensor([2]))
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from threading import Lock
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
+from rellm_agents.decoding.lru import SizedLruCache
 from rellm_agents.decoding.vocabulary import Bits, Ids, packed, unpacked
 
 FEW_IDS = 1024
 """Up to so many ids, single entries are written; above, a row of bounds is laid over the logits, which is as fast or faster."""
 MAX_BYTES = 64 << 20
-"""Bytes of ids, and as many of rows of bounds, that are remembered."""
-
-
-class _Remembered:
-    """What was made for masks, the least recently used dropped first; values keep their masks alive, so identities hold."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.held = limit, 0
-        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable, make: Callable[[], tuple[Any, int]]) -> Any:
-        """The value of a key; ``make`` gives it and its bytes."""
-        with self._lock:
-            known = self._values.get(key)
-            if known is None:
-                known = self._values[key] = make()
-                self.held += known[1]
-                while self.held > self.limit and len(self._values) > 1:
-                    self.held -= self._values.popitem(last=False)[1][1]
-            else:
-                self._values.move_to_end(key)
-            return known[0]
-
-
-_MASKS, _ROWS = _Remembered(MAX_BYTES), _Remembered(MAX_BYTES)
+"""Upper bound of the ids that are remembered, in bytes, and of the rows of bounds."""
 
 
 class AllowedTokens:
-    """A mask, ready to be applied: as the few ids it allows, or the few it denies, whichever are fewer.
+    """A mask as the ids that it allows, or those that it denies, whichever are fewer.
 
     Args:
         bits: uint32[ceil(V / 32)].
         size: V, the number of entries of the vocabulary.
+
+    Attributes:
+        count: how many tokens are allowed.
+        keeps_few: ``ids`` are those that are allowed; else those that are denied.
+        ids: int64[n], on the CPU; the shorter list is the cheaper one to write into logits.
     """
 
     def __init__(self, bits: Bits, size: int) -> None:
@@ -65,7 +43,7 @@ class AllowedTokens:
 
     @staticmethod
     def of(bits: Bits, size: int) -> AllowedTokens:
-        """The same, made once for an array that is read-only and asked for again, as those of ``TokenMasks`` are."""
+        """The tokens of a mask, remembered if its array is read-only, as those of ``TokenMasks`` are."""
         if bits.flags.writeable:
             return AllowedTokens(bits, size)
 
@@ -73,11 +51,10 @@ class AllowedTokens:
             made = AllowedTokens(bits, size)
             return made, made.ids.nbytes + bits.nbytes
 
-        allowed: AllowedTokens = _MASKS.get((id(bits), size), make)
-        return allowed
+        return _MASKS.get((id(bits), size), make)
 
     def without(self, ids: Sequence[int]) -> AllowedTokens:
-        """The same without some tokens."""
+        """These tokens without some of them."""
         bits = self.bits.copy()
         for id_ in ids:
             bits[id_ >> 5] &= ~np.uint32(1 << (id_ & 31))
@@ -134,12 +111,16 @@ class AllowedTokens:
         return self.apply_(logits.float().cpu().clone()), None
 
     def _bounds(self, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-        """The most each logit may be: plus infinity if allowed, else minus infinity."""
+        """float[V], the upper bound of each logit: plus infinity if allowed, else minus infinity."""
 
         def make() -> tuple[tuple[AllowedTokens, torch.Tensor], int]:
             row = torch.full((self.size,), -torch.inf if self.keeps_few else torch.inf, dtype=dtype)
             row = row.index_fill_(0, self.ids, torch.inf if self.keeps_few else -torch.inf).to(device)
             return (self, row), row.nbytes + self.ids.nbytes
 
-        held: tuple[AllowedTokens, torch.Tensor] = _ROWS.get((id(self), device, dtype), make)
-        return held[1]
+        return _BOUNDS.get((id(self), device, dtype), make)[1]
+
+
+# By identity, which holds while the value keeps its array alive.
+_MASKS: SizedLruCache[tuple[int, int], AllowedTokens] = SizedLruCache(MAX_BYTES)
+_BOUNDS: SizedLruCache[tuple[int, torch.device, torch.dtype], tuple[AllowedTokens, torch.Tensor]] = SizedLruCache(MAX_BYTES)
