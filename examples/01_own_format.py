@@ -13,7 +13,7 @@ ARROWS = {
     "description": "A thought, then an arrow, a tool and its argument on one line, or two bars and the answer.",
     "action": "{thought}\n-> {tool}: {input}",
     "finish": "{thought}\n== {answer}",
-    "slots": {"input": {"without": ["\n"], "trimmed": True}},
+    "slots": {"input": {"banned_regexes": ["\n"], "trimmed": True}},
     "stop": ["\n<-"],
     "instructions": ["{tools}", "Write a thought, then a line: -> TOOL: ARGUMENT, with one of {tool_names}, or == ANSWER"],
 }

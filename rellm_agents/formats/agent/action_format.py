@@ -1,7 +1,12 @@
-"""How one agent step is written as text: a format's pattern, its words for the prompt, its writer and its reader.
+"""The interface of action formats: the pattern of a step, instructions for the prompt, a writer and a reader.
 
 Whatever the pattern of a format accepts, its reader - and the LangChain parser it is paired with - reads back without loss.
-Knows nothing of tokens or of LangChain.
+Knows nothing of declarations, tokens or LangChain.
+
+>>> from rellm_agents.formats.agent.builtin import react
+>>> format = react({"now": {"type": "object", "properties": {"zone": {"type": "string"}}}})
+>>> format.read(format.write(Action("now", "UTC"))), "now: " in format.instructions
+(Action(tool='now', tool_input='UTC', thought=''), True)
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from functools import cached_property
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.agent.steps import Action, Step
-from rellm_agents.formats.template import with_meanings
+from rellm_agents.formats.template import fill_placeholders
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
 from rellm_agents.patterns import Node, Pattern
 
@@ -22,11 +27,11 @@ class ActionFormat(ABC):
     """One way to write a step, for given tools. Immutable.
 
     Attributes:
-        name: tells it from other formats; for those of this package the name of the data file in ``schemas/formats/``.
+        name: unique among formats; for those of this package the name of the data file in ``schemas/formats/``.
         tools: the tools an action may name.
-        pattern: what steps look like.
+        pattern: the texts of all steps.
         stop: strings at which an agent framework stops a completion; no step holds one.
-        ends_open: a step may go on where it may also end, as free text does; a completion then ends where the model
+        ends_open: a step may continue where it may also end, as free text does; a completion then ends where the model
             says so, or at a stop string.
     """
 
@@ -36,19 +41,19 @@ class ActionFormat(ABC):
     def __init__(self, tools: ToolsLike, *, stop: Iterable[str] = ()) -> None:
         self.tools: tuple[Tool, ...] = tools_of(tools)
         self.stop: tuple[str, ...] = tuple(stop)
-        self.pattern = Pattern(self._node())
+        self.pattern = Pattern(self._step_node())
 
     pattern: Pattern
 
     @cached_property
     def instructions(self) -> str:
-        """What to tell the model in the prompt: the tools and how to write a step."""
-        words = {
-            "{tools}": "\n".join(self._described(tool) for tool in self.tools),
+        """Text for the prompt that tells the model the tools and how to write a step."""
+        placeholders = {
+            "{tools}": "\n".join(self._tool_line(tool) for tool in self.tools),
             "{tool_names}": ", ".join(tool.name for tool in self.tools),
             **self._examples(),
         }
-        return with_meanings("\n".join(self._instructions()), words)
+        return fill_placeholders("\n".join(self._instructions()), placeholders)
 
     def write(self, step: Step) -> str:
         """The text of a step, which :meth:`read` gives back.
@@ -58,13 +63,13 @@ class ActionFormat(ABC):
         """
         if isinstance(step, Action) and step.tool not in {tool.name for tool in self.tools}:
             raise FormatError(f"{self.name}: there is no tool named {step.tool!r}, only {', '.join(t.name for t in self.tools)}")
-        text = self._written(step)
+        text = self._write(step)
         if not self.pattern.fullmatch(text) or self.read(text) != step:
             raise FormatError(f"{self.name} cannot write this step so that it is read back as it is: {step!r}; {self._objection(step)}")
         return text
 
     def read(self, text: str) -> Step:
-        """The step that ``text`` says.
+        """The step that a text stands for.
 
         Raises:
             FormatError: the text is not in the language of the format.
@@ -74,11 +79,11 @@ class ActionFormat(ABC):
         return self._read(text)
 
     @abstractmethod
-    def _node(self) -> Node:
-        """What steps look like."""
+    def _step_node(self) -> Node:
+        """The texts of all steps."""
 
     @abstractmethod
-    def _written(self, step: Step) -> str:
+    def _write(self, step: Step) -> str:
         """The text of a step; it may turn out not to be in the pattern."""
 
     @abstractmethod
@@ -87,17 +92,17 @@ class ActionFormat(ABC):
 
     @abstractmethod
     def _objection(self, step: Step) -> str:
-        """Why a step is not written, and what can write it."""
+        """Why a step cannot be written, and which format can write it."""
 
     @abstractmethod
     def _instructions(self) -> list[str]:
-        """Lines for the prompt, with places for words."""
+        """Lines for the prompt, with placeholders."""
 
     def _examples(self) -> dict[str, str]:
-        """What stands for further places in those lines."""
+        """The values of further placeholders in those lines."""
         return {}
 
-    def _described(self, tool: Tool) -> str:
+    def _tool_line(self, tool: Tool) -> str:
         arguments = {
             name: {k: v for k, v in schema.items() if k != "title"} if isinstance(schema, dict) else schema
             for name, schema in tool.properties.items()

@@ -229,7 +229,7 @@ def test_a_response_template_that_cannot_be_written_is_named_in_the_reason():
 
 def test_a_declaration_of_ones_own_can_be_chosen():
     tokenizer, text = with_response_template(RESPONSE)
-    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "without": ["|>"]}
+    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "banned_substrings": ["|>"]}
     model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=text, message_format=own, max_new_tokens=150)
     assert model.native_format[:2] == ("hermes", "it was chosen")
     assert model._identifying_params["message_format"] == own
