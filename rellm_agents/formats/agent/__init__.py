@@ -4,14 +4,13 @@ What is declared is checked when a user's format is made (:func:`own_format`): e
 nothing of chat messages, tokens or LangChain. In reading order:
 
     steps            a step as data: an action or the final answer
-    action_format    what every format has: pattern, instructions, write, read
     step_templates   the templates and slots of a declaration
     template_check   no text of them is ambiguous
-    template_format  the format that a declaration and tools make
+    action_format    the format that a declaration and tools make: pattern, instructions, write, read
     builtin          the formats of LangChain's agents
 """
 
-from rellm_agents.formats.agent.action_format import ActionFormat
+from rellm_agents.formats.agent.action_format import ActionFormat, own_format
 from rellm_agents.formats.agent.builtin import (
     chat,
     conversational,
@@ -26,4 +25,3 @@ from rellm_agents.formats.agent.builtin import (
     xml,
 )
 from rellm_agents.formats.agent.steps import Action, Finish, Step
-from rellm_agents.formats.agent.template_format import own_format

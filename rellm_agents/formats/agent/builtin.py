@@ -1,6 +1,6 @@
 r"""The action formats of LangChain's agents: eleven functions that make a format for given tools.
 
-Each is a data file of ``schemas/formats/`` in a :class:`TemplateFormat`; a file says how a step is written, and what each slot may hold
+Each is a data file of ``schemas/formats/`` in a :class:`ActionFormat`; a file says how a step is written, and what each slot may hold
 so that the LangChain parser reads it back without loss. The functions differ in two options:
 
     ===================  ===========================  =====================================  ========================
@@ -35,7 +35,6 @@ format cannot carry. The module knows nothing of the parsers: ``rellm_agents.lan
 from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
-from rellm_agents.formats.agent.template_format import TemplateFormat
 from rellm_agents.formats.template import builtin_declaration
 from rellm_agents.formats.tools import ToolsLike
 from rellm_agents.json_schema import Whitespace
@@ -62,7 +61,7 @@ def react(tools: ToolsLike) -> ActionFormat:
     >>> format.read(" Done.\nFinal Answer: 42")
     Finish(output='42', thought=' Done.\n')
     """
-    return TemplateFormat(builtin_declaration("react"), tools)
+    return ActionFormat(builtin_declaration("react"), tools)
 
 
 def mrkl(tools: ToolsLike) -> ActionFormat:
@@ -76,7 +75,7 @@ def mrkl(tools: ToolsLike) -> ActionFormat:
     >>> format.read(format.write(Action("sql", 'SELECT name FROM "towns"'))).tool_input
     'SELECT name FROM "towns"'
     """
-    return TemplateFormat(builtin_declaration("mrkl"), tools)
+    return ActionFormat(builtin_declaration("mrkl"), tools)
 
 
 def conversational(tools: ToolsLike) -> ActionFormat:
@@ -94,7 +93,7 @@ def conversational(tools: ToolsLike) -> ActionFormat:
       ...
     rellm_agents.errors.FormatError: conversational cannot write this step ... input: it holds 'AI:'; use json_action
     """
-    return TemplateFormat(builtin_declaration("conversational"), tools)
+    return ActionFormat(builtin_declaration("conversational"), tools)
 
 
 def docstore(tools: ToolsLike) -> ActionFormat:
@@ -110,7 +109,7 @@ def docstore(tools: ToolsLike) -> ActionFormat:
     >>> format.read("Action: Finish[42]")
     Finish(output='42', thought='')
     """
-    return TemplateFormat(builtin_declaration("docstore"), tools)
+    return ActionFormat(builtin_declaration("docstore"), tools)
 
 
 def self_ask(tools: ToolsLike) -> ActionFormat:
@@ -133,7 +132,7 @@ def self_ask(tools: ToolsLike) -> ActionFormat:
     >>> format.read("So the final answer is: 42")
     Finish(output='42', thought='')
     """
-    return TemplateFormat(builtin_declaration("self_ask"), tools)
+    return ActionFormat(builtin_declaration("self_ask"), tools)
 
 
 def xml(tools: ToolsLike) -> ActionFormat:
@@ -151,7 +150,7 @@ def xml(tools: ToolsLike) -> ActionFormat:
     >>> format.read("I know. <final_answer>a < b</final_answer>")
     Finish(output='a < b', thought='I know. ')
     """
-    return TemplateFormat(builtin_declaration("xml"), tools)
+    return ActionFormat(builtin_declaration("xml"), tools)
 
 
 # JSON
@@ -179,7 +178,7 @@ def json_action(tools: ToolsLike, *, whitespace: Whitespace = "spaced", thought:
     >>> format.read('{"action": "Final Answer", "action_input": "42"}')
     Finish(output='42', thought='')
     """
-    return TemplateFormat(builtin_declaration("thought_json_action" if thought else "json_action"), tools, whitespace=whitespace)
+    return ActionFormat(builtin_declaration("thought_json_action" if thought else "json_action"), tools, whitespace=whitespace)
 
 
 def react_json(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> ActionFormat:
@@ -200,7 +199,7 @@ def react_json(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> Action
     >>> format.read(" Done.\nFinal Answer: 42")
     Finish(output='42', thought=' Done.\n')
     """
-    return TemplateFormat(builtin_declaration("react_json"), tools, whitespace=whitespace)
+    return ActionFormat(builtin_declaration("react_json"), tools, whitespace=whitespace)
 
 
 def chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> ActionFormat:
@@ -212,7 +211,7 @@ def chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> ActionFormat
     >>> format.read('\nAction:\n```json\n{"action": "search", "action_input": {"query": "rain"}}\n```')
     Action(tool='search', tool_input={'query': 'rain'}, thought='')
     """
-    return TemplateFormat(builtin_declaration("chat"), tools, whitespace=whitespace)
+    return ActionFormat(builtin_declaration("chat"), tools, whitespace=whitespace)
 
 
 def structured_chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> ActionFormat:
@@ -225,7 +224,7 @@ def structured_chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> A
     >>> format.read(' I know.\nAction:\n```json\n{"action": "Final Answer", "action_input": "42"}\n```')
     Finish(output='42', thought=' I know.')
     """
-    return TemplateFormat(builtin_declaration("structured_chat"), tools, whitespace=whitespace)
+    return ActionFormat(builtin_declaration("structured_chat"), tools, whitespace=whitespace)
 
 
 def conversational_chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> ActionFormat:
@@ -238,4 +237,4 @@ def conversational_chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") 
     {"action": "Final Answer", "action_input": "42"}
     ```
     """
-    return TemplateFormat(builtin_declaration("conversational_chat"), tools, whitespace=whitespace)
+    return ActionFormat(builtin_declaration("conversational_chat"), tools, whitespace=whitespace)

@@ -244,8 +244,7 @@ class MessageFormat:
         for call in message.tool_calls:
             if call.name not in known:
                 return f"there is no tool named {call.name!r} to call, only {', '.join(known) or 'none'}"
-            text = self._arguments.text(known[call.name], call.arguments)
-            if not Pattern(self._arguments.node(known[call.name])).fullmatch(text):
+            if not Pattern(self._arguments.node(known[call.name])).fullmatch(self._call_values(call)["arguments"]):
                 return f"the arguments of {call.name!r} are not of its schema, or hold what this format has no text for"
         return "content, reasoning and calls do not stand together in this way"
 
@@ -264,7 +263,8 @@ class MessageFormat:
 
     def _call_values(self, call: ToolCall) -> dict[str, str]:
         """The texts in the slots of a call."""
-        return {"name": call.name, "arguments": self._arguments.text(self._all_tools.get(call.name), call.arguments)}
+        tool = self._all_tools.get(call.name)
+        return {"name": call.name, "arguments": self._arguments.text(tool, tool.ordered(call.arguments) if tool else call.arguments)}
 
     def template_renderings(self, call: ToolCall) -> tuple[str, ...]:
         """The texts by which a chat template may render a message of one call: as it is written, or in further ways that are declared."""

@@ -33,7 +33,7 @@ class ArgumentStyle(Protocol):
         """
 
     def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
-        """The text of given arguments, in the order of the tool's schema; in the given order where the tool is ``None``, not known."""
+        """The text of given arguments, in the given order. The tool is ``None`` if it is not known."""
 
     def end(self, text: str, start: int) -> int | None:
         """The index at which the arguments end that begin at ``start``; ``None``: they go beyond this text."""

@@ -4,7 +4,7 @@ r"""Arguments as JSON with other quotes: strings without escapes between two quo
 >>> from rellm_agents.patterns import literal
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "n": {"type": "integer"}}}})
 >>> style = BareArguments("gemma4", "<|'|>", literal("<|'|>"), [], "<end>")
->>> text = style.text(tool, {"n": 3, "q": 'so "so"'})
+>>> text = style.text(tool, {"q": 'so "so"', "n": 3})
 >>> text, style.as_json(tool, text, is_whole=True), style.end(f"{text}<end>", 0)
 ('{q:<|\'|>so "so"<|\'|>,n:3}', '{"q": "so \\"so\\"", "n": 3}', 25)
 """
@@ -55,9 +55,9 @@ class BareArguments:
         except FormatError as error:
             raise FormatError(f"{self._name}: {error}: {USE_HERMES}") from error
 
-    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
+    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:  # noqa: ARG002  # the same for all tools
         """See :class:`ArgumentStyle`."""
-        return self._layout.text(tool.ordered(arguments) if tool else dict(arguments))
+        return self._layout.text(dict(arguments))
 
     def end(self, text: str, start: int) -> int | None:
         """See :class:`ArgumentStyle`."""

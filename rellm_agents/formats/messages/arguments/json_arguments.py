@@ -39,9 +39,9 @@ class JsonArguments:
         written = exclude_misread_strings(self._name, tool) if self._by_types else tool
         return written.arguments_node(self._whitespace, without=self._banned)
 
-    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
+    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:  # noqa: ARG002  # JSON is the same for all tools
         """See :class:`ArgumentStyle`."""
-        return self._layout.text(tool.ordered(arguments) if tool else dict(arguments))
+        return self._layout.text(dict(arguments))
 
     def end(self, text: str, start: int) -> int | None:
         """See :class:`ArgumentStyle`."""

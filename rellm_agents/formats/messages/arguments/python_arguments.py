@@ -5,7 +5,7 @@ Values are JSON but for True, False and None: what JSON writes of strings, numbe
 >>> from rellm_agents.formats.tools import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "on": {"type": "boolean"}}}})
 >>> style = PythonArguments("pythonic", [])
->>> text = style.text(tool, {"on": True, "q": "why?"})
+>>> text = style.text(tool, {"q": "why?", "on": True})
 >>> text, style.as_json(tool, text, is_whole=True), style.end(f"{text})]", 0)
 ('q="why?", on=True', '{"q": "why?", "on": true}', 17)
 """
@@ -64,10 +64,9 @@ class PythonArguments:
         except SchemaError as error:
             raise FormatError(f"tool {tool.name!r}, argument {key!r}: {error}") from error
 
-    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
+    def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:  # noqa: ARG002  # the same for all tools
         """See :class:`ArgumentStyle`."""
-        values = tool.ordered(arguments) if tool else arguments
-        return _COMMA.join(f"{key}={self._layout.text(value)}" for key, value in values.items())
+        return _COMMA.join(f"{key}={self._layout.text(value)}" for key, value in arguments.items())
 
     def end(self, text: str, start: int) -> int | None:
         """See :class:`ArgumentStyle`."""

@@ -8,7 +8,7 @@ format marks each value as a string or not, so that no string has quotes.
 >>> from rellm_agents.formats.tools import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "n": {"type": "integer"}}}})
 >>> style = TaggedArguments("qwen3_coder", "<{key}>{value}</>\n", "<end>", ["</>"], {"trimmed": True})
->>> text = style.text(tool, {"n": 3, "q": "why?"})
+>>> text = style.text(tool, {"q": "why?", "n": 3})
 >>> text
 '<q>why?</>\n<n>3</>\n'
 >>> style.as_json(tool, text, is_whole=True)
@@ -192,8 +192,7 @@ class TaggedArguments:
     def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
         """See :class:`ArgumentStyle`."""
         encodings = self._encodings_of(tool) if tool else {}
-        values = tool.ordered(arguments) if tool else arguments
-        return "".join(self._argument_text(key, value, encodings.get(key)) for key, value in values.items())
+        return "".join(self._argument_text(key, value, encodings.get(key)) for key, value in arguments.items())
 
     def _argument_text(self, key: str, value: Any, encoding: ValueEncoding | None) -> str:
         delimiters, is_string = self._delimiters, isinstance(value, str)
