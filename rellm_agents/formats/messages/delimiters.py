@@ -81,9 +81,7 @@ class Delimiters:
         if not found.call_begin:
             raise FormatError(f"{title}, #/call: no delimiter begins a call")
         if not (re.search(_NO_NAME, after_name) if after_name else all(re.match(_NO_NAME, text) for text in first)):
-            raise FormatError(
-                f"{title}, #/call: nothing tells where {{name}} ends: put a delimiter after it that no name of a tool can hold"
-            )
+            raise FormatError(f"{title}, #/call: nothing tells where {{name}} ends: put a delimiter after it that no tool's name can hold")
         if style in ("tagged", "bare") and not after_call:
             raise FormatError(f"{title}, #/call: nothing tells where {{arguments}} end: put a delimiter after them")
         if style == "python" and not after_call.startswith(")"):
@@ -149,12 +147,10 @@ def partial_length(text: str, delimiter: str) -> int:
     return next((n for n in range(min(len(delimiter) - 1, len(text)), 0, -1) if delimiter.startswith(text[-n:])), 0)
 
 
-def _template(title: str, pointer: str, text: str, slots: tuple[str, ...]) -> Template:
+def _template(title: str, key: str, text: str, slots: tuple[str, ...]) -> Template:
     """A template that has some slots, each once and in this order."""
     template = Template.of(text)
     if template.slots != slots:
         names = ", ".join(f"{{{slot}}}" for slot in slots)
-        raise FormatError(
-            f"{title}, #/{pointer}: a template has {names} once each, in this order, and no other word in braces, not {text!r}"
-        )
+        raise FormatError(f"{title}, #/{key}: a template has {names} once each, in this order, and no other word in braces, not {text!r}")
     return template

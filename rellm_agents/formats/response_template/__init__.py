@@ -3,6 +3,7 @@
 Knows nothing of transformers: a template is data, described in ``schemas/response-template.schema.json``. In reading order:
 
     delimiter_regex  a delimiter that is given by a regex
+    call_content     the text of a call between its delimiters
     calls            the field of tool calls
     declaration      all fields: the declaration of a message format
 """

@@ -30,7 +30,8 @@ import regex
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages import Message
-from rellm_agents.formats.response_template.calls import CALLS, PROBE_CALL, ResponseCalls
+from rellm_agents.formats.response_template.call_content import CALLS
+from rellm_agents.formats.response_template.calls import PROBE_CALL, ResponseCalls
 from rellm_agents.formats.response_template.delimiter_regex import DelimiterRegex, refusal
 from rellm_agents.formats.template import Declaration, Template, validate
 from rellm_agents.json_schema.text import dumps
@@ -46,7 +47,7 @@ _CONTENT, _REASONING = "content", ("reasoning_content", "reasoning", "thinking")
 _INSTRUCTIONS = [
     "You can call tools. These are their names and the JSON Schemas of their arguments, one tool a line:",
     "{tools}",
-    "To call one, write its name and its arguments in this way, and nothing after it:",
+    "To call one, write its name and its arguments in this way, and nothing behind it:",
     "{call_example}",
     "When no call is needed, answer in plain words.",
 ]

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from formats.every_format import arguments
-from formats.messages.test_message_format import TOOLS, WAYS
+from formats.messages.test_format import TOOLS, WAYS
 from formats.tricky import TRICKY, writes
 from transformers.cli.serving.utils import _RESPONSE_TEMPLATE_FALLBACKS
 from transformers.utils.chat_parsing import parse_response
