@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from toys import byte_level_tokenizer, random_model
 
 from rellm_agents.formats import message_format
-from rellm_agents.formats.messages.message_format import message_declaration
+from rellm_agents.formats.messages.format import message_declaration
 from rellm_agents.formats.template.declarations import builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
