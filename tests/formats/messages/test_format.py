@@ -22,7 +22,7 @@ TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
     "tagged": arguments(text={"enum": ["</tool_call>", "<tool_call>\n{", "plain"]}, **{"</tool_call>": {"type": "string"}}),
 }
-CANNOT = {family: {"tagged"} for family in FAMILIES if "arguments" in builtin_declaration(family, "message")}
+CANNOT = {family: {"tagged"} for family in FAMILIES if "argument_style" in builtin_declaration(family, "message")}
 """Tools with a name or a value that a family has no way to write."""
 SETS = {str(count): dict(list(TOOLS.items())[:count]) for count in (1, 3, len(TOOLS))}
 ANSWER = compile_schema(arguments(city={"type": "string"}, days={"type": "integer"}), closed=True, without=["</tool_call>"])
@@ -124,8 +124,8 @@ def test_what_marks_a_call_stands_nowhere_else(family):
         for message in (Message(f"a{marker}b"), *([Message("a", (), f"b{marker}c")] if has_reasoning else [])):
             with pytest.raises(FormatError, match="cannot write this message"):
                 format_.write(message)
-    for marker in declaration.get("without", ()):
-        if declaration.get("arguments") == "bare":
+    for marker in declaration.get("banned_substrings", ()):
+        if declaration.get("argument_style") == "bare":
             with pytest.raises(FormatError, match="cannot write this message"):
                 format_.write(Message("", (ToolCall("echo", {"texts": [f"a{marker}b"]}),)))
             continue
@@ -176,7 +176,7 @@ def test_what_cannot_be_written_is_refused(options, reason):
         (Message("a <tool_call> in words"), "of its content, it holds '<tool_call>'"),
         (Message("", (ToolCall("gone", {}),)), "there is no tool named 'gone' to call, only search, "),
         (Message("", (ToolCall("search", {"limit": 3}),)), "the arguments of 'search' are not of its schema"),
-        (Message("", (), "thought of nothing"), "it has reasoning, and this format is without"),
+        (Message("", (), "thought of nothing"), "it has reasoning, and this format has none"),
         (Message(), "of its content, it is empty"),
     ],
 )
@@ -200,8 +200,14 @@ def test_a_tricky_text_is_read_back_or_refused_with_a_reason(family):
                     format_.write(message)
 
 
-OWN = {**builtin_declaration("hermes", "message"), "name": "own", "call": "CALL {name} {arguments}", "without": [], "special_tokens": []}
-TAGGED = {**OWN, "arguments": "tagged", "argument": "{key}={value};", "call": "CALL {name}({arguments})"}
+OWN = {
+    **builtin_declaration("hermes", "message"),
+    "name": "own",
+    "call": "CALL {name} {arguments}",
+    "banned_substrings": [],
+    "special_tokens": [],
+}
+TAGGED = {**OWN, "argument_style": "tagged", "argument_template": "{key}={value};", "call": "CALL {name}({arguments})"}
 
 
 @pytest.mark.parametrize(
@@ -209,38 +215,59 @@ TAGGED = {**OWN, "arguments": "tagged", "argument": "{key}={value};", "call": "C
     [
         ({"call": "CALL {name} {arguments} {x}"}, "#/call: a template has {name}, {arguments} once each, in this order"),
         ({"result": "{content} of {tool}"}, "#/result: a template has {content} once each"),
-        ({"shown": ["{name} {arguments} {y}"]}, "#/shown/0: a template has {name}, {arguments} once each"),
-        ({"call": "{name} {arguments}"}, "#/call: a call begins with nothing that marks it"),
+        ({"rendered_as": ["{name} {arguments} {y}"]}, "#/rendered_as/0: a template has {name}, {arguments} once each"),
+        ({"call": "{name} {arguments}"}, "#/call: no delimiter begins a call"),
         ({"call": "CALL {name}x{arguments}"}, "#/call: nothing tells where {name} ends"),
         ({"calls": {"between": ";", "end": ";CALL off"}}, "#/calls/end: ';CALL off' begins as another call does"),
         ({"content": {"begin": "CAL"}, "before_calls": ""}, "content may begin with 'CALL ', as a call does"),
         ({**TAGGED, "call": "CALL {name} {arguments}"}, "#/call: nothing tells where {arguments} end"),
         ({**TAGGED, "call": "CALL {name}{arguments})"}, "#/call: nothing tells where {name} ends"),
         ({**TAGGED, "call": "CALL {name}({arguments}q"}, "its arguments would be cut too early at 'q', as 'q=;q'"),
-        ({**TAGGED, "argument": "{key}={value}"}, "#/argument: '{key}={value}' does not match"),
-        ({**TAGGED, "argument": "{key}={value}, "}, "#/argument: the value in ', , ' would be cut too early at ', '"),
-        ({**TAGGED, "argument": '{key}="{value}"'}, "#/argument: without='\"': strings cannot be kept without it"),
-        ({**OWN, "arguments": "python", "call": "CALL {name} {arguments}."}, "#/call: {arguments} as Python has them end at a parenthesis"),
-        ({**OWN, "arguments": "bare", "quote": "'", "call": "CALL {name}{arguments}"}, "#/call: nothing tells where {arguments} end"),
-        ({**OWN, "arguments": "bare", "quote": "'", "call": "CALL {name}{arguments}}"}, "would be cut too early at '}'"),
+        ({**TAGGED, "argument_template": "{key}={value}"}, "#/argument_template: '{key}={value}' does not match"),
+        ({**TAGGED, "argument_template": "{key}={value}, "}, "#/argument_template: the value in ', , ' would be cut too early at ', '"),
+        ({**TAGGED, "argument_template": '{key}="{value}"'}, "#/argument_template: without='\"': strings cannot be kept without it"),
+        (
+            {**OWN, "argument_style": "python", "call": "CALL {name} {arguments}."},
+            "#/call: {arguments} as Python has them end at a parenthesis",
+        ),
+        ({**OWN, "argument_style": "bare", "quote": "'", "call": "CALL {name}{arguments}"}, "#/call: nothing tells where {arguments} end"),
+        ({**OWN, "argument_style": "bare", "quote": "'", "call": "CALL {name}{arguments}}"}, "would be cut too early at '}'"),
     ],
 )
-def test_words_that_would_be_taken_for_others_are_refused(changed, reason):
+def test_delimiters_that_would_be_taken_for_others_are_refused(changed, reason):
     with pytest.raises(FormatError, match=re.escape(reason)):
         message_format({**OWN, **changed}, {"f": arguments(q={"type": "string"})})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("names", "tool_name_regex"),
+        ("arguments", "argument_style"),
+        ("argument", "argument_template"),
+        ("keys", "argument_name_regex"),
+        ("shown", "rendered_as"),
+        ("without", "banned_substrings"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_its_new_name(old, new):
+    with pytest.raises(FormatError, match=f"format 'own', #/{old}: this key is now called '{new}'"):
+        message_format({**OWN, old: "json"})
 
 
 def test_what_ends_in_the_beginning_of_a_call_is_not_written():
     format_ = message_format({**OWN, "call": ">>{name} {arguments}", "before_calls": ""}, {"f": arguments()}, reasoning=True)
     for message in (Message("a>", (ToolCall("f", {}),)), Message("a", (), "b\n</think>\n")):
-        with pytest.raises(FormatError, match=r"it ends in what '.*' behind it begins with, and would be cut too early|whitespace"):
+        with pytest.raises(
+            FormatError, match=r"it ends in a beginning of '.*', which stands after it, and would be cut too early|whitespace"
+        ):
             format_.write(message)
     assert not format_.pattern.fullmatch("<think>\nhm\n</think>\n\na>>>f {}")
     assert format_.read("<think>\nhm\n</think>\n\na>b>>f {}") == Message("a>b", (ToolCall("f", {}),), "hm")
 
 
 def test_a_file_says_where_it_is_wrong():
-    with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only without")):
+    with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only banned_regexes")):
         message_format({**builtin_declaration("hermes", "message"), "slots": {"content": {"trimed": True}}})
 
 
