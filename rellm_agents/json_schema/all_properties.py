@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from rellm_agents.errors import UnsupportedSchema
-from rellm_agents.json_schema.source import HOLDERS, Holds, Schema, below, names_of
+from rellm_agents.json_schema.source import SUBSCHEMA_KEYWORDS, Schema, Subschemas, below, names_of
 
 _LEFT_ALONE = frozenset({"contains", "if", "not", "oneOf", "propertyNames"})  # to allow less there may be to allow more in all
 _OLD_DRAFTS = ("draft-04", "draft-06", "draft-07")  # beside "$ref" nothing counts
@@ -90,12 +90,12 @@ class _Changed:
     @staticmethod
     def _inside(keyword: str, value: Any, pointer: str, change: Any) -> Any:
         """The value of a keyword, the schemas in it changed."""
-        match HOLDERS.get(keyword), value:
-            case ((Holds.ONE | Holds.LIST), list()):
+        match SUBSCHEMA_KEYWORDS.get(keyword), value:
+            case ((Subschemas.ONE | Subschemas.LIST), list()):
                 return [change(one, below(pointer, str(i))) for i, one in enumerate(value)]
-            case Holds.NAMED, dict():
+            case Subschemas.NAMED, dict():
                 return {name: change(one, below(pointer, name)) for name, one in value.items()}
-            case Holds.ONE, dict():
+            case Subschemas.ONE, dict():
                 return change(value, pointer)
         return value
 
@@ -193,10 +193,10 @@ def _is_left_alone(names: list[str]) -> bool:
     for keyword in waiting:
         if keyword.isdigit():  # of "items", which may hold one or a list
             continue
-        holds = HOLDERS.get(keyword)
+        holds = SUBSCHEMA_KEYWORDS.get(keyword)
         if keyword in _LEFT_ALONE or holds is None:
             return True
-        if holds is not Holds.ONE:
+        if holds is not Subschemas.ONE:
             next(waiting, None)  # a name, or a place in a list
     return False
 

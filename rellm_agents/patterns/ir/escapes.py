@@ -1,6 +1,6 @@
-r"""A character, a set of characters or a count in, how regex text spells it out; knows no nodes.
+r"""Characters, sets and counts as regex text that means the same to the ``regex`` module, to Rust's ``regex`` and to RE2.
 
-What is written here means the same to the ``regex`` module, to Rust's ``regex`` and to RE2.
+Knows no nodes.
 
 >>> escape("a+b"), escape_set(CharSet.of("^ab]")), quantifier(2, None)
 ('a\\+b', '[\\]\\^ab]', '{2,}')

@@ -50,7 +50,7 @@ from rellm_agents.patterns.sampling.shortest import allowed_length, shortest_cap
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
-_TRIES = 8  # times that a text is drawn which may turn out to be barred
+_TRIES = 8  # draws of a text that may turn out to be excluded
 _STOP = 0.15  # chance that a text or a repeat ends where it may
 _ASCII = 0.8  # chance of a printable ASCII character where the set holds one
 
@@ -59,7 +59,7 @@ def sample_text(node: Node, chance: random.Random) -> str:
     """A random text of ``node``, which must match something.
 
     Raises:
-        PatternError: complements meet inside a character, and no text of characters is left beside them.
+        PatternError: complements meet inside a character, and no text of characters matches.
     """
     if character_length(node) is None:
         raise PatternError("no text of characters to be sampled: complements meet inside a character; meet each with TEXT")

@@ -42,9 +42,9 @@ def test_what_leads_to_the_end_is_what_a_search_finds(blueprint: Blueprint) -> N
     shortest = searched(node)
     if shortest == b"\xff":
         return
-    assert Emptiness()(node) == (shortest is not None)
-    assert Emptiness(is_relaxed=True)(node) or shortest is None
-    common = Emptiness(_COMMON)(node)
+    assert Emptiness().has_text(node) == (shortest is not None)
+    assert Emptiness(is_relaxed=True).has_text(node) or shortest is None
+    common = Emptiness(_COMMON).has_text(node)
     assert common <= (shortest is not None)
     if shortest is not None and not shortest.translate(None, bytes(COMMON_BYTES)):
         assert common
