@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import regex
 from formats.every_format import JSON_TOOLS, TEXT_TOOLS
 from formats.random_words import bits
 
 from rellm_agents import Action, Finish, own_format
-from rellm_agents.errors import FormatError
+from rellm_agents.errors import FormatError, RegexSyntaxError
 
 RANDOM_OWN = int(os.environ.get("RANDOM_FORMATS", "600"))
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "01_own_format.py"
@@ -41,6 +42,18 @@ def test_a_file_is_as_good_as_a_mapping(tmp_path: Path) -> None:
     for source, message in ((path, "own.json': Expecting"), (tmp_path / "none.json", "No such file")):
         with pytest.raises(FormatError, match=message):
             own_format(source, TOOLS)
+
+
+def test_a_regex_of_a_declaration_may_be_compiled() -> None:
+    slots = {"answer": {"matches": "[a-c]+", "without": ["ab"]}}
+    compiled = {"answer": {"matches": regex.compile("[a-c]+"), "without": (re.compile("ab"),)}}
+    assert own_format({**OWN, "slots": compiled}, TOOLS).pattern == own_format({**OWN, "slots": slots}, TOOLS).pattern
+    without_case = own_format({**OWN, "slots": {"answer": {"matches": re.compile("[a-c]+", re.IGNORECASE)}}}, TOOLS)
+    assert without_case.pattern.fullmatch("END aBc")
+    with pytest.raises(RegexSyntaxError, match="flag BESTMATCH"):
+        own_format({**OWN, "slots": {"answer": {"matches": regex.compile("a", regex.BESTMATCH)}}}, TOOLS)
+    with pytest.raises(FormatError, match='compiled regexes stand in "matches" and "without" of a slot'):
+        own_format({**OWN, "stop": [re.compile("a")]}, TOOLS)
 
 
 @pytest.mark.parametrize("declaration", [OWN, JSON], ids=["text", "json"])
