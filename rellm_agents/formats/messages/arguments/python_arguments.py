@@ -23,7 +23,7 @@ from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, declared_arguments
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import schema_node
-from rellm_agents.json_schema.text import Layout, dumps, ban_substrings
+from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
 from rellm_agents.patterns import EMPTY, Node, choice, literal, optional, sequence
 
 _COMMA = ", "

@@ -30,7 +30,7 @@ from rellm_agents.formats.messages.arguments.type_coercion import ValueEncoding,
 from rellm_agents.formats.template import Slot, Template, argument_node, cannot_occur, early_end, json_superset, with_definitions
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import bare_text, compile_schema
-from rellm_agents.json_schema.text import Layout, dumps, ban_substrings
+from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, optional, read_regex, repeat, sequence
 
 _OTHERS = "{[ntf-0123456789"  # first characters of JSON other than strings
