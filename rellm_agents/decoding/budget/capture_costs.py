@@ -74,12 +74,12 @@ class CaptureCosts:
 
     def after(self, cell: CaptureCell, text: bytes | None = None) -> int:
         """Tokens that suffice for what follows the text of ``cell``: this text, or any."""
-        between = self._costs.of_node(cell.node.between)
+        between = self._costs.of_node(cell.node.then)
         return IMPOSSIBLE if between is None else min(between + self.rest(cell, text), IMPOSSIBLE)
 
     def rest(self, cell: CaptureCell, text: bytes | None = None) -> int:
         """The same without ``between``."""
-        own = self._rest(cell.node) if text is None else _cost(self._costs.of_node(cell.node.after(text)))
+        own = self._rest(cell.node) if text is None else _cost(self._costs.of_node(cell.node.continue_with(text)))
         return min(own + self._costs.of_continuation(cell.then), IMPOSSIBLE)
 
     def cheapest(self, node: Capture) -> tuple[int, bytes] | None:
@@ -94,8 +94,8 @@ class CaptureCosts:
         found = self._rests.get(node)
         if found is None:
             cheapest = self._costs.of_node.cheapest(node)
-            found = IMPOSSIBLE if cheapest is None else _cost(self._costs.of_node(node.after(cheapest[1])))
-            if not self._costs.of_node.is_provisional:
+            found = IMPOSSIBLE if cheapest is None else _cost(self._costs.of_node(node.continue_with(cheapest[1])))
+            if not self._costs.of_node.inside_cycle:
                 self._rests[node] = found
         return found
 
@@ -113,7 +113,7 @@ class CaptureCosts:
         if text not in known:
             known = known.copy()  # another thread may be reading it
             found = self._ending(node, state, text, known)
-            if self._costs.of_node.is_provisional:
+            if self._costs.of_node.inside_cycle:
                 return found
             self._near_excluded[node] = known
         return known[text]
@@ -180,7 +180,7 @@ class CaptureCosts:
                     data = self.bytes_of(int(self._tokens_within(here, self._least(here))[0]))
                     written, here = written + data, here.after(data)
                 found = max(least, limit), written
-            if not self._costs.of_node.is_provisional:
+            if not self._costs.of_node.inside_cycle:
                 self._unrestricted[state] = found
         return found
 
@@ -193,7 +193,7 @@ class CaptureCosts:
         found = known.get(limit)
         if found is None:
             found = np.unique(np.array(tokens_within(self._inner(state).transitions, self._costs, limit), dtype=np.int32))
-            if not self._costs.of_node.is_provisional:
+            if not self._costs.of_node.inside_cycle:
                 self._within[state] = {**known, limit: found}
         return found
 
@@ -201,7 +201,7 @@ class CaptureCosts:
         return self._submachine(state).inner_tokens(state, self._lexemes.cursors.root)
 
     def _submachine(self, state: State) -> TokenTransitions:
-        assert state.machine is not None
+        assert isinstance(state.machine, Machine)
         return TokenTransitions.of(state.machine, self._lexemes)
 
 

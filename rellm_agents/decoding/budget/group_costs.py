@@ -41,7 +41,7 @@ from rellm_agents.patterns.machine import CaptureCell, CounterCell, LexemeCell, 
 
 def cost_bound(transitions: Iterable[Transition], costs: TokenCosts) -> int:
     """An upper bound of the tokens that any of some tokens leaves to be written, the end-of-text token not included."""
-    return max((_bound(transition, costs) for transition in transitions), default=0)
+    return max([_bound(transition, costs) for transition in transitions], default=0)
 
 
 def tokens_within(transitions: Iterable[Transition], costs: TokenCosts, limit: int) -> list[int]:
@@ -53,9 +53,9 @@ def _bound(transition: Transition, costs: TokenCosts) -> int:
     match transition:
         case (LiteralCell() as cell, LiteralGroup() as group):
             of_rest = costs.of_literal(cell.data)
-            inside, after = max(of_rest[end] for end in group.ends), costs.of_continuation(cell.then)
+            inside, after = max([of_rest[end] for end in group.ends]), costs.of_continuation(cell.then)
         case (LexemeCell() as cell, LexemeTokens() as group):
-            inside = max((costs.bound_of_lexeme(cell.automaton, end) for end in group.ends), default=0)
+            inside = max([costs.bound_of_lexeme(cell.automaton, end) for end in group.ends], default=0)
             after = costs.of_continuation(cell.then)
         case (SetCell() as cell, LiteralSetTokens()):
             inside, after = costs.bound_of_set(cell.members), costs.of_continuation(cell.then)
@@ -63,12 +63,13 @@ def _bound(transition: Transition, costs: TokenCosts) -> int:
             inside = max((_of_counter(cell, done, end, costs) for done, end in group.tokens.ends), default=0)
             after = costs.of_continuation(cell.then)
         case (CaptureCell() as cell, InnerGroup() as group):
-            inside, after = _bound(group.inner, costs), costs.captures.after(cell)
+            inside, after = cost_bound(group.inner, costs), costs.captures.after(cell)
         case (CaptureCell() as cell, ExcludedGroup() as group):
             inside = max(costs.captures.bound_at(cell.node, state, text) for state, text in group.near_excluded)
             after = costs.captures.after(cell)
         case (CaptureCell() as cell, CaptureEndGroup() as group):
-            inside, after = _bound(group.inner, costs), costs.captures.rest(cell)
+            inside = max([_bound(transition, costs) for end in group.ends for transition in end.transitions])
+            after = costs.captures.rest(cell)
     return min(inside + after, IMPOSSIBLE)
 
 
@@ -87,15 +88,15 @@ def _within(transition: Transition, costs: TokenCosts, limit: int) -> Iterable[i
         case (CaptureCell() as cell, InnerGroup() as group):
             after = costs.captures.after(cell)
             if after < limit:
-                return [id_ for id_ in _within(group.inner, costs, limit - after) if id_ not in group.excluded]
-            ending = (id_ for id_ in _within(group.inner, costs, 1) if id_ not in group.excluded)  # what follows may cost less than said
+                return [id_ for id_ in tokens_within(group.inner, costs, limit - after) if id_ not in group.excluded]
+            ending = [id_ for id_ in tokens_within(group.inner, costs, 1) if id_ not in group.excluded]  # the rest may cost less than said
             return [id_ for id_ in ending if costs.captures.after(cell, cell.text + costs.captures.bytes_of(id_)) < limit]
         case (CaptureCell() as cell, ExcludedGroup() as group):
             ends = group.near_excluded.items()
             return [id_ for (state, text), ids in ends if costs.captures.of_end(cell, state, text) < limit for id_ in ids]
         case (CaptureCell() as cell, CaptureEndGroup() as group):
-            rest = costs.captures.rest(cell, cell.text + group.path)
-            return _within(group.inner, costs, limit - rest) if rest < limit else ()
+            rests = [(end.transitions, costs.captures.rest(cell, cell.text + end.path)) for end in group.ends if end.transitions]
+            return [id_ for inner, rest in rests if rest < limit for id_ in tokens_within(inner, costs, limit - rest)]
 
 
 def _of_lexeme_within(cell: LexemeCell, group: LexemeTokens, costs: TokenCosts, limit: int) -> list[int]:

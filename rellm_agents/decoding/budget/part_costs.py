@@ -24,8 +24,7 @@ from rellm_agents.decoding.budget.token_costs import IMPOSSIBLE, TokenCosts
 from rellm_agents.decoding.transitions import LexemeTokenCache, TokenTransitions
 from rellm_agents.decoding.vocabulary import Bits, packed
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.ir import end_of_part
-from rellm_agents.patterns.machine import Cell, Continuation, State
+from rellm_agents.patterns.machine import Cell, Continuation, State, part_end
 
 _OUTSIDE = -2 * IMPOSSIBLE
 """The cost of what is not inside the part, whatever else is added to it."""
@@ -47,7 +46,7 @@ class _CostsToPartEnd(TokenCosts):
             return super().of_continuation(then)
         found = self._to_end.get(then)
         if found is None:
-            end = end_of_part(then, self._name)
+            end = part_end(then, self._name)
             if end is None:
                 found = _OUTSIDE
             else:
@@ -57,7 +56,7 @@ class _CostsToPartEnd(TokenCosts):
                     own = self.of_node(one.node)
                     found = IMPOSSIBLE if own is None else min(found + own, IMPOSSIBLE)
                     one = one.then
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 self._to_end[then] = found
         return found
 
@@ -86,7 +85,7 @@ class PartCosts:
         """The ends of the parts that the text may be inside of here, or at the end of with nothing after it yet."""
         found = self._ends.get(state)
         if found is None:
-            ends = (end_of_part(cell.then, self.name) for cell in state.cells)
+            ends = (part_end(cell.then, self.name) for cell in state.cells)
             found = self._ends[state] = frozenset(end for end in ends if end is not None)
         return found
 
@@ -116,11 +115,11 @@ class PartCosts:
         cells: set[Cell] = set()
         accepting, machine = state.accepting, self._transitions.machine
         for cell in state.cells:
-            end = end_of_part(cell.then, self.name)
+            end = part_end(cell.then, self.name)
             if end is None:
                 cells.add(cell)
             elif self._costs.of_cell(cell) == 0:
                 after = machine.enter(end)
                 cells.update(after.cells)
                 accepting = accepting or after.accepting
-        return machine.put_together(cells, accepting=accepting) if cells or accepting else state
+        return machine.state_of(cells, accepting=accepting) if cells or accepting else state

@@ -30,7 +30,7 @@ import numpy as np
 
 from rellm_agents.decoding.transitions import LexemeTokenCache
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counted, counted, has_text, without_bounds
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed, shortest_way
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Capture, Literal
 from rellm_agents.patterns.machine import (
     CaptureCell,
@@ -43,7 +43,6 @@ from rellm_agents.patterns.machine import (
     LiteralSet,
     SetCell,
     State,
-    shortest_way,
 )
 
 IMPOSSIBLE = 1 << 30
@@ -121,7 +120,7 @@ class TokenCosts:
         for one in reversed(pending):
             own = self.of_node(one.node)
             total = IMPOSSIBLE if own is None else min(total + own, IMPOSSIBLE)
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 self._of_continuation[one] = total
         return total
 
@@ -132,7 +131,7 @@ class TokenCosts:
         found = known.get(place)
         if found is None:
             found = self._of_set(members, low, high, offset)
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 known[place] = found
         return found
 
@@ -141,7 +140,7 @@ class TokenCosts:
         bound = self._bounds_of_sets.get(members)
         if bound is None:
             bound = self._bound_of_set(members)
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 self._bounds_of_sets[members] = bound
         return bound
 
@@ -175,7 +174,7 @@ class TokenCosts:
     def _of_terminal(self, node: Node) -> int | None:
         if isinstance(node, Literal):
             cost = self.of_literal(node.data)[0]
-        elif (counter := counted(node)) is not None:
+        elif (counter := counter_of(node)) is not None:
             cost = self.of_counter(counter.automaton, START, counter.minimum)
         else:
             automaton = Automaton.of(node)
@@ -217,10 +216,10 @@ class TokenCosts:
     def _of_lexeme(self, automaton: Automaton, state: int) -> int:
         """Without the large bounds of intersections, if the tokens found so keep to them; else by a search of its own."""
         node = automaton.node_of(state)
-        relaxed = without_bounds(node)
-        if relaxed is not node:
-            found = self._of_relaxed(Automaton.of(without_bounds(automaton.node)), relaxed)
-            if found is not None and any(has_text(node, text) for text in found[1]):
+        without_bounds = relaxed(node)
+        if without_bounds is not node:
+            found = self._of_relaxed(Automaton.of(relaxed(automaton.node)), without_bounds)
+            if found is not None and any(matches(node, text) for text in found[1]):
                 return found[0]
         return self._of_searched(automaton, state)
 
@@ -288,7 +287,7 @@ class TokenCosts:
         known = self._of_iterations(automaton)
         if missing < len(known):
             return known[missing]
-        ends = Counted(automaton, 0, None).ends
+        ends = Counter(automaton, 0, None).iteration_ends
         one = max(self._of_begun(automaton, end) for end in ends)  # it holds wherever the iteration before has led to
         if one >= IMPOSSIBLE:
             return IMPOSSIBLE

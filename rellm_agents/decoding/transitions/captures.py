@@ -21,20 +21,28 @@ The transitions of sub-machines are handed in (:class:`Transitions`); this modul
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Protocol
 
 import numpy as np
 
 from rellm_agents.decoding.lru import BoundedCache
 from rellm_agents.decoding.transitions.lexeme_tokens import LexemeTokenCache
-from rellm_agents.decoding.transitions.token_groups import CaptureEndGroup, ExcludedGroup, Exit, InnerGroup, TokenGroup, Transition
-from rellm_agents.decoding.vocabulary import Mask, TrieCursor
+from rellm_agents.decoding.transitions.token_groups import (
+    CaptureEnd,
+    CaptureEndGroup,
+    ExcludedGroup,
+    Exit,
+    InnerGroup,
+    TokenGroup,
+    Transition,
+)
+from rellm_agents.decoding.vocabulary import TrieCursor
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.machine import CaptureCell, Machine, State, can_avoid, first_bytes
 
-MAX_CAPTURE_ENDS = 1_024  # cursors whose capture ends are remembered, per pattern
-MAX_ALLOWED = 256  # places near excluded texts, likewise; some masks each
+MAX_UNRESTRICTED = 1_024  # states of inner parts and cursors, per pattern
+MAX_RESTRICTED = 256  # places near excluded texts, likewise; some masks each
 _FEW_BYTES = 8  # that a text may begin with, if they are to be looked for among many nodes first
 
 TokenBoundaries = tuple[tuple[tuple[int, tuple[int, ...], State], ...], int]
@@ -42,7 +50,7 @@ TokenBoundaries = tuple[tuple[tuple[int, tuple[int, ...], State], ...], int]
 number of bytes after which no token goes on, 0 if some may."""
 
 AllowedInnerTokens = tuple[InnerGroup | ExcludedGroup, ...]
-"""The tokens that end inside a captured text. The same wherever equal texts are excluded."""
+"""The tokens that end inside a captured text."""
 
 
 class InnerTokens:
@@ -62,23 +70,25 @@ class InnerTokens:
         lexeme_count = max((cursor.lexeme_count for cursor in ends), default=0)
         self.ends = [(node, lexeme_count) for node in sorted({node for cursor in ends for node in cursor.nodes.tolist()})]
         self.at_least = max((_size(group) for _, group in transitions), default=0)
-        self.unrestricted = _allowed(self, {}, frozenset())
+        self.unrestricted: AllowedInnerTokens = (InnerGroup(transitions, frozenset(), frozenset()),) if transitions else ()
 
 
-class CaptureEnd:
-    """A node inside tokens at which a captured text may end.
+class CaptureTokens:
+    """The tokens below one node that are allowed inside a captured text, and in which it ends. The same wherever equal texts are excluded.
 
     Attributes:
-        path: the bytes of the tokens that belong to the text.
-        groups: the tokens that go on from there, and end before what depends on the text.
-        cursors: from which tokens go on with what depends on the text.
+        groups: of the tokens that end before what depends on the text.
+        ends: the nodes at which the text may end inside tokens.
+        exits: those of them at which tokens go on with what depends on the text.
     """
 
-    __slots__ = ("cursors", "groups", "path")
+    __slots__ = ("ends", "exits", "groups")
 
-    def __init__(self, path: bytes, transitions: tuple[Transition, ...], cursors: list[TrieCursor]) -> None:
-        self.path, self.cursors = path, cursors
-        self.groups = [CaptureEndGroup(transition, path) for transition in transitions]
+    def __init__(self, inner: AllowedInnerTokens, ends: Sequence[CaptureEnd]) -> None:
+        self.ends = ends
+        self.exits = [end for end in ends if end.cursors]
+        ending = tuple([end for end in ends if end.transitions])
+        self.groups = (*inner, CaptureEndGroup(ending)) if ending else inner
 
 
 class Transitions(Protocol):
@@ -96,8 +106,9 @@ class CaptureTransitions:
 
     def __init__(self, lexemes: LexemeTokenCache) -> None:
         self._cursors, self._trie = lexemes.cursors, lexemes.vocabulary.trie
-        self._ends: BoundedCache[tuple[int, int, Node, frozenset[int] | None], tuple[CaptureEnd, ...]] = BoundedCache(MAX_CAPTURE_ENDS)
-        self._allowed: BoundedCache[tuple[int, int, frozenset[bytes], bytes], AllowedInnerTokens] = BoundedCache(MAX_ALLOWED)
+        self._unrestricted: BoundedCache[tuple[int, int, Node, frozenset[int] | None], CaptureTokens] = BoundedCache(MAX_UNRESTRICTED)
+        self._restricted: BoundedCache[tuple[int, int, Node, frozenset[int] | None, frozenset[bytes], bytes], CaptureTokens]
+        self._restricted = BoundedCache(MAX_RESTRICTED)
 
     def expand(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor) -> tuple[list[Transition], list[Exit]]:
         """The tokens below a cursor that end before what depends on the text, and what depends on it.
@@ -110,15 +121,11 @@ class CaptureTransitions:
         found: list[Transition] = []
         exits: list[Exit] = []
         for one in self._possible(cell, cursor):
-            found += [(cell, group) for group in self._allowed_tokens(transitions, cell, one)]
-            for end in self._capture_ends(transitions, cell, one):
-                text = cell.text + end.path
-                if text in cell.node.excluded:
-                    continue
-                found += [(cell, group) for group in end.groups]
-                if end.cursors:
-                    then = transitions.machine.continuation(cell.node.after(text), cell.then)
-                    exits += [(then, below) for below in end.cursors]
+            tokens = self._tokens(transitions, cell, one)
+            found += [(cell, group) for group in tokens.groups]
+            for end in tokens.exits:
+                then = transitions.machine.continuation(cell.node.continue_with(cell.text + end.path), cell.then)
+                exits += [(then, below) for below in end.cursors]
         return found, exits
 
     def _possible(self, cell: CaptureCell, cursor: TrieCursor) -> list[TrieCursor]:
@@ -131,26 +138,28 @@ class CaptureTransitions:
         nodes = np.concatenate([self._trie.parent[self._trie.children(cursor.nodes, byte)] for byte in possible])
         return [self._cursors.of_node(node, cursor.lexeme_count) for node in sorted({*nodes.tolist()})]
 
-    def _allowed_tokens(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor) -> AllowedInnerTokens:
-        node, text, sub = cell.node, cell.text, transitions.submachine(cell.state)
+    def _tokens(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor) -> CaptureTokens:
+        node, text = cell.node, cell.text
+        key = cell.state.id, cursor.id, node.then, node.first_bytes
         low, high = node.beginning(text)
+        if low < high:
+            restricted = *key, node.excluded, text
+            found = self._restricted.get(restricted)
+            if found is not None:
+                return found
+        unrestricted = self._unrestricted.get(key)
+        if unrestricted is None:
+            inner = transitions.submachine(cell.state).inner_tokens(cell.state, cursor)
+            ends = self._capture_ends(transitions, cell, cursor, inner)
+            unrestricted = self._unrestricted.remember(key, CaptureTokens(inner.unrestricted, ends))
         if low == high:
-            return sub.inner_tokens(cell.state, cursor).unrestricted
-        key = cell.state.id, cursor.id, node.excluded, text
-        found = self._allowed.get(key)
-        if found is None:
-            near_excluded, removed = _near_excluded(sub, cell, cursor)
-            found = self._allowed.remember(key, _allowed(sub.inner_tokens(cell.state, cursor), near_excluded, removed))
-        return found
+            return unrestricted
+        ends = [end for end in unrestricted.ends if text + end.path not in node.excluded]
+        return self._restricted.remember(restricted, CaptureTokens(_restricted_tokens(transitions, cell, cursor), ends))
 
-    def _capture_ends(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor) -> tuple[CaptureEnd, ...]:
-        key = cell.state.id, cursor.id, cell.node.between, cell.node.begins
-        found = self._ends.get(key)
-        return self._ends.remember(key, self._make_capture_ends(transitions, cell, cursor)) if found is None else found
-
-    def _make_capture_ends(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor) -> tuple[CaptureEnd, ...]:
-        ends, begins = transitions.submachine(cell.state).inner_tokens(cell.state, cursor).ends, cell.node.begins
-        between = Machine.of(cell.node.between).open_start
+    def _capture_ends(self, transitions: Transitions, cell: CaptureCell, cursor: TrieCursor, inner: InnerTokens) -> list[CaptureEnd]:
+        ends, begins = inner.ends, cell.node.first_bytes
+        between = Machine.of(cell.node.then).open_start
         wanted: Set[int] | None = None
         if begins is not None or not between.accepting:
             wanted = first_bytes(between) | (begins or set() if between.accepting else set())
@@ -159,7 +168,7 @@ class CaptureTransitions:
             continued = set(np.concatenate([self._trie.parent[self._trie.children(nodes, byte)] for byte in wanted]).tolist())
             ends = [(node, lexeme_count) for node, lexeme_count in ends if node in continued]
         found = [self._capture_end(transitions, between, cursor, self._cursors.of_node(*end)) for end in ends]
-        return tuple(end for end in found if end.groups or end.cursors)
+        return [end for end in found if end.transitions or end.cursors]
 
     def _capture_end(self, transitions: Transitions, between: State, cursor: TrieCursor, end: TrieCursor) -> CaptureEnd:
         path = bytearray()
@@ -174,6 +183,15 @@ class CaptureTransitions:
             return CaptureEnd(bytes(path), (), cursors)
         inner = transitions.submachine(between).inner_tokens(between, end)
         return CaptureEnd(bytes(path), inner.transitions, cursors + [self._cursors.of_node(*one) for one in inner.ends])
+
+
+def _restricted_tokens(transitions: Transitions, cell: CaptureCell, cursor: TrieCursor) -> AllowedInnerTokens:
+    sub = transitions.submachine(cell.state)
+    near_excluded, removed = _near_excluded(sub, cell, cursor)
+    excluded = {*removed, *(id_ for ids in near_excluded.values() for id_ in ids)}
+    inner = sub.inner_tokens(cell.state, cursor).transitions
+    groups: AllowedInnerTokens = (InnerGroup(inner, excluded, removed),) if inner else ()
+    return (*groups, ExcludedGroup(near_excluded)) if near_excluded else groups
 
 
 def _near_excluded(
@@ -208,22 +226,6 @@ def _near_excluded(
     return near, removed
 
 
-def _allowed(inner: InnerTokens, near_excluded: dict[tuple[State, bytes], tuple[int, ...]], removed: Set[int]) -> AllowedInnerTokens:
-    excluded: Set[int] = {*removed, *(id_ for ids in near_excluded.values() for id_ in ids)}
-    groups = tuple([InnerGroup(transition, excluded, *_without(transition[1], removed)) for transition in inner.transitions])
-    return (*groups, ExcludedGroup(near_excluded)) if near_excluded else groups
-
-
-def _without(group: TokenGroup, removed: Set[int]) -> tuple[tuple[int, ...], Mask | None]:
-    """The ids and the mask of a group without the tokens removed."""
-    if not removed or group.mask is None:
-        return tuple([id_ for id_ in group.ids if id_ not in removed]), group.mask
-    bits = group.mask.bits.copy()
-    words = bits.data
-    for id_ in removed:
-        words[id_ >> 5] &= ~(1 << (id_ & 31)) & 0xFFFFFFFF
-    return (), Mask(bits)
-
-
 def _size(group: TokenGroup) -> int:
-    return len(group.ids) if group.mask is None else int(np.bitwise_count(group.mask.bits).sum())
+    """A lower bound of the number of tokens in a group."""
+    return max([len({*group.ids}), *(int(np.bitwise_count(mask.bits).sum()) for mask in group.masks)])

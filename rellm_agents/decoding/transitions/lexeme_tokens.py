@@ -16,7 +16,7 @@ Knows nothing of what follows a lexeme; that is ``token_transitions``.
 >>> from rellm_agents.patterns import read_regex
 >>> lexemes = LexemeTokenCache(Vocabulary([b"a", b"aa", b"ab", None], end_ids=[3]))
 >>> tokens = lexemes.of(Automaton.of(read_regex("a+")), 1, lexemes.cursors.root)
->>> tokens.mask.bits.tolist(), tokens.residual.step(ord("b")).token_ids
+>>> tokens.masks[0].bits.tolist(), tokens.residual.step(ord("b")).token_ids
 ([3], (2,))
 """
 
@@ -46,12 +46,12 @@ class LexemeTokens:
         state: from which the tokens are read.
         cursor: below which they are.
         ids: the tokens, if they are few; else empty. Setting few bits costs less than the union of two masks.
-        mask: the tokens, if they are many; else ``None``.
+        masks: the one mask of the tokens, if they are many; else empty.
         ends: the states of the automaton in which they end, each once.
         residual: trie nodes where the lexeme has accepted and the token goes on.
     """
 
-    __slots__ = ("automaton", "cursor", "ends", "ids", "mask", "residual", "state")
+    __slots__ = ("automaton", "cursor", "ends", "ids", "masks", "residual", "state")
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class LexemeTokens:
     ) -> None:
         self.automaton, self.state, self.cursor = automaton, state, cursor
         self.ids: tuple[int, ...] = tokens if isinstance(tokens, tuple) else ()
-        self.mask: Mask | None = tokens if isinstance(tokens, Mask) else None
+        self.masks: tuple[Mask, ...] = () if isinstance(tokens, tuple) else (tokens,)
         self.ends, self.residual = ends, residual
 
 
@@ -154,7 +154,7 @@ class LexemeTokenCache:
 
         False for all states if it spells every text, or not even the common bytes: such vocabularies are checked by costs.
         """
-        return self._must_check_spelling and not (automaton.ends_commonly(state) or self._spells_an_end(automaton, state))
+        return self._must_check_spelling and not (automaton.ends_in_common_bytes(state) or self._spells_an_end(automaton, state))
 
     def without_dead_ends(self, automaton: Automaton, flags: NDArray[np.bool_], states: Ids) -> NDArray[np.bool_]:
         """``flags``, bool[n], without those of ``states``, int[n], that are dead ends."""
@@ -169,12 +169,12 @@ class LexemeTokenCache:
         if state not in known:
             seen, waiting = {state}, [state]
             root, trie = self.cursors.root.nodes, self.vocabulary.trie
-            while waiting and not any(map(automaton.ends_commonly, seen)):
+            while waiting and not any(map(automaton.ends_in_common_bytes, seen)):
                 nodes, states = trie.walk(automaton, root, np.array([waiting.pop()], dtype=np.int32))
                 new = {*_distinct(states[trie.is_token[nodes]])} - seen
                 seen |= new
                 waiting += sorted(new)
-            known[state] = any(map(automaton.ends_commonly, seen))
+            known[state] = any(map(automaton.ends_in_common_bytes, seen))
         return known[state]
 
     def _of(self, automaton: Automaton, state: int, cursor: TrieCursor) -> LexemeTokens:
@@ -223,8 +223,7 @@ class LexemeTokenCache:
         nodes, states = np.concatenate((starts, below)), np.concatenate((start_states, below_states))
         is_end = self.without_dead_ends(automaton, trie.is_token[nodes], states)
         is_new_token = trie.at_tokens(is_new)
-        assert known.mask is not None
-        bits = known.mask.bits & ~packed_flags(is_new_token) | packed(trie.tokens_at(nodes[is_end]), trie.vocabulary_size)
+        bits = known.masks[0].bits & ~packed_flags(is_new_token) | packed(trie.tokens_at(nodes[is_end]), trie.vocabulary_size)
         ends = {*_distinct(states_at_tokens[~is_new_token]), *_distinct(states[is_end])}
         is_residual = np.zeros(trie.size, dtype=bool)
         is_residual[known.residual.nodes] = True

@@ -33,21 +33,21 @@ class LiteralSetTokens:
 
     Attributes:
         ids: the tokens, if the members are few; else empty.
-        mask: the tokens, if the members are many; else ``None``.
+        masks: the one mask of the tokens, if the members are many; else empty.
         residuals: for each member that is over inside a token, its number and the cursor there.
     """
 
-    __slots__ = ("_asked", "_ends", "ids", "mask", "residuals")
+    __slots__ = ("_asked", "_ends", "ids", "masks", "residuals")
 
     def __init__(self, cursors: TrieCursors, members: LiteralSet, low: int, high: int, offset: int, cursor: TrieCursor) -> None:
         self._asked = members, low, high, offset, cursor
         self._ends: Ends | None = None
         self.ids: tuple[int, ...] = ()
-        self.mask: Mask | None = None
+        self.masks: tuple[Mask, ...] = ()
         node = cursor.only_node
         if high - low > _WIDE and node is not None:
             nodes, residuals = _walk_at_once(cursors, members, low, high, offset, node)
-            self.mask = Mask(cursors.trie.bits_at(nodes))
+            self.masks = (Mask(cursors.trie.bits_at(nodes)),)
             self.residuals = [(member, cursors.of_node(end, cursor.lexeme_count)) for member, end in residuals]
         else:
             self._ends, self.residuals = _walk_by_byte(members, low, high, offset, cursor)

@@ -6,8 +6,8 @@ the other ones are here.
 
     cell "abc", before a      group: token a ends after 1 byte, token abc after 3
 
-A group has either ``ids``, the tokens, if they are few, or a ``mask``: setting few bits costs less than the union of two masks. Groups know
-nothing of costs; ``budget.group_costs`` prices them.
+A group has ``ids`` for few tokens and ``masks`` for many: setting few bits costs less than the union of two masks. Groups know nothing of
+costs; ``budget.group_costs`` prices them.
 
 >>> LiteralGroup([7, 9], [1, 3]).ids
 (7, 9)
@@ -33,7 +33,7 @@ class LiteralGroup:
     """
 
     __slots__ = ("ends", "ids")
-    mask: ClassVar[None] = None
+    masks: ClassVar[tuple[Mask, ...]] = ()
 
     def __init__(self, ids: list[int], ends: list[int]) -> None:
         self.ids, self.ends = tuple(ids), tuple(ends)
@@ -47,33 +47,35 @@ class CounterGroup:
         limit: the largest number of iterations that they may begin; ``None``: any number.
     """
 
-    __slots__ = ("limit", "mask", "tokens")
+    __slots__ = ("limit", "masks", "tokens")
     ids: ClassVar[tuple[int, ...]] = ()
 
     def __init__(self, tokens: CounterTokens, limit: int | None) -> None:
         self.tokens, self.limit = tokens, limit
-        self.mask = tokens.mask(limit)
+        self.masks: tuple[Mask, ...] = (tokens.mask(limit),)
 
 
 class InnerGroup:
     """Tokens that end inside the text of a capture.
 
     Attributes:
-        inner: the same in the machine of the capture's inner part, where nothing is excluded.
+        inner: the transitions in the machine of the capture's inner part, where nothing is excluded.
         excluded: the tokens after which an excluded text can still be reached, whether or not others can.
-        ids, mask: the tokens, less those after which only excluded texts can be reached.
+        ids, masks: the tokens, less those after which only excluded texts can be reached.
     """
 
-    __slots__ = ("excluded", "ids", "inner", "mask")
+    __slots__ = ("excluded", "ids", "inner", "masks")
 
-    def __init__(self, inner: Transition, excluded: Set[int], ids: tuple[int, ...], mask: Mask | None) -> None:
-        self.inner, self.excluded, self.ids, self.mask = inner, excluded, ids, mask
+    def __init__(self, inner: tuple[Transition, ...], excluded: Set[int], removed: Set[int]) -> None:
+        self.inner, self.excluded = inner, excluded
+        self.ids: tuple[int, ...] = tuple([id_ for _, group in inner for id_ in group.ids if id_ not in removed])
+        self.masks: tuple[Mask, ...] = tuple([_without(mask, removed) for _, group in inner for mask in group.masks])
 
 
 class ExcludedGroup:
     """Tokens that end inside the text of a capture where both an excluded text and others can still be reached.
 
-    They are among those of the inner groups, so that a mask need not add them again: ``ids`` is empty.
+    They are among those of an inner group, so that a mask need not add them again: ``ids`` and ``masks`` are empty.
 
     Attributes:
         near_excluded: the tokens by where they end: the state of the inner part, and the text so far.
@@ -81,26 +83,40 @@ class ExcludedGroup:
 
     __slots__ = ("near_excluded",)
     ids: ClassVar[tuple[int, ...]] = ()
-    mask: ClassVar[None] = None
+    masks: ClassVar[tuple[Mask, ...]] = ()
 
     def __init__(self, near_excluded: dict[tuple[State, bytes], tuple[int, ...]]) -> None:
         self.near_excluded = near_excluded
+
+
+class CaptureEnd:
+    """A node inside tokens at which a captured text may end.
+
+    Attributes:
+        path: the bytes of the tokens that belong to the text.
+        transitions: of the tokens that go on from there, and end before what depends on the text.
+        cursors: below which tokens go on with what depends on the text.
+    """
+
+    __slots__ = ("cursors", "path", "transitions")
+
+    def __init__(self, path: bytes, transitions: tuple[Transition, ...], cursors: list[TrieCursor]) -> None:
+        self.path, self.transitions, self.cursors = path, transitions, cursors
 
 
 class CaptureEndGroup:
     """Tokens in which a captured text ends, and that end before what depends on the text.
 
     Attributes:
-        inner: the same in the machine of what stands between the text and what depends on it.
-        path: the bytes of the tokens that belong to the text.
+        ends: where in them the text ends.
     """
 
-    __slots__ = ("ids", "inner", "mask", "path")
+    __slots__ = ("ends", "ids", "masks")
 
-    def __init__(self, inner: Transition, path: bytes) -> None:
-        self.inner, self.path = inner, path
-        self.ids: tuple[int, ...] = inner[1].ids
-        self.mask: Mask | None = inner[1].mask
+    def __init__(self, ends: tuple[CaptureEnd, ...]) -> None:
+        self.ends = ends
+        self.ids: tuple[int, ...] = tuple([id_ for end in ends for _, group in end.transitions for id_ in group.ids])
+        self.masks: tuple[Mask, ...] = tuple([mask for end in ends for _, group in end.transitions for mask in group.masks])
 
 
 TokenGroup = LiteralGroup | LiteralSetTokens | LexemeTokens | CounterGroup | InnerGroup | ExcludedGroup | CaptureEndGroup
@@ -116,3 +132,13 @@ Transition = (
 
 Exit = tuple[Continuation | None, TrieCursor]
 """What follows a cell that has ended inside tokens, and the cursor below which they go on with it."""
+
+
+def _without(mask: Mask, removed: Set[int]) -> Mask:
+    if not removed:
+        return mask
+    bits = mask.bits.copy()
+    words = bits.data
+    for id_ in removed:
+        words[id_ >> 5] &= ~(1 << (id_ & 31)) & 0xFFFFFFFF
+    return Mask(bits)

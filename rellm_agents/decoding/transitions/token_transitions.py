@@ -99,7 +99,13 @@ class TokenTransitions:
 
         Where ``HOLE`` is reached inside tokens, the cursor below which they may go on is added to ``masks``.
         """
-        if type(cell) is LiteralCell:  # most cells are literals: no group is made, and children are asked without a call
+        if type(cell) is LexemeCell:  # most cells are lexemes and literals: nothing is made for them
+            tokens = self.lexemes.of(cell.automaton, cell.state, cursor)
+            ids += tokens.ids
+            masks += tokens.masks
+            self._gather_after(cell.then, tokens.residual, ids, masks)
+            return
+        if type(cell) is LiteralCell:  # children are asked without a call
             data, offset = cell.data, cell.offset
             for byte in data[offset:] if offset else data:
                 cursor = cursor.children.get(byte) or cursor.step(byte)
@@ -111,10 +117,8 @@ class TokenTransitions:
             return
         transitions, exits = self._expand(cell, cursor)
         for _, group in transitions:
-            if group.mask is None:
-                ids += group.ids
-            else:
-                masks.append(group.mask)
+            ids += group.ids
+            masks += group.masks
         for then, below in exits:
             self._gather_after(then, below, ids, masks)
 
@@ -227,7 +231,7 @@ class TokenTransitions:
 
     def submachine(self, state: State) -> TokenTransitions:
         """The transitions of the machine of a part, whose state is ``state``."""
-        assert state.machine is not None
+        assert isinstance(state.machine, Machine)
         return self._parts(state.machine)
 
     def inner_tokens(self, state: State, cursor: TrieCursor) -> InnerTokens:

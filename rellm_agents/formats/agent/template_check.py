@@ -22,7 +22,7 @@ from typing import Any
 from rellm_agents.errors import FormatError, PatternError
 from rellm_agents.formats.template import Declaration, Slot, Template, can_overlap, common, cut_early, json_like, touches
 from rellm_agents.patterns import TEXT, lexeme, literal, sequence
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def _slots(title: str, data: dict[str, Any], *templates: Template | None) -> dic
             continue
         found[name] = Slot(declared_slots.get(name, {}), [*filter(None, words), *data["stop"]])
         try:
-            is_possible = shortest_length(found[name].node) is not None
+            is_possible = has_text(found[name].node)
         except PatternError as error:
             raise FormatError(f"{title}, #/slots/{name}: {error}") from error
         if not is_possible:

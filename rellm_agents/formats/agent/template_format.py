@@ -25,7 +25,7 @@ from rellm_agents.formats.agent.template_check import prove, wording_of
 from rellm_agents.formats.template import ELSEWHERE, Declaration, any_of, argument_node, read_declaration
 from rellm_agents.formats.tools import Tool, ToolsLike
 from rellm_agents.json_schema import Whitespace
-from rellm_agents.json_schema.text import Layout, marks_of, string_node
+from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
 
 _ARGUMENTS = (
@@ -67,7 +67,7 @@ class TemplateFormat(ActionFormat):
         self._whitespace: Whitespace = whitespace
         without = declaration.get("without", ())
         try:
-            self._layout = Layout.of(whitespace, marks_of(without))
+            self._layout = Layout.of(whitespace, ban_substrings(without))
         except ValueError as error:
             raise FormatError(f"format {declaration['name']!r}: {error}") from error
         self.name: str = declaration["name"]
@@ -86,7 +86,7 @@ class TemplateFormat(ActionFormat):
         self._inputs = {} if self._is_json else {tool.name: self._input(tool) for tool in self.tools}
         actions = [wording.action.parts({**slots, **self._nodes(tool)}) for tool in self.tools]
         if wording.finish is None:
-            answer = string_node(marks=self._layout.marks)
+            answer = string_node(banned=self._layout.banned)
             finish = wording.action.parts({**slots, "json": self._object(self._declaration["finish_name"], answer)})
         else:
             finish = wording.finish.parts(slots)

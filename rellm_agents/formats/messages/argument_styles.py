@@ -21,7 +21,7 @@ from rellm_agents.formats.messages.type_coercion import without_misread_strings
 from rellm_agents.formats.template import Declaration, Template
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Whitespace
-from rellm_agents.json_schema.text import Layout, marks_of
+from rellm_agents.json_schema.text import Layout, ban_substrings
 from rellm_agents.patterns import Node
 
 
@@ -52,7 +52,7 @@ class JsonArguments:
 
     def __init__(self, whitespace: Whitespace, without: Sequence[str], *, typed_for: str | None = None) -> None:
         self._whitespace, self._without, self._typed_for = whitespace, tuple(without), typed_for
-        self._layout = Layout.of(whitespace, marks_of(without))
+        self._layout = Layout.of(whitespace, ban_substrings(without))
 
     def node(self, tool: Tool) -> Node:
         """See :class:`Arguments`."""
@@ -87,7 +87,7 @@ def arguments_of(declaration: Declaration, words: Callable[[str], Node]) -> Argu
     """
     name, without, end = declaration["name"], declaration.get("without", ()), Template.of(declaration["call"]).words[-1]
     try:
-        marks_of(without)
+        ban_substrings(without)
     except ValueError as error:
         raise FormatError(f"format {name!r}, #/without: {error}") from error
     by_types = declaration.get("by_types", False)

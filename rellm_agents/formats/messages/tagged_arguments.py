@@ -30,7 +30,7 @@ from rellm_agents.formats.messages.type_coercion import Kind, kind_by_types, una
 from rellm_agents.formats.template import Slot, Template, cut_early, json_like, stands_apart, value_node, with_definitions
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import bare_text, compile_schema
-from rellm_agents.json_schema.text import Layout, dumps, marks_of
+from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, optional, read_regex, repeat, sequence
 
 _OTHERS = "{[ntf-0123456789"  # what JSON begins with, but for strings
@@ -98,7 +98,7 @@ class TaggedArguments:
         no_null = {**rules, "matches": rf"(?!(?:null|None)\Z)(?:{rules.get('matches', '(?s:.)*')})"}
         self._no_null = Slot(no_null, self._without, behind=behind)
         try:
-            self._layout = Layout.of("spaced", marks_of(self._without))
+            self._layout = Layout.of("spaced", ban_substrings(self._without))
         except ValueError as error:
             raise FormatError(f"format {name!r}, #/argument: {error}") from error
         self._proof = (self._words, self._without, json.dumps(rules))

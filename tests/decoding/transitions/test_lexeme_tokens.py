@@ -21,7 +21,7 @@ VOCABULARY = vocabulary_of(random_pieces(21, count=400))
 
 
 def tokens_of(tokens) -> set[int]:
-    return set(tokens.ids) | (set() if tokens.mask is None else set(np.flatnonzero(unpacked(tokens.mask.bits, VOCABULARY.size)).tolist()))
+    return set(tokens.ids).union(*(np.flatnonzero(unpacked(mask.bits, VOCABULARY.size)).tolist() for mask in tokens.masks))
 
 
 @pytest.mark.parametrize(
