@@ -1,4 +1,4 @@
-r"""A pipeline in, part (a) of the demo out: the documentation's example of RELLM, unconstrained and constrained.
+r"""Shows part (a) of the demo: the example of RELLM's documentation, unconstrained and constrained.
 
 >>> from rellm_agents.patterns import compile_regex
 >>> compile_regex(REGEX).fullmatch('{"action": "Final Answer", "action_input": "Annapolis"}\nHuman:')
@@ -36,7 +36,7 @@ Human: 'What's the capital of Maryland?'
 AI Assistant:"""
 REGEX: Final = r'\{\s*"action":\s*"Final Answer",\s*"action_input":\s*(\{.*\}|"[^"]*")\s*\}\nHuman:'
 MAX_NEW_TOKENS: Final = 200
-BASELINE_TOKENS: Final = 80  # it would go on
+BASELINE_TOKENS: Final = 80  # it would not stop by itself
 
 
 def show_reference(screen: Screen, pipeline: Any) -> None:

@@ -1,4 +1,4 @@
-r"""A node in, the value users hold out: what a text may look like, with everything that can be asked of it.
+r"""The value users hold: a set of texts, with everything that can be asked of it.
 
 >>> pattern = compile_regex(r'\{"answer": "[^"]*"\}')
 >>> pattern.fullmatch('{"answer": "42"}'), pattern.fullmatch('{"answer": 42}')
@@ -31,8 +31,8 @@ class Pattern:
     """A set of texts, immutable; equal sets made in the same way are equal.
 
     Args:
-        node: what the texts look like, made by the constructors of :mod:`rellm_agents.patterns.ir.constructors`.
-        narrowed: where the pattern has fewer texts than what it was compiled from allows, each place with the reason.
+        node: the texts, made by the constructors of :mod:`rellm_agents.patterns.ir.constructors`.
+        narrowed: reasons why the pattern has fewer texts than its source allows, each with its location in the source.
 
     Raises:
         EmptyPattern: no text matches.
@@ -59,11 +59,11 @@ class Pattern:
     def regex(self) -> str:
         """Regex text in the ``regex`` module's dialect, linear in the pattern; ``regex.fullmatch`` accepts the same texts.
 
-        With ``partial=True``, texts that go on: where the text holds no lookaround, which the module reads past the end.
+        With ``partial=True`` it also accepts beginnings of texts, if there is no lookaround, which the module reads past the end.
 
         Raises:
             PatternError: complements meet inside a character: see :mod:`rellm_agents.patterns.regex_writer.utf8_boundaries`.
-            UnsupportedRegex: a text may not be written twice, which is beyond regular expressions.
+            UnsupportedRegex: the pattern holds a capture, which is beyond regular expressions.
 
         >>> compile_regex("a(?:b|c)?").regex
         'a(?:b|c)?'
@@ -71,7 +71,7 @@ class Pattern:
         return write_regex(self.node)
 
     def regex_for(self, dialect: Dialect) -> str:
-        """Regex text for another engine, which has to match whole texts with it.
+        """Regex text for another engine, which must match whole texts with it.
 
         Args:
             dialect: ``"regex"`` as :attr:`regex`; ``"rust"``: without lookaround and recursion, as Rust's ``regex`` and
@@ -93,7 +93,7 @@ class Pattern:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of the pattern, the same in every process; to tell cached answers apart.
+        """A digest of the pattern, the same in every process: a cache key.
 
         >>> compile_regex("a|b").fingerprint == compile_regex("[ab]").fingerprint  # made in another way
         False
@@ -108,7 +108,7 @@ class Pattern:
         >>> compile_regex("[ab]+").fullmatch("abba")
         True
         """
-        return self._behind(read_special(_encoded(text), self.special_tokens)).accepting
+        return self._state_after(read_special(_encoded(text), self.special_tokens)).accepting
 
     def begins(self, text: str) -> bool:
         """Whether some text of the pattern begins with ``text``, or is it; special tokens are read as by :meth:`fullmatch`.
@@ -116,14 +116,14 @@ class Pattern:
         >>> compile_regex("[ab]+c").begins("ab"), compile_regex("[ab]+c").begins("c")
         (True, False)
         """
-        return any(self._behind(data) is not DEAD_STATE for data in begun_readings(_encoded(text), self.special_tokens))
+        return any(self._state_after(data) is not DEAD_STATE for data in begun_readings(_encoded(text), self.special_tokens))
 
-    def _behind(self, data: bytes) -> State:
+    def _state_after(self, data: bytes) -> State:
         return self.machine.run(self.machine.start, data)
 
     @cached_property
     def machine(self) -> Machine:
-        """The state machine over bytes that reads the texts."""
+        """The state machine over bytes that reads the texts; created on first use and shared by equal patterns."""
         machine = Machine.of(self.node)
         machine.acquire()
         return machine
@@ -184,4 +184,4 @@ def _encoded(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate: not a character
-        return bytes((END,))  # with which nothing begins
+        return bytes((END,))  # with which no text begins

@@ -26,7 +26,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from rellm_agents.errors import FormatError
 from rellm_agents.patterns import compile_regex
-from rellm_agents.patterns.regex_parser import Flags, written_as
+from rellm_agents.patterns.regex_parser import Flags, source_of
 from rellm_agents.resources import data_path
 
 Declaration = Mapping[str, Any]
@@ -96,7 +96,7 @@ def _with_regex_text(value: Any, *path: str) -> Any:
         case list() | tuple(), ("slots", _, "without"):
             return [_with_regex_text(one, *path) for one in value]
         case re.Pattern() | regex.Pattern(), ("names",) | ("keys",) | ("slots", _, "matches" | "without"):
-            pattern, written = compile_regex(value), written_as(value)
+            pattern, written = compile_regex(value), source_of(value)
             return written.text if (written.dialect, written.flags) == ("regex", Flags()) else pattern.regex
     return value
 

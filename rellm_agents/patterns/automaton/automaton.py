@@ -85,7 +85,7 @@ class Automaton:
         return self._nodes[START] is NOTHING
 
     def step(self, state: int, byte: int) -> int:
-        """The state after one more byte; ``DEAD`` if no text goes on with it."""
+        """The state after one more byte; ``DEAD`` if no text begins so."""
         row = self.rows[state]
         return (row if row is not None else self._make_row(state))[byte]
 

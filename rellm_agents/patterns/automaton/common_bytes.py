@@ -11,7 +11,7 @@ tokens.
 from __future__ import annotations
 
 from rellm_agents.patterns.automaton.automaton import START, Automaton
-from rellm_agents.patterns.ir import Choice, Complement, Dfa, Intersection, Lexeme, Node, Repeat, Rule, Sequence
+from rellm_agents.patterns.ir import Choice, Lexeme, Node, Repeat, Rule, Sequence, Terminal
 
 
 def is_finished_by_common_bytes(node: Node) -> bool:
@@ -30,7 +30,7 @@ def is_finished_by_common_bytes(node: Node) -> bool:
                 inner = (again,)
             case Rule():
                 inner = (one.body,)
-            case Lexeme() | Intersection() | Complement() | Dfa() if one.is_plain or isinstance(one, Lexeme):
+            case Terminal() if one.is_plain or isinstance(one, Lexeme):
                 if not Automaton.of(one).ends_in_common_bytes(START):
                     return False
                 inner = ()

@@ -27,7 +27,7 @@ from typing import NamedTuple
 from rellm_agents.patterns.automaton.automaton import DEAD, MAX_WHOLE, START, Automaton
 from rellm_agents.patterns.ir import Characters, Intersection, Literal, Node, Repeat, intersection, repeat
 
-MIN_COUNTED = 16  # the bound from which on iterations are counted, rather than told apart as states
+MIN_COUNTED = 16  # the bound from which on iterations are counted, rather than kept as states
 MIN_COUNTED_WIDE = 3  # the same where many bytes may come next: tokens are found once for each state, which is slow there
 WIDE = 64  # bytes
 MIN_LITERAL = 4  # bytes of literals from which on reading them one by one is faster than an automaton
@@ -114,7 +114,7 @@ def counter_of(node: Node) -> Counter | None:
 
 
 def _accepts_after_each_iteration(iterations: Automaton, within: Automaton) -> bool:
-    """``within``, some of the texts of ``iterations``, accepts wherever that does, and goes on from there."""
+    """Whether ``within``, a subset of ``iterations``, accepts whenever that does, and can be continued from there."""
     found = [(START, START)]
     seen = {*found}
     for one, other in found:

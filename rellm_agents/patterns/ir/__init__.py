@@ -55,6 +55,7 @@ from rellm_agents.patterns.ir.node_types import (
     Repeat,
     Rule,
     Sequence,
+    Terminal,
     Utf8Tail,
 )
 from rellm_agents.patterns.ir.parts import is_part_end, part, parts_in, special_names, without_name

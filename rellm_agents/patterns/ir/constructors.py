@@ -305,7 +305,7 @@ def _refuse_rules(node: Node, where: str) -> None:
 
 def _refuse_special(node: Node, where: str) -> None:
     if node.has_special:
-        raise PatternError(f"{where} cannot hold a special token, which is no text: put it beside, in a sequence or a choice")
+        raise PatternError(f"{where} cannot hold a special token, which is no text: put it next to it, in a sequence or a choice")
 
 
 EMPTY: Node = Literal._make(b"")

@@ -18,7 +18,13 @@ from rellm_agents.patterns.ir.node import BOOLEAN, CLASSES, HAS_LEXEME, MAYBE_EM
 from rellm_agents.patterns.ir.special_tokens import holds_special, shown
 
 
-class Literal(Node):
+class Terminal(Node):
+    """A node without rules and captures inside: one automaton stands for it."""
+
+    __slots__ = ()
+
+
+class Literal(Terminal):
     """Exactly ``data``: UTF-8 and special tokens. Only derivatives make literals that begin inside a character or token."""
 
     __slots__ = ("data",)
@@ -35,7 +41,7 @@ class Literal(Node):
         return shown(self.data).decode("utf-8")
 
 
-class Characters(Node):
+class Characters(Terminal):
     """One character of ``charset``."""
 
     __slots__ = ("charset",)
@@ -48,7 +54,7 @@ class Characters(Node):
         self.positions, self.inside = 1, CLASSES if charset.is_spelled_by_common_bytes else CLASSES | RARE_BYTES
 
 
-class Utf8Tail(Node):
+class Utf8Tail(Terminal):
     """The last ``count`` bytes (all continuation bytes) of a character; only derivatives make these.
 
     ``ranges`` are over the ``6 * count`` payload bits of those bytes.
@@ -111,7 +117,7 @@ class Repeat(Node):
         self.positions *= max(minimum, maximum or 1)
 
 
-class Intersection(Node):
+class Intersection(Terminal):
     """Texts that all of ``parts`` match; at least two."""
 
     __slots__ = ("parts",)
@@ -124,7 +130,7 @@ class Intersection(Node):
         self.inside = CLASSES | BOOLEAN | RARE_BYTES | MAYBE_EMPTY
 
 
-class Complement(Node):
+class Complement(Terminal):
     """Byte strings that ``inner`` does not match."""
 
     __slots__ = ("inner",)
@@ -256,7 +262,7 @@ class Capture(Node):
         return low, bisect_right(ordered, text, low, key=lambda one: one[:size])
 
 
-class Lexeme(Node):
+class Lexeme(Terminal):
     """``inner``, with an automaton of its own that all patterns share."""
 
     __slots__ = ("inner",)
@@ -284,7 +290,7 @@ class TransitionFunctions(Protocol):
     def __hash__(self) -> int: ...
 
 
-class Dfa(Node):
+class Dfa(Terminal):
     """Texts that lead ``functions`` from ``state`` to where it accepts."""
 
     __slots__ = ("functions", "state")

@@ -97,12 +97,12 @@ class State:
         self.id = next(_ids)
 
     def after(self, data: bytes) -> State:
-        """The state after all bytes of ``data``; one without a machine if no text goes on with them."""
+        """The state after all bytes of ``data``; one without a machine if no text begins so."""
         return self if self.machine is None else self.machine.run(self, data)
 
     @property
     def is_final(self) -> bool:
-        """The text may end here and cannot go on."""
+        """The text may end here and cannot be continued."""
         return self.accepting and not self.cells
 
 

@@ -24,22 +24,7 @@ from typing import cast
 from weakref import WeakKeyDictionary
 
 from rellm_agents.patterns.automaton import RepeatStrategy, strategy_of
-from rellm_agents.patterns.ir import (
-    AnyNode,
-    Capture,
-    Characters,
-    Choice,
-    Complement,
-    Dfa,
-    Intersection,
-    Lexeme,
-    Literal,
-    Node,
-    Repeat,
-    Rule,
-    Sequence,
-    Utf8Tail,
-)
+from rellm_agents.patterns.ir import AnyNode, Capture, Choice, Node, Repeat, Rule, Sequence, Terminal
 
 Cost = int | None
 
@@ -123,7 +108,7 @@ class CheapestText:
                 own, others = self._looked_through(capture)
                 rest = _added_up(others, cost_of)
                 return None if own is None or rest is None else own + rest
-            case Literal() | Characters() | Utf8Tail() | Repeat() | Intersection() | Complement() | Dfa() | Lexeme():
+            case Repeat() | Terminal():
                 return self._of_terminal(node)
 
     def _of_rules(self, asked: Node) -> Cost:

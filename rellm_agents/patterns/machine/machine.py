@@ -30,10 +30,7 @@ from rellm_agents.patterns.ir import (
     MAYBE_EMPTY,
     AnyNode,
     Capture,
-    Characters,
     Choice,
-    Complement,
-    Dfa,
     Intersection,
     Lexeme,
     Literal,
@@ -41,7 +38,7 @@ from rellm_agents.patterns.ir import (
     Repeat,
     Rule,
     Sequence,
-    Utf8Tail,
+    Terminal,
     repeat,
 )
 from rellm_agents.patterns.machine.captures import can_avoid
@@ -268,7 +265,7 @@ class Machine(CellTable):
                         cells.add(cell)
                     if counter.minimum == 0:
                         following = [then]
-                case Characters() | Utf8Tail() | Repeat() | Intersection() | Complement() | Dfa() | Lexeme():
+                case Repeat() | Terminal():
                     automaton = Automaton.of(node)
                     if automaton.is_empty:
                         continue

@@ -1,11 +1,11 @@
-r"""This module tells what text, dialect and flags a compiled pattern is to be read with.
+r"""The text, the dialect and the flags of a pattern that ``regex`` or ``re`` has compiled.
 
 Patterns of the ``regex`` module and of Python's own ``re`` are taken wherever regex text is. Their flags are handed on as those that
-the text begins under, so that the text stays the user's own, and so do the places that errors point to. Knows nothing of syntax.
+the text begins under, so that the text stays as the user wrote it, and errors point into it. Knows nothing of syntax.
 
->>> written_as(regex.compile("a.", regex.I | regex.S)).flags.letters
+>>> source_of(regex.compile("a.", regex.I | regex.S)).flags.letters
 'is'
->>> written_as(re.compile("a")).dialect
+>>> source_of(re.compile("a")).dialect
 're'
 """
 
@@ -57,8 +57,8 @@ _HARMLESS_OF_RE = re.UNICODE | re.DEBUG | 1  # 1: TEMPLATE, which newer versions
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Regex text, and how it is to be read.
+class RegexSource:
+    """Regex text, and how it is read.
 
     Attributes:
         text: as the user wrote it.
@@ -71,7 +71,7 @@ class Written:
     flags: Flags
 
 
-def written_as(compiled: re.Pattern[str] | regex.Pattern[str]) -> Written:
+def source_of(compiled: re.Pattern[str] | regex.Pattern[str]) -> RegexSource:
     """The text of a compiled pattern, its dialect and the flags it was compiled with.
 
     Args:
@@ -88,14 +88,14 @@ def written_as(compiled: re.Pattern[str] | regex.Pattern[str]) -> Written:
         raise RegexSyntaxError(repr(text), 0, "a regex over bytes: a pattern describes text, compile it from str")
     if isinstance(compiled, re.Pattern):
         _refuse_unknown(text, compiled.flags & ~_HARMLESS_OF_RE, _CARRIED_OF_RE)
-        return Written(text, "re", Flags(**{field: bool(compiled.flags & flag) for flag, field in _CARRIED_OF_RE.items()}))
+        return RegexSource(text, "re", Flags(**{field: bool(compiled.flags & flag) for flag, field in _CARRIED_OF_RE.items()}))
     for flag, (name, reason) in _WITHOUT_COUNTERPART.items():
         if compiled.flags & flag:
             raise RegexSyntaxError(text, 0, f"it is compiled with the flag {name}: {reason}")
     _refuse_unknown(text, compiled.flags & ~_HARMLESS, _CARRIED)
     version_1, given = bool(compiled.flags & regex.VERSION1), _from_the_start(compiled)
     fields = {field: bool(given & flag) for flag, field in _CARRIED.items()}
-    return Written(text, "regex", Flags(**fields, version_1=version_1))
+    return RegexSource(text, "regex", Flags(**fields, version_1=version_1))
 
 
 def _refuse_unknown(text: str, flags: int, carried: dict[re.RegexFlag, str] | dict[regex.RegexFlag, str]) -> None:

@@ -1,8 +1,8 @@
-r"""Regex text of ECMA-262 with the ``u`` flag in, its syntax tree out.
+r"""Parses ECMA-262 regular expressions with the ``u`` flag, the dialect of the JSON Schema keyword ``pattern``.
 
-``\d \w \s \b .`` have ECMA-262's meaning, case is simple folding. Modifiers are read (ES2025: ``(?i-s:...)``). Schemas in
-the wild hold patterns that the ``u`` flag refuses; of these, as Annex B does, only what can mean nothing else is read:
-escaped punctuation such as ``\-``, and a bracket or a brace that closes or counts nothing.
+``\d \w \s \b .`` have ECMA-262's meaning, case is simple folding. Modifiers are read (ES2025: ``(?i-s:...)``). Schemas in the wild hold
+patterns that the ``u`` flag refuses; of these, as in Annex B, those are read that can mean nothing else: escaped punctuation such as
+``\-``, and a bracket or a brace that closes or counts nothing.
 
 >>> tree, _ = parse_ecma(r"^\u{1F600}+$")
 >>> len(tree.parts)
@@ -14,8 +14,18 @@ from __future__ import annotations
 from rellm_agents.patterns.ir import ALL_CHARACTERS, CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.flags import Flags
-from rellm_agents.patterns.regex_parser.scanner import CONTROL, Scanner, row
-from rellm_agents.patterns.regex_parser.syntax import Alternation, Class, Look, Repetition, Tree, boundary, text_end, text_start
+from rellm_agents.patterns.regex_parser.scanner import CONTROL, Scanner, concat
+from rellm_agents.patterns.regex_parser.syntax import (
+    Class,
+    Look,
+    Repetition,
+    Tree,
+    any_line_end,
+    any_line_start,
+    boundary,
+    text_end,
+    text_start,
+)
 
 _CLASSES = {"d": classes.ECMA_DIGITS, "w": classes.ECMA_WORD, "s": classes.ECMA_SPACE}
 _NAME = r"<([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)>"
@@ -44,12 +54,6 @@ class _Parser(Scanner):
             self.fail("this parenthesis closes no group: escape it as \\)")
         return tree
 
-    def alternation(self) -> Tree:
-        options = [self.branch()]
-        while self.take("|"):
-            options.append(self.branch())
-        return options[0] if len(options) == 1 else Alternation(tuple(options))
-
     def branch(self) -> Tree:
         parts: list[Tree] = []
         while not self.ended and not self.looking_at("|", ")"):
@@ -64,7 +68,7 @@ class _Parser(Scanner):
                 if self.looking_at("*", "+", "?") or self.match(r"(?=\{[0-9]+(?:,[0-9]*)?\})"):
                     self.fail("a quantifier on a quantifier: put the first into a group (?:...)")
             parts.append(item)
-        return row(parts)
+        return concat(parts)
 
     def quantifier(self) -> tuple[int, int | None] | None:
         """As in the other dialect, but a count has a first number."""
@@ -84,11 +88,11 @@ class _Parser(Scanner):
         if c == "^":
             if not self.flags.multi_line:
                 return text_start(begin)
-            return Alternation((text_start(begin), Look(Class(classes.ECMA_LINE_BREAKS), ahead=False, positive=True, at=begin)))
+            return any_line_start(classes.ECMA_LINE_BREAKS, begin)
         if c == "$":
             if not self.flags.multi_line:
                 return text_end(begin)
-            return Alternation((Look(Class(classes.ECMA_LINE_BREAKS), ahead=True, positive=True, at=begin), text_end(begin)))
+            return any_line_end(classes.ECMA_LINE_BREAKS, begin)
         if c == ".":
             return Class(ALL_CHARACTERS if self.flags.dot_all else ~classes.ECMA_LINE_BREAKS)
         return Class(self.with_case(_only(ord(c))))
@@ -120,12 +124,6 @@ class _Parser(Scanner):
                 self.fail("these flags contradict each other", begin)
             self.flags = flags.changed(on, on=True).changed(off, on=False)
         return self.scoped(flags, begin)
-
-    def scoped(self, flags: Flags, begin: int) -> Tree:
-        inner = self.alternation()
-        self.close(begin)
-        self.flags = flags
-        return inner
 
     # characters and classes
 

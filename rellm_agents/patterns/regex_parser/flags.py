@@ -1,7 +1,7 @@
-"""What flags a part of a regex is read under, and the letters they are written with.
+"""The flags that a part of a regex is read under, and the letters that set them.
 
->>> Flags().changed("is", on=True)
-Flags(ignore_case=True, full_case=False, dot_all=True, multi_line=False, verbose=False, ascii_only=False, word=False, version_1=False)
+>>> Flags().changed("is", on=True).letters
+'is'
 """
 
 from __future__ import annotations

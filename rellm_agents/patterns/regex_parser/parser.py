@@ -1,6 +1,6 @@
-r"""Regex text in the ``regex`` module's dialect in, its syntax tree out.
+"""Parses the dialect of the ``regex`` module, versions 0 and 1 (``(?V1)``).
 
-Versions 0 and 1 (``(?V1)``). What the module takes a class for is asked of the module itself, so the two agree.
+What the module takes for the members of a class is asked of the module itself, so the two agree. Knows no automata.
 
 >>> tree, groups, _, _ = parse_regex("a|b")
 >>> len(tree.options)
@@ -17,7 +17,7 @@ import regex
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.case_folding import folded
 from rellm_agents.patterns.regex_parser.flags import FIELDS, REFUSED, Flags
-from rellm_agents.patterns.regex_parser.scanner import Scanner, row
+from rellm_agents.patterns.regex_parser.scanner import Scanner, concat
 from rellm_agents.patterns.regex_parser.sets import SetScanner
 from rellm_agents.patterns.regex_parser.syntax import (
     ANY_CHARACTER,
@@ -30,8 +30,10 @@ from rellm_agents.patterns.regex_parser.syntax import (
     Look,
     Repetition,
     Tree,
+    any_line_end,
+    any_line_start,
     boundary,
-    line_end,
+    last_line_end,
     text_end,
     text_start,
 )
@@ -110,12 +112,6 @@ class _Parser(SetScanner):
 
     # alternation, branch, item, quantifier
 
-    def alternation(self) -> Tree:
-        options = [self.branch()]
-        while self.take("|"):
-            options.append(self.branch())
-        return options[0] if len(options) == 1 else Alternation(tuple(options))
-
     def branch(self) -> Tree:
         parts: list[Tree] = []
         run: list[tuple[str, int]] = []  # characters side by side, which full case folding takes together
@@ -129,7 +125,7 @@ class _Parser(SetScanner):
             self._skip()
             if self.ended or self.looking_at("|", ")"):
                 flush()
-                return row(parts)
+                return concat(parts)
             begin, flags = self.at, self.flags
             item = self.item()
             if self.flags is not flags and self.flags != flags:
@@ -181,8 +177,8 @@ class _Parser(SetScanner):
                 if self.flags.word:
                     self.fail(_NO_WORD_FLAG, begin)
                 if not self.flags.multi_line:
-                    return line_end(begin)
-                return Alternation((Look(Class(classes.LINE_FEED), ahead=True, positive=True, at=begin), text_end(begin)))
+                    return last_line_end(begin)
+                return any_line_end(classes.LINE_FEED, begin)
             case ".":
                 self.at += 1
                 if self.flags.dot_all:
@@ -196,7 +192,7 @@ class _Parser(SetScanner):
     def line_start(self, begin: int) -> Tree:
         if self.flags.word:
             self.fail(_NO_WORD_FLAG, begin)
-        return Alternation((text_start(begin), Look(Class(classes.LINE_FEED), ahead=False, positive=True, at=begin)))
+        return any_line_start(classes.LINE_FEED, begin)
 
     def character(self, c: str, at: int) -> Tree | str:
         charset = self.one(c, at)
@@ -270,12 +266,6 @@ class _Parser(SetScanner):
         if self.looking_at("("):
             return self.definition(begin)
         return self.flagged(flags, begin)
-
-    def scoped(self, flags: Flags, begin: int) -> Tree:
-        inner = self.alternation()
-        self.close(begin)
-        self.flags = flags
-        return inner
 
     def captured(self, name: str | None, begin: int) -> Tree:
         number = self.open_group(name)

@@ -1,4 +1,11 @@
-r"""Escapes and character classes of the ``regex`` module's dialect in, sets of characters out."""
+"""Parses escapes and character classes of the ``regex`` module's dialect into sets of characters.
+
+Where case, ASCII or properties in nested classes matter, the whole class is handed to the module, whose rules there are not documented.
+
+>>> scanner = SetScanner("[a-c]", Flags())
+>>> scanner.set() == Class(CharSet.of("abc"))
+True
+"""
 
 from __future__ import annotations
 
@@ -27,7 +34,7 @@ _OPERATIONS = ("||", "~~", "&&", "--")  # from the loosest to the tightest
 
 
 class Members(NamedTuple):
-    """What stands in a class, case as it is written.
+    """The members of a class, case as it is written.
 
     Attributes:
         charset: the characters.
@@ -41,7 +48,7 @@ class Members(NamedTuple):
 
 
 class SetScanner(Scanner):
-    """Reads what stands for one character."""
+    """Reads what matches one character."""
 
     flags: Flags
 

@@ -1,4 +1,4 @@
-r"""This module reads regex text of Python's own ``re`` module into a syntax tree.
+r"""Parses the dialect of Python's own ``re`` module.
 
 The text is one that ``re`` has compiled, so what stands in it is valid, and only what it says is found out here. What a class holds and
 which characters are the same without case is asked of ``re`` itself: it takes other characters than the ``regex`` module for letters,
@@ -19,7 +19,7 @@ from functools import lru_cache
 from rellm_agents.patterns.ir import ALL_CHARACTERS, CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.flags import Flags
-from rellm_agents.patterns.regex_parser.scanner import CONTROL, Scanner, row
+from rellm_agents.patterns.regex_parser.scanner import CONTROL, Scanner, concat
 from rellm_agents.patterns.regex_parser.syntax import (
     ANY_CHARACTER,
     Alternation,
@@ -29,8 +29,10 @@ from rellm_agents.patterns.regex_parser.syntax import (
     Look,
     Repetition,
     Tree,
+    any_line_end,
+    any_line_start,
     boundary,
-    line_end,
+    last_line_end,
     text_end,
     text_start,
 )
@@ -63,19 +65,13 @@ class _Parser(Scanner):
         super().__init__(text, flags)
         self.flags = flags
 
-    def alternation(self) -> Tree:
-        options = [self.branch()]
-        while self.take("|"):
-            options.append(self.branch())
-        return options[0] if len(options) == 1 else Alternation(tuple(options))
-
     def branch(self) -> Tree:
         parts: list[Tree] = []
         while True:
             if self.flags.verbose:  # a backslash in a comment takes the next character along, a line feed too
                 self.match(r"(?s)(?:[ \t\n\r\v\f]|#(?:[^\\\n]|\\.)*+(?:\n|\Z))*+")
             if self.ended or self.looking_at("|", ")"):
-                return row(parts)
+                return concat(parts)
             at = self.at
             bounds = self.quantifier()
             if bounds is not None:  # of what was read last, also where a comment stands between
@@ -103,13 +99,13 @@ class _Parser(Scanner):
         self.at += 1
         match c:
             case "^" if self.flags.multi_line:
-                return Alternation((text_start(begin), Look(Class(classes.LINE_FEED), ahead=False, positive=True, at=begin)))
+                return any_line_start(classes.LINE_FEED, begin)
             case "^":
                 return text_start(begin)
             case "$" if self.flags.multi_line:
-                return Alternation((Look(Class(classes.LINE_FEED), ahead=True, positive=True, at=begin), text_end(begin)))
+                return any_line_end(classes.LINE_FEED, begin)
             case "$":
-                return line_end(begin)
+                return last_line_end(begin)
             case ".":
                 return ANY_CHARACTER if self.flags.dot_all else Class(~classes.LINE_FEED)
         return self.character(c, begin)
@@ -154,12 +150,6 @@ class _Parser(Scanner):
             self.flags = self.flags.changed("".join(set(on) & set("imsx")), on=True).changed(off or "", on=False)
         return self.scoped(flags, begin)
 
-    def scoped(self, flags: Flags, begin: int) -> Tree:
-        inner = self.alternation()
-        self.close(begin)
-        self.flags = flags
-        return inner
-
     # characters and classes
 
     def escape_outside(self) -> Tree:
@@ -172,8 +162,8 @@ class _Parser(Scanner):
             found = boundary(self.members("w"), before=None, differs=c == "b", at=begin)
             if c == "b" or not _NO_BOUNDARY_IN_NOTHING:
                 return found
-            beside = tuple(Look(ANY_CHARACTER, ahead=ahead, positive=True, at=begin) for ahead in (True, False))
-            return Concat((found, Alternation(beside)))
+            nonempty = tuple(Look(ANY_CHARACTER, ahead=ahead, positive=True, at=begin) for ahead in (True, False))
+            return Concat((found, Alternation(nonempty)))
         if c in "123456789" and self.match(r"(?=\\[0-7]{3})") is None:
             self.fail(_BACK_REFERENCE, begin)
         item = self.escape()

@@ -1,7 +1,9 @@
-r"""The syntax tree of a regex: what every dialect is read into, and what is compiled into a node.
+r"""The syntax tree of a regex: every dialect is parsed into it, and it is compiled into a node.
 
-Anchors and word boundaries are written as lookaround (``\A`` is "no character before"), case-insensitive characters as the
-sets they match, back in the dialect's parser; so the tree knows neither dialects nor flags.
+Anchors and word boundaries are lookaround (``\A`` is "no character before"), case-insensitive characters are the sets they match: the
+dialect's parser resolves them, so the tree knows neither dialects nor flags.
+
+    a|b*    Alternation((Class({a}), Repetition(Class({b}), 0, None, "greedy", at=3)))
 
 >>> widths(Concat((Class(CharSet.of("a")), Repetition(Class(CharSet.of("b")), 0, 3, "greedy", 0))), {})
 (1, 4)
@@ -34,14 +36,14 @@ class Concat:
 
 @dataclass(frozen=True, slots=True)
 class Alternation:
-    """Any of the options, tried in this order."""
+    """Any of the options; a backtracking matcher tries them in this order."""
 
     options: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """``inner``, ``minimum`` to ``maximum`` times; ``None``: without end."""
+    """``inner``, ``minimum`` to ``maximum`` times; ``None``: no upper bound."""
 
     inner: Tree
     minimum: int
@@ -52,7 +54,7 @@ class Repetition:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Nothing is read: ``inner`` stands after this place (``ahead``) or before it - or, not ``positive``, does not."""
+    """Lookaround: ``inner`` matches after this position (``ahead``) or before it; if not ``positive``, it does not. Nothing is read."""
 
     inner: Tree
     ahead: bool
@@ -62,7 +64,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Atomic:
-    """``inner``, of which only the first way to match it is tried."""
+    """``inner``, of whose matches only the first is tried."""
 
     inner: Tree
     at: int
@@ -84,29 +86,39 @@ NO_TEXT = Concat(())
 
 
 def text_start(at: int) -> Look:
-    """Nothing stands before."""
+    """The lookaround that no character comes before."""
     return Look(ANY_CHARACTER, ahead=False, positive=False, at=at)
 
 
 def text_end(at: int) -> Look:
-    """Nothing stands after."""
+    """The lookaround that no character comes after."""
     return Look(ANY_CHARACTER, ahead=True, positive=False, at=at)
 
 
-def line_end(at: int) -> Look:
-    """Nothing stands after but a line feed, perhaps."""
+def last_line_end(at: int) -> Look:
+    """The lookaround that nothing comes after but perhaps a line feed."""
     line_feed = Repetition(Class(CharSet.of("\n")), 0, 1, "greedy", at)
     return Look(Concat((line_feed, text_end(at))), ahead=True, positive=True, at=at)
 
 
+def any_line_start(line_breaks: CharSet, at: int) -> Tree:
+    """The start of the text or of any line."""
+    return Alternation((text_start(at), Look(Class(line_breaks), ahead=False, positive=True, at=at)))
+
+
+def any_line_end(line_breaks: CharSet, at: int) -> Tree:
+    """The end of the text or of any line."""
+    return Alternation((Look(Class(line_breaks), ahead=True, positive=True, at=at), text_end(at)))
+
+
 def boundary(word: CharSet, *, before: bool | None, differs: bool, at: int) -> Tree:
-    """A place between a character of ``word`` and another one (``differs``), or between two of a kind.
+    """A position between a character of ``word`` and another one (``differs``), or between two of the same sort.
 
     Args:
         word: the characters of words.
-        before: whether the one before is of ``word``; ``None``: either.
-        differs: the one after is of the other kind. The ends of the text are no characters of words.
-        at: where it is written.
+        before: whether the character before is of ``word``; ``None``: either.
+        differs: whether the character after is of the other sort. The ends of the text are no characters of words.
+        at: the offset in the regex.
     """
     sides = [before] if before is not None else [True, False]
     one = Class(word)
@@ -117,7 +129,7 @@ def boundary(word: CharSet, *, before: bool | None, differs: bool, at: int) -> T
 
 
 def first_look(tree: Tree) -> Look | None:
-    """The lookaround that is written first, outside of calls."""
+    """The first lookaround of a tree, outside of calls."""
     match tree:
         case Look():
             return tree
@@ -132,7 +144,7 @@ def first_look(tree: Tree) -> Look | None:
 
 
 def widths(tree: Tree, groups: Groups, inside: frozenset[int] = frozenset()) -> tuple[int, int | None]:
-    """The least and the largest number of characters; ``None``: without end. Recursion counts as 0 to any number."""
+    """The least and the largest number of characters; ``None``: no bound. Recursion counts as any number."""
     match tree:
         case Class():
             return 1, 1

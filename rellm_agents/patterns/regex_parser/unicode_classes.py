@@ -1,9 +1,7 @@
-r"""This module finds the characters that regex text for one character matches, by the word of ``regex`` or of Python's own ``re``.
+"""The characters that a regex for one character matches, by the word of the module that reads it.
 
 >>> members_of("[a-c]").ranges
 ((97, 99),)
->>> "\u0345" in members_of(r"\w"), "\u0345" in members_in_re(r"\w")
-(True, False)
 """
 
 from __future__ import annotations

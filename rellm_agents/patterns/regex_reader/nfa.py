@@ -1,6 +1,6 @@
 """The nondeterministic automaton of a regex's syntax tree, with its choices in order of preference.
 
-Thompson's construction (Thompson, "Regular expression search algorithm", 1968): a state either reads one character, or goes on without
+Thompson's construction (Thompson, "Regular expression search algorithm", 1968): a state either reads one character, or leads without
 reading to any of several states. These stand in the order in which a backtracking matcher would try them, so the same automaton serves
 a search that prefers some matches to others and a plain reading that does not. Lookaround is a state that asks a question: it has the
 first state of an automaton of its own, which ends in state 0 too. Knows nothing of how it is followed.

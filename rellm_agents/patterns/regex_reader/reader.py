@@ -1,22 +1,8 @@
-r"""This package reads regex text into a node; what is outside the dialect, or not regular, is an error with a caret.
+r"""Reads regex text into a node; text that is outside the dialect, or not regular, is an error with a caret.
 
 Three dialects are read: that of the ``regex`` module (versions 0 and 1), as ``regex.fullmatch`` takes it; that of Python's own ``re``
 module, as ``re.fullmatch`` takes it; and ECMA-262 with the ``u`` flag, as the JSON Schema keyword ``pattern`` has it. Patterns that the
-two modules have compiled are read with their flags. Knows nothing of JSON, tokens or what a pattern is for. In reading order:
-
-    syntax       the tree that all dialects are read into
-    flags        the letters i f s m x a w
-    compiled     compiled patterns: their text, dialect and flags
-    reading      text under a finger; bounds on nesting and counts
-    classes      what a class holds, with and without case
-    sets         escapes and classes of the ``regex`` module's dialect
-    parser       the ``regex`` module's dialect -> tree
-    stdlib       the ``re`` module's dialect -> tree
-    ecma         ECMA-262 -> tree
-    atomic       refuses atomic parts that change what matches
-    lookaround   lookaround by meeting what stands beside it
-    context      lookaround anywhere, by an automaton
-    compiler     tree -> node
+two modules have compiled are read with their flags.
 
 >>> from rellm_agents.patterns.ir import literal
 >>> read_regex("a(?:b)") is literal("ab")
@@ -50,8 +36,8 @@ from rellm_agents.patterns.regex_parser import (
     parse_ecma,
     parse_re,
     parse_regex,
+    source_of,
     widths,
-    written_as,
 )
 from rellm_agents.patterns.regex_reader.compiler import compile_tree
 
@@ -75,33 +61,33 @@ def read_regex(text: RegexLike, *, dialect: Dialect = "regex", search: bool = Fa
     True
     """
     if not isinstance(text, str):
-        written = written_as(text)
+        source = source_of(text)
     elif dialect == "re":
         try:
-            written = written_as(re.compile(text))
+            source = source_of(re.compile(text))
         except re.error as error:
             raise RegexSyntaxError(text, error.pos or 0, f"the re module does not read this: {error.msg}") from error
     else:
         return _read(text, dialect, None, search)
-    return _read(written.text, written.dialect, written.flags, search)
+    return _read(source.text, source.dialect, source.flags, search)
 
 
 @lru_cache(maxsize=1_024)
 def _read(text: str, dialect: Dialect, flags: Flags | None, search: bool) -> Node:  # noqa: FBT001 - the key of a memo
-    reading: Scanner
+    scanner: Scanner
     groups: dict[int, Tree] = {}
     if dialect == "ecma":
-        tree, reading = parse_ecma(text)
+        tree, scanner = parse_ecma(text)
     elif dialect == "re":
-        tree, reading = parse_re(text, flags or Flags())
+        tree, scanner = parse_re(text, flags or Flags())
     else:
-        tree, groups, _, reading = parse_regex(text, flags=flags)
+        tree, groups, _, scanner = parse_regex(text, flags=flags)
     if search:
         anything = Repetition(ANY_CHARACTER, 0, None, "greedy", 0)
         parts = _without_ends(tree) if dialect == "ecma" else (tree,)
         tree = Concat((anything, *parts, anything)) if parts else anything
     try:
-        return compile_tree(tree, groups, reading)
+        return compile_tree(tree, groups, scanner)
     except PatternTooLarge as error:
         raise RegexSyntaxError(text, 0, str(error)) from error
 
@@ -136,5 +122,5 @@ def read_composed(text: RegexLike, parts: Container[str], part: Callable[[str], 
     """
     if not isinstance(text, str):
         return read_regex(text)
-    tree, groups, called, reading = parse_regex(text, parts)
-    return compile_tree(tree, groups, reading, {number: part(name) for number, name in called.items()})
+    tree, groups, called, scanner = parse_regex(text, parts)
+    return compile_tree(tree, groups, scanner, {number: part(name) for number, name in called.items()})

@@ -1,7 +1,7 @@
-r"""A node in, regex text that Rust's ``regex`` takes out: no lookaround, no calls, or an error that says what cannot be said.
+"""A node as regex text that Rust's ``regex`` takes: no lookaround, no calls, or an error that names what cannot be said.
 
-Rules are written where they are used, intersections and complements by removing the states of their automaton; no
-option that matches nothing is left. For servers that take such a text; the whole text has to match it.
+Rules are written where they are used, intersections and complements by state elimination; options that match nothing are dropped. For
+servers that take such a text and match whole texts with it.
 
 >>> from rellm_agents.patterns.ir import difference, literal
 >>> from rellm_agents.patterns.regex_reader import read_regex
@@ -41,7 +41,7 @@ from rellm_agents.patterns.ir import (
     sequence,
 )
 from rellm_agents.patterns.machine import has_text
-from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_parts_of_characters
+from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_split_characters
 
 MAX_LENGTH = 500_000  # characters; servers refuse far shorter texts
 
@@ -52,17 +52,17 @@ def write_rust_regex(node: Node) -> str:
     """Regex text for ``node``, which must match something.
 
     Raises:
-        UnsupportedRegex: a rule stands inside itself, or a text may not be written twice.
+        UnsupportedRegex: a rule occurs inside itself, or the node holds a capture.
         PatternTooLarge: the text would be longer than ``MAX_LENGTH``, or rules are too deep inside each other.
-        PatternError: complements meet inside a character; what they say together, no regex text can.
+        PatternError: complements meet inside a character, which no regex text can say.
     """
-    refuse_parts_of_characters(node)
+    refuse_split_characters(node)
     plain = _Expansion().of(node)
     return _text(plain, _ALTERNATION)
 
 
 class _Expansion:
-    """Nodes without rules, lexemes, intersections and complements, equal to those that are asked for."""
+    """Nodes without rules, lexemes, intersections and complements, equal to given ones."""
 
     def __init__(self) -> None:
         self.known: dict[Node, Node] = {}
@@ -98,7 +98,7 @@ class _Expansion:
             case Rule() as rule:
                 return self.body(rule)
             case Capture():
-                raise AssertionError("what no regex can say is refused before")
+                raise AssertionError("captures are refused before")
             case Utf8Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never written")
 
@@ -116,7 +116,7 @@ class _Expansion:
 
 
 class _Lengths:
-    """About how long texts are, without making them: parts that occur twice count twice."""
+    """About how long texts are, without making them: nodes that occur twice count twice."""
 
     def __init__(self) -> None:
         self.known: dict[Node, int] = {}

@@ -59,7 +59,7 @@ def sample_text(node: Node, chance: random.Random) -> str:
     """A random text of ``node``, which must match something.
 
     Raises:
-        PatternError: complements meet inside a character, and no text of characters is left beside them.
+        PatternError: complements meet inside a character, and no text of characters matches.
     """
     if character_length(node) is None:
         raise PatternError("no text of characters to be sampled: complements meet inside a character; meet each with TEXT")

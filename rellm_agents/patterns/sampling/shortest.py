@@ -23,23 +23,7 @@ from typing import cast
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import INFINITE, shortest_bytes
-from rellm_agents.patterns.ir import (
-    AnyNode,
-    Capture,
-    Characters,
-    Choice,
-    Complement,
-    Dfa,
-    Intersection,
-    Lexeme,
-    Literal,
-    Node,
-    Repeat,
-    Rule,
-    Sequence,
-    Utf8Tail,
-    shown,
-)
+from rellm_agents.patterns.ir import AnyNode, Capture, Choice, Node, Repeat, Rule, Sequence, Terminal, shown
 from rellm_agents.patterns.machine import (
     CaptureCell,
     Cell,
@@ -81,7 +65,7 @@ def shortest_data(node: Node) -> bytes:
                 text = shortest_captured(capture)
                 out += text
                 stack += [capture.continue_with(text), then]
-            case Literal() | Characters() | Utf8Tail() | Intersection() | Complement() | Dfa() | Lexeme() as terminal:
+            case Terminal() as terminal:
                 out += shortest_bytes(terminal) or b""
     return bytes(out)
 

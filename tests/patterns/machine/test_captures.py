@@ -141,7 +141,7 @@ def test_an_undeclared_name_is_written_once(text: str, fits: bool) -> None:
 
 
 def test_a_list_is_closed_when_every_item_is_written() -> None:
-    pattern = Pattern(build(("distinct", ("choice", ("empty",), ("literal", "a"), ("literal", "b")), ("literal", ","), 0)))  # ba is barred
+    pattern = Pattern(build(("distinct", ("choice", ("empty",), ("literal", "a"), ("literal", "b")), ("literal", ","), 0)))  # without ba
     assert pattern.fullmatch("(b,bb,)")
     assert machine.run(pattern.machine.start, b"(bb,b,") is not machine.DEAD_STATE
     assert machine.run(pattern.machine.start, b"(bb,b,b") is machine.DEAD_STATE
