@@ -94,7 +94,7 @@ def _schema(
     *,
     turn: int = 0,
 ) -> int:
-    """CheapestText one schema under all engines; how many of its instances count.
+    """Measure one schema under all engines; how many of its instances count.
 
     Raises:
         NotCompiled: an engine does not take it; the first argument is the engine's name.

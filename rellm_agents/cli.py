@@ -50,7 +50,7 @@ def application() -> "typer.Typer":
         temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
         seed: Annotated[int, typer.Option(help="Makes drawing repeatable.")] = 0,
         examples: Annotated[bool, typer.Option(help="Show worked steps in the prompts of the table, as the agents have them.")] = True,  # noqa: FBT002
-        table: Annotated[bool, typer.Option(help="CheapestText first steps, unconstrained and constrained.")] = True,  # noqa: FBT002 - a pair of flags
+        table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,  # noqa: FBT002 - a pair of flags
     ) -> None:
         """Show agents whose every step parses, on this machine's CPU: a few minutes."""
         from rellm_agents.demo import Screen, run_demo  # noqa: PLC0415 - imports torch, which --help does not need

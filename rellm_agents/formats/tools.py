@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, laid_out, schema_of
+from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_node, schema_of
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
 
@@ -69,7 +69,7 @@ class Tool:
         Raises:
             FormatError: the schema cannot be compiled for this layout; names the tool and the place.
         """
-        return self._compile(lambda parameters: laid_out(parameters, layout))
+        return self._compile(lambda parameters: schema_node(parameters, layout))
 
     def _compile(self, compile_: Callable[[dict[str, Any]], Node]) -> Node:
         parameters = self.parameters

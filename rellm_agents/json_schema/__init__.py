@@ -1,16 +1,27 @@
-"""JSON Schema in, patterns of the JSON text of its instances out.
+"""JSON Schema: patterns of the JSON text of the valid instances of a schema.
 
-Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order: ``keywords`` (what is supported), ``inputs`` (what
-users pass), ``normal_form`` (what the schema says, by jsonschema-rs) and ``places`` (where it says so), ``marks`` (texts that no string
-holds) and ``json_text`` (how values are spelled), ``numbers`` (with ``bounds``, ``digits``, ``multiples``), ``json_strings`` and
-``string_formats``, ``scalars``, ``shapes`` (parts, read and checked), ``any_json``, ``name_kinds`` and ``objects``, ``spellings`` and
-``arrays``, ``plain_parts`` (what can be read later), ``compiler``, ``unenforced`` (what is left out on request), ``schema_pattern``,
-``bare_text`` (scalars without JSON).
+Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
+
+    source/          the schema as plain data, in normal form, and by its source
+    limits           bounds on schemas and on the texts of values
+    text/            how values are written; strings
+    numbers/         numbers
+    shapes/          instance sets, made into nodes where a text comes to them; objects and arrays
+    scalars          the conditions of the normal form on strings and numbers
+    property_names   its conditions on names: classes of names, and the values that satisfy conditions
+    traversal        references, subschemas that are read later, shapes that are empty
+    object_compiler  objects of the normal form as shapes
+    compiler         all of the normal form as shapes
+    schema_pattern   the pattern that users hold, and its lenient mode
+    bare_text        scalars without JSON
+
+>>> compile_schema({"enum": ["red", None]}).regex
+'null|"red"'
 """
 
 from rellm_agents.json_schema.bare_text import bare_text
-from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, laid_out
+from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, schema_node
 from rellm_agents.json_schema.source import SchemaLike, schema_of
 from rellm_agents.json_schema.text import Whitespace
 
-__all__ = ["SchemaLike", "SchemaPattern", "Whitespace", "bare_text", "compile_schema", "laid_out", "schema_of"]
+__all__ = ["SchemaLike", "SchemaPattern", "Whitespace", "bare_text", "compile_schema", "schema_node", "schema_of"]

@@ -1,7 +1,7 @@
-"""A JSON Schema in, the texts of its scalar instances out as one writes them without JSON: strings without quotes and escapes.
+"""Compiles a JSON Schema into the texts of its scalar instances without JSON: strings without quotes and escapes.
 
-For places that hold one argument as plain text. Numbers and booleans are written as in JSON, integers never as ``1.0``: what reads
-them there is ``int``. Knows nothing of such places.
+For formats in which an argument is plain text. Numbers and booleans are written as in JSON, integers never as ``1.0``, since ``int``
+reads them. Knows nothing of such formats.
 
 >>> from rellm_agents.patterns import Pattern
 >>> bare = Pattern(bare_text({"anyOf": [{"type": "string", "pattern": '^"[a-z]+"$'}, {"type": "integer", "minimum": 3}, {"type": "null"}]}))
@@ -16,12 +16,10 @@ from typing import Any
 
 from rellm_agents.errors import PatternError, UnsupportedSchema
 from rellm_agents.json_schema.numbers import Numbers, numbers_node
-from rellm_agents.json_schema.shapes import integer_conditions, number_conditions, string_conditions
-from rellm_agents.json_schema.source import CanonicalSchema, NormalForm, SchemaLike, Unsettled, canonical, schema_of, text_of
-from rellm_agents.json_schema.text import BOOLEAN, Layout, string_texts
+from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
+from rellm_agents.json_schema.source import CanonicalSchema, NormalForm, SchemaLike, Unresolved, canonical, schema_of, text_of
+from rellm_agents.json_schema.text import BOOLEAN, Layout, decoded_strings
 from rellm_agents.patterns import NOTHING, TEXT, Node, choice, literal
-
-MAX_REFERENCES = 200  # one to the next
 
 
 def bare_text(schema: SchemaLike) -> Node:
@@ -37,16 +35,16 @@ def bare_text(schema: SchemaLike) -> Node:
     plain = schema_of(schema)
     form = NormalForm.of(plain, text=text_of(plain, schema))
     try:
-        found = _read(form, form.root, MAX_REFERENCES)
-    except (Unsettled, PatternError) as error:
+        found = _read(form, form.root, form.limits.references)
+    except (Unresolved, PatternError) as error:
         raise UnsupportedSchema("#", str(error)) from error
     if found is NOTHING:
         raise UnsupportedSchema("#", "null is the only value, and has no text of its own")
     return found
 
 
-def _read(form: NormalForm, part: CanonicalSchema, references: int) -> Node:
-    match part.view():
+def _read(form: NormalForm, subschema: CanonicalSchema, references: int) -> Node:
+    match subschema.view():
         case canonical.MultiTypeView() as view:
             return choice(*(_of_type(name) for name in view.types))
         case canonical.EnumView() as view:
@@ -54,7 +52,7 @@ def _read(form: NormalForm, part: CanonicalSchema, references: int) -> Node:
         case canonical.ConstView() as view:
             return _of_value(view.value)
         case canonical.StringView() as view:
-            return string_texts(**string_conditions(view))
+            return decoded_strings(**string_conditions(view))
         case canonical.IntegerView() as view:
             return numbers_node(integer_conditions(view, fractions=False))
         case canonical.NumberView() as view:
@@ -66,8 +64,8 @@ def _read(form: NormalForm, part: CanonicalSchema, references: int) -> Node:
         case canonical.ReferenceView() as view if references:
             return _read(form, form.target(view.uri), references - 1)
         case canonical.AllOfView() | canonical.OneOfView() | canonical.NotView() | canonical.RawView() if references:
-            return _read(form, form.settled(part), references - 1)
-    raise UnsupportedSchema("#", f"it allows values that are no string, number or boolean ({part.kind})")
+            return _read(form, form.resolved(subschema), references - 1)
+    raise UnsupportedSchema("#", f"it allows values that are no string, number or boolean ({subschema.kind})")
 
 
 def _of_type(name: str) -> Node:

@@ -1,4 +1,6 @@
-"""A JSON Schema in, the pattern of its valid instances as JSON text out, which reads their texts as well.
+"""The pattern of the valid instances of a JSON Schema as JSON text, which also reads their texts.
+
+Knows nothing of tokens. With ``lenient``, keywords that cannot be enforced are left out one by one until the rest compiles.
 
 >>> pattern = compile_schema({"type": "object", "properties": {"n": {"type": "integer", "minimum": 10}}, "required": ["n"]})
 >>> pattern.fullmatch('{"n": 42}'), pattern.fullmatch('{"n": 4}'), pattern.fullmatch('{"n": 42, "m": [null]}')
@@ -20,8 +22,8 @@ from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
-from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, lessened, schema_of, text_of
-from rellm_agents.json_schema.text import Layout, Whitespace, marks_of
+from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, relaxed, schema_of, text_of
+from rellm_agents.json_schema.text import Layout, Whitespace, ban_substrings
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
@@ -41,7 +43,7 @@ class SchemaPattern(Pattern):
     validator: Validator | None = field(default=None, compare=False, repr=False)
 
     def value(self, text: str) -> Any:
-        """The value that a text says.
+        """The value that a text means.
 
         Args:
             text: one of the pattern's.
@@ -80,14 +82,14 @@ def compile_schema(
             describe.
         whitespace: ``"spaced"`` as ``json.dumps`` writes it, ``"compact"`` for none, ``"flexible"`` for any, in
             bounded runs.
-        order: of properties: ``"source"`` for that of the schema, undeclared ones behind the declared; ``"any"``.
-        closed: objects that declare properties hold no others, where the schema leaves that open. What stands in a list or an object
-            of which the schema allows everything is left as free as it is.
+        order: of properties: ``"source"`` for that of the schema, undeclared ones after the declared; ``"any"``.
+        closed: objects that declare properties hold no others, where the schema leaves that open. Lists and objects of which the
+            schema allows everything stay as free as they are.
         registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
         lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
             its ``value(text)`` checks them.
         without: texts that no string holds as they are, such as the fence around a code block: where one would stand, its last
-            character is escaped (```` ``\u0060 ````), which reads back as the same; all other strings look as ever.
+            character is escaped (```` ``\u0060 ````), which reads back as the same; all other strings look as usual.
         exponents: ``False``: no number is written with an exponent, which YAML reads as text.
 
     Raises:
@@ -102,26 +104,26 @@ def compile_schema(
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
-    layout = Layout.of(whitespace, marks_of(without), exponents=exponents)
+    layout = Layout.of(whitespace, ban_substrings(without), exponents=exponents)
     source = schema_of(schema)
-    text, left = text_of(source, schema), source
+    text, remaining = text_of(source, schema), source
     unenforced: list[str] = []
     while True:
         try:
-            node, narrowed = Compiler(left, text, layout, any_order=order == "any", closed=closed, registry=registry).compiled()
+            node, narrowed = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=registry).compiled()
             break
         except UnsupportedSchema as error:
-            is_over = not lenient or isinstance(error, UnknownReference) or error.reason == TOO_DEEP
-            less = None if is_over else lessened(left, error.pointer)
+            is_final = not lenient or isinstance(error, UnknownReference) or error.reason == TOO_DEEP
+            less = None if is_final else relaxed(remaining, error.pointer)
             if less is None:
                 raise
-            left, pointers = less
-            text = text_of(left)
+            remaining, pointers = less
+            text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
     return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None)
 
 
-def laid_out(schema: SchemaLike, layout: Layout) -> Node:
+def schema_node(schema: SchemaLike, layout: Layout) -> Node:
     """The instances of a schema in a layout that is not JSON's; objects are closed.
 
     Args:

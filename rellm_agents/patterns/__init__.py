@@ -1,36 +1,15 @@
-"""What a text may look like: regex text or constructors in, a :class:`Pattern` out.
+"""What a text may look like: regex text or constructors make a :class:`Pattern`, which can be matched, sampled, written and run.
 
-Knows nothing of JSON, tokens, torch or LangChain. In reading order:
+Knows nothing of JSON, tokens, torch and LangChain. The folders, in reading order; each lists its modules:
 
-    charset         sets of characters
-    node            what all nodes have: immutable, interned values
-    special_bytes   what special tokens are inside of patterns
-    kinds           the kinds of them
-    nodes           the smart constructors that make them
-    derivative      what may come first, and what must follow
-    automaton       a node without rules as a lazy automaton over bytes
-    literal_set     many literals, looked up by bisection
-    repeats         which repeats are counted
-    counted         the same where some of their texts are left out
-    cells           the places a machine can be in
-    cell_table      continuations and cells, each made once
-    machine         any node as a state machine over bytes; recursion by continuations
-    edges           texts that a reader strips nothing from
-    parts           parts that are known by their names
-    barred          whether a text that may not be some others can still be another, and a shortest such text
-    measure         the cost of a cheapest text
-    common_bytes    whether common bytes finish every text begun
-    char_classes    what a character class holds
-    regex_text      regex text -> node
-    elimination     a node without intersections and complements
-    part_characters what no regex text can say
-    regex_spelling  how regex text spells characters, sets and counts
-    regex_writer    node -> regex text
-    rust_regex      node -> regex text without lookaround and recursion
-    sampler         random and shortest texts
-    fingerprint     a digest of a node
-    special_names   the special tokens that a node names
-    pattern         the value users hold
+    ir            the intermediate representation: immutable, interned nodes and their constructors
+    automaton     nodes without rules: derivatives, lazy automata over bytes, counters, shortest texts
+    machine       any node as a state machine over bytes; recursion by continuations
+    sampling      shortest and random texts
+    regex_parser  regex text of three dialects as a syntax tree
+    regex_reader  a syntax tree as a node
+    regex_writer  a node as regex text, for the ``regex`` module or for Rust
+    pattern       the value users hold
 
 >>> compile_regex("(ha)+!").fullmatch("haha!")
 True
@@ -60,6 +39,7 @@ from rellm_agents.patterns.ir import (
     special_token,
 )
 from rellm_agents.patterns.pattern import Pattern, compile_regex
+from rellm_agents.patterns.regex_parser import RegexLike
 from rellm_agents.patterns.regex_reader import read_regex
 
 __all__ = [
@@ -69,6 +49,7 @@ __all__ = [
     "CharSet",
     "Node",
     "Pattern",
+    "RegexLike",
     "capture",
     "characters",
     "choice",

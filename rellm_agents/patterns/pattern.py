@@ -1,4 +1,4 @@
-r"""A node in, the value users hold out: what a text may look like, with everything that can be asked of it.
+r"""The value users hold: a set of texts, with everything that can be asked of it.
 
 >>> pattern = compile_regex(r'\{"answer": "[^"]*"\}')
 >>> pattern.fullmatch('{"answer": "42"}'), pattern.fullmatch('{"answer": 42}')
@@ -15,19 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import regex
-
-from rellm_agents.errors import EmptyPattern, RegexSyntaxError, UnsupportedRegex
+from rellm_agents.errors import EmptyPattern, UnsupportedRegex
 from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
-from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, shortest_length
+from rellm_agents.patterns.machine import DEAD_STATE, Machine, State
+from rellm_agents.patterns.regex_parser import RegexLike
 from rellm_agents.patterns.regex_reader import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
-from rellm_agents.patterns.sampling import sample_text, shortest_text
+from rellm_agents.patterns.sampling import sample_text, shortest_length, shortest_text
 
 Dialect = Literal["regex", "rust"]
-
-_FLAGS = {regex.IGNORECASE: "i", regex.DOTALL: "s"}
-_HARMLESS = regex.UNICODE | regex.VERSION0 | regex.DEBUG
 
 
 @dataclass(frozen=True)
@@ -35,8 +31,8 @@ class Pattern:
     """A set of texts, immutable; equal sets made in the same way are equal.
 
     Args:
-        node: what the texts look like, made by the constructors of :mod:`rellm_agents.patterns.ir.constructors`.
-        narrowed: where the pattern has fewer texts than what it was compiled from allows, each place with the reason.
+        node: the texts, made by the constructors of :mod:`rellm_agents.patterns.ir.constructors`.
+        narrowed: reasons why the pattern has fewer texts than its source allows, each with its location in the source.
 
     Raises:
         EmptyPattern: no text matches.
@@ -63,11 +59,11 @@ class Pattern:
     def regex(self) -> str:
         """Regex text in the ``regex`` module's dialect, linear in the pattern; ``regex.fullmatch`` accepts the same texts.
 
-        With ``partial=True``, texts that go on: where the text holds no lookaround, which the module reads past the end.
+        With ``partial=True`` it also accepts beginnings of texts, if there is no lookaround, which the module reads past the end.
 
         Raises:
             PatternError: complements meet inside a character: see :mod:`rellm_agents.patterns.regex_writer.utf8_boundaries`.
-            UnsupportedRegex: a text may not be written twice, which is beyond regular expressions.
+            UnsupportedRegex: the pattern holds a capture, which is beyond regular expressions.
 
         >>> compile_regex("a(?:b|c)?").regex
         'a(?:b|c)?'
@@ -75,7 +71,7 @@ class Pattern:
         return write_regex(self.node)
 
     def regex_for(self, dialect: Dialect) -> str:
-        """Regex text for another engine, which has to match whole texts with it.
+        """Regex text for another engine, which must match whole texts with it.
 
         Args:
             dialect: ``"regex"`` as :attr:`regex`; ``"rust"``: without lookaround and recursion, as Rust's ``regex`` and
@@ -97,7 +93,7 @@ class Pattern:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of the pattern, the same in every process; to tell cached answers apart.
+        """A digest of the pattern, the same in every process: a cache key.
 
         >>> compile_regex("a|b").fingerprint == compile_regex("[ab]").fingerprint  # made in another way
         False
@@ -112,7 +108,7 @@ class Pattern:
         >>> compile_regex("[ab]+").fullmatch("abba")
         True
         """
-        return self._behind(read_special(_encoded(text), self.special_tokens)).accepting
+        return self._state_after(read_special(_encoded(text), self.special_tokens)).accepting
 
     def begins(self, text: str) -> bool:
         """Whether some text of the pattern begins with ``text``, or is it; special tokens are read as by :meth:`fullmatch`.
@@ -120,22 +116,22 @@ class Pattern:
         >>> compile_regex("[ab]+c").begins("ab"), compile_regex("[ab]+c").begins("c")
         (True, False)
         """
-        return any(self._behind(data) is not DEAD_STATE for data in begun_readings(_encoded(text), self.special_tokens))
+        return any(self._state_after(data) is not DEAD_STATE for data in begun_readings(_encoded(text), self.special_tokens))
 
-    def _behind(self, data: bytes) -> State:
+    def _state_after(self, data: bytes) -> State:
         return self.machine.run(self.machine.start, data)
 
     @cached_property
     def machine(self) -> Machine:
-        """The state machine over bytes that reads the texts."""
+        """The state machine over bytes that reads the texts; created on first use and shared by equal patterns."""
         machine = Machine.of(self.node)
-        machine.hold()
+        machine.acquire()
         return machine
 
     def __del__(self) -> None:
         machine: Machine | None = self.__dict__.get("machine")
         if machine is not None:
-            machine.let_go()
+            machine.release()
 
     def sample(self, seed: int = 0) -> str:
         """A random text of the pattern; the same for the same seed.
@@ -154,26 +150,30 @@ class Pattern:
         return shortest_text(self.node)
 
 
-def compile_regex(text: str | regex.Pattern[str], *, parts: Mapping[str, str | Pattern] | None = None) -> Pattern:
+def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] | None = None) -> Pattern:
     r"""The pattern of the texts that a regex matches as a whole.
 
     Args:
         text: regex text in the ``regex`` module's dialect (see :mod:`rellm_agents.patterns.regex_reader` for what is
-            read), or a compiled ``regex`` pattern over ``str``.
-        parts: named parts, regex text or patterns, which ``text`` calls as ``(?&name)``. A part can have a token budget of its
+            read), or a pattern over ``str`` that ``regex.compile`` or ``re.compile`` made: it is read with its flags, and means what it
+            means to its module.
+        parts: named parts, each a regex or a pattern, which regex text calls as ``(?&name)``. A part can have a token budget of its
             own while a text is written (``part_tokens``).
 
     Raises:
-        RegexSyntaxError: a construct that is not read or not regular; names the place.
+        RegexSyntaxError: a construct that is not read or not regular; names the place. A flag that a pattern was compiled with and
+            that has no counterpart; names it.
         EmptyPattern: no text matches.
+        TypeError: neither text nor a compiled pattern.
 
     >>> compile_regex("(?i)yes|no").fullmatch("YES")
+    True
+    >>> import re
+    >>> compile_regex(re.compile("yes|no", re.IGNORECASE)).fullmatch("YES")
     True
     >>> compile_regex(r"(?&thought)\nAnswer: (yes|no)", parts={"thought": r"[^\n]*"}).fullmatch("Hm.\nAnswer: no")
     True
     """
-    if not isinstance(text, str):
-        text = _with_inline_flags(text)
     if not parts:
         return Pattern(read_regex(text))
     nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one) for name, one in parts.items()}
@@ -184,18 +184,4 @@ def _encoded(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate: not a character
-        return bytes((END,))  # with which nothing begins
-
-
-def _with_inline_flags(compiled: regex.Pattern[str]) -> str:
-    if not isinstance(compiled.pattern, str):
-        raise RegexSyntaxError(repr(compiled.pattern), 0, "a regex over bytes: a pattern describes text, compile it from str")
-    unread = compiled.flags & ~_HARMLESS
-    letters = "".join(letter for flag, letter in _FLAGS.items() if compiled.flags & flag)
-    for flag in _FLAGS:
-        unread &= ~flag
-    if unread:
-        raise RegexSyntaxError(
-            compiled.pattern, 0, f"compiled with the flags {regex.RegexFlag(unread)!r}, of which only IGNORECASE and DOTALL are read"
-        )
-    return f"(?{letters}){compiled.pattern}" if letters else compiled.pattern
+        return bytes((END,))  # with which no text begins

@@ -218,12 +218,12 @@ def captures() -> dict[str, Pattern]:
             return rule(
                 ("many.rest", name, used, missing),
                 lambda: comma if missing else choice(closed, comma),
-                exit=None if missing else lambda: closed,
+                witness=None if missing else lambda: closed,
             )
 
         def again(used: frozenset[bytes], missing: int) -> Node:
             make = lambda text: rest(used | {text}, max(missing - 1, 0))  # noqa: E731
-            return capture(item, used, EMPTY, ("many.item", name, missing), make, begins=begins)
+            return capture(item, used, EMPTY, ("many.item", name, missing), make, first_bytes=begins)
 
         first = again(excluded, least)
         return sequence(literal("["), first if least else choice(literal("]"), first))
@@ -234,7 +234,7 @@ def captures() -> dict[str, Pattern]:
             return rule(
                 ("many.more", name, written, missing),
                 lambda: again if missing else choice(literal("}"), again),
-                exit=None if missing else lambda: literal("}"),
+                witness=None if missing else lambda: literal("}"),
             )
 
         def member(written: frozenset[bytes], missing: int) -> Node:

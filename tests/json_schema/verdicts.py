@@ -1,4 +1,4 @@
-"""A schema and labelled instances in, how the compiled pattern judges each out. Run as a script, it records what is expected.
+"""Judges compiled patterns by labelled instances. Run as a script, it records the verdicts that are expected.
 
 python tests/json_schema/verdicts.py        # writes tests/conformance/expected.json
 """
@@ -15,7 +15,7 @@ from typing import Any
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import InvalidSchema, PatternError, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.text.layout import Layout
-from rellm_agents.json_schema.text.serializations import spellings
+from rellm_agents.json_schema.text.serializations import serializations
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 EXPECTED = Path(__file__).parents[1] / "conformance" / "expected.json"
@@ -43,7 +43,7 @@ def rows(name: str) -> Iterator[dict[str, Any]]:
 
 def writes(pattern: Pattern, value: Any) -> bool:
     """Whether the pattern has a text of the value, its properties in any order."""
-    return next(spellings(pattern.node, value, Layout.of("spaced")), None) is not None
+    return next(serializations(pattern.node, value, Layout.of("spaced")), None) is not None
 
 
 def verdicts(row: dict[str, Any], draft: str) -> list[Verdict]:

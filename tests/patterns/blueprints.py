@@ -105,7 +105,7 @@ def _distinct(blueprint: Blueprint, used: frozenset[bytes], missing: int) -> Nod
     def rest() -> Node:
         return item_after() if missing else choice(literal(")"), item_after())
 
-    return rule((blueprint, used, missing), rest, exit=None if missing else lambda: literal(")"))
+    return rule((blueprint, used, missing), rest, witness=None if missing else lambda: literal(")"))
 
 
 def means(blueprint: Blueprint, text: str) -> bool:

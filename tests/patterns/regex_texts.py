@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import string
+import warnings
 from collections.abc import Iterable, Iterator
 
 import regex
@@ -94,12 +96,80 @@ def _classes() -> st.SearchStrategy[str]:
 def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     opening = st.sampled_from(["(", "(?:", "(?:", "(?P<name>", "(?<é1>", "(?i:", "(?s:", "(?-i:", "(?i-s:", "(?u:"])
     group = st.tuples(opening, inner).map(lambda parts: "".join(parts) + ")")
-    counted = st.tuples(group, st.sampled_from(COUNTS), st.sampled_from(["", "", "?"])).map("".join)
+    counter_of = st.tuples(group, st.sampled_from(COUNTS), st.sampled_from(["", "", "?"])).map("".join)
     counted_one = st.tuples(_one_character(), st.sampled_from(COUNTS), st.sampled_from(["", "?"])).map("".join)
     row = st.lists(st.one_of(inner.map(lambda text: f"(?:{text})"), _one_character(), counted_one), min_size=1, max_size=4).map("".join)
     alternatives = st.lists(st.one_of(inner, row, st.just("")), min_size=2, max_size=3).map(lambda options: "(?:" + "|".join(options) + ")")
     comment = inner.map(lambda text: f"(?#a (comment){text}")
-    return st.one_of(group, counted, counted, row, row, alternatives, comment)
+    return st.one_of(group, counter_of, counter_of, row, row, alternatives, comment)
+
+
+def re_texts(*, max_leaves: int = 8) -> st.SearchStrategy[str]:
+    """Whole regex texts that Python's own ``re`` module compiles: what it shares with others, and what only it takes so."""
+    plain = characters_of("abkisIKS01 -_é#{}]\n\u0345\u0130\u017f\x1c\u00b2").map(lambda c: "\\" + c if c in "\\{" else c)
+    escapes = st.sampled_from([*RE_ESCAPES, *CLASSES])
+    one = st.one_of(plain, plain, escapes, st.just("."), _re_classes())
+    anchors = st.sampled_from(["^", "$", r"\A", r"\Z", r"\b", r"\B", "(?#a\\)b)", "# a\n", "{}", "{a", "a{e}", "a{,}", "a{ 2}"])
+    body = st.recursive(st.one_of(one, one, one, anchors), lambda inner: _re_combined(one, inner), max_leaves=max_leaves)
+    start = st.sampled_from(["", "", "", "", "(?i)", "(?x)", "(?a)", "(?ms)", "(?#c)(?i)"])
+    return st.tuples(start, body).map("".join).filter(is_read_by_re)
+
+
+RE_ESCAPES = [
+    r"\n", r"\t", r"\0", r"\012", r"\08", r"\141", r"\a", r"\x41", r"\u20ac", r"\U0001F600", r"\N{EURO SIGN}",
+    r"\.", r"\-", r"\é", r"\ ",
+]  # fmt: skip
+
+
+def _re_classes() -> st.SearchStrategy[str]:
+    member = characters_of(ALPHABET).map(lambda c: "\\" + c if c in r"\]^-" else c)
+    span = st.tuples(characters_of(ALPHABET), characters_of(ALPHABET)).map(lambda ends: "-".join(f"\\U{ord(c):08x}" for c in sorted(ends)))
+    named = st.sampled_from(
+        [*CLASSES, "[:alpha:", "[", "[a", "a&&b", "a--", "--a", "a||", "~~", "]", "]a", "-", "a-", r"\b", r"\101", "a^"]
+    )
+    inner = st.lists(st.one_of(member, member, span, named), min_size=1, max_size=3).map("".join)
+    return st.tuples(st.sampled_from(["[", "[^"]), inner).map(lambda parts: "".join(parts) + "]")
+
+
+def _re_combined(one: st.SearchStrategy[str], inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    opening = st.sampled_from(
+        [
+            "(",
+            "(?:",
+            "(?:",
+            "(?i:",
+            "(?s:",
+            "(?-i:",
+            "(?i-s:",
+            "(?a:",
+            "(?u:",
+            "(?x: ",
+            "(?-x:",
+            "(?m:",
+            "(?=",
+            "(?!",
+            "(?<=",
+            "(?<!",
+            "(?>",
+        ]
+    )
+    group = st.tuples(opening, inner).map(lambda parts: "".join(parts) + ")")
+    counts = st.tuples(st.sampled_from([*COUNTS, "{,}", " *", "(?#c)+"]), st.sampled_from(["", "", "?", "+"])).map("".join)
+    counted = st.tuples(st.one_of(group, one), counts).map("".join)
+    row = st.lists(st.one_of(inner.map(lambda text: f"(?:{text})"), one, counted), min_size=1, max_size=4).map("".join)
+    alternatives = st.lists(st.one_of(inner, row, st.just("")), min_size=2, max_size=3).map(lambda options: "(?:" + "|".join(options) + ")")
+    return st.one_of(group, counted, counted, row, row, alternatives)
+
+
+def is_read_by_re(text: str, flags: int = 0) -> bool:
+    """Whether Python's own ``re`` module compiles a text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(text, flags)
+    except (re.error, OverflowError):
+        return False
+    return True
 
 
 def one_edit_away(text: str, alphabet: str) -> set[str]:

@@ -71,12 +71,12 @@ class CaptureCosts:
 
     def after(self, cell: CaptureCell, text: bytes | None = None) -> int:
         """Tokens that suffice for what follows the text of ``cell``: this text, or any."""
-        between = self._costs.of_node(cell.node.between)
+        between = self._costs.of_node(cell.node.then)
         return IMPOSSIBLE if between is None else min(between + self.rest(cell, text), IMPOSSIBLE)
 
     def rest(self, cell: CaptureCell, text: bytes | None = None) -> int:
         """The same without ``between``."""
-        own = self._rest(cell.node) if text is None else _cost(self._costs.of_node(cell.node.after(text)))
+        own = self._rest(cell.node) if text is None else _cost(self._costs.of_node(cell.node.continue_with(text)))
         return min(own + self._costs.of_continuation(cell.then), IMPOSSIBLE)
 
     def cheapest(self, node: Capture) -> tuple[int, bytes] | None:
@@ -91,8 +91,8 @@ class CaptureCosts:
         found = self._rests.get(node)
         if found is None:
             cheapest = self._costs.of_node.cheapest(node)
-            found = IMPOSSIBLE if cheapest is None else _cost(self._costs.of_node(node.after(cheapest[1])))
-            if not self._costs.of_node.is_provisional:
+            found = IMPOSSIBLE if cheapest is None else _cost(self._costs.of_node(node.continue_with(cheapest[1])))
+            if not self._costs.of_node.inside_cycle:
                 self._rests[node] = found
         return found
 
@@ -114,7 +114,7 @@ class CaptureCosts:
         if text not in known:
             known = known.copy()  # another thread may be reading it
             found = self._beside_excluded(node, state, text, known)
-            if self._costs.of_node.is_provisional:
+            if self._costs.of_node.inside_cycle:
                 return found
             self._places[node] = known
         return known[text]
@@ -181,7 +181,7 @@ class CaptureCosts:
                     data = self.bytes_of(int(self._near(here, self._least(here))[0]))
                     written, here = written + data, here.after(data)
                 found = max(least, limit), written
-            if not self._costs.of_node.is_provisional:
+            if not self._costs.of_node.inside_cycle:
                 self._ways[state] = found
         return found
 
@@ -195,12 +195,12 @@ class CaptureCosts:
         if found is None:
             landings = self._part(state).inside(state, self._walks.spots.root).landings
             found = np.unique(np.array([id_ for landing in landings for id_ in landing.within(self._costs, limit)], dtype=np.int32))
-            if not self._costs.of_node.is_provisional:
+            if not self._costs.of_node.inside_cycle:
                 self._nearby[state] = {**known, limit: found}
         return found
 
     def _part(self, state: State) -> Landings:
-        assert state.machine is not None
+        assert isinstance(state.machine, Machine)
         return Landings.of(state.machine, self._walks)
 
 

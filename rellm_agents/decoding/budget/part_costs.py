@@ -16,8 +16,7 @@ from weakref import WeakKeyDictionary
 from rellm_agents.decoding.budget.token_costs import TokenCosts
 from rellm_agents.decoding.transitions import IMPOSSIBLE, Walks
 from rellm_agents.decoding.vocabulary import Bits, Mask
-from rellm_agents.patterns.ir import end_of_part
-from rellm_agents.patterns.machine import Cell, Continuation, State
+from rellm_agents.patterns.machine import Cell, Continuation, State, part_end
 
 if TYPE_CHECKING:
     from rellm_agents.patterns import Node
@@ -48,7 +47,7 @@ class _ExitCosts(TokenCosts):
             return super().of_continuation(then)
         found = self._to_end.get(then)
         if found is None:
-            end = end_of_part(then, self._name)
+            end = part_end(then, self._name)
             if end is None:
                 found = _OUTSIDE
             else:
@@ -58,7 +57,7 @@ class _ExitCosts(TokenCosts):
                     own = self.of_node(one.node)
                     found = IMPOSSIBLE if own is None else min(found + own, IMPOSSIBLE)
                     one = one.then
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 self._to_end[then] = found
         return found
 
@@ -88,7 +87,7 @@ class PartExits:
         """The ends of the parts that the text may be inside of here, or at the end of, with nothing behind it yet."""
         found = self._ends.get(state)
         if found is None:
-            ends = (end_of_part(cell.then, self.name) for cell in state.cells)
+            ends = (part_end(cell.then, self.name) for cell in state.cells)
             found = self._ends[state] = frozenset(end for end in ends if end is not None)
         return found
 
@@ -114,11 +113,11 @@ class PartExits:
         cells: set[Cell] = set()
         accepting = state.accepting
         for cell in state.cells:
-            end = end_of_part(cell.then, self.name)
+            end = part_end(cell.then, self.name)
             if end is None:
                 cells.add(cell)
             elif self._costs.of_cell(cell) == 0:
                 behind = self._machine.enter(end)
                 cells.update(behind.cells)
                 accepting = accepting or behind.accepting
-        return self._machine.put_together(cells, accepting=accepting) if cells or accepting else state
+        return self._machine.state_of(cells, accepting=accepting) if cells or accepting else state

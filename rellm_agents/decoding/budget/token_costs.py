@@ -24,7 +24,7 @@ import numpy as np
 from rellm_agents.decoding.budget.capture_costs import CaptureCosts
 from rellm_agents.decoding.transitions import IMPOSSIBLE, Walks
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counted, counted, has_text, without_bounds
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed, shortest_way
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Literal
 from rellm_agents.patterns.machine import (
     CaptureCell,
@@ -37,7 +37,6 @@ from rellm_agents.patterns.machine import (
     LiteralSet,
     SetCell,
     State,
-    shortest_way,
 )
 
 MAX_LOOSE_STATES = 512  # of an automaton without its bounds, among which the fewest tokens to an end are looked for
@@ -90,7 +89,7 @@ class TokenCosts:
         for one in reversed(pending):
             own = self.of_node(one.node)
             total = IMPOSSIBLE if own is None else min(total + own, IMPOSSIBLE)
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 self._of_continuation[one] = total
         return total
 
@@ -101,7 +100,7 @@ class TokenCosts:
         found = known.get(place)
         if found is None:
             found = self._of_set(members, low, high, offset)
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 known[place] = found
         return found
 
@@ -110,7 +109,7 @@ class TokenCosts:
         most = self._most_of_sets.get(members)
         if most is None:
             most = self._most_of_set(members)
-            if not self.of_node.is_provisional:
+            if not self.of_node.inside_cycle:
                 self._most_of_sets[members] = most
         return most
 
@@ -144,7 +143,7 @@ class TokenCosts:
     def _of_terminal(self, node: Node) -> int | None:
         if isinstance(node, Literal):
             cost = self.of_literal(node.data)[0]
-        elif (times := counted(node)) is not None:
+        elif (times := counter_of(node)) is not None:
             cost = self.of_counter(times.automaton, START, times.minimum)
         else:
             automaton = Automaton.of(node)
@@ -186,10 +185,10 @@ class TokenCosts:
     def _of_lexeme(self, automaton: Automaton, state: int) -> int:
         """As without the large bounds of intersections, if the tokens found so keep to them; else a search of its own."""
         node = automaton.node_of(state)
-        loose = without_bounds(node)
+        loose = relaxed(node)
         if loose is not node:
-            found = self._loosely(Automaton.of(without_bounds(automaton.node)), loose)
-            if found is not None and any(has_text(node, text) for text in found[1]):
+            found = self._loosely(Automaton.of(relaxed(automaton.node)), loose)
+            if found is not None and any(matches(node, text) for text in found[1]):
                 return found[0]
         return self._searched(automaton, state)
 
@@ -257,7 +256,7 @@ class TokenCosts:
         known = self._of_times(automaton)
         if missing < len(known):
             return known[missing]
-        ends = Counted(automaton, 0, None).ends
+        ends = Counter(automaton, 0, None).iteration_ends
         one = max(self._of_begun(automaton, end) for end in ends)  # it holds wherever the time before has led to
         if one >= IMPOSSIBLE:
             return IMPOSSIBLE

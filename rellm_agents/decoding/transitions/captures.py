@@ -250,7 +250,7 @@ class CaptureTransitions:
         return beside, tuple([one for one in exits if text + one.path not in node.excluded])
 
     def _exits_of(self, landings: Landings, cell: CaptureCell, spot: Spot) -> tuple[Exit, ...]:
-        key = cell.state.id, spot.id, cell.node.between, cell.node.begins
+        key = cell.state.id, spot.id, cell.node.then, cell.node.first_bytes
         found = self._exits.get(key)
         if found is None:
             found = self._make_exits(landings, cell, spot)
@@ -260,8 +260,8 @@ class CaptureTransitions:
         return found
 
     def _make_exits(self, landings: Landings, cell: CaptureCell, spot: Spot) -> tuple[Exit, ...]:
-        over, begins = landings.submachine(cell.state).inside(cell.state, spot).over, cell.node.begins
-        begin = Machine.of(cell.node.between).open_start
+        over, begins = landings.submachine(cell.state).inside(cell.state, spot).over, cell.node.first_bytes
+        begin = Machine.of(cell.node.then).open_start
         wanted: Set[int] | None = None
         if begins is not None or not begin.accepting:
             wanted = first_bytes(begin) | (begins or set() if begin.accepting else set())
@@ -291,7 +291,7 @@ def _following(machine: Machine, cell: CaptureCell, exits: tuple[Exit, ...]) -> 
     following: list[tuple[Continuation | None, Spot]] = []
     for one in exits:
         if one.over:
-            then = machine.continuation(cell.node.after(cell.text + one.path), cell.then)
+            then = machine.continuation(cell.node.continue_with(cell.text + one.path), cell.then)
             following += [(then, over) for over in one.over]
     return following
 

@@ -124,7 +124,7 @@ class Walks:
 
     def is_stuck(self, automaton: Automaton, state: int) -> bool:
         """Whether the vocabulary can spell no way from a state of an automaton to an end; only where it spells the common bytes."""
-        return self._is_watching and not (automaton.ends_commonly(state) or self._is_open(automaton, state))
+        return self._is_watching and not (automaton.ends_in_common_bytes(state) or self._is_open(automaton, state))
 
     def without_stuck(self, automaton: Automaton, flags: NDArray[np.bool_], states: Ids) -> NDArray[np.bool_]:
         """``flags``, bool[n], without those of ``states``, int[n], that are stuck."""
@@ -139,12 +139,12 @@ class Walks:
         if state not in known:
             seen, waiting = {state}, [state]
             root = self.spots.root.nodes
-            while waiting and not any(map(automaton.ends_commonly, seen)):
+            while waiting and not any(map(automaton.ends_in_common_bytes, seen)):
                 nodes, states = self.vocabulary.trie.walk(automaton, root, np.array([waiting.pop()], dtype=np.int32))
                 new = {*_distinct(states[self.vocabulary.trie.is_token[nodes]])} - seen
                 seen |= new
                 waiting += sorted(new)
-            known[state] = any(map(automaton.ends_commonly, seen))
+            known[state] = any(map(automaton.ends_in_common_bytes, seen))
         return known[state]
 
     def _of(self, automaton: Automaton, state: int, spot: Spot) -> Walk:

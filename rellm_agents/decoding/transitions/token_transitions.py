@@ -298,7 +298,7 @@ class Landings:
 
     def submachine(self, state: State) -> Landings:
         """The landings of the machine of a part, whose state is ``state``."""
-        assert state.machine is not None
+        assert isinstance(state.machine, Machine)
         return self._parts(state.machine)
 
     def inside(self, state: State, spot: Spot) -> Inside:

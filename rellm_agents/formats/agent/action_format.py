@@ -34,7 +34,7 @@ from rellm_agents.formats.template import (
 )
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
 from rellm_agents.json_schema import Whitespace
-from rellm_agents.json_schema.text import Layout, marks_of, string_node
+from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
 
 _ARGUMENTS = (
@@ -88,7 +88,7 @@ class ActionFormat:
         self._whitespace: Whitespace = whitespace
         self._banned: Sequence[str] = declaration.get("banned_substrings", ())
         try:
-            self._layout = Layout.of(whitespace, marks_of(self._banned))
+            self._layout = Layout.of(whitespace, ban_substrings(self._banned))
         except ValueError as error:
             raise FormatError(f"format {declaration['name']!r}: {error}") from error
         self.name: str = declaration["name"]
@@ -104,7 +104,7 @@ class ActionFormat:
         slots = {name: part(name, slot.node) if name == "thought" else slot.node for name, slot in templates.slots.items()}
         actions = [templates.action.parts({**slots, **self._tool_nodes(tool)}) for tool in self.tools]
         if templates.finish is None:
-            answer = string_node(marks=self._layout.marks)
+            answer = string_node(banned=self._layout.banned)
             finish = templates.action.parts({**slots, "json": self._object(self._declaration["finish_name"], answer)})
         else:
             finish = templates.finish.parts(slots)

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 from rellm_agents.errors import FormatError, PatternError
 from rellm_agents.formats.template import Declaration, Slot, Template
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def _slots(title: str, data: Declaration, templates: list[Template]) -> dict[str
             continue
         found[name] = Slot(rules.get(name, {}), [*filter(None, following), *data["stop"]])
         try:
-            is_possible = shortest_length(found[name].node) is not None
+            is_possible = has_text(found[name].node)
         except PatternError as error:
             raise FormatError(f"{title}, #/slots/{name}: {error}") from error
         if not is_possible:

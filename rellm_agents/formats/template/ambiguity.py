@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 from rellm_agents.patterns import TEXT, Node, choice, intersection, lexeme, literal, not_containing, read_regex, repeat, sequence
 from rellm_agents.patterns.ir import CHARACTER
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 from rellm_agents.patterns.sampling import shortest_text
 
 # JSON is spelled with punctuation, numbers and names outside of strings, and with strings without control characters.
@@ -75,4 +75,4 @@ def can_overlap(one: str, other: str) -> bool:
 def common_text(one: Node, other: Node) -> str | None:
     """A shortest text of both; ``None``: there is none."""
     both = intersection(one, other)
-    return None if shortest_length(both) is None else shortest_text(both)
+    return shortest_text(both) if has_text(both) else None

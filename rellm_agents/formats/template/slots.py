@@ -32,7 +32,7 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.ir import SPACES, early_ends, ends_outside
-from rellm_agents.patterns.machine import shortest_length
+from rellm_agents.patterns.machine import has_text
 
 _QUOTE = CharSet.of('"')
 _WITH_QUOTE = sequence(TEXT, literal('"'), TEXT)
@@ -156,7 +156,7 @@ class Slot:
 
 
 def _is_empty(node: Node) -> bool:
-    return node.may_be_empty and shortest_length(node) is None
+    return not has_text(node)
 
 
 def _replace_all(text: str, replacements: Mapping[str, str]) -> str:

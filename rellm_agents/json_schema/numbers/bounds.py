@@ -1,7 +1,7 @@
-"""A minimum and a maximum in, the values out that a text without a sign may have: as an integer, and as a double.
+"""Finds which values a number without a sign may have between two bounds: as an integer, and as a double.
 
 ``json.loads`` reads digits alone as an integer, exactly, and all else as a double. A double fits if it is not beyond
-the outermost double that fits; so does what is rounded to it from inside.
+the outermost double that fits; so does what is rounded to it from inside. Knows nothing of digits.
 
 >>> below_1 = Magnitudes.between(0, 1, exclusive_maximum=True)
 >>> below_1.first, below_1.last, float(below_1.high)
@@ -21,8 +21,8 @@ from rellm_agents.errors import PatternTooLarge
 
 Number = int | float | Decimal
 
-MAX_NUMBER_DIGITS = 1_000  # of a bound or a divisor
-MAX_KNOWN = 4_096  # bounds kept at a time, least recently used dropped
+MAX_NUMBER_DIGITS = 1_000  # of a bound or a divisor: arithmetic with it is exact, and no text of a number is nearly as long
+MAX_KNOWN = 4_096  # cached bounds
 _FAR = 400  # a bound beyond 1e400, or nearer to 0 than 1e-400, is as good as that
 _BEYOND_DOUBLES = Fraction(10**_FAR)
 _SHORT = 1e15  # integers below are written as they are
@@ -104,7 +104,7 @@ def _outermost(bound: Number, *, strict: bool) -> tuple[int, Fraction]:
     # 0.1 is meant where it is written, though the double is a bit more; an integer is compared with the double itself.
     is_double = nearest == bound or (written == value and not isinstance(bound, int))
     reached = value if is_double else max(written, Fraction(nearest))
-    # A schema that says 1e23 may have been read as the double or as the integer: what fits is inside of both.
+    # A schema that says 1e23 may have been read as the double or as the integer: the values that fit are inside of both.
     is_ambiguous = not isinstance(bound, int) or written == value
     if reached > value or (strict and (is_ambiguous or reached == value)):
         written = _written(math.nextafter(nearest, -math.inf))

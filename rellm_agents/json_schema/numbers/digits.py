@@ -1,7 +1,11 @@
-r"""Bounds as digits in, nodes of the runs of digits between them out: whole numbers, and digits after a point.
+r"""Makes nodes of the runs of digits between two bounds: whole numbers, and digits after a point.
 
-The classical construction: what both bounds begin with; then either the lower bound's digit, or one in between and
-anything, or the upper bound's digit. Knows nothing of signs, points and exponents.
+The classical construction of a numeric range as a regular expression: the digits that both bounds begin with; then either the lower
+bound's digit and a range above it, or a digit in between and any others, or the upper bound's digit and a range below it.
+
+    120 to 345    12[0-9] 1[3-9][0-9]    2[0-9]{2}    3[0-3][0-9] 34[0-5]
+
+ Knows nothing of signs, points and exponents.
 
 >>> from rellm_agents.patterns import Pattern
 >>> Pattern(whole_numbers(0, 120)).regex
@@ -16,7 +20,7 @@ from functools import lru_cache
 
 from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, repeat, sequence
 
-MAX_KNOWN = 4_096  # nodes kept at a time, least recently used dropped
+MAX_KNOWN = 4_096  # cached nodes
 
 
 @lru_cache(maxsize=MAX_KNOWN)

@@ -1,8 +1,9 @@
-r"""Divisors in, a node of the plain decimals that are multiples out, or of those that are not.
+r"""Makes nodes of the decimal numbers that are multiples of a divisor, or of those that are not.
 
 A number is a multiple of 0.05 if a hundred times the number is one of 5: its digits are read as one whole number, with as
 many places as the divisor has. A state is what digits would have to follow: for each count, which run of that many digits
-makes a multiple, if one does. So no two states are alike, and there are few where the last digits decide: 4 for 1,000.
+makes a multiple, if one does. So no two states are alike (Myhill and Nerode: the automaton is minimal), and there are few where the
+last digits decide: 4 for 1,000. Knows nothing of how else numbers are written.
 
 >>> from rellm_agents.patterns import Pattern
 >>> minutes = Pattern(multiples_of(Fraction(15)))
@@ -18,27 +19,27 @@ from fractions import Fraction
 from itertools import count
 
 from rellm_agents.errors import PatternTooLarge
+from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import Node, dfa
-
-MAX_STATES = 1_000  # of the automaton that tells multiples from other whole numbers
 
 _Completions = tuple[int | None, ...]  # at i: the run of i digits, read as a number, that makes a multiple
 _State = tuple[_Completions | None, int | None]  # None: no multiple whatever follows; places read, None before the point
 
 
-def multiples_of(divisor: Fraction, *, negated: bool = False) -> Node:
-    """Plain decimals, such as ``-12.50``, that are multiples of ``divisor``; says nothing of how else they are spelled.
+def multiples_of(divisor: Fraction, *, negated: bool = False, limits: Limits = DEFAULT_LIMITS) -> Node:
+    """Plain decimals, such as ``-12.50``, that are multiples of ``divisor``.
 
     Args:
         divisor: positive, with finitely many decimal places.
         negated: those that are no multiples instead.
+        limits: on the states of the automaton.
 
     Raises:
-        PatternTooLarge: more than ``MAX_STATES`` states are needed to tell multiples from others.
+        PatternTooLarge: more states than the limits allow are needed to tell multiples from others.
     """
     places = decimal_places(divisor)
     multiples = _Multiples(int(divisor * 10**places), places, negated)
-    _refuse_too_many_states(multiples, divisor)
+    _refuse_too_many_states(multiples, divisor, limits.divisor_states)
     return dfa(multiples, multiples.start)
 
 
@@ -98,16 +99,16 @@ class _Multiples:
         return None if last is None else last * 10**beyond % self.divisor
 
 
-def _refuse_too_many_states(multiples: _Multiples, divisor: Fraction) -> None:
-    if multiples.divisor <= MAX_STATES:
+def _refuse_too_many_states(multiples: _Multiples, divisor: Fraction, most: int) -> None:
+    if multiples.divisor <= most:
         return  # there are no more states than remainders
     start, _ = multiples.start
     assert start is not None
     seen, waiting = {start}, [start]
     while waiting:
-        here = waiting.pop()
-        for after in {multiples.after(here, digit) for digit in range(10)} - seen:
+        state = waiting.pop()
+        for after in {multiples.after(state, digit) for digit in range(10)} - seen:
             seen.add(after)
             waiting.append(after)
-        if len(seen) > MAX_STATES:
-            raise PatternTooLarge(f"the multiples of {divisor} need an automaton of more than {MAX_STATES} states")
+        if len(seen) > most:
+            raise PatternTooLarge(f"the multiples of {divisor} need an automaton of more than {most} states")

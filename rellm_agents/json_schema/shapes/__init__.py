@@ -1,17 +1,18 @@
-"""FACE."""
+"""The instance sets of subschemas, as shapes whose nodes are made where a text comes to them.
 
-from rellm_agents.json_schema.shapes.any_json import TYPES, any_of_types, anything, spelled
-from rellm_agents.json_schema.shapes.arrays import Array, Contained
-from rellm_agents.json_schema.shapes.objects import Object, Property, Undeclared, Variants
-from rellm_agents.json_schema.shapes.property_names import (
-    Condition,
-    Met,
-    allows_name,
-    conditions_of,
-    listed_names,
-    met,
-    name_kinds,
-    value_of,
-)
-from rellm_agents.json_schema.shapes.scalars import integer_conditions, number_conditions, string_conditions
-from rellm_agents.json_schema.shapes.shape import Later, Never, Ready, Reference, Rules, Shape, Source, Style, Union, find_impossible
+Knows how each type of instance is written and what may come where in it; nothing of keywords or of the normal form. In reading order:
+
+    shape           the shapes without parts of their own; which shapes are empty
+    property_order  which properties can come where
+    objects         their text
+    item_counts     which items can come where
+    arrays          their text
+    any_json        any value at all
+"""
+
+from rellm_agents.json_schema.shapes.any_json import TYPES, any_of_types, anything, styled_numbers
+from rellm_agents.json_schema.shapes.arrays import Array
+from rellm_agents.json_schema.shapes.item_counts import ContainsBounds
+from rellm_agents.json_schema.shapes.objects import Object
+from rellm_agents.json_schema.shapes.property_order import Property, Undeclared, Variants
+from rellm_agents.json_schema.shapes.shape import Deferred, Ready, Reference, Rules, SchemaKey, Shape, Style, Union, mark_empty

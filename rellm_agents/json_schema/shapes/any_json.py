@@ -1,4 +1,4 @@
-"""A style in, shapes of any JSON value, or of any value of some types, out: the same for all schemas.
+"""Makes the shapes of any JSON value, and of any value of some types: shared by all schemas of a style. Knows nothing of schemas.
 
 >>> from rellm_agents.json_schema.text import Layout
 >>> from rellm_agents.patterns import Pattern
@@ -12,17 +12,18 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from rellm_agents.json_schema.numbers import Numbers, numbers_node, spelled_once, without_exponents
+from rellm_agents.json_schema.numbers import Numbers, canonical_numbers, numbers_node, without_exponents
 from rellm_agents.json_schema.shapes.arrays import Array
 from rellm_agents.json_schema.shapes.objects import Object, Undeclared
-from rellm_agents.json_schema.shapes.shape import Ready, Reference, Rules, Shape, Source, Style, Union
+from rellm_agents.json_schema.shapes.shape import Ready, Reference, Rules, SchemaKey, Shape, Style, Union
 from rellm_agents.json_schema.text import name_node, string_node
 from rellm_agents.patterns import Node, literal
 
-TYPES = ("null", "boolean", "number", "string", "array", "object")
+TYPES = ("null", "boolean", "number", "string", "array", "object")  # scalars first
 _MAX_STYLES = 64
 
 
+@lru_cache(maxsize=_MAX_STYLES)
 def any_of_types(types: tuple[str, ...], style: Style, *, fractions: bool = True) -> Shape:
     """Any value of some types.
 
@@ -31,7 +32,26 @@ def any_of_types(types: tuple[str, ...], style: Style, *, fractions: bool = True
         style: how it is written.
         fractions: an integer may be written as 1.0.
     """
-    return _any_of_types(types, style, fractions)
+    if not set(TYPES) - set(types):
+        return _free(style).whole
+    if len(types) > 1:
+        return Union([any_of_types((name,), style, fractions=fractions) for name in types])
+    match types[0]:
+        case "null":
+            return Ready(style.layout.null)
+        case "boolean":
+            return Ready(style.layout.boolean)
+        case "integer":
+            return Ready(styled_numbers(Numbers(integers=True, fractions=fractions), style))
+        case "number":
+            return Ready(styled_numbers(Numbers(), style))
+        case "string":
+            return Ready(string_node(banned=style.layout.banned, raw=style.layout.raw))
+        case "array":
+            return _free(style).array
+        case "object":
+            return _free(style).object
+    raise AssertionError(f"JSON has no type {types[0]!r}")
 
 
 def anything(style: Style) -> Shape:
@@ -39,40 +59,16 @@ def anything(style: Style) -> Shape:
     return _free(style).whole
 
 
-def spelled(conditions: Numbers, style: Style) -> Node:
-    """Numbers, as a style has them.
+def styled_numbers(conditions: Numbers, style: Style) -> Node:
+    """The texts of numbers in a style.
 
     Raises:
-        PatternTooLarge: no automaton of bounded size tells them.
+        PatternTooLarge: they need more digits or states than the limits of the layout allow.
     """
-    node = numbers_node(conditions)
+    node = numbers_node(conditions, style.layout.limits)
     if style.unique:
-        return spelled_once(node)
+        return canonical_numbers(node)
     return node if style.layout.exponents else without_exponents(node)
-
-
-@lru_cache(maxsize=_MAX_STYLES)
-def _any_of_types(types: tuple[str, ...], style: Style, fractions: bool) -> Shape:  # noqa: FBT001 - part of the memo's key
-    if not set(TYPES) - set(types):
-        return _free(style).whole
-    if len(types) > 1:
-        return Union([_any_of_types((one,), style, fractions) for one in types])
-    match types[0]:
-        case "null":
-            return Ready(style.layout.null)
-        case "boolean":
-            return Ready(style.layout.boolean)
-        case "integer":
-            return Ready(spelled(Numbers(integers=True, fractions=fractions), style))
-        case "number":
-            return Ready(spelled(Numbers(), style))
-        case "string":
-            return Ready(string_node(marks=style.layout.marks, raw=style.layout.raw))
-        case "array":
-            return _free(style).array
-        case "object":
-            return _free(style).object
-    raise AssertionError(f"JSON has no type {types[0]!r}")
 
 
 class _Free(NamedTuple):
@@ -84,10 +80,9 @@ class _Free(NamedTuple):
 @lru_cache(maxsize=_MAX_STYLES)
 def _free(style: Style) -> _Free:
     layout = style.layout
-    rules = Rules(Source("true", f"{layout.name} {style.unique}"), is_spelled_by_common_bytes=True, special=layout.is_special)
-    string = string_node(marks=layout.marks, raw=layout.raw)
+    rules = Rules(SchemaKey("true", f"{layout.key} {style.unique}"), is_spelled_by_common_bytes=True, special=layout.is_special)
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))
     object_ = Object(rules, "object", layout, (), (Undeclared(name_node(layout), ((0, whole),)),))
-    whole.target = Union([Ready(layout.null), Ready(layout.boolean), Ready(spelled(Numbers(), style)), Ready(string), array, object_])
+    whole.target = Union([*(any_of_types((name,), style) for name in TYPES[:4]), array, object_])
     return _Free(whole, array, object_)

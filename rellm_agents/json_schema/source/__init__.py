@@ -1,14 +1,27 @@
-"""FACE."""
+"""Reads a schema: as plain data, in normal form, and by its source, from which order and error locations come.
 
-from rellm_agents.json_schema.source.deferrable import PlainParts
+Knows nothing of patterns or JSON text. In reading order:
+
+    pointers         JSON pointers
+    keywords         which keywords are enforced, and which are annotations
+    inputs           what users pass, as plain data
+    cleaning         without what the normalising library misreads
+    refusals         the errors for what it refuses
+    normal_form      what a schema means, by jsonschema-rs
+    deferrable       the subschemas that can be compiled later
+    source_location  the parts of the source that describe one location of an instance
+    relaxation       a schema without a keyword that cannot be enforced
+"""
+
+from rellm_agents.json_schema.source.deferrable import Deferrable
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, schema_of, text_of
-from rellm_agents.json_schema.source.keywords import HOLDERS, Holds
+from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas
 from rellm_agents.json_schema.source.normal_form import (
     CanonicalSchema,
-    Kind,
     NormalForm,
     Registry,
-    Unsettled,
+    SchemaKind,
+    Unresolved,
     Validator,
     admits,
     canonical,
@@ -16,5 +29,5 @@ from rellm_agents.json_schema.source.normal_form import (
     matches,
 )
 from rellm_agents.json_schema.source.pointers import below
-from rellm_agents.json_schema.source.relaxation import lessened
-from rellm_agents.json_schema.source.source_map import Place
+from rellm_agents.json_schema.source.relaxation import relaxed
+from rellm_agents.json_schema.source.source_location import SourceLocation

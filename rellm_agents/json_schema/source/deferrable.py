@@ -1,48 +1,49 @@
-"""A normal form in, which of its parts can be read later out: in which nothing can be beyond what is enforced, nor without instances.
+"""Finds the subschemas that can be compiled later: those that cannot raise an error and cannot be empty.
 
-The normal form has found what contradicts itself. What is left to find out when a pattern is made are patterns and formats that no
-automaton tells, numbers that cannot be spelled, and combinations that have no exact form: a part without such keywords, and without
-references to parts that have them, need not be looked at before a text comes to it.
+The normal form has found what contradicts itself. What is left to find when a pattern is made are patterns and formats that no
+automaton recognises, numbers that cannot be written, and combinations that have no exact form: a subschema without such keywords, and
+without references to subschemas that have them, need not be compiled before a text comes to it. Over references this is reachability
+of a demanding keyword, as a fixpoint over the graph of references.
 
 >>> from rellm_agents.json_schema.source.normal_form import NormalForm
 >>> form = NormalForm.of({"properties": {"a": {"items": {"type": "null"}}, "b": {"pattern": "x"}}, "type": "object"})
->>> plain, (a, b) = PlainParts(form), form.root.view().properties.values()
->>> plain.holds(a), plain.holds(b), plain.holds(form.root)
+>>> deferrable, (a, b) = Deferrable(form), form.root.view().properties.values()
+>>> deferrable.includes(a), deferrable.includes(b), deferrable.includes(form.root)
 (True, False, False)
 """
 
 from __future__ import annotations
 
-from rellm_agents.json_schema.source.normal_form import CanonicalSchema, NormalForm, Unsettled, canonical
+from rellm_agents.json_schema.source.normal_form import CanonicalSchema, NormalForm, Unresolved, canonical
 
-_SPELLED = 10**15  # numbers below are written as they are
+_WRITTEN_OUT = 10**15  # smaller numbers are written without an exponent
 
 
-class PlainParts:
-    """The parts of a schema that can be read later."""
+class Deferrable:
+    """The subschemas of a normal form that can be compiled later."""
 
     def __init__(self, form: NormalForm) -> None:
         self._form = form
         self._targets: dict[str, bool] = {}
 
-    def holds(self, part: CanonicalSchema) -> bool:
-        """Whether ``part`` is one of them."""
-        references = _references(part)
-        return references is not None and all(map(self._is_plain, references))
+    def includes(self, subschema: CanonicalSchema) -> bool:
+        """Whether a subschema is one of them."""
+        references = _references(subschema)
+        return references is not None and all(map(self._is_target_deferrable, references))
 
-    def leaves_others_plain(self, view: canonical.ObjectView) -> bool:
-        """Whether those are that an object says nothing of by name."""
+    def includes_undeclared(self, view: canonical.ObjectView) -> bool:
+        """Whether the values of the properties that an object does not name are among them."""
         if view.pattern_properties or view.violations or view.property_names is not None:
             return False
-        return view.additional_properties is None or self.holds(view.additional_properties)
+        return view.additional_properties is None or self.includes(view.additional_properties)
 
-    def _is_plain(self, reference: str) -> bool:
+    def _is_target_deferrable(self, reference: str) -> bool:
         if reference not in self._targets:
-            self._look_behind(reference)
+            self._follow(reference)
         return self._targets[reference]
 
-    def _look_behind(self, reference: str) -> None:
-        """Find out about all that a reference leads to: what is not plain makes what refers to it so."""
+    def _follow(self, reference: str) -> None:
+        """Find out about all that a reference leads to: a schema that refers to a demanding one is demanding."""
         refers: dict[str, set[str]] = {}
         demanding: set[str] = set()
         waiting = [reference]
@@ -52,22 +53,22 @@ class PlainParts:
                 continue
             try:
                 found = _references(self._form.target(one))
-            except Unsettled:  # told when it is read, with its place
+            except Unresolved:  # raised again when it is read, with its place
                 found = None
             if found is None:
                 demanding.add(one)
             refers[one] = found or set()
             waiting += refers[one]
-        demanding |= {one for one, is_plain in self._targets.items() if not is_plain}
+        demanding |= {one for one, is_deferrable in self._targets.items() if not is_deferrable}
         while more := {one for one, others in refers.items() if one not in demanding and not others.isdisjoint(demanding)}:
             demanding |= more
         self._targets.update({one: one not in demanding for one in refers})
 
 
-def _references(part: CanonicalSchema) -> set[str] | None:
-    """The references inside a part; ``None`` if something else in it has to be read."""
+def _references(subschema: CanonicalSchema) -> set[str] | None:
+    """The references inside a subschema; ``None`` if another keyword in it is demanding."""
     found: set[str] = set()
-    waiting = [part]
+    waiting = [subschema]
     while waiting:
         view = waiting.pop().view()
         match view:  # the most frequent first
@@ -76,10 +77,10 @@ def _references(part: CanonicalSchema) -> set[str] | None:
             case canonical.ReferenceView():
                 found.add(view.uri)
             case canonical.StringView():
-                if not _is_told(view):
+                if not _is_plain_string(view):
                     return None
             case canonical.ObjectView():
-                if view.pattern_properties or view.violations or _is_limited(view):
+                if view.pattern_properties or view.violations or _bounds_names(view):
                     return None
                 waiting += view.properties.values()
                 if view.additional_properties is not None:
@@ -93,7 +94,7 @@ def _references(part: CanonicalSchema) -> set[str] | None:
             case canonical.AnyOfView():
                 waiting += view.branches
             case canonical.IntegerView() | canonical.NumberView():
-                if not _is_spelled(view):
+                if not _is_plain_number(view):
                     return None
             case canonical.TypedGroupView(_, body):
                 waiting.append(body)
@@ -102,19 +103,19 @@ def _references(part: CanonicalSchema) -> set[str] | None:
     return found
 
 
-def _is_limited(view: canonical.ObjectView) -> bool:
+def _bounds_names(view: canonical.ObjectView) -> bool:
     return view.property_names is not None or view.min_properties is not None or view.max_properties is not None
 
 
-def _is_told(view: canonical.StringView) -> bool:
-    """Strings without patterns; of a format those of any length."""
+def _is_plain_string(view: canonical.StringView) -> bool:
+    """No pattern; a format only without bounds on the length."""
     if view.patterns or view.excluded or view.excluded_patterns or view.excluded_formats:
         return False
     return not view.formats or (len(view.formats) == 1 and view.min_length is view.max_length is None)
 
 
-def _is_spelled(view: canonical.IntegerView | canonical.NumberView) -> bool:
-    """Numbers within bounds that are spelled as they are."""
+def _is_plain_number(view: canonical.IntegerView | canonical.NumberView) -> bool:
+    """No divisor; bounds only that are written out."""
     if view.multiple_of or view.not_multiple_of or (isinstance(view, canonical.NumberView) and view.excludes_integers):
         return False
-    return all(bound is None or (isinstance(bound, int) and abs(bound) < _SPELLED) for bound in (view.minimum, view.maximum))
+    return all(bound is None or (isinstance(bound, int) and abs(bound) < _WRITTEN_OUT) for bound in (view.minimum, view.maximum))

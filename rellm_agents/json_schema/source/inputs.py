@@ -1,4 +1,6 @@
-"""What users have in, a JSON Schema as plain data out: dict, bool, JSON text, pydantic models, typed classes.
+"""Turns the schemas that users have into plain data: a dict, a bool, JSON text, a pydantic model, a typed class.
+
+Does not look at keywords.
 
 >>> schema_of('{"type": "null"}')
 {'type': 'null'}
@@ -18,8 +20,6 @@ from rellm_agents.errors import InvalidSchema, UnsupportedSchema
 
 Schema = dict[str, Any] | bool
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
-
-
 TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
 
 
@@ -55,7 +55,7 @@ def _from_text(text: str) -> Schema:
 
 
 def text_of(schema: Schema, source: SchemaLike = None) -> str:
-    """A schema as JSON text, which tells it from others.
+    """A schema as JSON text, which differs between different schemas.
 
     Args:
         schema: plain data.

@@ -1,6 +1,7 @@
-"""The keywords of JSON Schema, drafts 4 to 2020-12, and what becomes of each: enforced, or an annotation with the reason.
+"""The table of the keywords of JSON Schema, drafts 4 to 2020-12: each is enforced, or an annotation with the reason.
 
-A keyword that stands in no table is an annotation by the specification (2020-12 Core, section 6.5): it is passed over.
+A keyword that stands in no table is an annotation by the specification (2020-12 Core, section 6.5): it is ignored. Knows nothing of
+what keywords mean.
 
 >>> "properties" in ENFORCED, ANNOTATIONS["title"], "x-color" in ENFORCED
 (True, 'for readers of the schema', False)
@@ -15,8 +16,8 @@ from typing import Any
 from rellm_agents.json_schema.source.pointers import below
 
 
-class Holds(Enum):
-    """Where the value of a keyword holds schemas."""
+class Subschemas(Enum):
+    """Where schemas stand in the value of a keyword."""
 
     NOTHING = auto()
     ONE = auto()  # the value is a schema
@@ -28,51 +29,51 @@ _READERS = "for readers of the schema"
 _CONTENT = "says what the text of a string encodes; by the specification (2020-12 Validation, section 8) not a condition on it"
 
 ENFORCED = {
-    "$dynamicRef": Holds.NOTHING,
-    "$recursiveRef": Holds.NOTHING,
-    "$ref": Holds.NOTHING,
-    "additionalItems": Holds.ONE,
-    "additionalProperties": Holds.ONE,
-    "allOf": Holds.LIST,
-    "anyOf": Holds.LIST,
-    "const": Holds.NOTHING,
-    "contains": Holds.ONE,
-    "dependencies": Holds.NAMED,
-    "dependentRequired": Holds.NOTHING,
-    "dependentSchemas": Holds.NAMED,
-    "else": Holds.ONE,
-    "enum": Holds.NOTHING,
-    "exclusiveMaximum": Holds.NOTHING,
-    "exclusiveMinimum": Holds.NOTHING,
-    "format": Holds.NOTHING,
-    "if": Holds.ONE,
-    "items": Holds.ONE,
-    "maxContains": Holds.NOTHING,
-    "maxItems": Holds.NOTHING,
-    "maxLength": Holds.NOTHING,
-    "maxProperties": Holds.NOTHING,
-    "maximum": Holds.NOTHING,
-    "minContains": Holds.NOTHING,
-    "minItems": Holds.NOTHING,
-    "minLength": Holds.NOTHING,
-    "minProperties": Holds.NOTHING,
-    "minimum": Holds.NOTHING,
-    "multipleOf": Holds.NOTHING,
-    "not": Holds.ONE,
-    "oneOf": Holds.LIST,
-    "pattern": Holds.NOTHING,
-    "patternProperties": Holds.NAMED,
-    "prefixItems": Holds.LIST,
-    "properties": Holds.NAMED,
-    "propertyNames": Holds.ONE,
-    "required": Holds.NOTHING,
-    "then": Holds.ONE,
-    "type": Holds.NOTHING,
-    "unevaluatedItems": Holds.ONE,
-    "unevaluatedProperties": Holds.ONE,
-    "uniqueItems": Holds.NOTHING,
+    "$dynamicRef": Subschemas.NOTHING,
+    "$recursiveRef": Subschemas.NOTHING,
+    "$ref": Subschemas.NOTHING,
+    "additionalItems": Subschemas.ONE,
+    "additionalProperties": Subschemas.ONE,
+    "allOf": Subschemas.LIST,
+    "anyOf": Subschemas.LIST,
+    "const": Subschemas.NOTHING,
+    "contains": Subschemas.ONE,
+    "dependencies": Subschemas.NAMED,
+    "dependentRequired": Subschemas.NOTHING,
+    "dependentSchemas": Subschemas.NAMED,
+    "else": Subschemas.ONE,
+    "enum": Subschemas.NOTHING,
+    "exclusiveMaximum": Subschemas.NOTHING,
+    "exclusiveMinimum": Subschemas.NOTHING,
+    "format": Subschemas.NOTHING,
+    "if": Subschemas.ONE,
+    "items": Subschemas.ONE,
+    "maxContains": Subschemas.NOTHING,
+    "maxItems": Subschemas.NOTHING,
+    "maxLength": Subschemas.NOTHING,
+    "maxProperties": Subschemas.NOTHING,
+    "maximum": Subschemas.NOTHING,
+    "minContains": Subschemas.NOTHING,
+    "minItems": Subschemas.NOTHING,
+    "minLength": Subschemas.NOTHING,
+    "minProperties": Subschemas.NOTHING,
+    "minimum": Subschemas.NOTHING,
+    "multipleOf": Subschemas.NOTHING,
+    "not": Subschemas.ONE,
+    "oneOf": Subschemas.LIST,
+    "pattern": Subschemas.NOTHING,
+    "patternProperties": Subschemas.NAMED,
+    "prefixItems": Subschemas.LIST,
+    "properties": Subschemas.NAMED,
+    "propertyNames": Subschemas.ONE,
+    "required": Subschemas.NOTHING,
+    "then": Subschemas.ONE,
+    "type": Subschemas.NOTHING,
+    "unevaluatedItems": Subschemas.ONE,
+    "unevaluatedProperties": Subschemas.ONE,
+    "uniqueItems": Subschemas.NOTHING,
 }
-"""Keywords that the pattern enforces, and where their values hold schemas."""
+"""Keywords that the pattern enforces, and where schemas stand in their values."""
 
 ANNOTATIONS = {
     "$anchor": "names a place, to be referred to",
@@ -97,14 +98,14 @@ ANNOTATIONS = {
     "title": _READERS,
     "writeOnly": "says who may read the value",
 }
-"""Keywords that do not decide whether an instance is valid, each with the reason why it may be passed over."""
+"""Keywords that do not decide whether an instance is valid, each with the reason why it may be ignored."""
 
-HOLDERS = {
-    **{keyword: holds for keyword, holds in ENFORCED.items() if holds is not Holds.NOTHING},
-    "$defs": Holds.NAMED,
-    "definitions": Holds.NAMED,
+SUBSCHEMA_KEYWORDS = {
+    **{keyword: where for keyword, where in ENFORCED.items() if where is not Subschemas.NOTHING},
+    "$defs": Subschemas.NAMED,
+    "definitions": Subschemas.NAMED,
 }
-"""Keywords whose values hold schemas."""
+"""Keywords with schemas in their values."""
 
 
 def each_keyword(schema: Any, pointer: str = "#") -> Iterator[tuple[str, str, Any]]:
@@ -117,13 +118,13 @@ def each_keyword(schema: Any, pointer: str = "#") -> Iterator[tuple[str, str, An
         return
     for keyword, value in schema.items():
         yield pointer, keyword, value
-        at = below(pointer, keyword)
-        holds = HOLDERS.get(keyword)
-        if holds is not None and isinstance(value, list):
+        there = below(pointer, keyword)
+        where = SUBSCHEMA_KEYWORDS.get(keyword)
+        if where is not None and isinstance(value, list):
             for i, one in enumerate(value):
-                yield from each_keyword(one, below(at, str(i)))
-        elif holds is Holds.NAMED and isinstance(value, dict):
+                yield from each_keyword(one, below(there, str(i)))
+        elif where is Subschemas.NAMED and isinstance(value, dict):
             for name, one in value.items():
-                yield from each_keyword(one, below(at, name))
-        elif holds is Holds.ONE:
-            yield from each_keyword(value, at)
+                yield from each_keyword(one, below(there, name))
+        elif where is Subschemas.ONE:
+            yield from each_keyword(value, there)

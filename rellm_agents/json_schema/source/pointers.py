@@ -1,4 +1,4 @@
-"""Names on the way down a schema in, its JSON pointer out, and back (RFC 6901, as a URI fragment without percent signs).
+"""Writes and reads JSON pointers (RFC 6901), as URI fragments without percent signs. Knows nothing of schemas.
 
 >>> below("#/properties", "a/b", "type"), names_of("#/properties/a~1b/type")
 ('#/properties/a~1b/type', ['properties', 'a/b', 'type'])

@@ -1,6 +1,19 @@
-"""FACE."""
+"""How JSON values are written, and which strings fit conditions: nodes and texts, from the characters up.
 
-from rellm_agents.json_schema.text.banned_substrings import marks_of
-from rellm_agents.json_schema.text.layout import BOOLEAN, MAX_DIGITS, Layout, Raw, Whitespace, dumps
-from rellm_agents.json_schema.text.serializations import spellings
-from rellm_agents.json_schema.text.strings import Conditions, name_node, raw_string, string_node, string_texts
+Knows nothing of schemas: the conditions come as plain values. In reading order:
+
+    banned_substrings  one string as JSON text, and the escapes that keep texts such as a code fence out of it
+    raw_strings        strings that are written as they are, between quotes of their own
+    layout             whitespace, separators, given values
+    string_formats     dates, addresses, identifiers: the keyword ``format``
+    decoded_strings    the strings that fit all conditions
+    strings            the same as JSON text, or raw
+    serializations     all texts of one value that a node has
+"""
+
+from rellm_agents.json_schema.text.banned_substrings import ban_substrings
+from rellm_agents.json_schema.text.decoded_strings import Conditions, decoded_strings
+from rellm_agents.json_schema.text.layout import BOOLEAN, Layout, Whitespace, dumps
+from rellm_agents.json_schema.text.raw_strings import RawStrings
+from rellm_agents.json_schema.text.serializations import serializations
+from rellm_agents.json_schema.text.strings import name_node, raw_string, string_node

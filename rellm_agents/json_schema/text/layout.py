@@ -1,11 +1,11 @@
-r"""A whitespace style in, pattern nodes for the parts of JSON text out: strings, numbers, separators, given values.
+r"""Describes how JSON text is laid out: its whitespace and its strings, as pattern nodes and as text.
 
-The one spelling of every value is that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control
-characters as ``\u00xx``; numbers with an exponent where Python writes one. Knows nothing of schemas.
+A given value has one text, that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control characters as ``\u00xx``;
+numbers with an exponent where Python writes one. Only where whitespace is flexible has it more. Knows nothing of schemas.
 
 >>> from rellm_agents.patterns import Pattern
->>> Pattern(STRING).fullmatch('"café"'), Pattern(STRING).fullmatch('"two\nlines"'), Pattern(STRING).fullmatch(r'"two\nlines"')
-(True, False, True)
+>>> Pattern(Layout.of("compact").value({"a": ["café", 1]})).shortest()
+'{"a":["café",1]}'
 """
 
 from __future__ import annotations
@@ -15,26 +15,24 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import regex
 
-from rellm_agents.json_schema.text.banned_substrings import Marks, spelled
-from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, read_regex, repeat, sequence
-from rellm_agents.patterns.ir import early_ends
-
-MAX_DIGITS = 20  # before the point, and after it: a model cannot loop in digits
-MAX_WHITESPACE = 20  # in one run, where whitespace is flexible: a model cannot loop in spaces
+from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
+from rellm_agents.json_schema.text.banned_substrings import Banned, quoted
+from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
+from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, repeat, sequence
 
 Whitespace = Literal["spaced", "compact", "flexible"]
 
-STRING_REST = lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\nrtbf]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*"'))  # after the opening quote
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 _PYTHON: dict[bool | None, str] = {True: "True", False: "False", None: "None"}
 _JSON = {text: json.dumps(value) for value, text in _PYTHON.items()}
 _PYTHON_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:True|False|None)\b')
+_LARGEST = 10**308  # about what a float holds
 _PYTHON_NULL, _PYTHON_BOOLEAN = literal("None"), choice(literal("True"), literal("False"))
-STRING = sequence(literal('"'), STRING_REST)
 
 
 def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
@@ -53,81 +51,35 @@ def dumps(value: Any, separators: tuple[str, str] = (", ", ": ")) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
-def quoted(text: str, marks: Marks = ()) -> str:
-    r"""A string as JSON text.
-
-    Args:
-        text: the decoded string.
-        marks: texts that it does not hold as they are, see :mod:`marks`.
-
-    >>> quoted("a ``b``", marks=("``",))
-    '"a `\\u0060b`\\u0060"'
-    """
-    return f'"{spelled(text, marks)}"'
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Another way to write strings than JSON's: as they are, between two marks; names of properties as they are, without any.
-
-    Attributes:
-        mark: what stands before a string and behind it, as it is shown.
-        node: the same in patterns; it may be a special token.
-        without: texts that no string holds; the mark is among them.
-    """
-
-    mark: str
-    node: Node
-    without: tuple[str, ...]
-
-    @property
-    def no_ends(self) -> tuple[str, ...]:
-        """What no string ends with, since with the mark behind it a text would be there that is not."""
-        return early_ends(self.without, self.mark)
-
-    @property
-    def no_starts(self) -> tuple[str, ...]:
-        """What no string begins with, since with the mark before it a text would be there that is not."""
-        parts = ((text[:i], text[i:]) for text in self.without for i in range(1, len(text)))
-        return tuple(start for rest, start in parts if self.mark.endswith(rest))
-
-    def holds(self, text: str) -> bool:
-        """Whether a string has a text."""
-        return not (any(one in text for one in self.without) or text.endswith(self.no_ends) or text.startswith(self.no_starts))
-
-
-_LARGEST = 10**308  # about what a float holds
-NAME = regex.compile(r"[\p{L}\p{N}_]+")  # a property's, where nothing stands around it: what readers of all kinds take for words
-
-
 @dataclass(frozen=True)
 class Layout:
-    """What stands between the parts of JSON text.
+    """How JSON text is written, apart from what it says.
 
     Attributes:
         comma, colon: the separators, with the whitespace around them.
-        opened, closing: whitespace after ``{`` or ``[`` and before ``}`` or ``]``.
+        padding: the whitespace after an opening bracket or brace and before a closing one.
         separators: for :func:`dumps`, to write the same style.
-        marks: texts that no string holds as they are, see :mod:`marks`.
+        banned: texts that no string holds as they are, see :mod:`banned_substrings`.
         exponents: numbers may be written with one.
         python: true, false and null are written as Python has them; all else that JSON writes is Python already.
         raw: how strings are written, if not as in JSON.
+        limits: on what is written.
     """
 
     comma: Node
     colon: Node
-    opened: Node
-    closing: Node
+    padding: Node
     separators: tuple[str, str]
-    marks: Marks = ()
+    banned: Banned = ()
     exponents: bool = True
     python: bool = False
-    raw: Raw | None = None
+    raw: RawStrings | None = None
+    limits: Limits = DEFAULT_LIMITS
 
-    @property
-    def name(self) -> str:
-        """Tells it from others."""
-        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.marks} {self.raw}"
+    @cached_property
+    def key(self) -> str:
+        """Differs between any two layouts; the same in every process."""
+        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.banned} {self.raw} {self.limits}"
 
     @property
     def null(self) -> Node:
@@ -142,40 +94,48 @@ class Layout:
     @property
     def is_flexible(self) -> bool:
         """A value has several texts."""
-        return self.opened is not EMPTY
+        return self.padding is not EMPTY
 
     @property
     def is_special(self) -> bool:
         """Special tokens stand in its texts."""
-        return self.raw is not None and self.raw.node.has_special
+        return self.raw is not None and self.raw.quote_node.has_special
 
     @property
     def after_item(self) -> bytes:
-        """The bytes that can come behind an item of a list."""
+        """The bytes that can follow an item of a list."""
         return b",] \t\r\n" if self.is_flexible else b",]"
 
     @classmethod
-    def of(cls, whitespace: Whitespace, marks: Marks = (), *, exponents: bool = True, python: bool = False) -> Layout:
-        """The layout of a whitespace style, and of strings that hold no marks.
+    def of(
+        cls,
+        whitespace: Whitespace,
+        banned: Banned = (),
+        *,
+        exponents: bool = True,
+        python: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Layout:
+        """The layout of a whitespace style, for strings that do not hold banned substrings.
 
         Raises:
             ValueError: there is no such style.
         """
+        separators = (",", ":") if whitespace == "compact" else (", ", ": ")
         match whitespace:
-            case "spaced":
-                return cls(literal(", "), literal(": "), EMPTY, EMPTY, (", ", ": "), marks, exponents, python)
-            case "compact":
-                return cls(literal(","), literal(":"), EMPTY, EMPTY, (",", ":"), marks, exponents, python)
+            case "spaced" | "compact":
+                comma, colon, padding = *map(literal, separators), EMPTY
             case "flexible":
-                # A lexeme, not a counter: its few states are walked once for all schemas, where a counter is a place of each.
-                some = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, MAX_WHITESPACE))
-                comma, colon = sequence(some, literal(","), some), sequence(some, literal(":"), some)
-                return cls(comma, colon, some, some, (", ", ": "), marks, exponents, python)
-        raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
+                # A lexeme, not a counter: the tokens of its few states are found once for all schemas, those of a counter for each cell.
+                padding = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, limits.whitespace))
+                comma, colon = (sequence(padding, literal(one), padding) for one in ",:")
+            case _:
+                raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
+        return cls(comma, colon, padding, separators, banned, exponents, python, limits=limits)
 
     def restyled(self, whitespace: Whitespace) -> Layout:
         """The same but for its whitespace."""
-        return replace(Layout.of(whitespace, self.marks, exponents=self.exponents, python=self.python), raw=self.raw)
+        return replace(Layout.of(whitespace, self.banned, exponents=self.exponents, python=self.python, limits=self.limits), raw=self.raw)
 
     def value(self, value: Any, *, fractions: bool = False) -> Node:
         """Exactly this value.
@@ -202,44 +162,44 @@ class Layout:
             case float() if not self.exponents:
                 return literal(f"{Decimal(repr(value)):f}")
             case str() if self.raw:
-                return sequence(self.raw.node, literal(value), self.raw.node)
+                return sequence(self.raw.quote_node, literal(value), self.raw.quote_node)
             case _:
                 return literal(self.text(value))
 
     def text(self, value: Any) -> str:
         r"""The text of a value; where whitespace is free, that of :func:`dumps`.
 
-        >>> Layout.of("spaced", marks=("``",)).text({"a``": [1, "`"]})
+        >>> Layout.of("spaced", banned=("``",)).text({"a``": [1, "`"]})
         '{"a`\\u0060": [1, "`"]}'
         """
-        if not self.marks and not self.python and not self.raw:
+        if not self.banned and not self.python and not self.raw:
             return dumps(value, self.separators)
         comma, colon = self.separators
         match value:
             case dict():
-                return f"{{{comma.join(f'{self.key_text(key)}{colon}{self.text(inner)}' for key, inner in value.items())}}}"
+                return f"{{{comma.join(f'{self.name_text(key)}{colon}{self.text(inner)}' for key, inner in value.items())}}}"
             case list():
                 return f"[{comma.join(map(self.text, value))}]"
             case str() if self.raw:
-                return f"{self.raw.mark}{value}{self.raw.mark}"
+                return f"{self.raw.quote}{value}{self.raw.quote}"
             case str():
-                return quoted(value, self.marks)
+                return quoted(value, self.banned)
             case bool() | None if self.python:
                 return _PYTHON[value]
             case _:
                 return dumps(value)
 
-    def objection(self, value: Any) -> str | None:
+    def why_unwritable(self, value: Any) -> str | None:
         """Why the layout has no text for a value; ``None``: it has one."""
         match value:
-            case str() if self.raw and not self.raw.holds(value):
-                return f"strings are written as they are here, between {self.raw.mark!r}, and this one cannot be: {value!r}"
-            case dict() if self.raw and (others := [name for name in value if not NAME.fullmatch(name)]):
+            case str() if self.raw and not self.raw.can_hold(value):
+                return f"strings are written as they are here, between {self.raw.quote!r}, and this one cannot be: {value!r}"
+            case dict() if self.raw and (others := [name for name in value if not BARE_NAME.fullmatch(name)]):
                 return f"names stand without quotes here, so they are of letters, digits and '_', not {others[0]!r}"
             case dict():
-                return next(filter(None, map(self.objection, value.values())), None)
+                return next(filter(None, map(self.why_unwritable, value.values())), None)
             case list():
-                return next(filter(None, map(self.objection, value)), None)
+                return next(filter(None, map(self.why_unwritable, value)), None)
         return None
 
     def as_json(self, text: str) -> str:
@@ -250,7 +210,7 @@ class Layout:
         """
         if self.raw:
             return regex.sub(
-                rf"{re.escape(self.raw.mark)}(.*?){re.escape(self.raw.mark)}|({NAME.pattern}):", _as_json, text, flags=re.DOTALL
+                rf"{re.escape(self.raw.quote)}(.*?){re.escape(self.raw.quote)}|({BARE_NAME.pattern}):", _as_json, text, flags=re.DOTALL
             )
         return _PYTHON_WORD.sub(lambda found: _JSON.get(found[0], found[0]), text) if self.python else text
 
@@ -258,21 +218,21 @@ class Layout:
         """The value that a text says."""
         return json.loads(self.as_json(text))
 
-    def key(self, name: str) -> Node:
+    def name_and_colon(self, name: str) -> Node:
         """A property's name, and what stands before its value."""
-        return sequence(literal(self.key_text(name)), self.colon)
+        return sequence(literal(self.name_text(name)), self.colon)
 
-    def key_text(self, name: str) -> str:
+    def name_text(self, name: str) -> str:
         """The text of a property's name."""
-        return name if self.raw else quoted(name, self.marks)
+        return name if self.raw else quoted(name, self.banned)
 
     def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
         """An object of just these properties, in this order: names and values."""
-        return self._between("{", [sequence(self.key(name), value) for name, value in members], "}")
+        return self._between("{", [sequence(self.name_and_colon(name), value) for name, value in members], "}")
 
     def _between(self, opening: str, parts: list[Node], closing: str) -> Node:
         pieces = [piece for i, part in enumerate(parts) for piece in ((self.comma, part) if i else (part,))]
-        return sequence(literal(opening), self.opened, *pieces, self.closing if parts else EMPTY, literal(closing))
+        return sequence(literal(opening), self.padding, *pieces, self.padding if parts else EMPTY, literal(closing))
 
 
 def _as_json(found: regex.Match[str]) -> str:

@@ -1,11 +1,12 @@
-"""A node of JSON text and a value in; the texts of the node that say the value out: its properties may stand in several orders.
+"""Lists the texts of a node that mean a given value: the properties of its objects may stand in several orders.
 
-The text is tried piece by piece, and orders that the node does not have are left at once.
+The value is written piece by piece and read by the node's state machine at once, so orders that the node does not have are left early.
+Knows nothing of schemas.
 
 >>> from rellm_agents.json_schema.text.layout import Layout
 >>> from rellm_agents.patterns import choice, literal
 >>> node = choice(literal('{"b": 1, "a": []}'), literal('{"a": [], "b": 1}'), literal('{"a": 1}'))
->>> list(spellings(node, {"a": [], "b": 1}, Layout.of("spaced")))
+>>> list(serializations(node, {"a": [], "b": 1}, Layout.of("spaced")))
 [b'{"a": [], "b": 1}', b'{"b": 1, "a": []}']
 """
 
@@ -19,32 +20,34 @@ from rellm_agents.json_schema.text.layout import Layout, dumps
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.machine import DEAD_STATE, State, run, start
 
+_Texts = Iterator[tuple[str, State]]  # each with the state after it
 
-def spellings(node: Node, value: Any, layout: Layout) -> Iterator[bytes]:
-    """The texts of ``node`` that say ``value``, each once.
+
+def serializations(node: Node, value: Any, layout: Layout) -> Iterator[bytes]:
+    """The texts of ``node`` that mean ``value``, each once.
 
     Args:
         node: of JSON text.
         value: what JSON can say.
         layout: of the text, with separators that are not flexible.
     """
-    for text, state in _continued(start(node), value, layout):
+    for text, state in _value(start(node), value, layout):
         if state.accepting:
             yield text.encode()
 
 
-def _continued(state: State, value: Any, layout: Layout) -> Iterator[tuple[str, State]]:
-    """The texts of a value that are read from a state on, each with the state behind it."""
+def _value(state: State, value: Any, layout: Layout) -> _Texts:
+    """The texts of a value that can be read from a state."""
     match value:
         case dict():
             yield from _read(state, "{", lambda s: _members(s, "", list(value.items()), layout))
         case list():
-            yield from _read(state, "[", lambda s: _listed(s, "", value, layout))
+            yield from _read(state, "[", lambda s: _items(s, "", value, layout))
         case int() | float() if not isinstance(value, bool):
             for text in _number_texts(value):
-                yield from _read(state, text, lambda s: iter([("", s)]))
+                yield from _read(state, text)
         case _:
-            yield from _read(state, layout.text(value), lambda s: iter([("", s)]))
+            yield from _read(state, layout.text(value))
 
 
 def _number_texts(value: float) -> Iterable[str]:
@@ -56,36 +59,38 @@ def _number_texts(value: float) -> Iterable[str]:
     return texts
 
 
-def _read(state: State, text: str, then: Callable[[State], Iterator[tuple[str, State]]]) -> Iterator[tuple[str, State]]:
+def _read(state: State, text: str, then: Callable[[State], _Texts] | None = None) -> _Texts:
+    """A text, if it can be read from a state, and whatever follows it."""
     after = run(state, text.encode())
-    if after is not DEAD_STATE:
-        for rest, end in then(after):
-            yield text + rest, end
+    if after is DEAD_STATE:
+        return
+    for rest, end in [("", after)] if then is None else then(after):
+        yield text + rest, end
 
 
-def _members(state: State, comma_before: str, members: list[tuple[str, Any]], layout: Layout) -> Iterator[tuple[str, State]]:
+def _members(state: State, comma_before: str, members: list[tuple[str, Any]], layout: Layout) -> _Texts:
     if not members:
-        yield from _read(state, "}", lambda s: iter([("", s)]))
+        yield from _read(state, "}")
     comma, colon = layout.separators
     for i, (name, value) in enumerate(members):
         others = members[:i] + members[i + 1 :]
 
-        def behind(s: State, value: Any = value, others: list[tuple[str, Any]] = others) -> Iterator[tuple[str, State]]:
-            for text, end in _continued(s, value, layout):
-                for rest, last in _members(end, comma, others, layout):
-                    yield text + rest, last
+        def rest(s: State, value: Any = value, others: list[tuple[str, Any]] = others) -> _Texts:
+            for text, end in _value(s, value, layout):
+                for more, last in _members(end, comma, others, layout):
+                    yield text + more, last
 
-        yield from _read(state, comma_before + layout.text(name) + colon, behind)
+        yield from _read(state, comma_before + layout.text(name) + colon, rest)
 
 
-def _listed(state: State, comma_before: str, items: list[Any], layout: Layout) -> Iterator[tuple[str, State]]:
+def _items(state: State, comma_before: str, items: list[Any], layout: Layout) -> _Texts:
     if not items:
-        yield from _read(state, "]", lambda s: iter([("", s)]))
+        yield from _read(state, "]")
         return
 
-    def behind(s: State) -> Iterator[tuple[str, State]]:
-        for text, end in _continued(s, items[0], layout):
-            for rest, last in _listed(end, layout.separators[0], items[1:], layout):
-                yield text + rest, last
+    def rest(s: State) -> _Texts:
+        for text, end in _value(s, items[0], layout):
+            for more, last in _items(end, layout.separators[0], items[1:], layout):
+                yield text + more, last
 
-    yield from _read(state, comma_before, behind)
+    yield from _read(state, comma_before, rest)

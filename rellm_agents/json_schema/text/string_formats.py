@@ -1,7 +1,7 @@
-r"""The name of a string format in, the node of its texts out: dates, addresses, identifiers.
+r"""The string formats by name: dates, addresses, identifiers, as nodes of decoded strings.
 
 The formats are those of the JSON Schema specification (2020-12 Validation, section 7.3), as the regular expressions of
-``schemas/string_formats.json``. They speak of the decoded string, whole. Knows nothing of how JSON spells a string.
+``schemas/string_formats.json``. They describe the decoded string as a whole. Knows nothing of how JSON writes a string.
 
 >>> from rellm_agents.patterns import Pattern
 >>> leap_day = Pattern(string_format("date").node)
@@ -12,6 +12,7 @@ The formats are those of the JSON Schema specification (2020-12 Validation, sect
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -19,6 +20,12 @@ from typing import Any
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.regex_reader import read_composed
 from rellm_agents.resources import data_path
+
+_FILE = "string_formats.json"
+_VERSION = 1
+_KEYS = ("$schema", "version", "pieces", "formats")
+_FORMAT_KEYS = ("regex", "standard", "exact", "because")
+_RENAMED = {"source": "standard"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,31 @@ def format_names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _declared() -> dict[str, Any]:
-    declared: dict[str, Any] = json.loads(data_path("string_formats.json").read_text("utf-8"))
-    return declared
+    return checked(json.loads(data_path(_FILE).read_text("utf-8")))
+
+
+def checked(data: dict[str, Any]) -> dict[str, Any]:
+    """The content of the data file, if its version is ours and all its keys are known.
+
+    Raises:
+        ValueError: they are not; the message names the place, and the key that is meant.
+
+    >>> checked({"version": 1, "pieces": {}, "formats": {"a": {"source": "RFC 1"}}})
+    Traceback (most recent call last):
+    ValueError: string_formats.json, #/formats/a/source: this key is called 'standard' now
+    """
+    if data.get("version") != _VERSION:
+        raise ValueError(f"{_FILE}, #/version: {data.get('version')!r}, where only {_VERSION} is read")
+    _check_keys("#", data, _KEYS)
+    for name, declared in data["formats"].items():
+        _check_keys(f"#/formats/{name}", declared, _FORMAT_KEYS)
+    return data
+
+
+def _check_keys(pointer: str, declared: Mapping[str, Any], known: Iterable[str]) -> None:
+    for key in declared.keys() - known:
+        meant = f"this key is called {_RENAMED[key]!r} now" if key in _RENAMED else f"there is no such key, only {', '.join(known)}"
+        raise ValueError(f"{_FILE}, {pointer}/{key}: {meant}")
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from rellm_agents.json_schema.source import HOLDERS, Holds
+from rellm_agents.json_schema.source import SUBSCHEMA_KEYWORDS, Subschemas
 from rellm_agents.langchain.output_parsers import described
 
 _TOOL_WORDS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
@@ -84,14 +84,14 @@ def untitled(schema: Any) -> Any:
         return schema
     found: dict[str, Any] = {}
     for keyword, value in schema.items():
-        match HOLDERS.get(keyword), value:
+        match SUBSCHEMA_KEYWORDS.get(keyword), value:
             case _ if keyword == "title":
                 continue
-            case Holds.NAMED, dict():
+            case Subschemas.NAMED, dict():
                 found[keyword] = {name: untitled(one) for name, one in value.items()}
-            case ((Holds.ONE | Holds.LIST), list()):
+            case ((Subschemas.ONE | Subschemas.LIST), list()):
                 found[keyword] = [untitled(one) for one in value]
-            case Holds.ONE, _:
+            case Subschemas.ONE, _:
                 found[keyword] = untitled(value)
             case _:
                 found[keyword] = value

@@ -66,7 +66,7 @@ def _numbered(number: int) -> Node:
     def body() -> Node:
         return sequence(first, optional(sequence(literal("\n"), _numbered(number + 1))))
 
-    return rule(("langchain.numbered", number), body, flags=0, exit=lambda: first)
+    return rule(("langchain.numbered", number), body, flags=0, witness=lambda: first)
 
 
 def _check_pattern(parser: Any, known: str) -> None:

@@ -1,8 +1,8 @@
 r"""Regex parsers in, the texts of which their search takes all out.
 
 A ``RegexParser`` *searches*: ``Score: (\d+?)`` is found in ``Score: 12`` and takes the 1 alone. So a text is one of the pattern only if
-the search takes it as a whole: its preferred way to match ends where the text does, see :mod:`preferred`. Where the regex looks around,
-those are left of which it could take no shorter piece, whatever it prefers.
+the search takes it as a whole: its preferred way to match ends where the text does, see :func:`leftmost_first_texts`. Where the regex
+looks around, those are left of which it could take no shorter piece, whatever it prefers.
 
 The ``re`` module, which LangChain searches with, and the ``regex`` module, whose dialect is read here, take a few rare characters for
 other kinds (as digits, letters, spaces): texts with those are left out where the regex asks for such a kind.
@@ -40,8 +40,8 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.ir import CHARACTER
-from rellm_agents.patterns.regex_parser import ANY, Around, Row, Times, Tree, members_of, parse_regex, text_start
-from rellm_agents.patterns.regex_reader import NotFollowedError, compile_tree, preferred
+from rellm_agents.patterns.regex_parser import ANY_CHARACTER, Concat, Look, Repetition, Tree, members_of, parse_regex, text_start
+from rellm_agents.patterns.regex_reader import UnsupportedSearchError, compile_tree, leftmost_first_texts
 
 LEFT_OUT = "texts of which the parser's search takes less than all, or could, are left out"
 RARE = "characters of which it depends on the module whether they are digits, letters, spaces or the same letter are left out"
@@ -110,9 +110,9 @@ def searched_texts(regex_text: str) -> tuple[Node, bool]:
     try:
         tree, groups, _, reading = parse_regex(regex_text)
         try:
-            found, leaves_out = preferred(_begun(tree))
-        except (NotFollowedError, PatternTooLarge):
-            longer = Row((tree, Times(ANY, 1, None, "greedy", 0)))
+            found, leaves_out = leftmost_first_texts(_begun(tree))
+        except (UnsupportedSearchError, PatternTooLarge):
+            longer = Concat((tree, Repetition(ANY_CHARACTER, 1, None, "greedy", 0)))
             whole = compile_tree(tree, groups, reading)
             found, leaves_out = difference(whole, compile_tree(longer, groups, reading)), True
     except RegexSyntaxError as error:
@@ -125,8 +125,8 @@ def searched_texts(regex_text: str) -> tuple[Node, bool]:
 
 def _begun(tree: Tree) -> Tree:
     """The same without an anchor at the beginning, which is where a search that takes all begins."""
-    first = tree.parts[0] if isinstance(tree, Row) and tree.parts else tree
-    return Row(tree.parts[1:]) if isinstance(tree, Row) and isinstance(first, Around) and first == text_start(first.at) else tree
+    first = tree.parts[0] if isinstance(tree, Concat) and tree.parts else tree
+    return Concat(tree.parts[1:]) if isinstance(tree, Concat) and isinstance(first, Look) and first == text_start(first.at) else tree
 
 
 def _compiled(regex_text: str) -> re.Pattern[str]:

@@ -1,15 +1,23 @@
-"""FACE."""
+"""Automata of nodes without rules: derivatives, lazy automata over bytes, whole automata over characters, counters, and shortest texts.
+
+Knows nothing of continuations, tokens and regex text. In reading order:
+
+    derivative           what may come first in a text of a node, and what must follow
+    length_bounds        bounds on the length of texts, and witnesses, without making an automaton
+    emptiness            whether some text leads from a node to its end
+    automaton            a node as an automaton over bytes whose states are made on demand
+    counters             how a repeat is run, and with which counter
+    shortest_way         a shortest text, and a shortest byte string from a state to the end
+    common_bytes         whether common bytes finish every text that was begun
+    character_automaton  whole automata over characters
+    state_elimination    an automaton as a node without intersections and complements
+"""
 
 from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.automaton.character_automaton import CharacterAutomaton, character_automaton, explored
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
-from rellm_agents.patterns.automaton.counters import Counted, counted
+from rellm_agents.patterns.automaton.counters import Counter, RepeatStrategy, counter_of, strategy_of
 from rellm_agents.patterns.automaton.derivative import CHARACTERS, transitions
-from rellm_agents.patterns.automaton.length_bounds import NEVER, has_text, short_text, without_bounds
-from rellm_agents.patterns.automaton.repeats import Way, way_of
-from rellm_agents.patterns.automaton.state_elimination import (
-    CharacterAutomaton,
-    alive,
-    character_automaton,
-    node_of_automaton,
-    without_boolean,
-)
+from rellm_agents.patterns.automaton.length_bounds import INFINITE, matches, relaxed
+from rellm_agents.patterns.automaton.shortest_way import few_texts, shortest_bytes, shortest_way
+from rellm_agents.patterns.automaton.state_elimination import node_of_automaton, without_boolean

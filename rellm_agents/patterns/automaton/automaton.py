@@ -1,7 +1,10 @@
-"""A node without rules in, its automaton over bytes out: states are made when first stepped into.
+"""A node without rules as a deterministic automaton over bytes, whose states are made when they are first entered.
 
-A state that cannot reach the end is never entered: it is ``DEAD``. Automata are shared by all patterns that hold
-the node. Knows nothing of tokens.
+A state is a derivative (see ``derivative.py``), so equal rests of a text are one state, and only states that some text reaches are made. A
+state that cannot reach the end is never entered: it is ``DEAD``. Automata are shared by all patterns that hold the node. Knows nothing of
+tokens.
+
+    (ab)+    1 --a--> 2 --b--> 3 (accepting) --a--> 2
 
 >>> from rellm_agents.patterns.ir import literal, repeat
 >>> automaton = Automaton.of(repeat(literal("ab"), 1))
@@ -20,26 +23,27 @@ from numpy.typing import NDArray
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.derivative import BYTES, members, transitions
-from rellm_agents.patterns.automaton.emptiness import Liveness
-from rellm_agents.patterns.automaton.length_bounds import least_bytes
+from rellm_agents.patterns.automaton.emptiness import Emptiness
+from rellm_agents.patterns.automaton.length_bounds import min_bytes
 from rellm_agents.patterns.ir import COMMON_BYTES, NOTHING, Lexeme, Node
 
 DEAD = 0
 START = 1
 MAX_STATES = 50_000  # of one automaton
-MAX_WHOLE = 256  # states of an automaton that is worth making whole at once
-MAX_SHARED_AUTOMATA = 4_096  # kept at a time, least recently used dropped
+MAX_WHOLE = 256  # states of an automaton that is made completely at once
+MAX_SHARED_AUTOMATA = 4_096  # the least recently used is dropped
 _COMMON = sum(1 << byte for byte in COMMON_BYTES)
 
 
 class Automaton:
     """A deterministic automaton over bytes, made lazily from derivatives.
 
-    States are numbers: ``DEAD`` (0), ``START`` (1), then in order of discovery. Use :meth:`of`, which shares automata.
-    Safe to use from several threads.
+    States are numbers: ``DEAD`` (0), ``START`` (1), then in order of discovery. Use :meth:`of`, which shares automata. Safe to share
+    between threads: rows are made under a lock and never changed.
 
     Attributes:
-        rows: for each state, the next state by byte; ``None``: not made yet.
+        rows: for each state, the next state by byte; ``None`` until it is made. A list of lists: the fastest table to step in Python. The
+            same rows are in an int32 array, for whole levels of a trie at a time (:meth:`table`).
         accepting: for each state, whether a text may end there.
     """
 
@@ -48,8 +52,8 @@ class Automaton:
         self._lock = threading.RLock()
         self._nodes: list[Node] = [NOTHING]
         self._numbers: dict[Node, int] = {NOTHING: DEAD}
-        self._is_alive = Liveness()
-        self._leads_commonly = Liveness(_COMMON)
+        self._emptiness = Emptiness()
+        self._common_emptiness = Emptiness(_COMMON)
         self.rows: list[list[int] | None] = [[DEAD] * 256]
         self._made = 1  # rows
         self._table = np.zeros((8, 256), dtype=np.int32)
@@ -81,7 +85,7 @@ class Automaton:
         return self._nodes[START] is NOTHING
 
     def step(self, state: int, byte: int) -> int:
-        """The state after one more byte; ``DEAD`` if no text goes on with it."""
+        """The state after one more byte; ``DEAD`` if no text begins so."""
         row = self.rows[state]
         return (row if row is not None else self._make_row(state))[byte]
 
@@ -117,21 +121,21 @@ class Automaton:
         return self.accepting[state] and not any(self.row(state))
 
     def node_of(self, state: int) -> Node:
-        """What the rest of a text has to match in a state."""
+        """The node that the rest of a text must match in a state."""
         return self._nodes[state]
 
     def state_of(self, node: Node) -> int:
-        """The state in which the rest of a text has to match a node; ``DEAD`` if nothing does."""
+        """The state in which the rest of a text must match a node; ``DEAD`` if nothing matches."""
         with self._lock:
             return self._number(node)
 
-    def least_bytes(self, state: int) -> int:
-        """No text leads from ``state`` to the end in fewer bytes."""
-        return least_bytes(self._nodes[state])
+    def min_bytes(self, state: int) -> int:
+        """A lower bound on the bytes from ``state`` to the end."""
+        return min_bytes(self._nodes[state])
 
-    def ends_commonly(self, state: int) -> bool:
+    def ends_in_common_bytes(self, state: int) -> bool:
         """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end."""
-        return self._leads_commonly(self._nodes[state])
+        return self._common_emptiness.has_text(self._nodes[state])
 
     def matches(self, data: bytes) -> bool:
         """Whether ``data`` is one of the texts."""
@@ -166,7 +170,7 @@ class Automaton:
         number = self._numbers.get(node)
         if number is not None:
             return number
-        if node.has_boolean and not (self._leads_commonly(node) or self._is_alive(node)):
+        if node.has_boolean and not (self._common_emptiness.has_text(node) or self._emptiness.has_text(node)):
             self._numbers[node] = DEAD
             return DEAD
         number = len(self._nodes)

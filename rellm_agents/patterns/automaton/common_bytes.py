@@ -1,7 +1,7 @@
-r"""A node in, whether its texts can be finished with common bytes alone out.
+r"""Whether every text of a node that was begun can be finished with common bytes alone.
 
-Where they can, and no token is written inside an automaton that leads to where that is not so any more, a vocabulary that spells those
-bytes needs no more watching: no token leads to where no token fits.
+If it can, a vocabulary that spells these bytes needs no dead-end checks: no token leads to a state that no token leaves. Knows nothing of
+tokens.
 
 >>> from rellm_agents.patterns.regex_reader import read_regex
 >>> is_finished_by_common_bytes(read_regex("(?!b)[^c]*")), is_finished_by_common_bytes(read_regex(r"a\x04"))
@@ -11,11 +11,11 @@ bytes needs no more watching: no token leads to where no token fits.
 from __future__ import annotations
 
 from rellm_agents.patterns.automaton.automaton import START, Automaton
-from rellm_agents.patterns.ir import Choice, Complement, Dfa, Intersection, Lexeme, Node, Repeat, Rule, Sequence
+from rellm_agents.patterns.ir import Choice, Lexeme, Node, Repeat, Rule, Sequence, Terminal
 
 
 def is_finished_by_common_bytes(node: Node) -> bool:
-    """Whether every part of ``node`` has a text of ``COMMON_BYTES``; ``False`` also where it is not known."""
+    """Whether every inner node of ``node`` has a text of ``COMMON_BYTES``; ``False`` also if it is not known."""
     waiting, seen = [node], {node}
     while waiting:
         one = waiting.pop()
@@ -30,8 +30,8 @@ def is_finished_by_common_bytes(node: Node) -> bool:
                 inner = (again,)
             case Rule():
                 inner = (one.body,)
-            case Lexeme() | Intersection() | Complement() | Dfa() if one.is_plain or isinstance(one, Lexeme):
-                if not Automaton.of(one).ends_commonly(START):
+            case Terminal() if one.is_plain or isinstance(one, Lexeme):
+                if not Automaton.of(one).ends_in_common_bytes(START):
                     return False
                 inner = ()
             case _:

@@ -1,32 +1,84 @@
-"""A node in, the automaton of its times and their bounds out, where it can be read with a counter: large bounds cost what small ones do.
+"""How a repeat is run, and the counters of those whose iterations are counted: large bounds cost what small ones do.
 
-That is a repeat, and also one of whose texts some are left out, if what is left out never is a matter of how many times there are:
-where one time ends a text may end, and one more time is always possible.
+A repeat as one automaton has a state for each count, so ``[a-z]{0,5000}`` would have thousands. Where no text of the inner part begins with
+another of its texts (a prefix code), the end of an iteration is known when it comes, and one automaton of the inner part with a number
+beside it is enough: a counter automaton, as for counted repetition in Turonova, Holik et al., "Regex matching with counting-set automata"
+(2020), with a single counter value. An intersection with such a repeat is counted too, if its other parts never forbid a count: every
+iteration may end the text, and may be followed by another. Knows nothing of tokens.
 
->>> from rellm_agents.patterns.ir import CHARACTER, intersection, not_containing, repeat
->>> found = counted(intersection(repeat(CHARACTER, 3, 5_000), not_containing("stop")))
+    [ab]{2,9}    automaton of [ab]*, counts 0 1 2 ... 9, and the text may end from 2 on
+
+>>> from rellm_agents.patterns.ir import CHARACTER, intersection, literal, not_containing, repeat
+>>> strategy_of(repeat(literal("a"), 0, 5_000)).name, strategy_of(repeat(literal("a"))).name
+('COUNTER', 'AUTOMATON')
+>>> found = counter_of(intersection(repeat(CHARACTER, 3, 5_000), not_containing("stop")))
 >>> found.minimum, found.maximum, found.automaton.matches(b"sto"), found.automaton.matches(b"stop")
 (3, 5000, True, False)
->>> counted(intersection(repeat(CHARACTER, 3, 5_000), repeat(repeat(CHARACTER, 2, 2)))) is None
+>>> counter_of(intersection(repeat(CHARACTER, 3, 5_000), repeat(repeat(CHARACTER, 2, 2)))) is None
 True
 """
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
 from rellm_agents.patterns.automaton.automaton import DEAD, MAX_WHOLE, START, Automaton
-from rellm_agents.patterns.automaton.repeats import Way, way_of
-from rellm_agents.patterns.ir import Intersection, Node, Repeat, intersection, repeat
+from rellm_agents.patterns.ir import Characters, Intersection, Literal, Node, Repeat, intersection, repeat
+
+MIN_COUNTED = 16  # the bound from which on iterations are counted, rather than kept as states
+MIN_COUNTED_WIDE = 3  # the same where many bytes may come next: tokens are found once for each state, which is slow there
+WIDE = 64  # bytes
+MIN_LITERAL = 4  # bytes of literals from which on reading them one by one is faster than an automaton
+MAX_POSITIONS = 2_000  # positions of a repeat, written out, that one automaton may stand for
 
 
-class Counted(NamedTuple):
-    """A number of times.
+class RepeatStrategy(Enum):
+    """How a repeat is run."""
+
+    COUNTER = auto()  # the automaton of its inner part without bounds, and a count
+    AUTOMATON = auto()  # one automaton for the whole
+    UNROLLED = auto()  # the inner part, then the repeat with one iteration less
+
+
+def strategy_of(node: Repeat) -> RepeatStrategy:
+    """How ``node`` is run."""
+    if not node.is_plain or node.maximum == 1:
+        return RepeatStrategy.UNROLLED  # there is no loop
+    bound = max(node.minimum, node.maximum or 0)
+    if bound >= MIN_COUNTED_WIDE and _is_prefix_code(node.inner) and (bound >= MIN_COUNTED or _is_wide(node.inner)):
+        return RepeatStrategy.COUNTER
+    if not node.inner.has_classes and node.inner.positions >= MIN_LITERAL:
+        return RepeatStrategy.UNROLLED  # literals are read as they are
+    return RepeatStrategy.AUTOMATON if node.positions <= MAX_POSITIONS else RepeatStrategy.UNROLLED
+
+
+@lru_cache(maxsize=4_096)
+def _is_prefix_code(node: Node) -> bool:
+    """No text of ``node`` begins with another: where one ends is known without what follows."""
+    if isinstance(node, Characters | Literal):
+        return True
+    if node.nullable or node.positions > MAX_POSITIONS:
+        return False
+    automaton = Automaton.of(node)
+    table = automaton.whole_table()
+    if table is None or automaton.is_empty:
+        return False
+    return all(not automaton.accepting[state] or not any(automaton.row(state)) for state in range(START, automaton.size) if state != DEAD)
+
+
+@lru_cache(maxsize=4_096)
+def _is_wide(node: Node) -> bool:
+    return sum(map(bool, Automaton.of(node).row(START))) >= WIDE
+
+
+class Counter(NamedTuple):
+    """A counted repeat.
 
     Attributes:
-        automaton: of any number of times; it accepts where one ends, and nowhere else.
-        minimum, maximum: how many; ``None``: without end.
+        automaton: of any number of iterations; it accepts where an iteration ends, and nowhere else.
+        minimum, maximum: bounds on the number of iterations; ``None``: no upper bound.
     """
 
     automaton: Automaton
@@ -34,41 +86,43 @@ class Counted(NamedTuple):
     maximum: int | None
 
     @property
-    def ends(self) -> list[int]:
-        """The states of the automaton in which a time may end."""
+    def iteration_ends(self) -> list[int]:
+        """The states of the automaton in which an iteration may end."""
         if isinstance(self.automaton.node, Repeat):
-            return [START]  # no time begins with another, so behind each is the repeat again
+            return [START]  # a prefix code: after each iteration the whole repeat is left
         self.automaton.whole_table()
         return [state for state in range(START, self.automaton.size) if self.automaton.accepting[state]]
 
 
 @lru_cache(maxsize=4_096)
-def counted(node: Node) -> Counted | None:
-    """How ``node`` is read with a counter; ``None``: it is not."""
+def counter_of(node: Node) -> Counter | None:
+    """The counter that ``node`` is run with; ``None``: it is run without one."""
     match node:
-        case Repeat(inner, minimum, maximum) if way_of(node) is Way.COUNTER:
-            return Counted(Automaton.of(repeat(inner)), minimum, maximum)
+        case Repeat(inner, minimum, maximum) if strategy_of(node) is RepeatStrategy.COUNTER:
+            return Counter(Automaton.of(repeat(inner)), minimum, maximum)
         case Intersection(parts):
-            counters = [part for part in parts if isinstance(part, Repeat) and not part.has_boolean and way_of(part) is Way.COUNTER]
+            counters = [
+                part for part in parts if isinstance(part, Repeat) and not part.has_boolean and strategy_of(part) is RepeatStrategy.COUNTER
+            ]
             if len(counters) == 1:
                 (counter,) = counters
                 any_number = repeat(counter.inner)
                 within = Automaton.of(intersection(any_number, *(part for part in parts if part is not counter)))
-                if _ends_with_each_time(Automaton.of(any_number), within):
-                    return Counted(within, counter.minimum, counter.maximum)
+                if _accepts_after_each_iteration(Automaton.of(any_number), within):
+                    return Counter(within, counter.minimum, counter.maximum)
     return None
 
 
-def _ends_with_each_time(times: Automaton, within: Automaton) -> bool:
-    """``within``, some of the texts of ``times``, accepts wherever that does, and goes on from there."""
+def _accepts_after_each_iteration(iterations: Automaton, within: Automaton) -> bool:
+    """Whether ``within``, a subset of ``iterations``, accepts whenever that does, and can be continued from there."""
     found = [(START, START)]
     seen = {*found}
     for one, other in found:
-        if times.accepting[one] != within.accepting[other] or within.size > MAX_WHOLE:
+        if iterations.accepting[one] != within.accepting[other] or within.size > MAX_WHOLE:
             return False
         if within.accepting[other] and not any(within.row(other)):
             return False
-        for pair in zip(times.row(one), within.row(other), strict=True):
+        for pair in zip(iterations.row(one), within.row(other), strict=True):
             if pair[1] != DEAD and pair not in seen:
                 seen.add(pair)
                 found.append(pair)

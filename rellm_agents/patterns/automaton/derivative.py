@@ -1,9 +1,13 @@
-"""A node without rules in, its derivatives out: what may come first, and what must follow it.
+"""Derivatives: what may come first in a text of a node without rules, and what must follow it.
 
-``transitions(node, BYTES)`` splits the 256 bytes, ``transitions(node, CHARACTERS)`` the characters, into disjoint
-sets, each with the node that the rest of the text must then match (Brzozowski, "Derivatives of regular
-expressions", 1964; symbolic sets as in Saarikivi, Veanes et al., "Symbolic Boolean derivatives", 2021). Sets that
-lead nowhere are left out. Knows no automata: a state of one is just a node.
+``transitions(node, BYTES)`` splits the 256 bytes, ``transitions(node, CHARACTERS)`` the characters, into disjoint sets, each with the node
+that the rest of the text must then match (Brzozowski, "Derivatives of regular expressions", 1964; with symbolic sets: Stanford, Veanes and
+Bjorner, "Symbolic Boolean derivatives for efficiently solving extended regular expression constraints", 2021). Sets after which no text
+follows are left out. Intersection and complement come for free: the derivative of ``a & b`` is the derivative of ``a`` & that of ``b``.
+
+    (ab)*c    {a} -> b(ab)*c    {c} -> ""
+
+Knows no automata: a state of one is just a node.
 
 >>> from rellm_agents.patterns.ir import literal, repeat
 >>> [(sorted(members(s)), rest is literal("b")) for s, rest in transitions(literal("ab"), BYTES)]
@@ -55,7 +59,7 @@ ByteMask = int  # bit b set: byte b is a member
 Symbols = TypeVar("Symbols", int, CharSet)
 Transitions = list[tuple[Symbols, Node]]
 
-_ALL_BYTES = (1 << END) - 1  # but those of special tokens, so that no complement holds one
+_ALL_BYTES = (1 << END) - 1  # without the delimiters of special tokens, so that no complement holds one
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Alphabet(Generic[Symbols]):
 
     Attributes:
         everything: the set of all symbols.
-        first: for a node that begins with a symbol of its own (literal, characters, tail, steps): its transitions.
+        first: the transitions of a node without inner nodes: a literal, a set of characters, a rest of a character, a DFA.
     """
 
     everything: Symbols
@@ -81,7 +85,7 @@ def members(mask: ByteMask) -> Iterator[int]:
 
 @lru_cache(maxsize=1 << 15)
 def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]:
-    """What may come first in a text of ``node``, and what must follow.
+    """The derivatives of ``node``, by what may come first.
 
     Args:
         node: a node without rules.
@@ -136,7 +140,7 @@ def _followed_by(found: Transitions[Symbols], rest: Node) -> Transitions[Symbols
 
 
 def _union(lists: Iterable[Transitions[Symbols]]) -> Transitions[Symbols]:
-    """Overlapping sets are split; where they overlap, either rest may follow."""
+    """The transitions of a choice: overlapping sets are split; in the overlap, either rest may follow."""
     result: Transitions[Symbols] = []
     for added in lists:
         split: Transitions[Symbols] = []
@@ -213,10 +217,10 @@ def _continuation_bytes(ranges: tuple[Range, ...], count: int) -> Transitions[By
 
 
 def _by_leading_bits(ranges: tuple[Range, ...], bits: int) -> Transitions[ByteMask]:
-    """Group numbers by what stands above their lowest ``bits``; what stands below follows as a tail."""
+    """Groups numbers by the bits above their lowest ``bits``; the lowest bits follow as continuation bytes."""
     size = 1 << bits
     blocks: dict[int, list[Range]] = {}
-    full = 0  # the blocks that are covered whole share one tail
+    full = 0  # the blocks that are covered completely share one rest
     for first, last in ranges:
         top, end = first >> bits, last >> bits
         for block in range(top, end + 1):

@@ -1,9 +1,14 @@
-"""Whether some text of a node leads to its end, and of which bytes: what the states of an automaton are asked before they are entered.
+"""Whether some text leads from a node to its end, and with which bytes: asked of every state before an automaton enters it.
+
+Best-first search over derivatives, ordered by the lower bound on the bytes that are missing. Three heuristics keep it short: a
+witness (see ``length_bounds.py``) proves that there is a text; an empty relaxation proves that there is none; and every state on a path
+that was found is cached. Knows nothing of tokens.
 
 >>> from rellm_agents.patterns.regex_reader import read_regex
 >>> from rellm_agents.patterns.ir import intersection
->>> Liveness()(intersection(read_regex("a+b"), read_regex("a+"))), Liveness()(intersection(read_regex("a+b"), read_regex("aa+.")))
-(False, True)
+>>> emptiness = Emptiness()
+>>> [emptiness.has_text(intersection(read_regex("a+b"), read_regex(other))) for other in ("a+", "aa+.")]
+[False, True]
 """
 
 from __future__ import annotations
@@ -12,65 +17,64 @@ from heapq import heappop, heappush
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.derivative import BYTES, transitions
-from rellm_agents.patterns.automaton.length_bounds import ALL_BYTES, NEVER, has_short_text, least_bytes, without_bounds
+from rellm_agents.patterns.automaton.length_bounds import ALL_BYTES, INFINITE, has_witness, min_bytes, relaxed
 from rellm_agents.patterns.ir import NOTHING, Node
 
-MAX_SEARCHED = 50_000  # states that one search meets
-MAX_LOOKED_AT = 16  # states of a search for the end of which a short text is asked, before it goes on without
+MAX_SEARCHED = 50_000  # states of one search
+MAX_WITNESSES = 16  # states of one search for which a witness is looked for
 
 
-class Liveness:
-    """Answers, remembered, for nodes without rules.
+class Emptiness:
+    """Answers for nodes without rules, cached.
 
     Args:
-        allowed: the bytes that the text may hold, as ``derivative`` has sets of them.
-        is_loose: the large bounds that intersections hold are left out of all that is met: ``False`` holds with them too, ``True``
-            does not say that there is a text. There are fewer states to look at.
+        allowed: the bytes that the text may hold, a set of bytes as in ``derivative``.
+        is_relaxed: every node is replaced by its relaxation. Then ``False`` is sure, and ``True`` is not; there are fewer states.
     """
 
-    def __init__(self, allowed: int = ALL_BYTES, *, is_loose: bool = False) -> None:
+    def __init__(self, allowed: int = ALL_BYTES, *, is_relaxed: bool = False) -> None:
         self._allowed = allowed
-        self._is_loose = is_loose
+        self._is_relaxed = is_relaxed
         self._known: dict[Node, bool] = {NOTHING: False}
-        self._without_bounds = None if is_loose else Liveness(allowed, is_loose=True)
+        self._relaxation = None if is_relaxed else Emptiness(allowed, is_relaxed=True)
 
-    def __call__(self, node: Node) -> bool:
-        """Whether a text leads from ``node`` to the end: what seems nearest is looked at first, and the way found is remembered.
+    def has_text(self, node: Node) -> bool:
+        """Whether a text leads from ``node`` to its end.
 
         Raises:
-            PatternTooLarge: none was found among the first states.
+            PatternTooLarge: none was found in the first ``MAX_SEARCHED`` states.
         """
-        start = without_bounds(node) if self._is_loose else node
+        start = relaxed(node) if self._is_relaxed else node
         if start in self._known:
             return self._known[start]
         came_from: dict[Node, Node | None] = {start: None}
         queue = [(0, 0, start)]
-        looked_at = 0
+        tried = 0
         while queue:
             _, _, here = heappop(queue)
             is_found = self._known.get(here)
             if is_found is False:
                 continue
             is_found = is_found or here.nullable or here.is_spelled_by_common_bytes or (self._allowed == ALL_BYTES and not here.has_boolean)
-            if not is_found and here.has_boolean and looked_at < MAX_LOOKED_AT:
-                looked_at += 1
-                is_found = has_short_text(here, self._allowed)
+            if not is_found and here.has_boolean and tried < MAX_WITNESSES:
+                tried += 1
+                is_found = has_witness(here, self._allowed)
             if is_found:
                 on_path: Node | None = here
                 while on_path is not None:
                     self._known[on_path] = True
                     on_path = came_from[on_path]
                 return True
-            if self._without_bounds is not None and without_bounds(here) is not here and not self._without_bounds(here):
+            if self._relaxation is not None and relaxed(here) is not here and not self._relaxation.has_text(here):
                 continue
             if len(came_from) > MAX_SEARCHED:
                 raise PatternTooLarge(f"no text was found among the first {MAX_SEARCHED} states of an intersection or complement")
             for symbols, target in transitions(here, BYTES):
                 if not symbols & self._allowed:
                     continue
-                following = without_bounds(target) if self._is_loose else target
-                if following not in came_from and (left := least_bytes(following, self._allowed)) < NEVER:
+                following = relaxed(target) if self._is_relaxed else target
+                if following not in came_from and (left := min_bytes(following, self._allowed)) < INFINITE:
                     came_from[following] = here
-                    heappush(queue, (left, -len(came_from), following))  # the last met first
+                    heappush(queue, (left, -len(came_from), following))  # among equals the one found last
         self._known.update(dict.fromkeys(came_from, False))
         return False

@@ -1,15 +1,18 @@
-r"""A node in, a shortest text of it out, where that is found without making the states of its intersections; else a bound on its length.
+"""Bounds on the length of a node's texts, and witnesses, found without making the states of intersections.
 
-A regex with bounds on the length of its texts has a state for each length, and each of them has to be known to lead to the end. A
-shortest text of the regex alone, which is found once for all lengths, tells that of most of them, and leads a search to the end of
-the others. Knows no automata.
+A regex with bounds on the length of its texts has a state for each length, and of each it must be known whether it leads to the end. A
+shortest text of the regex alone, found once for all lengths, is a witness for most of them (it lies in the other parts of the
+intersection, too), and its length is an admissible bound that guides the search for the rest. :func:`relaxed` drops the length bounds: what
+is empty without them is empty with them. Knows no automata.
+
+    [a-c]+:[a-c]+ of 2 to 2,000 characters: "a:a" is a witness      of 9 to 2,000: none found, but at least 9 bytes
 
 >>> from rellm_agents.patterns.regex_reader import read_regex
 >>> from rellm_agents.patterns.ir import CHARACTER, intersection, repeat
->>> short_text(intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 2, 2_000)))
+>>> witness(intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 2, 2_000)))
 b'a:a'
 >>> longer = intersection(read_regex("[a-c]+:[a-c]+"), repeat(CHARACTER, 9, 2_000))
->>> short_text(longer) is None, least_bytes(longer)  # there is one, though
+>>> witness(longer) is None, min_bytes(longer)  # there is one, though
 (True, 9)
 """
 
@@ -37,73 +40,73 @@ from rellm_agents.patterns.ir import (
     sequence,
 )
 
-ALL_BYTES = (1 << 256) - 1  # as ``derivative`` has sets of them
-MAX_SEARCHED = 1_000  # derivatives of a node that is made of no others that are looked through for its shortest text
-MAX_KNOWN = 1 << 13  # of each kind, least recently used dropped
-NEVER = 1 << 60
-LARGE = 16  # times from which on a repeat in an intersection is a bound that may be left out
+ALL_BYTES = (1 << 256) - 1  # a set of bytes as in ``derivative``
+MAX_SEARCHED = 1_000  # derivatives of a node without inner nodes in which its shortest text is looked for
+MAX_CACHED = 1 << 13  # entries of each memo, the least recently used dropped
+INFINITE = 1 << 60
+LARGE = 16  # iterations from which on a repeat in an intersection is a bound that a relaxation drops
 
 
-@lru_cache(maxsize=MAX_KNOWN)
-def short_text(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
+@lru_cache(maxsize=MAX_CACHED)
+def witness(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
     """A shortest text of a node, among equals the one of lowest bytes.
 
     Args:
         node: without rules.
-        allowed: the bytes that the text may hold; if not all, it may be a longer one.
+        allowed: the bytes that the text may hold; if these are not all bytes, the text need not be a shortest one.
 
     Returns:
-        ``None``: none was found, though there may be texts.
+        The text; ``None`` if none was found, though there may be texts.
     """
     match node:
         case Lexeme(inner):
-            return short_text(inner, allowed)
+            return witness(inner, allowed)
         case Sequence(parts):
-            return _joined(short_text(part, allowed) for part in parts)
+            return _concatenated(witness(part, allowed) for part in parts)
         case Choice(options):
-            texts = [short_text(option, allowed) for option in options]
+            texts = [witness(option, allowed) for option in options]
             found = [text for text in texts if text is not None]
             is_sure = len(found) == len(texts) or allowed != ALL_BYTES
             return min(found, key=lambda text: (len(text), text), default=None) if is_sure else None
         case Repeat(inner, minimum, _):
-            once = short_text(inner, allowed) if minimum else b""
+            once = witness(inner, allowed) if minimum else b""
             return None if once is None else once * minimum
-        case Intersection(parts):  # no text of it is shorter than one of a part
-            pairs = ((part, short_text(part, allowed)) for part in parts)
-            return next((t for one, t in pairs if t is not None and all(other is one or has_text(other, t) for other in parts)), None)
+        case Intersection(parts):  # no text of it is shorter than the shortest of a part
+            pairs = ((part, witness(part, allowed)) for part in parts)
+            return next((t for one, t in pairs if t is not None and all(other is one or matches(other, t) for other in parts)), None)
         case Complement():
             return None
     return _searched(node, allowed)
 
 
-def has_short_text(node: Node, allowed: int) -> bool:
-    """Whether a short text is found, of one of its options, if it is a choice."""
-    return any(short_text(one, allowed) is not None for one in (node.options if isinstance(node, Choice) else (node,)))
+def has_witness(node: Node, allowed: int) -> bool:
+    """Whether a witness is found: for a choice, of any of its options."""
+    return any(witness(one, allowed) is not None for one in (node.options if isinstance(node, Choice) else (node,)))
 
 
-@lru_cache(maxsize=MAX_KNOWN)
-def least_bytes(node: Node, allowed: int = ALL_BYTES) -> int:
-    """No text of a node without rules has fewer bytes, if it holds those allowed only; ``NEVER``: there is none, whatever it holds."""
+@lru_cache(maxsize=MAX_CACHED)
+def min_bytes(node: Node, allowed: int = ALL_BYTES) -> int:
+    """A lower bound on the length in bytes of the texts that hold allowed bytes only; ``INFINITE`` if there is no text at all."""
     match node:
         case Lexeme(inner):
-            return least_bytes(inner, allowed)
+            return min_bytes(inner, allowed)
         case Sequence(parts):
-            return min(sum(least_bytes(part, allowed) for part in parts), NEVER)
+            return min(sum(min_bytes(part, allowed) for part in parts), INFINITE)
         case Choice(options):
-            return min((least_bytes(option, allowed) for option in options), default=NEVER)
+            return min((min_bytes(option, allowed) for option in options), default=INFINITE)
         case Repeat(inner, minimum, _):
-            return min(least_bytes(inner, allowed) * minimum, NEVER) if minimum else 0
+            return min(min_bytes(inner, allowed) * minimum, INFINITE) if minimum else 0
         case Intersection(parts):
-            least, most = max(least_bytes(part, allowed) for part in parts), min(map(most_bytes, parts))
-            return least if least <= most else NEVER
+            least, most = max(min_bytes(part, allowed) for part in parts), min(map(max_bytes, parts))
+            return least if least <= most else INFINITE
         case Complement():
             return 0
     return len(_searched(node, allowed) or b"")
 
 
-@lru_cache(maxsize=MAX_KNOWN)
-def most_bytes(node: Node) -> int:
-    """No text of a node without rules has more bytes; ``NEVER``: it may have any number."""
+@lru_cache(maxsize=MAX_CACHED)
+def max_bytes(node: Node) -> int:
+    """An upper bound on the length in bytes of the texts of a node without rules; ``INFINITE`` if there is none."""
     match node:
         case Literal(data):
             return len(data)
@@ -112,39 +115,39 @@ def most_bytes(node: Node) -> int:
         case Utf8Tail(_, count):
             return count
         case Lexeme(inner):
-            return most_bytes(inner)
+            return max_bytes(inner)
         case Sequence(parts):
-            return min(sum(map(most_bytes, parts)), NEVER)
+            return min(sum(map(max_bytes, parts)), INFINITE)
         case Choice(options):
-            return max(map(most_bytes, options), default=0)
+            return max(map(max_bytes, options), default=0)
         case Repeat(inner, _, maximum):
-            most = most_bytes(inner)
-            return 0 if not most else NEVER if maximum is None else min(most * maximum, NEVER)
+            most = max_bytes(inner)
+            return 0 if not most else INFINITE if maximum is None else min(most * maximum, INFINITE)
         case Intersection(parts):
-            return min(map(most_bytes, parts))
-    return NEVER
+            return min(map(max_bytes, parts))
+    return INFINITE
 
 
-@lru_cache(maxsize=MAX_KNOWN)
-def without_bounds(node: Node) -> Node:
-    """A node that also matches all its texts, without the large bounds that intersections hold: it has fewer states.
+@lru_cache(maxsize=MAX_CACHED)
+def relaxed(node: Node) -> Node:
+    """A superset of a node with fewer states: the large repeats in its intersections, which bound the length, are dropped.
 
     >>> from rellm_agents.patterns.ir import CHARACTER, TEXT, intersection, literal, repeat
-    >>> without_bounds(intersection(literal("a"), TEXT, repeat(CHARACTER, 0, 99))) is intersection(literal("a"), TEXT)
+    >>> relaxed(intersection(literal("a"), TEXT, repeat(CHARACTER, 0, 99))) is intersection(literal("a"), TEXT)
     True
     """
     if not node.has_boolean:
         return node
     match node:
         case Lexeme(inner):
-            return without_bounds(inner)
+            return relaxed(inner)
         case Sequence(parts):
-            return sequence(*map(without_bounds, parts))
+            return sequence(*map(relaxed, parts))
         case Choice(options):
-            return choice(*map(without_bounds, options))
-        case Intersection(parts):  # of what is left some texts may be none of the node, but none is left out
-            kept = [without_bounds(part) for part in parts if not _is_bound(part)]
-            return intersection(*kept) if kept else node
+            return choice(*map(relaxed, options))
+        case Intersection(parts):  # dropping a part of an intersection only adds texts
+            rest = [relaxed(part) for part in parts if not _is_bound(part)]
+            return intersection(*rest) if rest else node
     return node
 
 
@@ -152,7 +155,7 @@ def _is_bound(node: Node) -> bool:
     return isinstance(node, Repeat) and max(node.minimum, node.maximum or 0) > LARGE
 
 
-def _joined(texts: Iterable[bytes | None]) -> bytes | None:
+def _concatenated(texts: Iterable[bytes | None]) -> bytes | None:
     found = b""
     for text in texts:
         if text is None:
@@ -162,7 +165,7 @@ def _joined(texts: Iterable[bytes | None]) -> bytes | None:
 
 
 def _searched(start: Node, allowed: int) -> bytes | None:
-    """The same of a node that is made of no others, breadth first, by ascending bytes."""
+    """A shortest text of a node by breadth-first search, by ascending bytes."""
     seen, queue = {start}, deque([(start, b"")])
     while queue and len(seen) <= MAX_SEARCHED:
         here, text = queue.popleft()
@@ -176,11 +179,11 @@ def _searched(start: Node, allowed: int) -> bytes | None:
     return None
 
 
-def has_text(node: Node, text: bytes) -> bool:
-    """Whether a text is one of the node's."""
+def matches(node: Node, text: bytes) -> bool:
+    """Whether ``text`` is a text of ``node``; for repeats by counting, where the inner texts are a prefix code."""
     for at in range(len(text) + 1):
-        if isinstance(node, Repeat) and (times := _times(node.inner, text[at:])) is not None:
-            return node.minimum <= times and (node.maximum is None or times <= node.maximum)
+        if isinstance(node, Repeat) and (count := _iterations(node.inner, text[at:])) is not None:
+            return node.minimum <= count and (node.maximum is None or count <= node.maximum)
         if at < len(text):
             after = _after(node, text[at])
             if after is None:
@@ -189,16 +192,16 @@ def has_text(node: Node, text: bytes) -> bool:
     return node.nullable
 
 
-@lru_cache(maxsize=MAX_KNOWN)
-def _times(inner: Node, text: bytes) -> int | None:
-    """How many texts of ``inner`` make up a text, if it is made up of them and where one ends none could go on; else ``None``."""
-    times, node = 0, inner
+@lru_cache(maxsize=MAX_CACHED)
+def _iterations(inner: Node, text: bytes) -> int | None:
+    """The number of texts of ``inner`` that ``text`` consists of, if none of them can be continued to another; otherwise ``None``."""
+    count, node = 0, inner
     for byte in text:
         after = _after(node, byte)
         if after is None or (after.nullable and after is not EMPTY):
             return None
-        times, node = (times + 1, inner) if after is EMPTY else (times, after)
-    return times if node is inner and not inner.nullable else None
+        count, node = (count + 1, inner) if after is EMPTY else (count, after)
+    return count if node is inner and not inner.nullable else None
 
 
 def _after(node: Node, byte: int) -> Node | None:

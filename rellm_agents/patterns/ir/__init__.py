@@ -1,4 +1,18 @@
-"""FACE."""
+"""The intermediate representation: a node is an immutable, interned description of a set of texts.
+
+Every front end (regex text, JSON Schema, action formats) ends in nodes, every back end (machine, regex text, sampler) starts from them. The
+constructors own all invariants. Knows nothing of automata, regex syntax, JSON and tokens. In reading order:
+
+    charset         sets of characters as ranges of code points
+    special_tokens  the bytes that stand for special tokens inside patterns
+    node            what all nodes have; interning
+    node_types      the types of nodes, each with its fields
+    constructors    the functions that make nodes, and normalise what they are given
+    parts           named parts, and what a node names
+    trimming        texts that ``str.strip`` leaves alone
+    escapes         characters, sets and counts as regex text
+    fingerprint     a digest of a node that is the same in every process
+"""
 
 from rellm_agents.patterns.ir.charset import ALL_CHARACTERS, COMMON_BYTES, MAX_CODE_POINT, CharSet, Range
 from rellm_agents.patterns.ir.constructors import (
@@ -25,7 +39,7 @@ from rellm_agents.patterns.ir.constructors import (
     special_token,
     tail,
 )
-from rellm_agents.patterns.ir.escapes import ANY, spelled, spelled_count, spelled_set
+from rellm_agents.patterns.ir.escapes import ANY_CHARACTER_REGEX, escape, escape_set, quantifier
 from rellm_agents.patterns.ir.fingerprint import fingerprint
 from rellm_agents.patterns.ir.node import MAX_DEPTH, MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import (
@@ -41,10 +55,10 @@ from rellm_agents.patterns.ir.node_types import (
     Repeat,
     Rule,
     Sequence,
+    Terminal,
     Utf8Tail,
 )
-from rellm_agents.patterns.ir.parts import end_of_part, part, parts_in, without_name
-from rellm_agents.patterns.ir.special_names import special_names
+from rellm_agents.patterns.ir.parts import is_part_end, part, parts_in, special_names, without_name
 from rellm_agents.patterns.ir.special_tokens import (
     END,
     SPECIAL_DELIMITERS,

@@ -1,7 +1,7 @@
-"""Ranges of code points in, an immutable set of characters out, closed under ``|``, ``&`` and ``~``.
+"""Immutable sets of characters, as sorted ranges of code points, closed under ``|``, ``&`` and ``~``.
 
-Characters are Unicode scalar values: surrogates are never members, since UTF-8 cannot write them.
-Knows nothing of bytes, nodes or regex text.
+Characters are Unicode scalar values: surrogates are never members, since UTF-8 cannot write them. Knows nothing of bytes, nodes and regex
+text.
 
 >>> vowels = CharSet.of("aeiou")
 >>> (vowels & CharSet.span("a", "h")).ranges
@@ -21,7 +21,7 @@ _SURROGATES = (0xD800, 0xDFFF)
 Range = tuple[int, int]  # first and last code point, both included
 
 COMMON_BYTES = bytes((9, 10, 13, *range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF1)))
-"""Bytes that every vocabulary made from bytes can spell; rare ones, such as control characters, may be missing."""
+"""Bytes that every byte-level vocabulary can spell; rare ones, such as control characters, may be missing."""
 _COMMON_RANGES: tuple[Range, ...] = ((0x20, 0x7E), (0x80, 0x3FFFF), (9, 10), (13, 13))  # characters written in such bytes
 
 

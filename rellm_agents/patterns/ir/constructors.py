@@ -1,8 +1,6 @@
-"""Smart constructors in, interned immutable pattern nodes out: the one representation every stage shares.
+"""Smart constructors of pattern nodes: the only functions that make them, and so the owners of all invariants.
 
-Equal nodes are the same object, so a node is a dictionary key and comparing two costs nothing. Only the functions
-in lower case make nodes; they flatten, drop what cannot match, and refuse what cannot be said. A node describes a
-set of texts; it knows nothing of automata, regex text, JSON or tokens.
+They flatten, drop what cannot match, and refuse what cannot be said. Equal nodes are the same object.
 
     literal("ab")                 the text itself
     special_token("<|end|>")      one token of the tokenizer, which text cannot spell
@@ -12,10 +10,12 @@ set of texts; it knows nothing of automata, regex text, JSON or tokens.
     repeat(a, minimum, maximum)   counted; no maximum: any number
     intersection(a, b, ...)       texts that all of them match
     complement(a)                 byte strings that ``a`` does not match; meet it with ``TEXT`` to stay in UTF-8. None holds a special token
-    dfa(functions, state)       what an automaton reads that is given by functions: remainders, counts
+    dfa(functions, state)         texts that an automaton accepts which is given by functions: remainders, counts
     rule(key, make)               a named part whose body is made when it is first needed: recursion, and large families
-    capture(a, barred, between, key, make)  a text of ``a``, none of the barred, and what follows it depends on what it was
-    lexeme(a)                     ``a``; marks a part worth an automaton of its own, shared by all patterns that hold it
+    capture(a, excluded, then, key, make)  a text of ``a`` that is not excluded; what follows depends on it
+    lexeme(a)                     ``a``; worth an automaton of its own, shared by all patterns that hold it
+
+Knows nothing of automata, regex text, JSON and tokens.
 
 >>> sequence(literal("a"), sequence(literal("b"), EMPTY)) is literal("ab")
 True
@@ -69,12 +69,12 @@ def special_token(content: str) -> Node:
     """The special token of this content: one token of the tokenizer, never the same characters written as text.
 
     To the outside it reads as its content: texts are shown with it, and where a pattern names it, its content in a text that is
-    matched is the token. So the text beside it must be kept from spelling the content, as message formats do it:
-    ``not_containing("<|end|>")``, ``compile_schema(..., without=["<|end|>"])``; what is written otherwise is not read back.
+    matched is the token. So the text around it must not spell the content, as message formats ensure with
+    ``not_containing("<|end|>")`` or ``compile_schema(..., without=["<|end|>"])``; otherwise the text is not read back.
 
     Args:
         content: as the tokenizer has it, e.g. ``<|channel|>``. Tokens that were added to a tokenizer as markup without being called
-            special, such as ``<tool_call>``, are named alike; those of words or white space are no more than their text.
+            special, such as ``<tool_call>``, are named alike; those of words or white space are text only.
 
     Raises:
         PatternError: there is no content, or it holds a lone surrogate.
@@ -104,7 +104,7 @@ def characters(charset: CharSet) -> Node:
 
 
 def tail(ranges: tuple[Range, ...], count: int) -> Node:
-    """The last ``count`` bytes of a character, their payload in ``ranges``; see :class:`Utf8Tail`."""
+    """The last ``count`` bytes of a character, their payload in ``ranges``; see :class:`Utf8Tail`. For derivatives only."""
     return Utf8Tail._make(ranges, count) if count else EMPTY
 
 
@@ -231,51 +231,45 @@ def rule(
     make: Callable[[], Node],
     *,
     flags: int = RARE_BYTES | MAYBE_EMPTY,
-    exit: Callable[[], Node] | None = None,  # noqa: A002 - the way out of a rule is called so everywhere
+    witness: Callable[[], Node] | None = None,
     special: bool = False,
 ) -> Node:
     """A named part whose body ``make()`` is called for when it is first needed.
 
     Args:
-        key: what tells this rule from all others in the process; put the object that owns the family into it.
-        make: the body; may name this rule again, behind at least one character.
-        flags: which of ``RARE_BYTES`` and ``MAYBE_EMPTY`` may stand inside; what the caller rules out, nobody has to make the body
-            to find out.
-        exit: makes a node that holds a cheapest text of the rule and no texts but its own, where the body is too large to look
-            through: it is measured in place of the body, and a rule with an exit needs a key that its body can be told by.
-        special: special tokens stand inside; what holds none, nobody has to make the body of to look for them.
+        key: tells this rule from all others in the process; put the object that owns the family into it.
+        make: makes the body, which may name this rule again after at least one character.
+        flags: which of ``RARE_BYTES`` and ``MAYBE_EMPTY`` may occur in the body. Flags that are left out save making the body.
+        witness: makes a node that holds a cheapest text of the rule and no texts but its own, if the body is too large to be looked
+            through. Costs are taken of it in place of the body. A rule with a witness needs a key that determines its body.
+        special: whether special tokens occur in the body.
     """
-    found = Node._known((Rule, key))
-    if found is None:
-        with Node._lock:
-            inside = flags | SPECIAL if special else flags
-            found = Node._known((Rule, key)) or Rule._intern((Rule, key), key, make, inside, exit)
-    return found
+    return Rule._made_once((Rule, key), key, make, flags | SPECIAL if special else flags, witness)
 
 
 def capture(
     inner: Node,
     excluded: frozenset[bytes],
-    between: Node,
+    then: Node,
     key: Hashable,
     make: Callable[[bytes], Node],
     *,
     flags: int = RARE_BYTES | MAYBE_EMPTY,
-    begins: bytes | None = None,
+    first_bytes: bytes | None = None,
 ) -> Node:
-    """A text of ``inner`` that is none of ``excluded``, then a text of ``between``, then what ``make`` says of the text of ``inner``.
+    """A text of ``inner`` that is none of ``excluded``, then a text of ``then``, then a text of what ``make`` gives for the first text.
 
     Args:
-        inner: what the text looks like; not empty.
-        excluded: the texts that it may not be.
-        between: what follows the text, whatever it was.
-        key: what tells this recall from all others of the same parts; put the object that owns the family into it.
-        make: for each text what comes after ``between``: something that some text matches, equal nodes for equal texts. It
-            may cost no more, in tokens, than after a cheapest text: so it is where the texts read are only kept from being read again.
-        flags: as of :func:`rule`; ``inner`` and ``between`` included.
-        begins: the bytes that what comes after ``between`` can begin with, whatever the text was; only if it cannot be empty.
-            ``None``: not known, so that where ``between`` may be empty, each place inside a token at which ``inner`` may be over
-            is looked at alone.
+        inner: the texts that can be captured; none is empty.
+        excluded: the texts that may not be captured.
+        then: what follows the text, whatever it was.
+        key: tells this capture from all others with the same nodes; put the object that owns the family into it.
+        make: gives the node that comes after ``then``, for each text: some text matches it, and it is the same node for the same text.
+            Contract: no continuation may cost more tokens than the one after a cheapest text. That holds where captured texts are only
+            excluded later on.
+        flags: as of :func:`rule`, those of ``inner`` and ``then`` included.
+        first_bytes: the bytes with which texts of the nodes from ``make`` can begin, if none of these matches the empty text. ``None`` if
+            they are not known; then, if ``then`` may be empty, each offset inside a token at which ``inner`` may end is looked at alone.
 
     Raises:
         PatternError: ``inner`` matches the empty text, or holds special tokens.
@@ -286,16 +280,12 @@ def capture(
     (True, False, False)
     """
     if inner.nullable:
-        raise PatternError("a recall of what may be empty: only a text of one character or more can be told from what follows it")
-    _refuse_special(inner, "the text of a recall")
-    if inner is NOTHING or between is NOTHING:
+        raise PatternError("a capture of a text that may be empty: only a text of one character or more can be told from what follows it")
+    _refuse_special(inner, "the text of a capture")
+    if inner is NOTHING or then is NOTHING:
         return NOTHING
-    name = (Capture, id(inner), excluded, id(between), key)  # parts by their identity: see ``Node._make``
-    found = Node._known(name)
-    if found is None:
-        with Node._lock:
-            found = Node._known(name) or Capture._intern(name, inner, excluded, between, key, make, flags, begins)
-    return found
+    identity = (Capture, id(inner), excluded, id(then), key)  # inner nodes by their id: see ``Node._make``
+    return Capture._made_once(identity, inner, excluded, then, key, make, flags, first_bytes)
 
 
 def lexeme(inner: Node) -> Node:
@@ -315,7 +305,7 @@ def _refuse_rules(node: Node, where: str) -> None:
 
 def _refuse_special(node: Node, where: str) -> None:
     if node.has_special:
-        raise PatternError(f"{where} cannot hold a special token, which is no text: put it beside, in a sequence or a choice")
+        raise PatternError(f"{where} cannot hold a special token, which is no text: put it next to it, in a sequence or a choice")
 
 
 EMPTY: Node = Literal._make(b"")

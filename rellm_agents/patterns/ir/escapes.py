@@ -1,8 +1,8 @@
-r"""A character, a set of characters or a count in, how regex text spells it out; knows no nodes.
+r"""Characters, sets and counts as regex text that means the same to the ``regex`` module, to Rust's ``regex`` and to RE2.
 
-What is written here means the same to the ``regex`` module, to Rust's ``regex`` and to RE2.
+Knows no nodes.
 
->>> spelled("a+b"), spelled_set(CharSet.of("^ab]")), spelled_count(2, None)
+>>> escape("a+b"), escape_set(CharSet.of("^ab]")), quantifier(2, None)
 ('a\\+b', '[\\]\\^ab]', '{2,}')
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from rellm_agents.patterns.ir.charset import CharSet, Range
 
-ANY = "(?s:.)"  # any character
+ANY_CHARACTER_REGEX = "(?s:.)"  # any character
 
 _SPECIAL = frozenset("\\.^$*+?{}[]|()")
 _SPECIAL_IN_CLASS = frozenset("\\]^-[&|~")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "\v": "\\v"}
 
 
-def spelled(text: str, *, braces: bool = False) -> str:
+def escape(text: str, *, braces: bool = False) -> str:
     r"""Regex text for exactly ``text``.
 
     Args:
@@ -27,17 +27,17 @@ def spelled(text: str, *, braces: bool = False) -> str:
     return "".join(_character(c, _SPECIAL, braces=braces) for c in text)
 
 
-def spelled_set(charset: CharSet, *, braces: bool = False) -> str:
-    """Regex text for one character of a set that is not empty; ``braces`` as for :func:`spelled`."""
+def escape_set(charset: CharSet, *, braces: bool = False) -> str:
+    """Regex text for one character of a set that is not empty; ``braces`` as for :func:`escape`."""
     inverse = ~charset
     if not inverse:
-        return ANY
+        return ANY_CHARACTER_REGEX
     negated = len(inverse.ranges) < len(charset.ranges)
     members = "".join(_range(pair, braces=braces) for pair in (inverse if negated else charset).ranges)
     return f"[{'^' if negated else ''}{members}]"
 
 
-def spelled_count(minimum: int, maximum: int | None) -> str:
+def quantifier(minimum: int, maximum: int | None) -> str:
     """The quantifier for ``minimum`` to ``maximum`` times."""
     match minimum, maximum:
         case 0, None:

@@ -1,4 +1,4 @@
-"""A node in, a digest of what it says out: the same in every process for nodes that are made alike.
+"""A digest of a node, the same in every process for nodes that are made alike.
 
 >>> from rellm_agents.patterns.ir.constructors import choice, literal
 >>> fingerprint(choice(literal("a"), literal("b"))) == fingerprint(choice(literal("a"), literal("c")))
@@ -32,11 +32,11 @@ from rellm_agents.patterns.ir.node_types import (
 def fingerprint(node: Node) -> str:
     """SHA-256 of the structure of ``node``, its rules included: 64 hexadecimal digits.
 
-    Rules are told apart by the order in which they are met, so that it does not matter what they are called. What follows the
-    text of a recall cannot be looked through: there the key tells, whose parts have an attribute ``fingerprint``, or are plain.
+    Rules are numbered in the order in which they are met, so their keys do not matter. What follows the text of a capture is a function
+    and cannot be looked through; there the key counts, whose parts are plain values or have an attribute ``fingerprint``.
 
     Raises:
-        PatternError: a part of the key of a recall is neither.
+        PatternError: a part of the key of a capture is neither.
     """
     numbers: dict[Rule, int] = {}
     digests: dict[Node, bytes] = {}
@@ -62,8 +62,8 @@ def fingerprint(node: Node) -> str:
                 return digest(inner)
             case Dfa(functions, state):
                 return repr((functions, state)).encode()
-            case Capture(inner, excluded, between, key):
-                return b"".join([digest(inner), digest(between), *(sha256(text).digest() for text in sorted(excluded)), _of_key(key)])
+            case Capture(inner, excluded, then, key):
+                return b"".join([digest(inner), digest(then), *(sha256(text).digest() for text in sorted(excluded)), _of_key(key)])
             case Rule() as rule:
                 return str(numbers.setdefault(rule, len(numbers))).encode()
 
@@ -84,7 +84,7 @@ def _of_key(key: object) -> bytes:
             return sha256(b"(" + b"".join(map(_of_key, key))).digest()
         case frozenset():
             return sha256(b"{" + b"".join(sorted(map(_of_key, key)))).digest()
-    told = getattr(key, "fingerprint", None)
-    if not isinstance(told, str):
-        raise PatternError(f"no fingerprint: {type(key).__name__}, in the key of a recall, has no attribute ``fingerprint`` to tell it by")
-    return sha256(b"=" + told.encode()).digest()
+    own = getattr(key, "fingerprint", None)
+    if not isinstance(own, str):
+        raise PatternError(f"no fingerprint: {type(key).__name__}, in the key of a capture, has no attribute ``fingerprint`` to tell it by")
+    return sha256(b"=" + own.encode()).digest()

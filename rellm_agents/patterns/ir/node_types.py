@@ -1,6 +1,6 @@
-"""The kinds of pattern nodes, each with its fields.
+"""The types of nodes, each with its fields and what it derives from them: whether it matches the empty text, its depth, its flags.
 
-Nothing here is called by front ends: :mod:`rellm_agents.patterns.ir.constructors` has the constructors, which own the invariants.
+Front ends call none of these: the constructors in ``constructors.py`` do, which own the invariants. Knows no automata.
 
 >>> Literal._make(b"a") is Literal._make(b"a")
 True
@@ -18,8 +18,14 @@ from rellm_agents.patterns.ir.node import BOOLEAN, CLASSES, HAS_LEXEME, MAYBE_EM
 from rellm_agents.patterns.ir.special_tokens import holds_special, shown
 
 
-class Literal(Node):
-    """Exactly ``data``, UTF-8 bytes and special tokens. Only derivatives make literals that begin inside a character or token."""
+class Terminal(Node):
+    """A node without rules and captures inside: one automaton stands for it."""
+
+    __slots__ = ()
+
+
+class Literal(Terminal):
+    """Exactly ``data``: UTF-8 and special tokens. Only derivatives make literals that begin inside a character or token."""
 
     __slots__ = ("data",)
     __match_args__ = ("data",)
@@ -31,11 +37,11 @@ class Literal(Node):
 
     @property
     def text(self) -> str:
-        """The same as text, special tokens as their contents."""
+        """The data as text, special tokens as their contents."""
         return shown(self.data).decode("utf-8")
 
 
-class Characters(Node):
+class Characters(Terminal):
     """One character of ``charset``."""
 
     __slots__ = ("charset",)
@@ -48,7 +54,7 @@ class Characters(Node):
         self.positions, self.inside = 1, CLASSES if charset.is_spelled_by_common_bytes else CLASSES | RARE_BYTES
 
 
-class Utf8Tail(Node):
+class Utf8Tail(Terminal):
     """The last ``count`` bytes (all continuation bytes) of a character; only derivatives make these.
 
     ``ranges`` are over the ``6 * count`` payload bits of those bytes.
@@ -111,7 +117,7 @@ class Repeat(Node):
         self.positions *= max(minimum, maximum or 1)
 
 
-class Intersection(Node):
+class Intersection(Terminal):
     """Texts that all of ``parts`` match; at least two."""
 
     __slots__ = ("parts",)
@@ -124,7 +130,7 @@ class Intersection(Node):
         self.inside = CLASSES | BOOLEAN | RARE_BYTES | MAYBE_EMPTY
 
 
-class Complement(Node):
+class Complement(Terminal):
     """Byte strings that ``inner`` does not match."""
 
     __slots__ = ("inner",)
@@ -138,24 +144,24 @@ class Complement(Node):
 
 
 class Rule(Node):
-    """A named part. ``key`` tells rules apart; the body is made once, when it is first asked for."""
+    """A nonterminal of the grammar: ``key`` tells rules apart; the body is made once, when it is first asked for."""
 
-    __slots__ = ("_body", "_exit", "_make_body", "_make_exit", "key")
+    __slots__ = ("_body", "_make_body", "_make_witness", "_witness", "key")
     __match_args__ = ("key",)
     key: Hashable
 
-    def _fill(self, key: Hashable, make: Callable[[], Node], flags: int, make_exit: Callable[[], Node] | None = None) -> None:
+    def _fill(self, key: Hashable, make: Callable[[], Node], flags: int, make_witness: Callable[[], Node] | None = None) -> None:
         self.key = key
-        self._make_body: Callable[[], Node] | None = make  # both are dropped once used: they may hold what holds this rule
-        self._make_exit = make_exit
+        self._make_body: Callable[[], Node] | None = make  # both are dropped once called: they may hold objects that hold this rule
+        self._make_witness = make_witness
         self._body: Node | None = None
-        self._exit: Node | None = None
+        self._witness: Node | None = None
         self._inherit((), nullable=False)
         self.inside = RULES | flags
 
     @property
     def body(self) -> Node:
-        """What the rule stands for."""
+        """The node that the rule stands for."""
         if self._body is None:
             with Node._lock:
                 if self._body is None:
@@ -167,87 +173,87 @@ class Rule(Node):
         return self._body
 
     @property
-    def has_exit(self) -> bool:
-        """What is measured is not the body: it may be too large to look through."""
-        return self._make_exit is not None or self._exit is not None
+    def has_witness(self) -> bool:
+        """A witness of its own is measured in place of the body, which may be too large to be looked through."""
+        return self._make_witness is not None or self._witness is not None
 
     @property
-    def exit(self) -> Node:
-        """What is measured: a part of the body that holds a cheapest text of it, or the body."""
-        if not self.has_exit:
+    def witness(self) -> Node:
+        """A node that holds a cheapest text of the body and no texts but its own; or the body. It is what costs are taken of."""
+        if not self.has_witness:
             return self.body
-        if self._exit is None:
+        if self._witness is None:
             with Node._lock:
-                if self._exit is None:
-                    assert self._make_exit is not None
-                    self._exit = self._make_exit()
-                    self._make_exit = None
-        return self._exit
+                if self._witness is None:
+                    assert self._make_witness is not None
+                    self._witness = self._make_witness()
+                    self._make_witness = None
+        return self._witness
 
 
 class Capture(Node):
-    """A text of ``inner`` that is none of ``excluded``, then ``between``, then what :meth:`after` says of that text.
+    """A text of ``inner`` that is none of ``excluded``, then ``then``, then the node that :meth:`continue_with` gives for that text.
 
     Attributes:
-        inner: what the text looks like; not empty.
-        excluded: the texts that it may not be.
-        between: what follows the text, whatever it was.
-        key: what tells this recall from others of the same parts.
-        begins: the bytes that what comes after ``between`` can begin with; ``None``: not known.
+        inner: the texts that can be captured; none is empty.
+        excluded: the texts that may not be captured.
+        then: what follows the text, whatever it was.
+        key: tells this capture from others with the same nodes.
+        first_bytes: the bytes with which the texts of :meth:`continue_with` can begin; ``None`` if they are not known.
     """
 
-    __slots__ = ("_longest", "_make_after", "_ordered", "begins", "between", "excluded", "inner", "key")
-    __match_args__ = ("inner", "excluded", "between", "key")
+    __slots__ = ("_longest", "_make_continuation", "_ordered", "excluded", "first_bytes", "inner", "key", "then")
+    __match_args__ = ("inner", "excluded", "then", "key")
     inner: Node
     excluded: frozenset[bytes]
-    between: Node
+    then: Node
     key: Hashable
-    begins: frozenset[int] | None
+    first_bytes: frozenset[int] | None
 
     def _fill(
         self,
         inner: Node,
         excluded: frozenset[bytes],
-        between: Node,
+        then: Node,
         key: Hashable,
         make: Callable[[bytes], Node],
         flags: int,
-        begins: bytes | None,
+        first_bytes: bytes | None,
     ) -> None:
-        self.inner, self.excluded, self.between, self.key, self._make_after = inner, excluded, between, key, make
-        self.begins = None if begins is None else frozenset(begins)
+        self.inner, self.excluded, self.then, self.key, self._make_continuation = inner, excluded, then, key, make
+        self.first_bytes = None if first_bytes is None else frozenset(first_bytes)
         self._ordered: list[bytes] | None = None
         self._longest: int | None = None
-        self._inherit((inner, between), nullable=False)
-        self.inside = RULES | flags | (between.inside & SPECIAL)
+        self._inherit((inner, then), nullable=False)
+        self.inside = RULES | flags | (then.inside & SPECIAL)
 
-    def after(self, text: bytes) -> Node:
-        """What follows ``between``, where the text was ``text``.
+    def continue_with(self, text: bytes) -> Node:
+        """The node that follows ``then`` after the text ``text``.
 
         Raises:
-            PatternError: it holds a special token, which nobody can know of before.
+            PatternError: it holds a special token, which nothing could know beforehand.
         """
-        made = self._make_after(text)
+        made = self._make_continuation(text)
         if made.has_special:
-            raise PatternError("what follows the text of a recall holds a special token: put it into ``between``, or behind the recall")
+            raise PatternError("what follows the text of a capture holds a special token: put it into ``then``, or after the capture")
         return made
 
     @property
     def ordered(self) -> list[bytes]:
-        """The barred texts, ascending."""
+        """The excluded texts, ascending."""
         if self._ordered is None:
             self._ordered = sorted(self.excluded)
         return self._ordered
 
     @property
     def longest_excluded(self) -> int:
-        """How many bytes the longest barred text has."""
+        """The number of bytes of the longest excluded text."""
         if self._longest is None:
             self._longest = max(map(len, self.excluded), default=0)
         return self._longest
 
     def beginning(self, text: bytes) -> tuple[int, int]:
-        """From which to which of the ``ordered`` texts they begin with ``text``, or are it."""
+        """The range of indices of those ``ordered`` texts that begin with ``text``: first, and one after the last."""
         ordered = self.ordered
         low = bisect_left(ordered, text)
         if low == len(ordered) or not ordered[low].startswith(text):
@@ -256,7 +262,7 @@ class Capture(Node):
         return low, bisect_right(ordered, text, low, key=lambda one: one[:size])
 
 
-class Lexeme(Node):
+class Lexeme(Terminal):
     """``inner``, with an automaton of its own that all patterns share."""
 
     __slots__ = ("inner",)
@@ -270,9 +276,9 @@ class Lexeme(Node):
 
 
 class TransitionFunctions(Protocol):
-    """An automaton over ASCII that is given by functions: pure, and hashed and shown (``repr``) by value.
+    """An automaton over ASCII that is given by functions: pure, with a hash and a ``repr`` by value.
 
-    States are hashable and shown by value too; from each, finitely many can be reached.
+    States have them by value too; from each state, finitely many can be reached.
     """
 
     def accepts(self, state: Any, /) -> bool:
@@ -284,7 +290,7 @@ class TransitionFunctions(Protocol):
     def __hash__(self) -> int: ...
 
 
-class Dfa(Node):
+class Dfa(Terminal):
     """Texts that lead ``functions`` from ``state`` to where it accepts."""
 
     __slots__ = ("functions", "state")
@@ -302,13 +308,13 @@ AnyNode = Literal | Characters | Utf8Tail | Sequence | Choice | Repeat | Interse
 
 
 def directly_inside(node: Node) -> tuple[Node, ...]:
-    """The nodes that a node is made of; none of a rule, whose body is made when somebody asks for it."""
+    """The nodes in the fields of a node; none of a rule, whose body is made only on demand."""
     match cast(AnyNode, node):
         case Sequence(parts) | Choice(parts) | Intersection(parts):
             return parts
         case Repeat(inner) | Complement(inner) | Lexeme(inner):
             return (inner,)
-        case Capture(inner, _, between):
-            return (inner, between)
+        case Capture(inner, _, then):
+            return (inner, then)
         case Literal() | Characters() | Utf8Tail() | Dfa() | Rule():
             return ()

@@ -1,7 +1,9 @@
-r"""The content of a special token in, the bytes that stand for it inside of patterns out, and back: what nobody can write as text.
+r"""Special tokens inside patterns: symbols that no text can spell, written as their content between two bytes that UTF-8 never uses.
 
-A special token is one symbol, whatever its content looks like. Its content stands between two bytes that UTF-8 never uses, so that no
-character, and no complement, has anything in common with it. To the outside it is shown as its content. Knows no nodes and no tokenizers.
+RFC 3629 keeps FE and FF out of UTF-8, so no character and no complement has a text in common with a special token. To the outside, a
+special token is shown as its content. Knows no nodes and no tokenizers.
+
+    special token <|end|>     FF 3C 7C 65 6E 64 7C 3E FE
 
 >>> special_bytes("<|end|>"), shown(b"so" + special_bytes("<|end|>"))
 (b'\xff<|end|>\xfe', b'so<|end|>')
@@ -18,23 +20,23 @@ from typing import Final
 BEGIN: Final = 0xFF
 END: Final = 0xFE
 SPECIAL_DELIMITERS: Final = bytes((BEGIN, END))
-"""The bytes around the content of a special token. RFC 3629: the octets FE and FF never appear."""
+"""The bytes around the content of a special token."""
 
 _SPECIAL = re.compile(b"(\xff[^\xff\xfe]*\xfe)")
 
 
 def special_bytes(content: str) -> bytes:
-    """What stands for the special token of this content."""
+    """The bytes of the special token of this content."""
     return bytes((BEGIN,)) + content.encode("utf-8") + bytes((END,))
 
 
 def shown(data: bytes) -> bytes:
-    """The same as it is shown: each special token as its content."""
+    """The data with each special token as its content."""
     return data.translate(None, SPECIAL_DELIMITERS)
 
 
 def holds_special(data: bytes) -> bool:
-    """Whether a special token, or a part of one, stands in it."""
+    """Whether the data holds a special token, or a part of one."""
     return BEGIN in data or END in data
 
 
@@ -49,7 +51,7 @@ def contents_in(data: bytes) -> list[str]:
 
 
 def whole_specials(data: bytes) -> bytes:
-    r"""As much of it as does not end inside a special token.
+    r"""The data without a special token that is not complete at its end.
 
     >>> whole_specials(b"a\xff<|b|>\xfe\xff<|")
     b'a\xff<|b|>\xfe'
@@ -59,7 +61,7 @@ def whole_specials(data: bytes) -> bytes:
 
 
 def read_special(text: bytes, contents: Iterable[str]) -> bytes:
-    r"""Text as tokenizers read it, which look for special tokens first: from left to right, the longest that begins at a place.
+    r"""Text as tokenizers read it, which look for special tokens first: from left to right, the longest that begins at an offset.
 
     >>> read_special(b"a<|b|>", ["<|b", "<|b|>"])
     b'a\xff<|b|>\xfe'
@@ -71,7 +73,7 @@ def read_special(text: bytes, contents: Iterable[str]) -> bytes:
 
 
 def begun_readings(text: bytes, contents: Iterable[str]) -> Iterator[bytes]:
-    r"""Text that goes on, as it may be read: its end may be the beginning of a special token.
+    r"""The readings of a text that may be continued: its end may be the beginning of a special token.
 
     >>> [*begun_readings(b"a<|", ["<|b|>"])]
     [b'a<|', b'a\xff<|']

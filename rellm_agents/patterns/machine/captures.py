@@ -1,42 +1,41 @@
-"""A recall and where its text has got to in, whether it can still become one that is not barred out; also a shortest one.
+"""Whether a text that must differ from a finite set can still do so, and which bytes can come next in a state.
 
-Only the barred texts that begin with what was read matter. They are a trie: where a byte leaves it, or the text may end
-inside it, the text is free. Knows nothing of tokens.
+The excluded texts of a capture are a trie, and only the part of it below the bytes read so far matters. The machine of the inner part and
+the trie are walked in step: as soon as the machine can read a byte that the trie does not have, or may end at a node of the trie where no
+excluded text ends, an allowed text is sure. So the walk is never longer than the excluded texts together. Knows nothing of tokens.
 
->>> from rellm_agents.patterns.machine.machine import Machine, run
->>> from rellm_agents.patterns.ir import EMPTY, choice, literal, capture
+    inner ab|ac|d, excluded ab, d       after "a": yes, by "ac"      after "ab": no      after "d": no
+
+>>> from rellm_agents.patterns.machine import Machine, run
+>>> from rellm_agents.patterns.ir import EMPTY, capture, choice, literal
 >>> inner = choice(literal("ab"), literal("ac"), literal("d"))
->>> node = capture(inner, frozenset({b"ab", b"d"}), EMPTY, "excluded.example", lambda text: EMPTY)
+>>> node = capture(inner, frozenset({b"ab", b"d"}), EMPTY, "captures.example", lambda text: EMPTY)
 >>> start = Machine.of(inner).open_start
->>> can_avoid(node, start, b""), can_avoid(node, run(start, b"a"), b"a"), shortest_allowed(node, start)
-(True, True, b'ac')
+>>> can_avoid(node, start, b""), can_avoid(node, run(start, b"a"), b"a"), can_avoid(node, run(start, b"d"), b"d")
+(True, True, False)
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Set
-from functools import cache, lru_cache
-from heapq import heappop, heappush
+from collections.abc import Set
+from functools import lru_cache
 
-from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.automaton import NEVER, Automaton
+from rellm_agents.patterns.automaton import Automaton
 from rellm_agents.patterns.ir import Capture
-from rellm_agents.patterns.machine.cells import CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
-
-MAX_SEARCHED = 50_000  # places in which a shortest text is looked for
+from rellm_agents.patterns.machine.cells import CaptureCell, CounterCell, LexemeCell, LiteralCell, SetCell, State
 
 
 def can_avoid(node: Capture, state: State, text: bytes) -> bool:
-    """Whether some longer text that begins with ``text`` is not barred.
+    """Whether some longer text that begins with ``text`` is allowed.
 
     Args:
-        node: whose barred texts.
+        node: the capture, with its excluded texts.
         state: of the machine of its inner part, after ``text``.
-        text: what was read.
+        text: the bytes read so far.
     """
     low, high = node.beginning(text)
     if low == high:
-        return bool(state.cells)  # none from which the end cannot be reached
+        return bool(state.cells)  # a machine has no cell from which the end cannot be reached
     ordered, size = node.ordered, len(text)
     waiting = [(state, text, low, high)]
     while waiting:
@@ -65,96 +64,8 @@ def can_avoid(node: Capture, state: State, text: bytes) -> bool:
     return False
 
 
-def shortest_allowed(node: Capture, start: State) -> bytes | None:
-    """A shortest text that is not barred, among equals the one of lowest bytes; ``None`` if all are.
-
-    Args:
-        node: whose barred texts.
-        start: of the machine of its inner part.
-
-    Raises:
-        PatternTooLarge: none was found among the first ``MAX_SEARCHED`` places.
-    """
-    from rellm_agents.patterns.machine.cheapest import allowed_length  # noqa: PLC0415 - which asks this module in turn
-
-    @cache
-    def behind(then: Continuation | None) -> int:
-        return 0 if then is None else (allowed_length(then.node) or 0) + behind(then.then)
-
-    def least(state: State) -> int:
-        """No text leads from a state to the end in fewer bytes."""
-        return 0 if state.accepting else min(map(of_cell, state.cells), default=NEVER)
-
-    def of_cell(cell: Cell) -> int:
-        match cell:
-            case LiteralCell(data=data, offset=offset):
-                own = len(data) - offset
-            case SetCell(low=low, high=high, offset=offset):
-                own = min(map(len, cell.members.texts[low:high])) - offset
-            case LexemeCell(automaton=automaton):
-                own = automaton.least_bytes(cell.state)
-            case CounterCell():
-                own = max(cell.minimum - cell.done, 0)
-            case CaptureCell():
-                own = least(cell.state) + (allowed_length(cell.node.between) or 0)
-        return own + behind(cell.then)
-
-    queue = [(least(start), b"", start.id, start)]
-    seen: set[State] = set()  # in which nothing barred is ahead, so that it does not matter how they were come to
-    places = 0
-    while queue:
-        _, text, _, state = heappop(queue)
-        if state.accepting and text not in node.excluded:
-            return text
-        low, high = node.beginning(text)
-        if low == high:
-            if state in seen:
-                continue
-            seen.add(state)
-        places += 1
-        if places > MAX_SEARCHED:
-            raise PatternTooLarge(f"no text that is not barred was found among the first {MAX_SEARCHED} places of a recall")
-        for byte in _different(node, state, text):
-            longer = text + bytes((byte,))
-            after = state.after(longer[-1:])
-            if after.machine is not None:
-                heappush(queue, (len(longer) + least(after), longer, after.id, after))
-    return None
-
-
-def _different(node: Capture, state: State, text: bytes) -> list[int]:
-    """The bytes that can come next, ascending; of those that lead alike to where nothing is barred, the first."""
-    possible = sorted(first_bytes(state))
-    low, high = node.beginning(text)
-    excluded = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
-    firsts: dict[Hashable, int] = {}
-    for byte in possible:
-        firsts.setdefault(("excluded", byte) if byte in excluded else _way_of(state, byte), byte)
-    return list(firsts.values())
-
-
-def _way_of(state: State, byte: int) -> Hashable:
-    """Equal for two bytes that lead to where equally short texts end.
-
-    Which text a recall inside holds does not matter where none of its barred ones is ahead: see what it asks of what follows.
-    """
-    if isinstance(state, LexemeCell):
-        return state.automaton.row(state.state)[byte]
-    assert state.machine is not None
-    ways: list[Hashable] = []
-    data = bytes((byte,))
-    for cell in state.cells:
-        if isinstance(cell, CaptureCell) and byte in first_bytes(cell.state):
-            low, high = cell.node.beginning(cell.text + data)
-            ways.append(_way_of(cell.state, byte) if low == high else ("excluded", byte))
-        else:
-            stays, leaves = cell.read(state.machine, data, 0)
-            ways.append((stays, *leaves))
-    return tuple(ways)
-
-
 def first_bytes(state: State) -> Set[int]:
-    """The bytes that can come next in a state."""
+    """The bytes that can come next in a state: its first set."""
     if isinstance(state, LexemeCell):
         return _first_of(state.automaton, state.state)
     found: set[int] = set()

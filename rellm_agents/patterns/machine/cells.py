@@ -1,14 +1,16 @@
-"""Places in a pattern: what is being read, how far, and what must follow. Each cell reads bytes by itself.
+"""Cells: what a thread of the machine is reading, how far, and what must follow. Each cell reads bytes by itself.
 
     LiteralCell   in a literal, before one of its bytes
     SetCell       in one of many literals that begin alike, each with what follows it
     LexemeCell    in a state of an automaton
-    CounterCell   in a counted repeat: a state of the automaton of its inner part, and how many are done
-    CaptureCell    in a part on whose text it depends what follows: a state of the part's own machine, and the text so far
+    CounterCell   in a counted repeat: a state of the automaton of its inner part, and how many iterations are done
+    CaptureCell   in the text of a capture: a state of the machine of its inner part, and the text so far
 
-Cells are interned by their machine, so equal ones are the same object. Knows nothing of tokens.
+A cell with its continuation is one term of a partial derivative (Antimirov, 1996; see :mod:`rellm_agents.patterns.machine.machine`).
+Cells are immutable and interned by their machine: equal ones are the same object, compared and hashed by identity. A cell knows its
+machine only as the :class:`CellMaker` that interns the cells it steps to. Knows nothing of tokens.
 
->>> from rellm_agents.patterns.machine.machine import Machine
+>>> from rellm_agents.patterns.machine import Machine
 >>> from rellm_agents.patterns.ir import literal
 >>> Machine.of(literal("abc")).start.cells[0].rest
 b'abc'
@@ -18,14 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rellm_agents.patterns.automaton import DEAD, Automaton
 from rellm_agents.patterns.ir import EMPTY, Capture, Node
 from rellm_agents.patterns.machine.literal_set import LiteralSet
-
-if TYPE_CHECKING:
-    from rellm_agents.patterns.machine.machine import Machine
 
 _ids = count(1)
 
@@ -34,8 +33,8 @@ class Continuation:
     """``node``, then ``then``; ``None`` in place of a continuation is the end of the text.
 
     Attributes:
-        id: tells it from all others, never 0.
-        depth: continuations up to the end of the text; negative: up to ``HOLE``.
+        id: unique while the process lives, never 0; part of the keys of the tables that intern cells.
+        depth: the number of continuations up to the end of the text; negative if they end in ``HOLE``.
     """
 
     __slots__ = ("__weakref__", "depth", "id", "node", "then")
@@ -47,43 +46,73 @@ class Continuation:
 
 
 HOLE = Continuation(EMPTY, None)
-"""In place of the end of the text: whatever may follow a node, not known yet."""
+"""Stands for an unknown continuation, in machines of inner parts that are shared by all their uses."""
 HOLE.depth = -(1 << 40)
 
 
+class CellMaker(Protocol):
+    """What cells ask of their machine: the interned cells and continuations that follow them. The machine has more."""
+
+    def run(self, state: State, data: bytes, /) -> State:
+        """The state after all bytes of ``data``."""
+
+    def continuation(self, node: Node, then: Continuation | None, /) -> Continuation | None:
+        """``node``, then ``then``."""
+
+    def within_literal(self, cell: LiteralCell, offset: int, /) -> LiteralCell:
+        """The cell before another byte of the same literal."""
+
+    def set_cell(self, members: LiteralSet, low: int, high: int, offset: int, then: Continuation | None, /) -> SetCell | LiteralCell:
+        """A cell of a set of literals."""
+
+    def lexeme_cell(self, automaton: Automaton, state: int, then: Continuation | None, /) -> LexemeCell:
+        """The cell of a state of an automaton."""
+
+    def counter_cell(
+        self, automaton: Automaton, state: int, done: int, minimum: int, maximum: int | None, then: Continuation | None, /
+    ) -> Cell | None:
+        """A cell of a counted repeat, if a byte can follow."""
+
+    def capture_cell(self, node: Capture, state: State, text: bytes, then: Continuation | None, /) -> CaptureCell | None:
+        """A cell in the text of a capture, if some longer text is allowed."""
+
+    def after_capture(self, node: Capture, text: bytes, then: Continuation | None, /) -> Continuation | None:
+        """What follows the text of a capture."""
+
+
 class State:
-    """Where a machine stands.
+    """A state of a machine: the set of its cells, and whether the text may end. Compared and hashed by identity.
 
     Attributes:
-        id: tells it from all other states.
-        machine: whose state it is.
-        cells: the places it may be in, in the order they were first made.
+        id: unique while the process lives; a cheap cache key.
+        machine: whose state it is; ``None`` only for the dead state.
+        cells: in the order in which they were first made.
         accepting: the text may end here.
     """
 
     __slots__ = ("__weakref__", "accepting", "cells", "id", "machine")
 
-    def __init__(self, machine: Machine | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
+    def __init__(self, machine: CellMaker | None, cells: tuple[Cell, ...], *, accepting: bool) -> None:
         self.machine, self.cells, self.accepting = machine, cells, accepting
         self.id = next(_ids)
 
     def after(self, data: bytes) -> State:
-        """The state after all bytes of ``data``; one without a machine if no text goes on with them."""
+        """The state after all bytes of ``data``; one without a machine if no text begins so."""
         return self if self.machine is None else self.machine.run(self, data)
 
     @property
     def is_final(self) -> bool:
-        """The text may end here and cannot go on."""
+        """The text may end here and cannot be continued."""
         return self.accepting and not self.cells
 
 
-Leaves = tuple["Continuation | None", int]  # a cell has been read to its end, before byte ``int``; what follows it
+Exit = tuple["Continuation | None", int]  # what follows a cell, and the offset in the data at which the cell may end
 
 
-class _Place(State):
+class _Cell(State):
     """What all cells have and can do. No protocol or abstract class: their instance checks are slow.
 
-    A cell is the state of being in it alone, where the text may not end: most states are such, and need no object of their own.
+    A cell is also the state that consists of it alone and does not accept: most states are such, and need no object of their own.
     """
 
     __slots__ = ("then",)
@@ -93,24 +122,24 @@ class _Place(State):
         self.then = then
         self.id = next(_ids)
 
-    @property  # a tuple that was kept would be one more object, and hold itself
+    @property  # a stored tuple would be one more object, and a reference cycle
     def cells(self) -> tuple[Cell, ...]:  # type: ignore[override]
         """The cell itself."""
         return (self,)  # type: ignore[return-value]
 
-    read: Callable[..., tuple[Cell | None, list[Leaves]]]
-    """Read ``data`` in ``machine`` from ``at`` on, each kind in its way: the cell in which ``data`` ends, if any, and the places in
-    ``data`` at which this one may be over."""
+    read: Callable[..., tuple[Cell | None, list[Exit]]]
+    """Read ``data`` from offset ``at`` on: the cell in which ``data`` ends, if any, and the exits, where this cell may end before or
+    with ``data``. Each class has its own. Args: the machine, ``data``, ``at``."""
 
 
-class LiteralCell(_Place):
+class LiteralCell(_Cell):
     """Before byte ``offset`` of ``data``; then ``then``."""
 
     __slots__ = ("data", "key", "offset")
 
     def __init__(self, data: bytes, offset: int, then: Continuation | None, key: int) -> None:
         self.data, self.offset, self.then = data, offset, then
-        self.key = key  # of the place before the first byte of the same literal, in its machine
+        self.key = key  # of the cell before the first byte of the same literal, in its machine
         self.id = next(_ids)
 
     @property
@@ -118,16 +147,16 @@ class LiteralCell(_Place):
         """What is still to be read."""
         return self.data[self.offset :]
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
-        """See :class:`Cell`."""
+    def read(self, machine: CellMaker, data: bytes, at: int) -> tuple[Cell | None, list[Exit]]:
+        """See :class:`_Cell`."""
         end = self.offset + len(data) - at
         if end < len(self.data):
             return (machine.within_literal(self, end) if self.data.startswith(data[at:] if at else data, self.offset) else None), []
         return None, [(self.then, len(data) - (end - len(self.data)))] if data.startswith(self.rest, at) else []
 
 
-class SetCell(_Place):
-    """Before byte ``offset`` of members ``low`` to ``high`` of a set, alike up to there; then what follows them, then ``then``."""
+class SetCell(_Cell):
+    """Before byte ``offset`` of members ``low`` to ``high`` of a set, which are equal up to there; then the rest of each, then ``then``."""
 
     __slots__ = ("high", "low", "members", "offset")
 
@@ -135,22 +164,22 @@ class SetCell(_Place):
         super().__init__(then)
         self.members, self.low, self.high, self.offset = members, low, high, offset
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
-        """See :class:`Cell`."""
+    def read(self, machine: CellMaker, data: bytes, at: int) -> tuple[Cell | None, list[Exit]]:
+        """See :class:`_Cell`."""
         members, low, high, offset = self.members, self.low, self.high, self.offset
-        leaves: list[Leaves] = []
+        exits: list[Exit] = []
         while at < len(data):
             low, high = members.narrowed(low, high, offset, data[at])
             at, offset = at + 1, offset + 1
-            if low < high and len(members.texts[low]) == offset:  # texts ascend: only the first can be over
-                leaves.append((machine.continuation(members.rests[low], self.then), at))
+            if low < high and len(members.texts[low]) == offset:  # texts ascend: only the first can end here
+                exits.append((machine.continuation(members.rests[low], self.then), at))
                 low += 1
             if low == high:
-                return None, leaves
-        return machine.set_cell(members, low, high, offset, self.then), leaves
+                return None, exits
+        return machine.set_cell(members, low, high, offset, self.then), exits
 
 
-class LexemeCell(_Place):
+class LexemeCell(_Cell):
     """In ``state`` of ``automaton``, from which a byte can follow; then ``then``."""
 
     __slots__ = ("automaton", "state")
@@ -159,27 +188,27 @@ class LexemeCell(_Place):
         super().__init__(then)
         self.automaton, self.state = automaton, state
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
-        """See :class:`Cell`."""
+    def read(self, machine: CellMaker, data: bytes, at: int) -> tuple[Cell | None, list[Exit]]:
+        """See :class:`_Cell`."""
         automaton, state = self.automaton, self.state
         accepting, rows = automaton.accepting, automaton.rows
-        leaves: list[Leaves] = []
+        exits: list[Exit] = []
         for end in range(at, len(data)):
             state = (rows[state] or automaton.row(state))[data[end]]
             if state == DEAD:
-                return None, leaves
+                return None, exits
             if accepting[state]:
-                leaves.append((self.then, end + 1))
+                exits.append((self.then, end + 1))
         if state == self.state:
-            return self, leaves
-        return (None if automaton.is_final(state) else machine.lexeme_cell(automaton, state, self.then)), leaves
+            return self, exits
+        return (None if automaton.is_final(state) else machine.lexeme_cell(automaton, state, self.then)), exits
 
 
-class CounterCell(_Place):
-    """In a repeat of ``minimum`` to ``maximum`` times, of which ``done`` are done; then ``then``.
+class CounterCell(_Cell):
+    """In a repeat of ``minimum`` to ``maximum`` iterations, of which ``done`` are done; then ``then``.
 
     ``automaton`` is that of the same repeat without bounds. No text of the repeated part begins with another of its texts,
-    so wherever the automaton accepts one more is done, and the count is known.
+    so each time the automaton accepts, one more iteration is done, and the count is known.
     """
 
     __slots__ = ("automaton", "done", "maximum", "minimum", "state")
@@ -189,28 +218,28 @@ class CounterCell(_Place):
         self.automaton, self.state, self.done = automaton, state, done
         self.minimum, self.maximum = minimum, maximum
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
-        """See :class:`Cell`."""
+    def read(self, machine: CellMaker, data: bytes, at: int) -> tuple[Cell | None, list[Exit]]:
+        """See :class:`_Cell`."""
         automaton, state, done = self.automaton, self.state, self.done
         accepting = automaton.accepting
-        leaves: list[Leaves] = []
+        exits: list[Exit] = []
         for end in range(at, len(data)):
             if done == self.maximum and accepting[state]:
-                return None, leaves
+                return None, exits
             state = automaton.step(state, data[end])
             if state == DEAD:
-                return None, leaves
+                return None, exits
             if accepting[state]:
                 done += 1
                 if done >= self.minimum:
-                    leaves.append((self.then, end + 1))
-        return machine.counter_cell(automaton, state, done, self.minimum, self.maximum, self.then), leaves
+                    exits.append((self.then, end + 1))
+        return machine.counter_cell(automaton, state, done, self.minimum, self.maximum, self.then), exits
 
 
-class CaptureCell(_Place):
-    """In the text of ``node.inner``: ``text`` was read, which led the machine of the inner part, as a part, to ``state``; then ``then``.
+class CaptureCell(_Cell):
+    """In the text of ``node.inner``: ``text`` was read, which led the machine of the inner part to ``state``; then ``then``.
 
-    Some longer text that begins with ``text`` is not barred.
+    Some longer text that begins with ``text`` is allowed.
     """
 
     __slots__ = ("node", "state", "text")
@@ -219,17 +248,17 @@ class CaptureCell(_Place):
         super().__init__(then)
         self.node, self.state, self.text = node, state, text
 
-    def read(self, machine: Machine, data: bytes, at: int) -> tuple[Cell | None, list[Leaves]]:
-        """See :class:`Cell`."""
+    def read(self, machine: CellMaker, data: bytes, at: int) -> tuple[Cell | None, list[Exit]]:
+        """See :class:`_Cell`."""
         node, state = self.node, self.state
-        leaves: list[Leaves] = []
+        exits: list[Exit] = []
         for end in range(at + 1, len(data) + 1):
             state = state.after(data[end - 1 : end])
             if state.machine is None:
-                return None, leaves
+                return None, exits
             if state.accepting and (text := self.text + data[at:end]) not in node.excluded:
-                leaves.append((machine.after_capture(node, text, self.then), end))
-        return machine.capture_cell(node, state, self.text + data[at:], self.then), leaves
+                exits.append((machine.after_capture(node, text, self.then), end))
+        return machine.capture_cell(node, state, self.text + data[at:], self.then), exits
 
 
 Cell = LiteralCell | SetCell | LexemeCell | CounterCell | CaptureCell

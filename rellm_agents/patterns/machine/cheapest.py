@@ -1,12 +1,17 @@
-"""Any node in, the cost of its cheapest text out - for bytes here, for tokens in the decoder: one algorithm.
+"""The cost of a cheapest text of any node, whatever costs are: bytes in ``sampling/``, tokens in the decoder, zero for "is there one".
 
-The cost of a node is the sum over a sequence, the least over a choice, and for rules, which may recurse, the least
-fixpoint (Knuth, "A generalization of Dijkstra's algorithm", 1977). A recall costs what a cheapest text that is not barred
-does, and what follows that text. ``None`` is the cost of what no text matches.
+The cost of a sequence is a sum, the cost of a choice a minimum, and the costs of rules, which may recurse, are the least fixpoint of
+these equations: a shortest derivation of a context-free grammar (Knuth, "A generalization of Dijkstra's algorithm", 1977). A capture costs
+a cheapest text that it allows, and what follows after that text. ``None`` is the cost of a node that no text matches.
+
+    nested = "()" | "(" nested ")"      cost(nested) = min(2, 1 + cost(nested) + 1) = 2
+
+Knows neither the machine nor what a cost counts.
 
 >>> from rellm_agents.patterns.ir import choice, literal, repeat, rule, sequence
->>> nested = rule("measure.nested", lambda: choice(literal("()"), sequence(literal("("), nested, literal(")"))))
->>> shortest_length(nested), shortest_length(repeat(nested, 3))
+>>> nested = rule("cheapest.nested", lambda: choice(literal("()"), sequence(literal("("), nested, literal(")"))))
+>>> bytes_of = CheapestText(lambda node: len(node.data), lambda capture: None)
+>>> bytes_of(nested), bytes_of(repeat(nested, 3))
 (2, 6)
 """
 
@@ -15,38 +20,22 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counted, Way, counted, short_text, way_of
-from rellm_agents.patterns.ir import (
-    AnyNode,
-    Capture,
-    Characters,
-    Choice,
-    Complement,
-    Dfa,
-    Intersection,
-    Lexeme,
-    Literal,
-    Node,
-    Repeat,
-    Rule,
-    Sequence,
-    Utf8Tail,
-)
+from rellm_agents.patterns.automaton import RepeatStrategy, strategy_of
+from rellm_agents.patterns.ir import AnyNode, Capture, Choice, Node, Repeat, Rule, Sequence, Terminal
 
 Cost = int | None
 
 
 class CheapestText:
-    """Costs of nodes, remembered. Safe to use from several threads.
+    """Costs of nodes, cached as long as the nodes live. Safe to share between threads: a race computes the same cost twice.
 
     Args:
-        of_terminal: the cost of a literal, or of a node that one automaton stands for; ``None``: it cannot be written.
-        cheapest: a cheapest text of the inner part of a recall that is not barred, and its cost.
-        inside_itself: the cost of a recall inside its own inner part, of which no cheapest text makes use.
+        of_terminal: the cost of a literal, or of a node that one automaton stands for; ``None`` if it cannot be written.
+        cheapest: the cost of a cheapest allowed text of the inner part of a capture, and the text; ``None`` if there is none.
+        inside_itself: the cost used for a capture that occurs inside its own inner part. Never part of a cheapest text.
     """
 
     def __init__(
@@ -66,17 +55,17 @@ class CheapestText:
             return self._known[node]
         except KeyError:
             cost = self._of_rules(node) if isinstance(node, Rule | Capture) else self._combined(node, self)
-            if not self.is_provisional:
+            if not self.inside_cycle:
                 self._known[node] = cost
             return cost
 
     @property
-    def is_provisional(self) -> bool:
-        """What is found out now takes the place of a recall inside itself for granted: it is not to be remembered."""
+    def inside_cycle(self) -> bool:
+        """True while the cost depends on a capture that is still being measured; such costs are not cached."""
         return self._asked.again < len(self._asked.open)
 
     def cheapest(self, capture: Capture) -> tuple[int, bytes] | None:
-        """A cheapest text of the inner part that is not barred, and its cost; ``None`` if there is none."""
+        """The cost of a cheapest allowed text of the inner part, and the text; ``None`` if there is none."""
         try:
             return self._texts[capture]
         except KeyError:
@@ -90,16 +79,16 @@ class CheapestText:
             finally:
                 asked.open.pop()
                 if asked.again >= len(asked.open):
-                    asked.again = _NEVER
-            if not self.is_provisional:
+                    asked.again = _NONE
+            if not self.inside_cycle:
                 self._texts[capture] = found
             return found
 
     def _looked_through(self, capture: Capture) -> tuple[Cost, tuple[Node, ...]]:
-        """The cost of a recall's text, and what else is to be added up."""
+        """The cost of the text of a capture, and the nodes whose costs are added to it."""
         found = self.cheapest(capture)
         if found is not None:
-            return found[0], (capture.between, capture.after(found[1]))
+            return found[0], (capture.then, capture.continue_with(found[1]))
         return self._inside_itself(capture) if capture in self._asked.open else None, ()
 
     def _combined(self, node: Node, cost_of: Callable[[Node], Cost]) -> Cost:
@@ -108,7 +97,7 @@ class CheapestText:
                 return _added_up(parts, cost_of)
             case Choice(options):
                 return min((c for o in options if (c := cost_of(o)) is not None), default=None)
-            case Repeat(inner, minimum, _) as one if way_of(one) is Way.UNROLLED:
+            case Repeat(inner, minimum, _) as one if strategy_of(one) is RepeatStrategy.UNROLLED:
                 if minimum == 0:
                     return 0
                 cost = cost_of(inner)
@@ -119,15 +108,18 @@ class CheapestText:
                 own, others = self._looked_through(capture)
                 rest = _added_up(others, cost_of)
                 return None if own is None or rest is None else own + rest
-            case Literal() | Characters() | Utf8Tail() | Repeat() | Intersection() | Complement() | Dfa() | Lexeme():
+            case Repeat() | Terminal():
                 return self._of_terminal(node)
 
     def _of_rules(self, asked: Node) -> Cost:
-        """Costs of all rules met from ``asked``: lowered until nothing changes, those that stay ``None`` match nothing."""
+        """The cost of a rule or a capture, by fixpoint iteration over all rules that can be reached from it.
+
+        All costs begin as ``None`` and are lowered until nothing changes; a rule whose cost stays ``None`` matches nothing.
+        """
         users: dict[Node, list[Node]] = {asked: []}
         order = [asked]
         for one in order:
-            for inner in self._rules_inside(one.exit if isinstance(one, Rule) else one):
+            for inner in self._rules_inside(one.witness if isinstance(one, Rule) else one):
                 if inner not in users:
                     users[inner] = []
                     order.append(inner)
@@ -143,7 +135,7 @@ class CheapestText:
         while queue:
             one = queue.popleft()
             queued.discard(one)
-            cost = cost_of(one.exit if isinstance(one, Rule) else one)
+            cost = cost_of(one.witness if isinstance(one, Rule) else one)
             before = found[one]
             if cost is not None and (before is None or cost < before):
                 found[one] = cost
@@ -151,13 +143,13 @@ class CheapestText:
                     if user not in queued:
                         queued.add(user)
                         queue.append(user)
-        if not self.is_provisional:
+        if not self.inside_cycle:
             for one, cost in found.items():
                 self._known[one] = cost
         return found[asked]
 
     def _rules_inside(self, node: Node) -> list[Rule]:
-        """The rules met before another rule is looked through."""
+        """The rules that occur in a node, those inside the bodies of other rules left out."""
         found: dict[Rule, None] = {}
         stack = [node]
         while stack:
@@ -177,15 +169,26 @@ class CheapestText:
         return list(found)
 
 
+class LowerBound(CheapestText):
+    """Costs as if a capture excluded no texts, and nothing depended on its text: no text costs less.
+
+    ``cheapest`` is only asked whether there is an allowed text at all; its cost and the text are not used.
+    """
+
+    def _looked_through(self, capture: Capture) -> tuple[Cost, tuple[Node, ...]]:
+        is_possible = self.cheapest(capture) is not None or capture in self._asked.open
+        return 0 if is_possible else None, (capture.inner, capture.then)
+
+
 class _Asked(threading.local):
-    """The recalls that are being looked into, and the first of them that was met again inside itself."""
+    """The captures that are being measured, innermost last, and the index of the outermost that was met again inside itself."""
 
     def __init__(self) -> None:
         self.open: list[Capture] = []
-        self.again = _NEVER
+        self.again = _NONE
 
 
-_NEVER = 1 << 30
+_NONE = 1 << 30
 
 
 def _added_up(parts: tuple[Node, ...], cost_of: Callable[[Node], Cost]) -> Cost:
@@ -196,127 +199,3 @@ def _added_up(parts: tuple[Node, ...], cost_of: Callable[[Node], Cost]) -> Cost:
             return None
         total += cost
     return total
-
-
-def shortest_bytes(node: Node) -> bytes | None:
-    """A shortest text of a node without rules, among equals the one of lowest bytes; ``None`` if there is none."""
-    match node:
-        case Literal(data):
-            return data
-        case Repeat(inner, minimum, _):
-            once = shortest_bytes(inner) if minimum else b""
-            return None if once is None else once * minimum
-        case Intersection() if (times := counted(node)) is not None:
-            return _shortest_times(times)
-    if node.has_boolean and (text := short_text(node)) is not None:
-        return text
-    automaton = Automaton.of(node)
-    if automaton.is_empty:
-        return None
-    return shortest_way(automaton, START)
-
-
-def _shortest_times(times: Counted) -> bytes:
-    """A shortest text of so many times, among equals the one of lowest bytes."""
-    ways = {state: _ways_to_end_of_time(times.automaton, state) for state in times.ends}
-    left = [dict.fromkeys(ways, 0)]  # for each number of times to come, the fewest bytes of them, by the state before
-    for _ in range(times.minimum):
-        left.append({state: min(len(text) + left[-1][end] for end, text in ways[state].items()) for state in ways})
-    text, state = b"", START
-    for after in reversed(left[:-1]):
-        end, once = min(ways[state].items(), key=lambda way: (len(way[1]) + after[way[0]], way[1]))
-        text, state = text + once, end
-    return text
-
-
-def _ways_to_end_of_time(automaton: Automaton, start: int) -> dict[int, bytes]:
-    """For each state in which a time may end that begins in ``start``, the fewest bytes to it, among equals the lowest."""
-    ways: dict[int, bytes] = {}
-    queue, seen = deque([(start, b"")]), {start}
-    while queue:
-        state, text = queue.popleft()
-        for byte, target in enumerate(automaton.row(state)):
-            if target == DEAD:
-                continue
-            longer = text + bytes((byte,))
-            if automaton.accepting[target]:
-                ways.setdefault(target, longer)
-            elif target not in seen:
-                seen.add(target)
-                queue.append((target, longer))
-    return ways
-
-
-def shortest_way(automaton: Automaton, start: int) -> bytes:
-    """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to where a text may end.
-
-    What may come to the shortest text is looked through first (A*: Hart, Nilsson and Raphael, 1968), of that the lowest bytes.
-    """
-    best = {start: b""}
-    queue = [(0, b"", start)]
-    while queue:
-        _, text, state = heappop(queue)
-        if automaton.accepting[state]:
-            return text
-        if text != best[state]:
-            continue  # there was a better way
-        for byte, target in enumerate(automaton.row(state)):
-            if target == DEAD:
-                continue
-            longer = text + bytes((byte,))
-            known = best.get(target)
-            if known is None or (len(longer), longer) < (len(known), known):
-                best[target] = longer
-                heappush(queue, (len(longer) + automaton.least_bytes(target), longer, target))
-    raise AssertionError("an automaton enters no state that cannot reach the end")
-
-
-def few_texts(node: Node, limit: int) -> frozenset[bytes] | None:
-    """All texts of a node without rules, if they are at most ``limit``; ``None``: there are more.
-
-    >>> from rellm_agents.patterns.ir import choice, literal, optional, sequence
-    >>> sorted(few_texts(sequence(literal("a"), optional(choice(literal("b"), literal("c")))), 3))
-    [b'a', b'ab', b'ac']
-    """
-    automaton = Automaton.of(node)
-    found: set[bytes] = set()
-    waiting = [] if automaton.is_empty else [(START, b"")]
-    while waiting:
-        state, text = waiting.pop()
-        if automaton.accepting[state]:
-            found.add(text)
-        targets = [(byte, target) for byte, target in enumerate(automaton.row(state)) if target != DEAD]
-        waiting += [(target, text + bytes((byte,))) for byte, target in targets]
-        if len(found) + len(waiting) > limit:  # each of which leads to another text
-            return None
-    return frozenset(found)
-
-
-def _bytes_of_terminal(node: Node) -> Cost:
-    text = shortest_bytes(node)
-    return None if text is None else len(text)
-
-
-def _shortest_allowed(capture: Capture) -> tuple[int, bytes] | None:
-    from rellm_agents.patterns.machine.captures import shortest_allowed  # noqa: PLC0415 - a machine asks in turn whether what it enters has a text
-    from rellm_agents.patterns.machine.machine import Machine  # noqa: PLC0415
-    from rellm_agents.patterns.sampling import shortest_data  # noqa: PLC0415
-
-    if not capture.excluded:  # nothing to be looked for step by step, unless the text is asked for inside itself
-        length = shortest_length(capture.inner)
-        if length is not None and not shortest_length.is_provisional:
-            return length, shortest_data(capture.inner)
-    text = shortest_allowed(capture, Machine.of(capture.inner).open_start)
-    return None if text is None else (len(text), text)
-
-
-class _Allowed(CheapestText):
-    """Costs if nothing were barred and nothing followed, where only has to be known whether there is a text."""
-
-    def _looked_through(self, capture: Capture) -> tuple[Cost, tuple[Node, ...]]:
-        return 0, (capture.inner, capture.between)
-
-
-allowed_length = _Allowed(_bytes_of_terminal, _shortest_allowed)
-shortest_length = CheapestText(_bytes_of_terminal, _shortest_allowed, allowed_length)
-"""The length in bytes of a shortest text of a node; ``None`` if nothing matches."""

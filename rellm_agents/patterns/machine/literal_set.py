@@ -1,7 +1,9 @@
-"""The options of a choice in, those that begin with a literal as one sorted set out, narrowed byte by byte.
+"""Many literals as one sorted set, narrowed byte by byte: enumerations and property names are looked up, never gone through.
 
-An enumeration of a thousand values, the names of three hundred properties: looked up by bisection, never gone through.
-Knows nothing of tokens.
+The literals are in ascending order, so those that share a prefix are a range of indices, and one more byte is a bisection. That is a trie
+whose nodes are pairs of numbers. Knows nothing of tokens.
+
+    blue red rose    after "r": 1 to 3      after "ro": 2 to 3
 
 >>> from rellm_agents.patterns.ir import choice, literal
 >>> members = LiteralSet.of(choice(literal("red"), literal("rose"), literal("blue")).options)
@@ -16,7 +18,7 @@ from collections.abc import Iterable
 
 from rellm_agents.patterns.ir import EMPTY, Literal, Node, Sequence, choice, sequence
 
-WORTHWHILE = 8  # literals, from which on a set is faster than each alone
+MIN_LITERALS = 8  # from which on a set is faster than a cell for each
 
 
 class LiteralSet:
@@ -44,7 +46,7 @@ class LiteralSet:
         return cls(members)
 
     def narrowed(self, low: int, high: int, offset: int, byte: int) -> tuple[int, int]:
-        """Those of the members ``low`` to ``high``, alike and longer than ``offset``, that go on with ``byte``."""
+        """The range of those members from ``low`` to ``high``, equal up to ``offset`` and longer, whose next byte is ``byte``."""
         if low == high:
             return low, low
         texts = self.texts

@@ -1,9 +1,13 @@
-"""Any node in, a state machine over bytes out: threads of terminals with what must follow each.
+"""Any node as a state machine over bytes, by partial derivatives with continuations.
 
-A state is a set of *cells* (see :mod:`rellm_agents.patterns.machine.cells`), each with its *continuation*, the nodes that follow
-(Antimirov, "Partial derivatives of regular expressions", 1996). A continuation grows where a rule is entered, so
-recursion needs no bound and nothing that was not met is made. Continuations, cells and states are interned by their
-machine: equal ones are the same object, and hashing them is cheap. Knows nothing of tokens.
+A state is a set of *cells* (see :mod:`rellm_agents.patterns.machine.cells`), each with its *continuation*, the nodes that must follow
+(Antimirov, "Partial derivatives of regular expressions and finite automaton constructions", 1996). A continuation grows where a rule is
+entered, as the stack of a pushdown automaton does, so recursion needs no bound, and nothing is made that no text reaches. Continuations,
+cells and states are interned by their machine: equal ones are the same object.
+
+    a*b"c"    start: {a*, then b"c"}, {b, then "c"}       after "b": {"c", then the end}
+
+Knows nothing of tokens.
 
 >>> from rellm_agents.patterns.ir import literal, repeat, sequence
 >>> state = start(sequence(repeat(literal("a")), literal("b")))
@@ -20,16 +24,13 @@ from typing import ClassVar, cast
 from weakref import WeakValueDictionary
 
 from rellm_agents.errors import PatternError, PatternTooLarge
-from rellm_agents.patterns.automaton import START, Automaton, Way, counted, way_of
+from rellm_agents.patterns.automaton import START, Automaton, RepeatStrategy, counter_of, strategy_of
 from rellm_agents.patterns.ir import (
     EMPTY,
     MAYBE_EMPTY,
     AnyNode,
     Capture,
-    Characters,
     Choice,
-    Complement,
-    Dfa,
     Intersection,
     Lexeme,
     Literal,
@@ -37,23 +38,23 @@ from rellm_agents.patterns.ir import (
     Repeat,
     Rule,
     Sequence,
-    Utf8Tail,
+    Terminal,
     repeat,
 )
 from rellm_agents.patterns.machine.captures import can_avoid
-from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Leaves, State
-from rellm_agents.patterns.machine.cheapest import shortest_length
-from rellm_agents.patterns.machine.interning import MAX_REMEMBERED, CellTable
-from rellm_agents.patterns.machine.literal_set import WORTHWHILE, LiteralSet, begins_with_literal
-from rellm_agents.patterns.machine.whitespace_runs import joined
+from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Exit, State
+from rellm_agents.patterns.machine.cheapest import LowerBound
+from rellm_agents.patterns.machine.interning import MAX_INTERNED, CellTable
+from rellm_agents.patterns.machine.literal_set import MIN_LITERALS, LiteralSet, begins_with_literal
+from rellm_agents.patterns.machine.whitespace_runs import fuse_whitespace
 
 MAX_EXPANSION = 100_000  # nodes entered before a byte is read
-MAX_CELLS = 10_000  # alternatives alive at the same place
-_STRIDE = 64  # bytes that are read cell by cell before the cells are put together again
-_CHAIN = 64  # nodes that are entered one after the other before all ways are looked for
+MAX_CELLS = 10_000  # of one state
+_STRIDE = 64  # bytes that each cell reads before the cells are merged to states again
+_MAX_CHAIN = 64  # nodes that are entered one after the other before alternatives are looked for
 
 DEAD_STATE = State(None, (), accepting=False)
-"""The state in which no text goes on."""
+"""The state from which no text is accepted."""
 
 
 def start(node: Node) -> State:
@@ -62,7 +63,7 @@ def start(node: Node) -> State:
 
 
 def step(state: State, byte: int) -> State:
-    """The state after one more byte; ``DEAD_STATE`` if no text goes on with it.
+    """The state after one more byte; ``DEAD_STATE`` if no text begins so.
 
     Raises:
         PatternTooLarge: a bound of this module or of an automaton is passed, as by a rule that begins with itself.
@@ -79,13 +80,10 @@ def run(state: State, data: bytes) -> State:
     return DEAD_STATE if state.machine is None else state.machine.run(state, data)
 
 
-def has_allowed_text(node: Capture) -> bool:
-    """Whether some text of a recall is not barred."""
-    return not node.excluded or can_avoid(node, Machine.of(node.inner).open_start, b"")
-
-
 class Machine(CellTable):
-    """The machine of a node, with what it has met so far. Safe to use from several threads. Use :meth:`of`, which shares machines.
+    """The machine of a node, with the states it has made. Use :meth:`of`, which shares machines.
+
+    Safe to share between threads: what two threads make at once is equal, and the tables give both the same object.
 
     Attributes:
         node: what it reads.
@@ -95,10 +93,10 @@ class Machine(CellTable):
     _lock = threading.RLock()
 
     def __init__(self, node: Node) -> None:
-        self.node, self._holders = node, 0
+        self.node, self._users = node, 0
         super().__init__()
         self._entered: dict[Continuation, State] = {}
-        self.enter(self.continuation(node, None))  # now, under the lock of ``of``: threads find one start
+        self.enter(self.continuation(node, None))  # now, under the lock of ``of``, so that threads find one start
 
     @property
     def start(self) -> State:
@@ -107,24 +105,24 @@ class Machine(CellTable):
 
     @property
     def open_start(self) -> State:
-        """The same, where not the end of the text follows, but ``HOLE``: what may follow is not known."""
+        """The start state with ``HOLE`` as the continuation: the inner part of a capture, whatever follows it."""
         return self.enter(self.continuation(self.node, HOLE))
 
-    def hold(self) -> None:
-        """Say that one more pattern uses this machine."""
+    def acquire(self) -> None:
+        """Count one more pattern that uses this machine."""
         with Machine._lock:
-            self._holders += 1
+            self._users += 1
 
-    def let_go(self) -> None:
-        """Say that one of them is gone. With the last goes what was made, which holds itself: so no collector has to go through it."""
+    def release(self) -> None:
+        """Count one pattern less; after the last one the tables, which hold reference cycles, are emptied, to spare the collector."""
         with Machine._lock:
-            self._holders -= 1
-            if self._holders < 1:
-                self._forget()
+            self._users -= 1
+            if self._users < 1:
+                self._clear()
 
-    def _forget(self) -> None:
-        """Drop what is remembered, so that nothing is left that holds itself; what is in use stays as it is."""
-        super()._forget()
+    def _clear(self) -> None:
+        """Empty all tables, so that no reference cycle is left; states in use stay valid."""
+        super()._clear()
         self._entered.clear()
 
     @staticmethod
@@ -147,94 +145,94 @@ class Machine(CellTable):
                     break
                 state = self.run(state, data[begin : begin + _STRIDE])
             return state
-        while at < size and type(state) is not State:  # a cell alone
-            stays, leaves = state.read(self, data, at)  # type: ignore[attr-defined]
-            if not leaves:
-                return DEAD_STATE if stays is None else self._alone(stays)
-            if stays is not None or len(leaves) > 1:
+        while at < size and type(state) is not State:  # a single cell
+            inside, exits = state.read(self, data, at)  # type: ignore[attr-defined]
+            if not exits:
+                return DEAD_STATE if inside is None else self._alone(inside)
+            if inside is not None or len(exits) > 1:
                 break
-            then, at = leaves[0]
+            then, at = exits[0]
             state = self.enter(then)
         return state if at == size else self._read(state, data, at)
 
     def _read(self, state: State, data: bytes, begin: int) -> State:
-        """Each cell reads on its own, what follows it goes on from where it is over - from each place once."""
+        """Every cell reads by itself; each exit is entered once, and its cells read the rest."""
         size, accepting = len(data), False
         reached: set[Cell] = set()
         waiting: list[tuple[Cell, int]] = [(cell, begin) for cell in state.cells]
-        seen: set[Leaves] = set()
+        seen: set[Exit] = set()
         while waiting:
             cell, at = waiting.pop()
-            stays, leaves = cell.read(self, data, at)
-            if stays is not None:
-                reached.add(stays)
-            for place in leaves:
-                if place in seen:
+            inside, exits = cell.read(self, data, at)
+            if inside is not None:
+                reached.add(inside)
+            for one in exits:
+                if one in seen:
                     continue
-                seen.add(place)
-                then, at = place
+                seen.add(one)
+                then, at = one
                 if at == size:
                     after = self.enter(then)
                     accepting = accepting or after.accepting
                     reached.update(after.cells)
                 elif then is not None:
-                    waiting.extend([(one, at) for one in self.enter(then).cells])
-        return self.put_together(reached, accepting=accepting)
+                    waiting.extend([(cell, at) for cell in self.enter(then).cells])
+        return self.state_of(reached, accepting=accepting)
 
     def enter(self, then: Continuation | None) -> State:
-        """The state before what ``then`` says."""
+        """The state at the beginning of a continuation."""
         if then is None:
             return self._end()
         state = self._entered.get(then)
         if state is None:
-            if len(self._entered) >= MAX_REMEMBERED:
-                self._forget()
+            if len(self._entered) >= MAX_INTERNED:
+                self._clear()
             state = self._entered[then] = self._enter(then)
         return state
 
     def _enter(self, first: Continuation) -> State:
-        """The same, where there is but one way: most continuations begin with one terminal."""
+        """The short cut for most continuations, which begin with one terminal and no alternatives."""
         node, then = first.node, first.then
-        for _ in range(_CHAIN):
+        for _ in range(_MAX_CHAIN):
             if node.inside & MAYBE_EMPTY:
                 break
-            kind = type(node)  # quicker than ``match``
-            if kind is Sequence:
-                parts = joined(node.parts)  # type: ignore[attr-defined]
+            type_ = type(node)  # faster than ``match``
+            if type_ is Sequence:
+                parts = fuse_whitespace(node.parts)  # type: ignore[attr-defined]
                 for part in parts[:0:-1]:
                     then = self.continuation(part, then)
                 node = parts[0]
-            elif kind is Rule:
+            elif type_ is Rule:
                 node = node.body  # type: ignore[attr-defined]
-            elif kind is Literal and not node.nullable:
+            elif type_ is Literal and not node.nullable:
                 return self._alone(self.literal_cell(node.data, then))  # type: ignore[attr-defined]
-            elif kind is Lexeme and not node.nullable:
+            elif type_ is Lexeme and not node.nullable:
                 automaton = Automaton.of(node)
                 return DEAD_STATE if automaton.is_empty else self._alone(self.lexeme_cell(automaton, START, then))
             else:
                 break
         return self._expanded(first)
 
-    def _expanded(self, first: Continuation) -> State:  # noqa: PLR0915 - one case a kind of node
+    def _expanded(self, first: Continuation) -> State:  # noqa: PLR0915 - one case for each type of node
         cells: set[Cell] = set()
         accepting = False
         waiting, seen = [first], {first}
 
         while waiting:
-            place = waiting.pop()
-            entered = self._entered.get(place)
+            here = waiting.pop()
+            entered = self._entered.get(here)
             if entered is not None:
                 cells.update(entered.cells)
                 accepting = accepting or entered.accepting
                 continue
-            node, then = place.node, place.then
-            if node is EMPTY:  # all that is left to do here is done
+            node, then = here.node, here.then
+            if node is EMPTY:  # e.g. the body of an empty rule
                 accepting = True
                 continue
-            if node.may_be_empty and shortest_length(node) is None:
-                continue  # no text: the end could not be reached from inside
+            if not has_text(node):
+                continue  # otherwise a state would be entered from which no text is accepted
             if isinstance(node, Sequence):
-                parts = joined(node.parts)
+                parts = fuse_whitespace(node.parts)
                 for part in parts[:0:-1]:
                     then = self.continuation(part, then)
                 node = parts[0]
@@ -252,22 +250,22 @@ class Machine(CellTable):
                 case Capture(inner) as capture:
                     begin = Machine.of(inner).open_start
                     if begin.accepting:
-                        raise PatternError("a recall of what may be empty, as only its rules tell")
+                        raise PatternError("a capture of a text that may be empty, as only its rules tell")
                     text_cell = self.capture_cell(capture, begin, b"", then)
                     if text_cell is not None:
                         cells.add(text_cell)
-                case Repeat(inner, minimum, maximum) as one if way_of(one) is Way.UNROLLED:
+                case Repeat(inner, minimum, maximum) as one if strategy_of(one) is RepeatStrategy.UNROLLED:
                     rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
                     following = [self.continuation(inner, self.continuation(rest, then))]
                     if minimum == 0:
                         following.append(then)
-                case Repeat() | Intersection() if (times := counted(node)) is not None:
-                    counter = self.counter_cell(times.automaton, START, 0, times.minimum, times.maximum, then)
-                    if counter is not None:
-                        cells.add(counter)
-                    if times.minimum == 0:
+                case Repeat() | Intersection() if (counter := counter_of(node)) is not None:
+                    cell = self.counter_cell(counter.automaton, START, 0, counter.minimum, counter.maximum, then)
+                    if cell is not None:
+                        cells.add(cell)
+                    if counter.minimum == 0:
                         following = [then]
-                case Characters() | Utf8Tail() | Repeat() | Intersection() | Complement() | Dfa() | Lexeme():
+                case Repeat() | Terminal():
                     automaton = Automaton.of(node)
                     if automaton.is_empty:
                         continue
@@ -285,41 +283,62 @@ class Machine(CellTable):
                     waiting.append(after)
             if len(seen) > MAX_EXPANSION:
                 raise PatternTooLarge(
-                    f"more than {MAX_EXPANSION} parts can stand at the same place: too many alternatives, or a rule that begins with itself"
+                    f"more than {MAX_EXPANSION} parts can come next: too many alternatives, or a rule that begins with itself"
                 )
-        return self.put_together(cells, accepting=accepting)
+        return self.state_of(cells, accepting=accepting)
 
     def _options(self, node: Choice) -> tuple[LiteralSet | None, tuple[Node, ...]]:
-        """The options that begin with a literal as a set, if they are many, and the others."""
-        found = self._remembered.get(node)
+        """The options that begin with a literal, as a set, if there are many; and the other options."""
+        found = self._others.get(node)
         if found is None:
             literals = [option for option in node.options if begins_with_literal(option)]
-            if len(literals) < WORTHWHILE:
+            if len(literals) < MIN_LITERALS:
                 found = None, node.options
             else:
                 found = LiteralSet.of(literals), tuple(option for option in node.options if not begins_with_literal(option))
-            found = self._remember(node, found)
+            found = self._intern(node, found)
         return cast("tuple[LiteralSet | None, tuple[Node, ...]]", found)
 
     def _end(self) -> State:
-        """The state in which only the end follows."""
-        return cast(State, self._remembered.get(((),))) or self.put_together(set(), accepting=True)
+        """The state at the end of the text."""
+        return cast(State, self._others.get(((),))) or self.state_of(set(), accepting=True)
 
     def _alone(self, cell: Cell) -> State:
-        """The state of one cell, where the text may not end."""
+        """A cell as a state."""
         cell.machine = self
         return cell
 
-    def put_together(self, cells: set[Cell], *, accepting: bool) -> State:
-        """The state of being in any of some cells of this machine."""
+    def state_of(self, cells: set[Cell], *, accepting: bool) -> State:
+        """The state that consists of some cells of this machine."""
         if not accepting and len(cells) < 2:
             return self._alone(next(iter(cells))) if cells else DEAD_STATE
         if len(cells) > MAX_CELLS:
-            raise PatternTooLarge(f"the pattern keeps more than {MAX_CELLS} alternatives open at the same place")
+            raise PatternTooLarge(f"the pattern has more than {MAX_CELLS} alternatives that can be continued at the same time")
         ordered = tuple(sorted(cells, key=_id_of))
         key = (ordered,) if accepting else ordered  # no cell is a tuple
-        found = self._remembered.get(key)
-        return cast(State, found) if found is not None else self._remember(key, State(self, ordered, accepting=accepting))
+        found = self._others.get(key)
+        return cast(State, found) if found is not None else self._intern(key, State(self, ordered, accepting=accepting))
+
+
+def has_allowed_text(node: Capture) -> bool:
+    """Whether some text of the inner part of a capture is not excluded."""
+    return not node.excluded or can_avoid(node, Machine.of(node.inner).open_start, b"")
+
+
+def has_text(node: Node) -> bool:
+    """Whether some text matches ``node``: the emptiness test of a context-free grammar, with captures by :func:`has_allowed_text`.
+
+    Raises:
+        PatternTooLarge: an automaton passes a bound.
+    """
+    return not node.may_be_empty or _possible(node) is not None
+
+
+def _cost_of_terminal(node: Node) -> int | None:
+    return None if node.may_be_empty and counter_of(node) is None and Automaton.of(node).is_empty else 0
+
+
+_possible = LowerBound(_cost_of_terminal, lambda capture: (0, b"") if has_allowed_text(capture) else None)
 
 
 def _id_of(cell: Cell) -> int:

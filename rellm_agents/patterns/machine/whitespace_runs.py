@@ -1,12 +1,14 @@
-"""The parts of a sequence in, the same with runs of optional whitespace and short literals as one lexeme each out.
+"""Runs of optional whitespace and short literals in a sequence, fused to one lexeme each.
 
-Flexible JSON has ``whitespace : whitespace`` between any two of its own parts. As one lexeme, it is walked over a vocabulary once for
-all patterns, and a place in it is one cell rather than two. Knows nothing of machines.
+Flexible JSON has ``whitespace : whitespace`` between a name and its value. As one lexeme, its tokens are found once for all patterns, and
+a position in it is one cell rather than two. Knows nothing of machines.
+
+    "name" ws ":" ws "value"    becomes    "name" lexeme(ws ":" ws) "value"
 
 >>> from rellm_agents.patterns.ir import CharSet
 >>> from rellm_agents.patterns.ir import characters, lexeme, literal, repeat
 >>> some = lexeme(repeat(characters(CharSet.of("- ")), 0, 9))
->>> [type(part).__name__ for part in joined((literal("name"), some, literal(":"), some, literal("value")))]
+>>> [type(part).__name__ for part in fuse_whitespace((literal("name"), some, literal(":"), some, literal("value")))]
 ['Literal', 'Lexeme', 'Literal']
 """
 
@@ -16,19 +18,19 @@ from functools import lru_cache
 
 from rellm_agents.patterns.ir import Characters, Lexeme, Literal, Node, Repeat, lexeme, sequence
 
-MAX_LITERAL = 2  # bytes of a literal that is joined: longer ones are rather a pattern's own
+MAX_LITERAL = 2  # bytes of a literal that is fused: longer ones differ from pattern to pattern
 MAX_CHARACTERS = 8  # that may stand in optional whitespace
 
 
-def joined(parts: tuple[Node, ...]) -> tuple[Node, ...]:
-    """The parts of a sequence that says the same."""
+def fuse_whitespace(parts: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The parts of an equal sequence."""
     for part in parts:
         if part.nullable and type(part) is Lexeme and _is_space(part):
-            return _joined(parts)
+            return _fused(parts)
     return parts
 
 
-def _joined(parts: tuple[Node, ...]) -> tuple[Node, ...]:
+def _fused(parts: tuple[Node, ...]) -> tuple[Node, ...]:
     found: list[Node] = []
     run: list[Node] = []
     for part in parts:

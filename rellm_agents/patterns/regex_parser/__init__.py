@@ -1,20 +1,39 @@
-"""FACE."""
+"""Regex text of three dialects, parsed into one syntax tree that knows neither dialects nor flags.
 
+Flags, case, anchors and escapes are resolved while parsing, by the word of the module that the dialect belongs to. Whatever is refused
+raises a ``RegexSyntaxError`` with its offset. Knows no automata. In reading order:
+
+    syntax           the tree
+    unicode_classes  the characters of a class, asked of ``regex`` or ``re``
+    classes          classes with and without case; ECMA-262's
+    flags            the letters i f s m x a w
+    compiled         compiled patterns: their text, dialect and flags
+    scanner          a cursor in the text, bounds, and the only place that raises
+    case_folding     strings under full case folding
+    sets             escapes and classes of the ``regex`` module
+    parser           the ``regex`` module's dialect
+    stdlib           the ``re`` module's dialect
+    ecma             ECMA-262
+"""
+
+from rellm_agents.patterns.regex_parser.compiled import Dialect, RegexLike, source_of
 from rellm_agents.patterns.regex_parser.ecma import parse_ecma
+from rellm_agents.patterns.regex_parser.flags import Flags
 from rellm_agents.patterns.regex_parser.parser import parse_regex
-from rellm_agents.patterns.regex_parser.scanner import MAX_COUNT, MAX_NESTING, Reading
+from rellm_agents.patterns.regex_parser.scanner import MAX_COUNT, MAX_NESTING, Scanner
+from rellm_agents.patterns.regex_parser.stdlib import parse_re
 from rellm_agents.patterns.regex_parser.syntax import (
-    ANY,
-    Around,
+    ANY_CHARACTER,
+    Alternation,
     Atomic,
     Call,
-    Either,
+    Class,
+    Concat,
     Groups,
-    One,
-    Row,
-    Times,
+    Look,
+    Repetition,
     Tree,
-    first_around,
+    first_look,
     text_start,
     widths,
 )

@@ -1,17 +1,20 @@
-"""Characters side by side in, the tree of all that full case folding takes for the same out.
+"""The syntax tree of a string under full case folding, where one character may match several.
 
-Some characters fold to several, as the sharp s to two: a stretch of text is taken apart wherever one of these may stand in it.
+Some characters fold to several, as the sharp s to two. So the folded string is cut into stretches that no such character crosses, and each
+stretch becomes the alternation of all spellings to write it. Knows no flags.
+
+    "ass"    a, then  ss | the sharp s
 
 >>> type(folded("a")).__name__
-'One'
+'Class'
 """
 
 from __future__ import annotations
 
 from rellm_agents.patterns.ir import CharSet
 from rellm_agents.patterns.regex_parser import classes
-from rellm_agents.patterns.regex_parser.scanner import row
-from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Either, One, Tree
+from rellm_agents.patterns.regex_parser.scanner import concat
+from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Alternation, Class, Tree
 
 
 def folded(text: str) -> Tree:
@@ -23,15 +26,15 @@ def folded(text: str) -> Tree:
         (single if len(piece) == 1 else longer).setdefault(piece, []).append(c)
 
     def between(begin: int, end: int) -> Tree:
-        """All ways to write this stretch, none of which reads past it."""
+        """All spellings of the stretch from ``begin`` to ``end``."""
         if begin == end:
             return NO_TEXT
-        ways: list[Tree] = []
+        spellings: list[Tree] = []
         for stop in range(begin + 1, min(begin + 3, end) + 1):
             found = (single if stop == begin + 1 else longer).get(letters[begin:stop])
             if found:
-                ways.append(row([One(CharSet.of(found)), between(stop, end)]))
-        return ways[0] if len(ways) == 1 else Either(tuple(ways))
+                spellings.append(concat([Class(CharSet.of(found)), between(stop, end)]))
+        return spellings[0] if len(spellings) == 1 else Alternation(tuple(spellings))
 
     parts: list[Tree] = []
     begin = reach = 0
@@ -40,4 +43,4 @@ def folded(text: str) -> Tree:
         if reach == i + 1:
             parts.append(between(begin, reach))
             begin = reach
-    return row(parts)
+    return concat(parts)

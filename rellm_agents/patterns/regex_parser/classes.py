@@ -1,4 +1,4 @@
-r"""What characters a class holds, with and without case: by the ``regex`` module's own word, or by ECMA-262's.
+r"""The characters of classes, with and without case: by the word of the ``regex`` module, or by ECMA-262.
 
 >>> without_case(CharSet.of("k"), ascii_only=False) == CharSet.of("kK\u212a")
 True
@@ -34,7 +34,7 @@ def _cased() -> str:
 def _cases(ascii_only: bool) -> dict[str, CharSet]:  # noqa: FBT001 - the key of a memo
     """The cased characters, each with all that match it without case."""
     cased = _cased()
-    again = regex.compile(f"(?{'a' if ascii_only else 'u'}is)(.)(?:.*?(\\1))*+")
+    again = regex.compile(f"(?{'a' if ascii_only else 'u'}is)(.)(?:.*?(\\1))*+", regex.VERSION0)
     found = {c: CharSet.of(matched.captures(2)) for c in cased if (matched := again.match(c + cased)) is not None}
     return {c: members for c, members in found.items() if len(members) > 1}
 
@@ -46,7 +46,7 @@ def _each(charset: CharSet) -> Iterable[str]:
 @lru_cache(maxsize=1_024)
 def cases_of(c: str, *, ascii_only: bool) -> CharSet:
     """What matches ``c`` where the ``regex`` module ignores case."""
-    return CharSet.of(c) | CharSet.of(regex.findall(f"(?{'a' if ascii_only else 'u'}i){regex.escape(c)}", _cased()))
+    return CharSet.of(c) | CharSet.of(regex.findall(f"(?{'a' if ascii_only else 'u'}i){regex.escape(c)}", _cased(), regex.VERSION0))
 
 
 @lru_cache(maxsize=1_024)
@@ -108,107 +108,19 @@ ECMA_WORD = CharSet([(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)])
 ECMA_SPACE = CharSet.of("\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff") | CharSet.span("\u2000", "\u200a")
 ECMA_LINE_BREAKS = CharSet.of("\n\r\u2028\u2029")
 
-_ECMA_BINARY = frozenset(
-    [
-        "ASCII",
-        "AHex",
-        "ASCII_Hex_Digit",
-        "Alpha",
-        "Alphabetic",
-        "Any",
-        "Assigned",
-        "Bidi_C",
-        "Bidi_Control",
-        "Bidi_M",
-        "Bidi_Mirrored",
-        "CI",
-        "Case_Ignorable",
-        "Cased",
-        "CWCF",
-        "Changes_When_Casefolded",
-        "CWCM",
-        "Changes_When_Casemapped",
-        "CWL",
-        "Changes_When_Lowercased",
-        "CWKCF",
-        "Changes_When_NFKC_Casefolded",
-        "CWT",
-        "Changes_When_Titlecased",
-        "CWU",
-        "Changes_When_Uppercased",
-        "DI",
-        "Default_Ignorable_Code_Point",
-        "Dash",
-        "Dep",
-        "Deprecated",
-        "Dia",
-        "Diacritic",
-        "Emoji",
-        "EComp",
-        "Emoji_Component",
-        "EMod",
-        "Emoji_Modifier",
-        "EBase",
-        "Emoji_Modifier_Base",
-        "EPres",
-        "Emoji_Presentation",
-        "ExtPict",
-        "Extended_Pictographic",
-        "Ext",
-        "Extender",
-        "Gr_Base",
-        "Grapheme_Base",
-        "Gr_Ext",
-        "Grapheme_Extend",
-        "Hex",
-        "Hex_Digit",
-        "IDSB",
-        "IDS_Binary_Operator",
-        "IDST",
-        "IDS_Trinary_Operator",
-        "IDC",
-        "ID_Continue",
-        "IDS",
-        "ID_Start",
-        "Ideo",
-        "Ideographic",
-        "Join_C",
-        "Join_Control",
-        "LOE",
-        "Logical_Order_Exception",
-        "Lower",
-        "Lowercase",
-        "Math",
-        "NChar",
-        "Noncharacter_Code_Point",
-        "Pat_Syn",
-        "Pattern_Syntax",
-        "Pat_WS",
-        "Pattern_White_Space",
-        "QMark",
-        "Quotation_Mark",
-        "Radical",
-        "RI",
-        "Regional_Indicator",
-        "STerm",
-        "Sentence_Terminal",
-        "SD",
-        "Soft_Dotted",
-        "Term",
-        "Terminal_Punctuation",
-        "UIdeo",
-        "Unified_Ideograph",
-        "Upper",
-        "Uppercase",
-        "VS",
-        "Variation_Selector",
-        "space",
-        "White_Space",
-        "XIDC",
-        "XID_Continue",
-        "XIDS",
-        "XID_Start",
-    ]
+_ECMA_BINARY = frozenset(  # names and short names of the binary properties
+    """
+    ASCII AHex ASCII_Hex_Digit Alpha Alphabetic Any Assigned Bidi_C Bidi_Control Bidi_M Bidi_Mirrored CI Case_Ignorable
+    Cased CWCF Changes_When_Casefolded CWCM Changes_When_Casemapped CWL Changes_When_Lowercased CWKCF
+    Changes_When_NFKC_Casefolded CWT Changes_When_Titlecased CWU Changes_When_Uppercased DI Default_Ignorable_Code_Point
+    Dash Dep Deprecated Dia Diacritic Emoji EComp Emoji_Component EMod Emoji_Modifier EBase Emoji_Modifier_Base EPres
+    Emoji_Presentation ExtPict Extended_Pictographic Ext Extender Gr_Base Grapheme_Base Gr_Ext Grapheme_Extend Hex Hex_Digit
+    IDSB IDS_Binary_Operator IDST IDS_Trinary_Operator IDC ID_Continue IDS ID_Start Ideo Ideographic Join_C Join_Control LOE
+    Logical_Order_Exception Lower Lowercase Math NChar Noncharacter_Code_Point Pat_Syn Pattern_Syntax Pat_WS
+    Pattern_White_Space QMark Quotation_Mark Radical RI Regional_Indicator STerm Sentence_Terminal SD Soft_Dotted Term
+    Terminal_Punctuation UIdeo Unified_Ideograph Upper Uppercase VS Variation_Selector space White_Space XIDC XID_Continue
+    XIDS XID_Start
+    """.split()  # noqa: SIM905 - a table
 )
 _ECMA_NAMED = {
     "General_Category": "gc",

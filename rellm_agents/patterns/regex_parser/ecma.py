@@ -1,8 +1,8 @@
-r"""Regex text of ECMA-262 with the ``u`` flag in, its syntax tree out.
+r"""Parses ECMA-262 regular expressions with the ``u`` flag, the dialect of the JSON Schema keyword ``pattern``.
 
-``\d \w \s \b .`` have ECMA-262's meaning, case is simple folding. Modifiers are read (ES2025: ``(?i-s:...)``). Schemas in
-the wild hold patterns that the ``u`` flag refuses; of these, as Annex B does, only what can mean nothing else is read:
-escaped punctuation such as ``\-``, and a bracket or a brace that closes or counts nothing.
+``\d \w \s \b .`` have ECMA-262's meaning, case is simple folding. Modifiers are read (ES2025: ``(?i-s:...)``). Schemas in the wild hold
+patterns that the ``u`` flag refuses; of these, as in Annex B, those are read that can mean nothing else: escaped punctuation such as
+``\-``, and a bracket or a brace that closes or counts nothing.
 
 >>> tree, _ = parse_ecma(r"^\u{1F600}+$")
 >>> len(tree.parts)
@@ -14,14 +14,24 @@ from __future__ import annotations
 from rellm_agents.patterns.ir import ALL_CHARACTERS, CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.flags import Flags
-from rellm_agents.patterns.regex_parser.scanner import CONTROL, Reading, row
-from rellm_agents.patterns.regex_parser.syntax import Around, Either, One, Times, Tree, boundary, text_end, text_start
+from rellm_agents.patterns.regex_parser.scanner import CONTROL, Scanner, concat
+from rellm_agents.patterns.regex_parser.syntax import (
+    Class,
+    Look,
+    Repetition,
+    Tree,
+    any_line_end,
+    any_line_start,
+    boundary,
+    text_end,
+    text_start,
+)
 
 _CLASSES = {"d": classes.ECMA_DIGITS, "w": classes.ECMA_WORD, "s": classes.ECMA_SPACE}
 _NAME = r"<([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)>"
 
 
-def parse_ecma(text: str) -> tuple[Tree, Reading]:
+def parse_ecma(text: str) -> tuple[Tree, Scanner]:
     """The tree of a regex, and the text as it was read, to say where something is refused.
 
     Raises:
@@ -31,24 +41,18 @@ def parse_ecma(text: str) -> tuple[Tree, Reading]:
     return parser.whole(), parser
 
 
-class _Parser(Reading):
+class _Parser(Scanner):
     """Recursive descent over one text."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.flags = Flags()
+        super().__init__(text, Flags())
+        self.flags = self.initial
 
     def whole(self) -> Tree:
         tree = self.alternation()
         if not self.ended:
             self.fail("this parenthesis closes no group: escape it as \\)")
         return tree
-
-    def alternation(self) -> Tree:
-        options = [self.branch()]
-        while self.take("|"):
-            options.append(self.branch())
-        return options[0] if len(options) == 1 else Either(tuple(options))
 
     def branch(self) -> Tree:
         parts: list[Tree] = []
@@ -58,13 +62,13 @@ class _Parser(Reading):
             at = self.at
             bounds = self.quantifier()
             if bounds is not None:
-                if isinstance(item, Around) or self.text[begin] in "^$" or self.text.startswith(("\\b", "\\B"), begin):
+                if isinstance(item, Look) or self.text[begin] in "^$" or self.text.startswith(("\\b", "\\B"), begin):
                     self.fail("an assertion cannot be repeated: drop the quantifier, or put both into a group", at)
-                item = Times(item, *bounds, self.preference(possessive=False), at)
+                item = Repetition(item, *bounds, self.preference(possessive=False), at)
                 if self.looking_at("*", "+", "?") or self.match(r"(?=\{[0-9]+(?:,[0-9]*)?\})"):
                     self.fail("a quantifier on a quantifier: put the first into a group (?:...)")
             parts.append(item)
-        return row(parts)
+        return concat(parts)
 
     def quantifier(self) -> tuple[int, int | None] | None:
         """As in the other dialect, but a count has a first number."""
@@ -75,7 +79,7 @@ class _Parser(Reading):
         if c == "(":
             return self.group()
         if c == "[":
-            return One(self.char_class())
+            return Class(self.char_class())
         if c == "\\":
             return self.escape_outside()
         if c in "*+?" or (c == "{" and self.match(r"(?=\{[0-9]+(?:,[0-9]*)?\})")):
@@ -84,14 +88,14 @@ class _Parser(Reading):
         if c == "^":
             if not self.flags.multi_line:
                 return text_start(begin)
-            return Either((text_start(begin), Around(One(classes.ECMA_LINE_BREAKS), ahead=False, positive=True, at=begin)))
+            return any_line_start(classes.ECMA_LINE_BREAKS, begin)
         if c == "$":
             if not self.flags.multi_line:
                 return text_end(begin)
-            return Either((Around(One(classes.ECMA_LINE_BREAKS), ahead=True, positive=True, at=begin), text_end(begin)))
+            return any_line_end(classes.ECMA_LINE_BREAKS, begin)
         if c == ".":
-            return One(ALL_CHARACTERS if self.flags.dot_all else ~classes.ECMA_LINE_BREAKS)
-        return One(self.with_case(_only(ord(c))))
+            return Class(ALL_CHARACTERS if self.flags.dot_all else ~classes.ECMA_LINE_BREAKS)
+        return Class(self.with_case(_only(ord(c))))
 
     def with_case(self, charset: CharSet) -> CharSet:
         return classes.ecma_without_case(charset) if self.flags.ignore_case else charset
@@ -110,7 +114,7 @@ class _Parser(Reading):
         looks = (("?=", True, True), ("?!", True, False), ("?<=", False, True), ("?<!", False, False))
         for sign, ahead, positive in looks:
             if self.take(sign):
-                return Around(self.scoped(flags, begin), ahead=ahead, positive=positive, at=begin)
+                return Look(self.scoped(flags, begin), ahead=ahead, positive=positive, at=begin)
         if self.take("?") and not self.take(":") and self.match(_NAME) is None:
             found = self.match(r"([ims]*)(?:-([ims]*))?:")
             if found is None:
@@ -120,12 +124,6 @@ class _Parser(Reading):
                 self.fail("these flags contradict each other", begin)
             self.flags = flags.changed(on, on=True).changed(off, on=False)
         return self.scoped(flags, begin)
-
-    def scoped(self, flags: Flags, begin: int) -> Tree:
-        inner = self.alternation()
-        self.close(begin)
-        self.flags = flags
-        return inner
 
     # characters and classes
 
@@ -137,7 +135,7 @@ class _Parser(Reading):
         if (c and c in "123456789") or self.looking_at("\\k<"):
             self.fail("a back-reference is not regular: write out what may stand here", begin)
         found = self.escape(in_class=False)
-        return One(self.with_case(_only(found)) if isinstance(found, int) else found)
+        return Class(self.with_case(_only(found)) if isinstance(found, int) else found)
 
     def escape(self, *, in_class: bool) -> CharSet | int:
         """A backslash and what it escapes -> the characters, or the one code point, which may be a surrogate."""

@@ -1,7 +1,7 @@
-"""What flags a part of a regex is read under, and the letters they are written with.
+"""The flags that a part of a regex is read under, and the letters that set them.
 
->>> Flags().changed("is", on=True)
-Flags(ignore_case=True, full_case=False, dot_all=True, multi_line=False, verbose=False, ascii_only=False, word=False, version_1=False)
+>>> Flags().changed("is", on=True).letters
+'is'
 """
 
 from __future__ import annotations
@@ -51,6 +51,11 @@ class Flags:
     ascii_only: bool = False
     word: bool = False
     version_1: bool = False
+
+    @property
+    def letters(self) -> str:
+        """The letters of the flags that are on, and V1."""
+        return "".join(letter for letter, field in FIELDS.items() if getattr(self, field)) + ("V1" if self.version_1 else "")
 
     def changed(self, letters: str, *, on: bool) -> Flags:
         """With the flags of these letters turned on or off."""

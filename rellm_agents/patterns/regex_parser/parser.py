@@ -1,6 +1,6 @@
-r"""Regex text in the ``regex`` module's dialect in, its syntax tree out.
+"""Parses the dialect of the ``regex`` module, versions 0 and 1 (``(?V1)``).
 
-Versions 0 and 1 (``(?V1)``). What the module takes a class for is asked of the module itself, so the two agree.
+What the module takes for the members of a class is asked of the module itself, so the two agree. Knows no automata.
 
 >>> tree, groups, _, _ = parse_regex("a|b")
 >>> len(tree.options)
@@ -17,21 +17,23 @@ import regex
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.case_folding import folded
 from rellm_agents.patterns.regex_parser.flags import FIELDS, REFUSED, Flags
-from rellm_agents.patterns.regex_parser.scanner import Reading, row
-from rellm_agents.patterns.regex_parser.sets import SetReading
+from rellm_agents.patterns.regex_parser.scanner import Scanner, concat
+from rellm_agents.patterns.regex_parser.sets import SetScanner
 from rellm_agents.patterns.regex_parser.syntax import (
-    ANY,
+    ANY_CHARACTER,
     NO_TEXT,
-    Around,
+    Alternation,
     Atomic,
     Call,
-    Either,
-    One,
-    Row,
-    Times,
+    Class,
+    Concat,
+    Look,
+    Repetition,
     Tree,
+    any_line_end,
+    any_line_start,
     boundary,
-    line_end,
+    last_line_end,
     text_end,
     text_start,
 )
@@ -49,29 +51,33 @@ _TURKIC = "\u0130\u0131"  # capital with a dot, small without
 _NO_WORD_FLAG = "with the flag w this follows Unicode's default rules for words and lines, which are not read: drop w for this part"
 
 
-def parse_regex(text: str, parts: Container[str] = ()) -> tuple[Tree, dict[int, Tree], dict[int, str], Reading]:
+def parse_regex(text: str, parts: Container[str] = (), flags: Flags | None = None) -> tuple[Tree, dict[int, Tree], dict[int, str], Scanner]:
     """The tree of a regex; its groups by number; the parts it calls, by number; the text as read, to say where it is refused.
 
     Args:
         text: regex text.
         parts: names that may be called though no group has them.
+        flags: those that the text begins under; ``None``: those of version 0, or of version 1 if the text asks for it.
 
     Raises:
         RegexSyntaxError: the text is not in the dialect; names the place.
     """
-    parser = _Parser(text, parts)
+    if flags is None:
+        version_1 = _asks_for_version_1(text)
+        flags = Flags(version_1=version_1, full_case=version_1)
+    parser = _Parser(text, parts, flags)
     tree, groups = parser.whole()
     return tree, groups, {alias: name for name, alias in parser.aliases.items() if name not in parser.names}, parser
 
 
-class _Parser(SetReading):
+class _Parser(SetScanner):
     """Recursive descent over one text, with the flags that hold at the place and the groups met so far."""
 
-    def __init__(self, text: str, parts: Container[str]) -> None:
-        super().__init__(text)
-        self.parts = parts
-        version_1 = _asks_for_version_1(text)
-        self.flags = Flags(version_1=version_1, full_case=version_1)
+    def __init__(self, text: str, parts: Container[str], flags: Flags) -> None:
+        super().__init__(text, flags)
+        self.parts, self.flags = parts, flags
+        if self._is_ascii and not flags.ascii_only:
+            self.flags = replace(flags, ascii_only=True)  # e.g. \w(?a)\w: it holds for what stands before it, too
         self.groups: dict[int, Tree] = {}
         self.names: dict[str, int] = {}
         self.opened: dict[int, int] = {}
@@ -106,12 +112,6 @@ class _Parser(SetReading):
 
     # alternation, branch, item, quantifier
 
-    def alternation(self) -> Tree:
-        options = [self.branch()]
-        while self.take("|"):
-            options.append(self.branch())
-        return options[0] if len(options) == 1 else Either(tuple(options))
-
     def branch(self) -> Tree:
         parts: list[Tree] = []
         run: list[tuple[str, int]] = []  # characters side by side, which full case folding takes together
@@ -125,7 +125,7 @@ class _Parser(SetReading):
             self._skip()
             if self.ended or self.looking_at("|", ")"):
                 flush()
-                return row(parts)
+                return concat(parts)
             begin, flags = self.at, self.flags
             item = self.item()
             if self.flags is not flags and self.flags != flags:
@@ -156,7 +156,7 @@ class _Parser(SetReading):
             self.fail("a quantifier on a quantifier: put the first into a group (?:...)", again)
         if self.text[begin] in "^$" or self.text.startswith(tuple("\\" + c for c in "bBmMAZz"), begin):
             self.fail("there is nothing to repeat here: drop the quantifier, or put the anchor into a group", at)
-        return Times(tree, *bounds, preference, at)
+        return Repetition(tree, *bounds, preference, at)
 
     def item(self) -> Tree | str | None:
         begin, c = self.at, self.text[self.at]
@@ -177,13 +177,13 @@ class _Parser(SetReading):
                 if self.flags.word:
                     self.fail(_NO_WORD_FLAG, begin)
                 if not self.flags.multi_line:
-                    return line_end(begin)
-                return Either((Around(One(classes.LINE_FEED), ahead=True, positive=True, at=begin), text_end(begin)))
+                    return last_line_end(begin)
+                return any_line_end(classes.LINE_FEED, begin)
             case ".":
                 self.at += 1
                 if self.flags.dot_all:
-                    return ANY
-                return One(~(classes.LINE_BREAKS if self.flags.word else classes.LINE_FEED))
+                    return ANY_CHARACTER
+                return Class(~(classes.LINE_BREAKS if self.flags.word else classes.LINE_FEED))
             case "\\":
                 return self.escape_outside(begin)
         self.at += 1
@@ -192,17 +192,17 @@ class _Parser(SetReading):
     def line_start(self, begin: int) -> Tree:
         if self.flags.word:
             self.fail(_NO_WORD_FLAG, begin)
-        return Either((text_start(begin), Around(One(classes.LINE_FEED), ahead=False, positive=True, at=begin)))
+        return any_line_start(classes.LINE_FEED, begin)
 
     def character(self, c: str, at: int) -> Tree | str:
         charset = self.one(c, at)
         if not self.flags.ignore_case:
-            return One(charset)
-        if self.flags.full_case and not self.flags.ascii_only:
+            return Class(charset)
+        if self.flags.full_case and not (self.flags.ascii_only or self._is_ascii):
             if c in _TURKIC:
                 self.fail("the regex module folds the Turkic i in two ways under full case folding: write (?-f:...) around it", at)
             return c
-        return One(classes.cases_of(c, ascii_only=self.flags.ascii_only))
+        return Class(classes.cases_of(c, ascii_only=self._is_ascii))  # that of the whole regex, in (?a:k) too
 
     def escape_outside(self, begin: int) -> Tree | str:
         c = self.text[begin + 1 : begin + 2]
@@ -217,8 +217,8 @@ class _Parser(SetReading):
             return text_start(begin) if c == "A" else text_end(begin)
         if c == "R":
             self.at += 2
-            pair = Row((One(self.one("\r", begin)), One(classes.LINE_FEED)))
-            return Atomic(Either((pair, One(classes.LINE_BREAKS))), begin)
+            pair = Concat((Class(self.one("\r", begin)), Class(classes.LINE_FEED)))
+            return Atomic(Alternation((pair, Class(classes.LINE_BREAKS))), begin)
         if c in _NOT_REGULAR and c:
             self.fail(_NOT_REGULAR[c], begin)
         if c and c in "123456789" and not self.match(r"(?=\\[0-3][0-7]{2}|\\[4-7][0-7]{2})"):
@@ -226,7 +226,7 @@ class _Parser(SetReading):
         found, is_one = self.escape(in_set=False)
         if is_one:
             return self.character(chr(found.ranges[0][0]), begin)
-        return One(found)
+        return Class(found)
 
     # groups
 
@@ -242,7 +242,7 @@ class _Parser(SetReading):
             return self.scoped(flags, begin)
         for sign, ahead, positive in (("=", True, True), ("!", True, False), ("<=", False, True), ("<!", False, False)):
             if self.take(sign):
-                return Around(self.scoped(flags, begin), ahead=ahead, positive=positive, at=begin)
+                return Look(self.scoped(flags, begin), ahead=ahead, positive=positive, at=begin)
         if self.take(">"):
             return Atomic(self.scoped(flags, begin), begin)
         if self.take("|"):
@@ -266,12 +266,6 @@ class _Parser(SetReading):
         if self.looking_at("("):
             return self.definition(begin)
         return self.flagged(flags, begin)
-
-    def scoped(self, flags: Flags, begin: int) -> Tree:
-        inner = self.alternation()
-        self.close(begin)
-        self.flags = flags
-        return inner
 
     def captured(self, name: str | None, begin: int) -> Tree:
         number = self.open_group(name)
@@ -303,7 +297,7 @@ class _Parser(SetReading):
         self.close(begin)
         if self.flags != flags:
             self.fail("flags for the rest of a branch reset are not read: use (?i:...) for a part", begin)
-        return options[0] if len(options) == 1 else Either(tuple(options))
+        return options[0] if len(options) == 1 else Alternation(tuple(options))
 
     def called(self, parts: tuple[str | None, ...], begin: int) -> Tree:
         name, number, relative = parts
@@ -350,7 +344,7 @@ class _Parser(SetReading):
         if not self.take("FAIL)") and not self.take("F)"):
             self.fail("backtracking verbs are not supported: write out the texts that may match", begin)
         self.depth -= 1
-        return Either(())
+        return Alternation(())
 
     def flagged(self, flags: Flags, begin: int) -> Tree | None:
         changed = self.flag_letters(begin)

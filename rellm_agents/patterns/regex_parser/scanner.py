@@ -1,4 +1,11 @@
-"""Regex text under a finger: what both dialects' parsers read with, and the one place that raises what they refuse."""
+"""A cursor in regex text, with which the parsers of all dialects read, and the only place that refuses a text.
+
+It has what the dialects share: alternation, scoped groups, quantifiers, code points, and bounds on nesting and counts. Knows no classes.
+
+>>> scanner = Scanner("{2,3}", Flags())
+>>> scanner.quantifier(), scanner.ended
+((2, 3), True)
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,8 @@ import regex
 
 from rellm_agents.errors import RegexSyntaxError
 from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
-from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Preference, Row, Tree
+from rellm_agents.patterns.regex_parser.flags import Flags
+from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Alternation, Concat, Preference, Tree
 
 MAX_NESTING = 40  # groups inside groups, and sets inside sets
 MAX_COUNT = 20_000  # in a counted quantifier
@@ -18,7 +26,9 @@ MAX_COUNT = 20_000  # in a counted quantifier
 CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
 
 
-_compiled = lru_cache(maxsize=256)(regex.compile)  # the module's own memo takes ten times as long to ask
+@lru_cache(maxsize=256)  # the module's own memo takes ten times as long to ask
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(pattern, regex.VERSION0)  # whatever regex.DEFAULT_VERSION is
 
 
 @lru_cache(maxsize=1_024)
@@ -26,42 +36,52 @@ def _one(c: str) -> CharSet:
     return CharSet.of(c)
 
 
-class Reading:
-    """A text and ``at``, the index of its next character."""
+class Scanner:
+    """Recursive descent over one text; a dialect's parser adds :meth:`branch`.
 
-    def __init__(self, text: str) -> None:
-        self.text, self.at, self.depth = text, 0, 0
+    Args:
+        text: the whole.
+        initial: the flags that it begins under.
+
+    Attributes:
+        at: the index of the next character.
+        depth: groups and sets that are open.
+        flags: those that hold at ``at``.
+    """
+
+    def __init__(self, text: str, initial: Flags) -> None:
+        self.text, self.at, self.depth, self.initial, self.flags = text, 0, 0, initial, initial
         self.skip: Callable[[], None] = lambda: None
 
     @property
     def ended(self) -> bool:
-        """Nothing is left."""
+        """The text is read to its end."""
         return self.at >= len(self.text)
 
     def fail(self, reason: str, at: int | None = None) -> NoReturn:
-        """Refuse the text for what stands at ``at``, or here."""
+        """Refuse the text for what is at ``at``, or at the cursor."""
         raise RegexSyntaxError(self.text, self.at if at is None else at, reason)
 
     def looking_at(self, *starts: str) -> bool:
-        """One of these stands here."""
+        """Whether one of these strings is at the cursor."""
         return self.text.startswith(starts, self.at)
 
     def take(self, start: str) -> bool:
-        """Read ``start`` if it stands here."""
+        """Read ``start`` if it is at the cursor."""
         if self.looking_at(start):
             self.at += len(start)
             return True
         return False
 
     def match(self, pattern: str) -> regex.Match[str] | None:
-        """Read what a regex matches here."""
+        """Read what a regex matches at the cursor."""
         found = _compiled(pattern).match(self.text, self.at)
         if found is not None:
             self.at = found.end()
         return found
 
     def enter(self, begin: int) -> None:
-        """One group deeper."""
+        """Open one more group."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             self.fail(f"groups are nested more than {MAX_NESTING} deep", begin)
@@ -71,6 +91,24 @@ class Reading:
         if not self.take(")"):
             self.fail("this group is never closed", begin)
         self.depth -= 1
+
+    def branch(self) -> Tree:
+        """Read up to the next ``|`` or the end of the group."""
+        raise NotImplementedError
+
+    def alternation(self) -> Tree:
+        """Read up to the end of the group."""
+        options = [self.branch()]
+        while self.take("|"):
+            options.append(self.branch())
+        return options[0] if len(options) == 1 else Alternation(tuple(options))
+
+    def scoped(self, flags: Flags, begin: int) -> Tree:
+        """Read the rest of the group that began at ``begin``, after which ``flags`` hold again."""
+        inner = self.alternation()
+        self.close(begin)
+        self.flags = flags
+        return inner
 
     def one(self, c: str, at: int) -> CharSet:
         """The set of one character."""
@@ -94,7 +132,7 @@ class Reading:
         return chr(int(number, 16))
 
     def quantifier(self) -> tuple[int, int | None] | None:
-        """Read ``*``, ``+``, ``?`` or a count, if one stands here: the bounds."""
+        """Read ``*``, ``+``, ``?`` or a count, if one is at the cursor: the bounds."""
         at = self.at
         if not self.looking_at("*", "+", "?", "{"):
             return None
@@ -124,7 +162,7 @@ class Reading:
         return "possessive" if possessive and self.take("+") else "greedy"
 
 
-def row(parts: list[Tree]) -> Tree:
-    """The parts one after the other, without those that are no text at all."""
-    kept = tuple(part for part in parts if part is not NO_TEXT)
-    return NO_TEXT if not kept else kept[0] if len(kept) == 1 else Row(kept)
+def concat(parts: list[Tree]) -> Tree:
+    """The concatenation of the parts, without those that match only the empty text."""
+    rest = tuple(part for part in parts if part is not NO_TEXT)
+    return NO_TEXT if not rest else rest[0] if len(rest) == 1 else Concat(rest)

@@ -1,4 +1,11 @@
-r"""Escapes and character classes of the ``regex`` module's dialect in, sets of characters out."""
+"""Parses escapes and character classes of the ``regex`` module's dialect into sets of characters.
+
+Where case, ASCII or properties in nested classes matter, the whole class is handed to the module, whose rules there are not documented.
+
+>>> scanner = SetScanner("[a-c]", Flags())
+>>> scanner.set() == Class(CharSet.of("abc"))
+True
+"""
 
 from __future__ import annotations
 
@@ -14,19 +21,20 @@ from rellm_agents.patterns.ir import CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.case_folding import folded
 from rellm_agents.patterns.regex_parser.flags import Flags
-from rellm_agents.patterns.regex_parser.scanner import CONTROL, Reading
-from rellm_agents.patterns.regex_parser.syntax import Either, One, Tree
+from rellm_agents.patterns.regex_parser.scanner import CONTROL, Scanner
+from rellm_agents.patterns.regex_parser.syntax import Alternation, Class, Tree
 from rellm_agents.patterns.regex_parser.unicode_classes import members_of
 
 _CLASSES = "dDhwWsS"
 _PROPERTY = re.compile(r"\\[pPdDhwWsS]|\[:")
+_TURNS_ASCII_ON = re.compile(r"\(\?[a-zA-Z01]*a")
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 _TURKIC = "iI\u0130\u0131"  # cases of each other, some of them in full case folding only
 _OPERATIONS = ("||", "~~", "&&", "--")  # from the loosest to the tightest
 
 
 class Members(NamedTuple):
-    """What stands in a class, case as it is written.
+    """The members of a class, case as it is written.
 
     Attributes:
         charset: the characters.
@@ -39,8 +47,8 @@ class Members(NamedTuple):
     properties: tuple[CharSet, ...] = ()
 
 
-class SetReading(Reading):
-    """Reads what stands for one character."""
+class SetScanner(Scanner):
+    """Reads what matches one character."""
 
     flags: Flags
 
@@ -53,11 +61,11 @@ class SetReading(Reading):
             charset = self._asked(text, "the regex module does not read this class", begin)
         if not charset:
             self.fail("no character is in this class", begin)
-        if given.expands and flags.ignore_case and flags.full_case and not flags.ascii_only:
+        if given.expands and flags.ignore_case and flags.full_case and not (flags.ascii_only or self._is_ascii):
             words = classes.expanding(given.charset)
             if words:
-                return Either((One(charset), *(folded(word) for word in words)))
-        return One(charset)
+                return Alternation((Class(charset), *(folded(word) for word in words)))
+        return Class(charset)
 
     def _bracketed(self, begin: int) -> Members:
         self.at += 1
@@ -170,9 +178,13 @@ class SetReading(Reading):
     @cached_property
     def _is_ascii(self) -> bool:
         """The module takes ``a`` for a flag of the whole regex."""
+        if self.initial.ascii_only or not _TURNS_ASCII_ON.search(self.text):
+            return self.initial.ascii_only
+        version = regex.VERSION1 if self.initial.version_1 else regex.VERSION0
+        letters = self.initial.letters.removesuffix("V1")
         try:
-            return bool(regex.compile(self.text).flags & regex.ASCII)
-        except regex.error:
+            return bool(regex.compile(f"(?{letters}){self.text}" if letters else self.text, version).flags & regex.ASCII)
+        except (regex.error, ValueError):
             return False
 
     def _refuse_in_doubt(self, begin: int) -> None:
@@ -185,7 +197,8 @@ class SetReading(Reading):
         try:
             found = members_of(text, whole)
             if case and self.flags.ignore_case and self.flags.full_case and not self.flags.ascii_only:
-                is_in = {c: bool(regex.fullmatch(f"{whole}(?if:{one_character})", c)) for c in _TURKIC}
+                version = 0 if "V1" in whole else regex.VERSION0
+                is_in = {c: bool(regex.fullmatch(f"{whole}(?if:{one_character})", c, version)) for c in _TURKIC}
                 found = (found | CharSet.of(c for c in _TURKIC if is_in[c])) & ~CharSet.of(c for c in _TURKIC if not is_in[c])
         except regex.error:
             self.fail(otherwise, begin)

@@ -1,9 +1,11 @@
-r"""The syntax tree of a regex: what every dialect is read into, and what is compiled into a node.
+r"""The syntax tree of a regex: every dialect is parsed into it, and it is compiled into a node.
 
-Anchors and word boundaries are written as lookaround (``\A`` is "no character before"), case-insensitive characters as the
-sets they match, back in the dialect's parser; so the tree knows neither dialects nor flags.
+Anchors and word boundaries are lookaround (``\A`` is "no character before"), case-insensitive characters are the sets they match: the
+dialect's parser resolves them, so the tree knows neither dialects nor flags.
 
->>> widths(Row((One(CharSet.of("a")), Times(One(CharSet.of("b")), 0, 3, "greedy", 0))), {})
+    a|b*    Alternation((Class({a}), Repetition(Class({b}), 0, None, "greedy", at=3)))
+
+>>> widths(Concat((Class(CharSet.of("a")), Repetition(Class(CharSet.of("b")), 0, 3, "greedy", 0))), {})
 (1, 4)
 """
 
@@ -19,29 +21,29 @@ Preference = Literal["greedy", "lazy", "possessive"]
 
 
 @dataclass(frozen=True, slots=True)
-class One:
+class Class:
     """One character of a set."""
 
     charset: CharSet
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Concat:
     """The parts one after the other."""
 
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
-    """Any of the options, tried in this order."""
+class Alternation:
+    """Any of the options; a backtracking matcher tries them in this order."""
 
     options: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """``inner``, ``minimum`` to ``maximum`` times; ``None``: without end."""
+class Repetition:
+    """``inner``, ``minimum`` to ``maximum`` times; ``None``: no upper bound."""
 
     inner: Tree
     minimum: int
@@ -51,8 +53,8 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """Nothing is read: ``inner`` stands after this place (``ahead``) or before it - or, not ``positive``, does not."""
+class Look:
+    """Lookaround: ``inner`` matches after this position (``ahead``) or before it; if not ``positive``, it does not. Nothing is read."""
 
     inner: Tree
     ahead: bool
@@ -62,7 +64,7 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Atomic:
-    """``inner``, of which only the first way to match it is tried."""
+    """``inner``, of whose matches only the first is tried."""
 
     inner: Tree
     at: int
@@ -76,68 +78,77 @@ class Call:
     at: int
 
 
-Tree = One | Row | Either | Times | Around | Atomic | Call
+Tree = Class | Concat | Alternation | Repetition | Look | Atomic | Call
 Groups = Mapping[int, Tree]
 
-ANY = One(ALL_CHARACTERS)
-NO_TEXT = Row(())
+ANY_CHARACTER = Class(ALL_CHARACTERS)
+NO_TEXT = Concat(())
 
 
-def text_start(at: int) -> Around:
-    """Nothing stands before."""
-    return Around(ANY, ahead=False, positive=False, at=at)
+def text_start(at: int) -> Look:
+    """The lookaround that no character comes before."""
+    return Look(ANY_CHARACTER, ahead=False, positive=False, at=at)
 
 
-def text_end(at: int) -> Around:
-    """Nothing stands after."""
-    return Around(ANY, ahead=True, positive=False, at=at)
+def text_end(at: int) -> Look:
+    """The lookaround that no character comes after."""
+    return Look(ANY_CHARACTER, ahead=True, positive=False, at=at)
 
 
-def line_end(at: int) -> Around:
-    """Nothing stands after but a line feed, perhaps."""
-    line_feed = Times(One(CharSet.of("\n")), 0, 1, "greedy", at)
-    return Around(Row((line_feed, text_end(at))), ahead=True, positive=True, at=at)
+def last_line_end(at: int) -> Look:
+    """The lookaround that nothing comes after but perhaps a line feed."""
+    line_feed = Repetition(Class(CharSet.of("\n")), 0, 1, "greedy", at)
+    return Look(Concat((line_feed, text_end(at))), ahead=True, positive=True, at=at)
+
+
+def any_line_start(line_breaks: CharSet, at: int) -> Tree:
+    """The start of the text or of any line."""
+    return Alternation((text_start(at), Look(Class(line_breaks), ahead=False, positive=True, at=at)))
+
+
+def any_line_end(line_breaks: CharSet, at: int) -> Tree:
+    """The end of the text or of any line."""
+    return Alternation((Look(Class(line_breaks), ahead=True, positive=True, at=at), text_end(at)))
 
 
 def boundary(word: CharSet, *, before: bool | None, differs: bool, at: int) -> Tree:
-    """A place between a character of ``word`` and another one (``differs``), or between two of a kind.
+    """A position between a character of ``word`` and another one (``differs``), or between two of the same sort.
 
     Args:
         word: the characters of words.
-        before: whether the one before is of ``word``; ``None``: either.
-        differs: the one after is of the other kind. The ends of the text are no characters of words.
-        at: where it is written.
+        before: whether the character before is of ``word``; ``None``: either.
+        differs: whether the character after is of the other sort. The ends of the text are no characters of words.
+        at: the offset in the regex.
     """
     sides = [before] if before is not None else [True, False]
-    one = One(word)
+    one = Class(word)
     options = tuple(
-        Row((Around(one, ahead=False, positive=side, at=at), Around(one, ahead=True, positive=side is not differs, at=at)))
-        for side in sides
+        Concat((Look(one, ahead=False, positive=side, at=at), Look(one, ahead=True, positive=side is not differs, at=at))) for side in sides
     )
-    return options[0] if len(options) == 1 else Either(options)
+    return options[0] if len(options) == 1 else Alternation(options)
 
 
-def first_around(tree: Tree) -> Around | None:
-    """The lookaround that is written first, outside of calls."""
+def first_look(tree: Tree) -> Look | None:
+    """The first lookaround of a tree, outside of calls."""
     match tree:
-        case Around():
+        case Look():
             return tree
-        case One() | Call():
+        case Class() | Call():
             return None
-        case Row(parts) | Either(parts):
-            return next((found for part in parts if (found := first_around(part)) is not None), None)
-        case Times(inner) | Atomic(inner):
-            return first_around(inner)
+        case Concat(parts) | Alternation(parts):
+            return next((found for part in parts if (found := first_look(part)) is not None), None)
+        case Repetition(inner) | Atomic(inner):
+            return first_look(inner)
         case _:
             assert_never(tree)
 
 
 def widths(tree: Tree, groups: Groups, inside: frozenset[int] = frozenset()) -> tuple[int, int | None]:
-    """The least and the largest number of characters; ``None``: without end. Recursion counts as 0 to any number."""
+    """The least and the largest number of characters; ``None``: no bound. Recursion counts as any number."""
     match tree:
-        case One():
+        case Class():
             return 1, 1
-        case Row(parts):
+        case Concat(parts):
             low, high = 0, 0
             endless = False
             for part in parts:
@@ -146,16 +157,16 @@ def widths(tree: Tree, groups: Groups, inside: frozenset[int] = frozenset()) -> 
                 endless |= most is None
                 high += most or 0
             return low, None if endless else high
-        case Either(options):
+        case Alternation(options):
             found = [widths(option, groups, inside) for option in options]
             endless = any(high is None for _, high in found)
             return min((low for low, _ in found), default=0), None if endless else max((high or 0 for _, high in found), default=0)
-        case Times(inner, minimum, maximum):
+        case Repetition(inner, minimum, maximum):
             least, most_of_one = widths(inner, groups, inside)
             if most_of_one == 0 or maximum == 0:
                 return 0, 0
             return least * minimum, None if maximum is None or most_of_one is None else most_of_one * maximum
-        case Around():
+        case Look():
             return 0, 0
         case Atomic(inner):
             return widths(inner, groups, inside)

@@ -1,4 +1,4 @@
-r"""Regex text for one character in, the set of characters it matches out, by the ``regex`` module's own word.
+"""The characters that a regex for one character matches, by the word of the module that reads it.
 
 >>> members_of("[a-c]").ranges
 ((97, 99),)
@@ -6,6 +6,7 @@ r"""Regex text for one character in, the set of characters it matches out, by th
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -22,7 +23,20 @@ def members_of(one_character: str, flags: str = "") -> CharSet:
         one_character: the text.
         flags: what stands before it to hold for all of the regex, such as ``(?a)``.
     """
-    spans = (found.span() for found in regex.finditer(f"{flags}(?:{one_character})+", _alphabet()))
+    version = 0 if "V1" in flags else regex.VERSION0  # whatever regex.DEFAULT_VERSION is
+    spans = (found.span() for found in regex.finditer(f"{flags}(?:{one_character})+", _alphabet(), version))
+    return CharSet((_code_point(first), _code_point(end - 1)) for first, end in spans)
+
+
+@lru_cache(maxsize=256)
+def members_in_re(one_character: str, flags: int = 0) -> CharSet:
+    """The characters that a regex text for one character matches, by the word of Python's own ``re`` module.
+
+    Args:
+        one_character: the text.
+        flags: of the ``re`` module.
+    """
+    spans = (found.span() for found in re.finditer(f"(?:{one_character})+", _alphabet(), flags))
     return CharSet((_code_point(first), _code_point(end - 1)) for first, end in spans)
 
 

@@ -1,8 +1,14 @@
-r"""A tree in; refused where a possessive quantifier or an atomic group may take away texts, otherwise nothing happens.
+"""Refuses possessive quantifiers and atomic groups that may take away texts; all others are as good as plain ones.
 
-An atomic part is as good as a plain one where the first way that a matcher tries is the only one that can come to an end:
-what follows cannot begin where the part could have gone on. What follows is taken for more than it is (without
-lookaround, recursion as any text), so that nothing is let through by mistake.
+An atomic part changes nothing if, of all its matches, only the first that a backtracking matcher tries can be followed by the rest: if
+what follows cannot begin where the part could be continued. What follows is over-approximated (without lookaround, recursion as any
+text), so nothing is accepted by mistake.
+
+    a++b    settled: after "a"s, "b" cannot begin with "a"      a++a    refused
+
+>>> from rellm_agents.patterns.regex_parser import parse_regex
+>>> tree, _, _, scanner = parse_regex("a++b")
+>>> check_atomic(tree, EMPTY, scanner)
 """
 
 from __future__ import annotations
@@ -13,77 +19,77 @@ from typing import assert_never
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import CHARACTERS, transitions
 from rellm_agents.patterns.ir import EMPTY, NOTHING, TEXT, Characters, Literal, Node, characters, choice, intersection, repeat, sequence
-from rellm_agents.patterns.regex_parser import Around, Atomic, Call, Either, One, Reading, Row, Times, Tree, first_around
+from rellm_agents.patterns.regex_parser import Alternation, Atomic, Call, Class, Concat, Look, Repetition, Scanner, Tree, first_look
 
-MAX_STATES = 200  # searched for a text that two ways would read differently
+MAX_STATES = 200  # searched for a text with two different readings
 
 _POSSESSIVE = "this possessive quantifier may change what matches: use the plain one"
 _ATOMIC = "this atomic group may change what matches: use (?:...)"
 
 
-def check_atomic(tree: Tree, then: Node, reading: Reading, *, backwards: bool = False) -> None:
+def check_atomic(tree: Tree, then: Node, scanner: Scanner, *, backwards: bool = False) -> None:
     """Refuse the atomic parts of ``tree`` that change what matches.
 
     Args:
         tree: what is read.
-        then: all texts that may follow it, or more.
-        reading: what refuses.
+        then: a superset of the texts that may follow.
+        scanner: of the text, to refuse it.
         backwards: inside a lookbehind, where matching goes from right to left.
 
     Raises:
-        RegexSyntaxError: the place of such a part.
+        RegexSyntaxError: such a part, with its offset.
     """
     match tree:
-        case One() | Call():
+        case Class() | Call():
             return
-        case Row(parts):
+        case Concat(parts):
             for part in reversed(parts):
-                check_atomic(part, then, reading, backwards=backwards)
-                then = sequence(_widest(part), then)
-        case Either(options):
+                check_atomic(part, then, scanner, backwards=backwards)
+                then = sequence(_superset(part), then)
+        case Alternation(options):
             for option in options:
-                check_atomic(option, then, reading, backwards=backwards)
-        case Around(inner, ahead):
-            check_atomic(inner, TEXT, reading, backwards=not ahead)
+                check_atomic(option, then, scanner, backwards=backwards)
+        case Look(inner, ahead):
+            check_atomic(inner, TEXT, scanner, backwards=not ahead)
         case Atomic(inner, at):
-            check_atomic(inner, then, reading, backwards=backwards)
+            check_atomic(inner, then, scanner, backwards=backwards)
             if backwards or not _is_settled(inner, then):
-                reading.fail(_ATOMIC, at)
-        case Times(inner, _, _, preference, at):
-            check_atomic(inner, sequence(repeat(_widest(inner)), then), reading, backwards=backwards)
+                scanner.fail(_ATOMIC, at)
+        case Repetition(inner, _, _, preference, at):
+            check_atomic(inner, sequence(repeat(_superset(inner)), then), scanner, backwards=backwards)
             if preference == "possessive" and (backwards or not _is_settled(tree, then)):
-                reading.fail(_POSSESSIVE, at)
+                scanner.fail(_POSSESSIVE, at)
         case _:
             assert_never(tree)
 
 
 def _is_settled(tree: Tree, then: Node) -> bool:
-    """Whether, of the ways to read a text, the first one tried is the only one that can be followed by ``then``."""
+    """Whether, of the matches of ``tree``, only the first that is tried can be followed by ``then``."""
     match tree:
-        case One():
+        case Class():
             return True
-        case Around() | Call():
+        case Look() | Call():
             return False
         case Atomic(inner):
             return _is_settled(inner, then)
-        case Row(parts):
+        case Concat(parts):
             for part in reversed(parts):
                 if not _is_settled(part, then):
                     return False
-                then = sequence(_widest(part), then)
+                then = sequence(_superset(part), then)
             return True
-        case Either(options):
-            if any(first_around(option) is not None for option in options):
+        case Alternation(options):
+            if any(first_look(option) is not None for option in options):
                 return False
             earlier: list[Node] = []
             for option in options:
-                own = sequence(_widest(option), then)
+                own = sequence(_superset(option), then)
                 if not _is_settled(option, then) or not all(_are_apart(sequence(one, TEXT), own) for one in earlier):
                     return False
-                earlier.append(_widest(option))
+                earlier.append(_superset(option))
             return True
-        case Times(inner, minimum, maximum, preference):
-            once = _widest(inner)
+        case Repetition(inner, minimum, maximum, preference):
+            once = _superset(inner)
             if once.nullable or not _is_settled(inner, sequence(repeat(once), then)):
                 return False
             if minimum == maximum:
@@ -94,21 +100,21 @@ def _is_settled(tree: Tree, then: Node) -> bool:
 
 
 @lru_cache(maxsize=1_024)
-def _widest(tree: Tree) -> Node:
-    """All texts of a tree, or more."""
+def _superset(tree: Tree) -> Node:
+    """A superset of the texts of a tree."""
     match tree:
-        case One(charset):
+        case Class(charset):
             return characters(charset)
-        case Row(parts):
-            return sequence(*map(_widest, parts))
-        case Either(options):
-            return choice(*map(_widest, options))
-        case Times(inner, minimum, maximum):
-            return repeat(_widest(inner), minimum, maximum)
-        case Around():
+        case Concat(parts):
+            return sequence(*map(_superset, parts))
+        case Alternation(options):
+            return choice(*map(_superset, options))
+        case Repetition(inner, minimum, maximum):
+            return repeat(_superset(inner), minimum, maximum)
+        case Look():
             return EMPTY
         case Atomic(inner):
-            return _widest(inner)
+            return _superset(inner)
         case Call():
             return TEXT
         case _:
@@ -116,7 +122,7 @@ def _widest(tree: Tree) -> Node:
 
 
 def _are_apart(a: Node, b: Node) -> bool:
-    """No text is in both, as far as a bounded search can show."""
+    """Whether no text is in both, as far as a bounded search can show."""
     if isinstance(a, Literal | Characters) and a is b:
         return False
     both = intersection(a, b)

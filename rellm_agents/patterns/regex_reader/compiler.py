@@ -1,8 +1,13 @@
-r"""A syntax tree in, the node of the texts it matches as a whole out.
+"""Compiles a syntax tree into the node of the texts that it matches as a whole.
 
-Without lookaround the tree is written down as it is. With lookaround, rows are met with what stands beside it; where
-that is not enough, as in ``(?:(?!end).)*``, the automaton of the whole tree tells. Groups that call themselves become
-rules.
+Without lookaround the tree is translated as it is. With lookaround, sequences are intersected with what comes before or after them;
+where that is not enough, as in ``(?:(?!end).)*``, an automaton of the whole tree is made. Groups that call themselves become rules.
+
+>>> from rellm_agents.patterns.regex_parser import parse_regex
+>>> from rellm_agents.patterns.ir import literal
+>>> tree, groups, _, scanner = parse_regex("(a)(?1)")
+>>> compile_tree(tree, groups, scanner) is literal("aa")
+True
 """
 
 from __future__ import annotations
@@ -14,33 +19,54 @@ from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.ir import EMPTY, Choice, Literal, Node, characters, choice, repeat, rule, sequence
-from rellm_agents.patterns.regex_parser import Around, Atomic, Call, Either, Groups, One, Reading, Row, Times, Tree, first_around, widths
+from rellm_agents.patterns.regex_parser import (
+    Alternation,
+    Atomic,
+    Call,
+    Class,
+    Concat,
+    Groups,
+    Look,
+    Repetition,
+    Scanner,
+    Tree,
+    first_look,
+    widths,
+)
 from rellm_agents.patterns.regex_reader.atomic import check_atomic
-from rellm_agents.patterns.regex_reader.lookaround import MAX_ROWS, Look, NotSeparableError, Part, Plain, met, tempered
+from rellm_agents.patterns.regex_reader.lookaround import (
+    MAX_ALTERNATIVES,
+    Alternative,
+    Assertion,
+    NotSeparableError,
+    Plain,
+    separated,
+    tempered,
+)
 from rellm_agents.patterns.regex_reader.lookaround_automaton import node_of
 
-MAX_WRITTEN_OUT = 3  # times a repeat with lookaround inside is written out before an automaton is asked
+MAX_WRITTEN_OUT = 3  # iterations of a repeat with lookaround inside; for more, an automaton is made
 MAX_CALLS = 200  # calls of groups that do not call themselves, written out
 
 
-def compile_tree(tree: Tree, groups: Groups, reading: Reading, parts: Mapping[int, Node] = MappingProxyType({})) -> Node:
+def compile_tree(tree: Tree, groups: Groups, scanner: Scanner, parts: Mapping[int, Node] = MappingProxyType({})) -> Node:
     """The node of a tree.
 
     Args:
         tree: the whole.
-        groups: what is called by number.
-        reading: the text it was read from, to say where something is refused.
-        parts: what else is called by number, made before.
+        groups: the groups that are called by number.
+        scanner: of the text, to refuse it.
+        parts: nodes that are called by number, too.
 
     Raises:
         RegexSyntaxError: a part that is not regular, or too large for its automaton.
     """
-    return _Compiler(groups, reading, parts).whole(tree)
+    return _Compiler(groups, scanner, parts).whole(tree)
 
 
 class _Compiler:
-    def __init__(self, groups: Groups, reading: Reading, parts: Mapping[int, Node]) -> None:
-        self.groups, self.reading, self.parts = groups, reading, parts
+    def __init__(self, groups: Groups, scanner: Scanner, parts: Mapping[int, Node]) -> None:
+        self.groups, self.scanner, self.parts = groups, scanner, parts
         self.called: dict[int, frozenset[int]] = {}
         self.written_out = 0
 
@@ -51,20 +77,20 @@ class _Compiler:
             for number in self.recursive():
                 self.check_rule(number)
         if _first_atomic(tree) is not None:
-            check_atomic(tree, EMPTY, self.reading)
-        around = first_around(tree)
+            check_atomic(tree, EMPTY, self.scanner)
+        around = first_look(tree)
         if around is None:
             return self.plain(tree)
         try:
-            return met(self.rows(tree))
+            return separated(self.alternatives(tree))
         except NotSeparableError:
             pass
-        if calls and _has_call(tree):
-            self.reading.fail("this lookaround reaches into a part that calls itself, which is not regular: say it without", around.at)
+        if calls and _calls(tree):
+            self.scanner.fail("this lookaround reaches into a part that calls itself, which is not regular: say it without", around.at)
         try:
             return node_of(tree)
         except PatternTooLarge as error:
-            self.reading.fail(
+            self.scanner.fail(
                 f"this lookaround, with all others, needs too large an automaton ({error}): use fewer, or shorter ones", around.at
             )
 
@@ -72,62 +98,62 @@ class _Compiler:
 
     def plain(self, tree: Tree) -> Node:
         match tree:
-            case One(charset):
+            case Class(charset):
                 return characters(charset)
-            case Row(parts):
+            case Concat(parts):
                 return sequence(*map(self.plain, parts))
-            case Either(options):
+            case Alternation(options):
                 return choice(*map(self.plain, options))
-            case Times(inner, minimum, maximum):
+            case Repetition(inner, minimum, maximum):
                 return repeat(self.plain(inner), minimum, maximum)
             case Atomic(inner):
                 return self.plain(inner)
             case Call(number):
                 return self.parts[number] if number in self.parts else self.rule(number)
-            case Around():
-                raise AssertionError("lookaround is met before")
+            case Look():
+                raise AssertionError("lookaround is compiled elsewhere")
             case _:
                 assert_never(tree)
 
     # with lookaround
 
-    def rows(self, tree: Tree) -> list[tuple[Part, ...]]:
-        """The tree as alternative rows of plain parts and lookarounds."""
-        if first_around(tree) is None:
+    def alternatives(self, tree: Tree) -> list[Alternative]:
+        """The tree as alternatives, each a sequence of plain parts and lookarounds."""
+        if first_look(tree) is None:
             node = self.plain(tree)
             return [(Plain(node, widths(tree, self.groups)[0]),)] if node is not EMPTY else [()]
         match tree:
-            case Row(parts):
-                return _bounded([sum(combined, ()) for combined in product(*(self.rows(part) for part in parts))])
-            case Either(options):
-                return _bounded([row for option in options for row in self.rows(option)])
-            case Times(inner, minimum, maximum):
-                if widths(inner, self.groups)[1] == 0:  # e.g. (?:^)* : once says it all
-                    return [*([()] if minimum == 0 else []), *(self.rows(inner) if maximum != 0 else [])]
+            case Concat(parts):
+                return _bounded([sum(combined, ()) for combined in product(*(self.alternatives(part) for part in parts))])
+            case Alternation(options):
+                return _bounded([one for option in options for one in self.alternatives(option)])
+            case Repetition(inner, minimum, maximum):
+                if widths(inner, self.groups)[1] == 0:  # e.g. (?:^)*: once is enough
+                    return [*([()] if minimum == 0 else []), *(self.alternatives(inner) if maximum != 0 else [])]
                 if maximum is None or maximum > MAX_WRITTEN_OUT:
                     return [self.tempered(inner, minimum, maximum)]
-                once = self.rows(inner)
-                return _bounded([sum(combined, ()) for times in range(minimum, maximum + 1) for combined in product(once, repeat=times)])
-            case Around(inner, ahead, positive):
-                one = inner.charset if isinstance(inner, One) else None
-                if first_around(inner) is None:
-                    return [(Look(self.plain(inner), widths(inner, self.groups)[1], one, ahead, positive),)]
-                alternatives = self.rows(inner)
-                if len(alternatives) == 1:
-                    return [(Look(alternatives[0], None, None, ahead, positive),)]
-                looks = tuple(Look(row, None, None, ahead, positive) for row in alternatives)
+                once = self.alternatives(inner)
+                return _bounded([sum(combined, ()) for count in range(minimum, maximum + 1) for combined in product(once, repeat=count)])
+            case Look(inner, ahead, positive):
+                charset = inner.charset if isinstance(inner, Class) else None
+                if first_look(inner) is None:
+                    return [(Assertion(self.plain(inner), widths(inner, self.groups)[1], charset, ahead, positive),)]
+                inside = self.alternatives(inner)
+                if len(inside) == 1:
+                    return [(Assertion(inside[0], None, None, ahead, positive),)]
+                looks = tuple(Assertion(one, None, None, ahead, positive) for one in inside)
                 return [(look,) for look in looks] if positive else [looks]
             case Atomic(inner):
-                return self.rows(inner)
-            case One() | Call():
+                return self.alternatives(inner)
+            case Class() | Call():
                 raise AssertionError("no lookaround inside")
             case _:
                 assert_never(tree)
 
-    def tempered(self, inner: Tree, minimum: int, maximum: int | None) -> tuple[Part, ...]:
-        """The row of a counted ``(?!text).``; any other repeat is left to an automaton."""
+    def tempered(self, inner: Tree, minimum: int, maximum: int | None) -> Alternative:
+        """The parts of a counted ``(?!text).``; any other repeat is left to an automaton."""
         match inner:
-            case Row((Around(look, True, False), One(charset))) if maximum is not None and first_around(look) is None:
+            case Concat((Look(look, True, False), Class(charset))) if maximum is not None and first_look(look) is None:
                 node = self.plain(look)
                 options = node.options if isinstance(node, Choice) else (node,)
                 texts = [option.text for option in options if isinstance(option, Literal) and option.data]
@@ -140,16 +166,16 @@ class _Compiler:
     def without_calls(self, tree: Tree) -> Tree:
         """The tree with the calls written out of groups that do not call themselves."""
         match tree:
-            case One() | Around(One()):
+            case Class() | Look(Class()):
                 return tree
-            case Row(parts):
-                return Row(tuple(self.without_calls(part) for part in parts))
-            case Either(options):
-                return Either(tuple(self.without_calls(option) for option in options))
-            case Times(inner, minimum, maximum, preference, at):
-                return Times(self.without_calls(inner), minimum, maximum, preference, at)
-            case Around(inner, ahead, positive, at):
-                return Around(self.without_calls(inner), ahead, positive, at)
+            case Concat(parts):
+                return Concat(tuple(self.without_calls(part) for part in parts))
+            case Alternation(options):
+                return Alternation(tuple(self.without_calls(option) for option in options))
+            case Repetition(inner, minimum, maximum, preference, at):
+                return Repetition(self.without_calls(inner), minimum, maximum, preference, at)
+            case Look(inner, ahead, positive, at):
+                return Look(self.without_calls(inner), ahead, positive, at)
             case Atomic(inner, at):
                 return Atomic(self.without_calls(inner), at)
             case Call(number, at):
@@ -157,7 +183,7 @@ class _Compiler:
                     return tree
                 self.written_out += 1
                 if self.written_out > MAX_CALLS:
-                    self.reading.fail(f"more than {MAX_CALLS} calls of groups, written out: call fewer", at)
+                    self.scanner.fail(f"more than {MAX_CALLS} calls of groups, written out: call fewer", at)
                 return self.without_calls(self.groups[number])
             case _:
                 assert_never(tree)
@@ -181,12 +207,12 @@ class _Compiler:
     def check_rule(self, number: int) -> None:
         """A group that calls itself must read a character first, and hold neither lookaround nor atomic parts."""
         body = self.groups[number]
-        around = first_around(body)
+        around = first_look(body)
         if around is not None:
-            self.reading.fail("lookaround or an anchor inside a group that calls itself is not regular: say it without", around.at)
+            self.scanner.fail("lookaround or an anchor inside a group that calls itself is not regular: say it without", around.at)
         atomic = _first_atomic(body)
         if atomic is not None:
-            self.reading.fail("atomic parts inside a group that calls itself are not read: use plain ones", atomic)
+            self.scanner.fail("atomic parts inside a group that calls itself are not read: use plain ones", atomic)
         seen: set[int] = set()
         waiting = [number]
         while waiting:
@@ -194,7 +220,7 @@ class _Compiler:
                 if call.number in self.parts:
                     continue
                 if call.number == number:
-                    self.reading.fail(
+                    self.scanner.fail(
                         "this group calls itself before it has read a character, so it comes to no end: put one before it", call.at
                     )
                 if call.number not in seen:
@@ -206,62 +232,58 @@ class _Compiler:
         match tree:
             case Call():
                 return [tree]
-            case Row(parts):
+            case Concat(parts):
                 found: list[Call] = []
                 for part in parts:
                     found += self.first_calls(part)
                     if widths(part, self.groups)[0] > 0:
                         break
                 return found
-            case Either(options):
+            case Alternation(options):
                 return [call for option in options for call in self.first_calls(option)]
-            case Times(inner) | Atomic(inner):
+            case Repetition(inner) | Atomic(inner):
                 return self.first_calls(inner)
-            case One() | Around():
+            case Class() | Look():
                 return []
             case _:
                 assert_never(tree)
 
     def rule(self, number: int) -> Node:
         body = self.groups[number]
-        key = ("regex_text", type(self.reading).__name__, self.reading.text, number, *self.parts.items())
+        key = ("regex_text", type(self.scanner).__name__, self.scanner.text, self.scanner.initial, number, *self.parts.items())
         special = any(part.has_special for part in self.parts.values())
         return rule(key, lambda: self.plain(self.without_calls(body)), special=special)
 
 
-def _bounded(rows: list[tuple[Part, ...]]) -> list[tuple[Part, ...]]:
-    if len(rows) > MAX_ROWS:
+def _bounded(alternatives: list[Alternative]) -> list[Alternative]:
+    if len(alternatives) > MAX_ALTERNATIVES:
         raise NotSeparableError
-    return rows
+    return alternatives
 
 
 def _calls(tree: Tree) -> list[Call]:
     match tree:
         case Call():
             return [tree]
-        case Row(parts) | Either(parts):
+        case Concat(parts) | Alternation(parts):
             return [call for part in parts for call in _calls(part)]
-        case Times(inner) | Around(inner) | Atomic(inner):
+        case Repetition(inner) | Look(inner) | Atomic(inner):
             return _calls(inner)
-        case One():
+        case Class():
             return []
         case _:
             assert_never(tree)
 
 
-def _has_call(tree: Tree) -> bool:
-    return bool(_calls(tree))
-
-
 def _first_atomic(tree: Tree) -> int | None:
     match tree:
-        case Atomic(_, at) | Times(_, _, _, "possessive", at):
+        case Atomic(_, at) | Repetition(_, _, _, "possessive", at):
             return at
-        case Row(parts) | Either(parts):
+        case Concat(parts) | Alternation(parts):
             return next((found for part in parts if (found := _first_atomic(part)) is not None), None)
-        case Times(inner) | Around(inner):
+        case Repetition(inner) | Look(inner):
             return _first_atomic(inner)
-        case One() | Call():
+        case Class() | Call():
             return None
         case _:
             assert_never(tree)

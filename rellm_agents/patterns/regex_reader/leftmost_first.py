@@ -1,163 +1,100 @@
-r"""The tree of a regex in, the texts out that a search from their beginning takes as a whole.
+r"""The texts that a search from their beginning takes as a whole, under leftmost-first semantics.
 
-A search that backtracks prefers some ways to match to others: more rounds of a greedy repeat, fewer of a lazy one, earlier options.
-Its ways are followed side by side, the preferred ones first, as Pike's machine does (Cox, "Regular expression matching: the virtual
-machine approach", 2009): what comes behind a way that is over has lost. A state is such a list; where a way of it is over at the end
-of a text, the search takes that text as a whole.
+A search that backtracks prefers some matches to others: more iterations of a greedy repeat, fewer of a lazy one, earlier options. All its
+threads are followed in step, the preferred ones first, as in Pike's machine (Cox, "Regular expression matching: the virtual machine
+approach", 2009): once a thread has ended, those of lower preference are dropped, since the search will not take them. A state of the
+automaton is such a list of threads; if a thread in it has ended when the text ends, the search takes that text as a whole.
+
+    a|ab    after "a": the first thread has ended, the second is dropped, so "ab" is not taken as a whole
 
 >>> from rellm_agents.patterns.pattern import Pattern
 >>> from rellm_agents.patterns.regex_parser import parse_regex
->>> [Pattern(preferred(parse_regex(text)[0])[0]).fullmatch("ab") for text in ("a(b?)", "a(b??)", "ab|a", "a|ab")]
+>>> [Pattern(leftmost_first_texts(parse_regex(text)[0])[0]).fullmatch("ab") for text in ("a(b?)", "a(b??)", "ab|a", "a|ab")]
 [True, False, True, False]
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import assert_never
 
-from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.automaton import alive, node_of_automaton
+from rellm_agents.patterns.automaton import explored, node_of_automaton
 from rellm_agents.patterns.ir import CharSet, Node
-from rellm_agents.patterns.regex_parser import Around, Atomic, Call, Either, One, Row, Times, Tree, widths
+from rellm_agents.patterns.regex_parser import Alternation, Atomic, Call, Class, Concat, Look, Repetition, Tree, widths
+from rellm_agents.patterns.regex_reader.nfa import END, Nfa
 
-MAX_PLACES = 2_000  # of the tree, repeats spelled out
-MAX_STATES = 500  # lists of ways
+MAX_NFA_STATES = 2_000  # of the tree, repeats written out
+MAX_STATES = 500  # lists of threads
 
-_OVER = 0  # the place behind the tree
-
-
-class NotFollowedError(Exception):
-    """The tree holds what is not followed: lookaround, parts that are not gone back into, repeats of what may be empty."""
+Threads = tuple[tuple[int, ...], frozenset[int]]  # those that the search follows, in order; and all of them
 
 
-@dataclass(frozen=True)
-class _Reads:
-    charset: CharSet
-    then: int
+class UnsupportedSearchError(Exception):
+    """The tree holds lookaround, atomic groups, possessive quantifiers, calls, or repeats of what may be empty."""
 
 
-@dataclass(frozen=True)
-class _Forks:
-    places: tuple[int, ...]  # the preferred first
-
-
-def preferred(tree: Tree) -> tuple[Node, bool]:
-    """The texts that a search takes as a whole, of those at whose beginning it finds something.
+def leftmost_first_texts(tree: Tree) -> tuple[Node, bool]:
+    """The texts that a search takes as a whole, of those at whose beginning it finds a match.
 
     Returns:
         The texts; and whether the tree matches others as a whole, too.
 
     Raises:
-        NotFollowedError: the tree holds what is not followed.
-        PatternTooLarge: there are too many places or states, or what is made of them is too long.
+        UnsupportedSearchError: the tree holds what is not followed.
+        PatternTooLarge: there are too many states, or the node made of them is too long.
     """
-    ways = _Ways()
-    first = (ways.place(tree, _OVER),)
-    start = (tuple(ways.standing(first)), frozenset(ways.standing(first, all_of_them=True)))
-    symbols = ways.symbols()
-    holding = {charset: {i for i, one in enumerate(symbols) if one & charset} for charset in ways.charsets()}
-    numbers, states = {start: 0}, [start]
-    moves: list[list[tuple[CharSet, int]]] = []
-    for in_order, together in states:
-        out: list[tuple[CharSet, int]] = []
-        for i, symbol in enumerate(symbols):
-            there = (
-                tuple(ways.standing(ways.read(in_order, i, holding))),
-                frozenset(ways.standing(ways.read(together, i, holding), all_of_them=True)),
-            )
-            if there not in numbers:
-                numbers[there] = len(states)
-                states.append(there)
-                if len(states) > MAX_STATES:
-                    raise PatternTooLarge(f"the ways to match a regex stand in more than {MAX_STATES} orders")
-            out.append((symbol, numbers[there]))
-        moves.append(out)
-    node = node_of_automaton(alive(moves, {number for (in_order, _), number in numbers.items() if _OVER in in_order}))
-    return node, any(_OVER in together and _OVER not in in_order for in_order, together in states)
+    _refuse_unsupported(tree)
+    nfa = Nfa(tree, max_states=MAX_NFA_STATES)
+    states: list[Threads] = []
+
+    def moves_of(threads: Threads) -> Iterator[tuple[CharSet, Threads]]:
+        states.append(threads)
+        for i, symbol in enumerate(nfa.symbols):
+            yield symbol, stepped(*([nfa.states[one].then for one in some if i in nfa.reads[one]] for some in threads))
+
+    def stepped(followed: Iterable[int], together: Iterable[int]) -> Threads:
+        return tuple(_closure(nfa, followed)), frozenset(_closure(nfa, together, until_end=False))
+
+    automaton = explored(
+        stepped([nfa.first], [nfa.first]),
+        moves_of,
+        lambda threads: END in threads[0],
+        MAX_STATES,
+        f"a search for a regex has more than {MAX_STATES} states",
+    )
+    return node_of_automaton(automaton), any(END in together and END not in followed for followed, together in states)
 
 
-class _Ways:
-    """The places of a tree, and where one goes from each."""
+def _refuse_unsupported(tree: Tree) -> None:
+    match tree:
+        case Class():
+            pass
+        case Concat(parts) | Alternation(parts):
+            for part in parts:
+                _refuse_unsupported(part)
+        case Repetition(inner, _, _, preference):
+            if preference == "possessive" or widths(inner, {})[0] == 0:
+                raise UnsupportedSearchError
+            _refuse_unsupported(inner)
+        case Look() | Atomic() | Call():
+            raise UnsupportedSearchError
+        case _:
+            assert_never(tree)
 
-    def __init__(self) -> None:
-        self.places: list[_Reads | _Forks | None] = [None]
 
-    def place(self, tree: Tree, then: int) -> int:
-        """The place before ``tree`` where ``then`` is the place behind it."""
-        match tree:
-            case One(charset):
-                return self._new(_Reads(charset, then))
-            case Row(parts):
-                for part in reversed(parts):
-                    then = self.place(part, then)
-                return then
-            case Either(options):
-                return self._new(_Forks(tuple(self.place(option, then) for option in options)))
-            case Times(inner, minimum, maximum, preference):
-                if preference == "possessive" or widths(inner, {})[0] == 0:
-                    raise NotFollowedError
-                return self._repeated(inner, minimum, maximum, then, is_lazy=preference == "lazy")
-            case Around() | Atomic() | Call():
-                raise NotFollowedError
-
-    def _repeated(self, inner: Tree, minimum: int, maximum: int | None, then: int, *, is_lazy: bool) -> int:
-        behind = then
-        if maximum is None:
-            then = self._new(None)
-            self.places[then] = _forks(self.place(inner, then), behind, is_lazy=is_lazy)
-        else:
-            for _ in range(maximum - minimum):
-                then = self._new(_forks(self.place(inner, then), behind, is_lazy=is_lazy))
-        for _ in range(minimum):
-            then = self.place(inner, then)
-        return then
-
-    def _new(self, place: _Reads | _Forks | None) -> int:
-        if len(self.places) >= MAX_PLACES:
-            raise PatternTooLarge(f"a regex has more than {MAX_PLACES} places, repeats spelled out")
-        self.places.append(place)
-        return len(self.places) - 1
-
-    def charsets(self) -> set[CharSet]:
-        """What is read somewhere."""
-        return {place.charset for place in self.places if isinstance(place, _Reads)}
-
-    def symbols(self) -> list[CharSet]:
-        """Sets of characters that no place tells apart."""
-        found: list[CharSet] = []
-        for charset in self.charsets():
-            rest = charset
-            for one in found:
-                rest &= ~one
-            found = [part for one in found for part in (one & charset, one & ~charset) if part]
-            found += [rest] if rest else []
-        return found
-
-    def read(self, ways: Iterable[int], symbol: int, holding: Mapping[CharSet, Container[int]]) -> Iterator[int]:
-        """Where a character leads, the preferred first; ``holding`` tells of each set which symbols are in it."""
-        for number in ways:
-            place = self.places[number]
-            if isinstance(place, _Reads) and symbol in holding[place.charset]:
-                yield place.then
-
-    def standing(self, ways: Iterable[int], *, all_of_them: bool = False) -> Iterator[int]:
-        """Where one stands without reading, the preferred first, each once; nothing behind a way that is over, or all of them."""
-        seen: set[int] = set()
-        stack = list(ways)[::-1]
-        while stack:
-            number = stack.pop()
-            if number in seen:
-                continue
-            seen.add(number)
-            place = self.places[number]
-            if isinstance(place, _Forks):
-                stack.extend(reversed(place.places))
-                continue
+def _closure(nfa: Nfa, threads: Iterable[int], *, until_end: bool = True) -> Iterator[int]:
+    """The states reached without reading, the preferred first, each once; up to the end of the first thread that has ended, or all."""
+    seen: set[int] = set()
+    stack = list(threads)[::-1]
+    while stack:
+        number = stack.pop()
+        if number in seen:
+            continue
+        seen.add(number)
+        free = nfa.states[number].free
+        if free:
+            stack.extend(reversed(free))
+        elif number == END or nfa.reads[number]:
             yield number
-            if number == _OVER and not all_of_them:
+            if number == END and until_end:
                 return
-
-
-def _forks(inner: int, behind: int, *, is_lazy: bool) -> _Forks:
-    return _Forks((behind, inner) if is_lazy else (inner, behind))

@@ -1,8 +1,15 @@
-r"""A row of nodes with lookaround between them in, a node without any out: by meeting each with what stands beside it.
+"""Compiles lookaround away by intersecting it with what comes before or after it, where the two can be separated.
 
-Lookahead is an intersection with what follows, lookbehind one with what precedes, each as near as its width allows, so
-that counted repeats and recursion stay as they are where they are out of its reach. Knows nothing of repeats around
-lookaround: those are :mod:`rellm_agents.patterns.regex_reader.lookaround_automaton`'s.
+An alternative is a sequence of plain parts and assertions. A lookahead is an intersection with the parts that follow, a lookbehind one with
+those that precede, each as near as its width allows; so counted repeats and recursion stay as they are where they are out of reach. Knows
+nothing of repeats around lookaround: those are :mod:`rellm_agents.patterns.regex_reader.lookaround_automaton`'s.
+
+    (?=[ab])[a-z]c    Assertion([ab]), Plain([a-z]), Plain(c)    becomes    Plain([ab]), Plain(c)
+
+>>> from rellm_agents.patterns.ir import literal
+>>> first = Assertion(literal("a"), 1, CharSet.of("a"), ahead=True, positive=True)
+>>> separated([(first, Plain(characters(CharSet.of("abc")), 1), Plain(literal("c"), 1))]) is literal("ac")
+True
 """
 
 from __future__ import annotations
@@ -33,11 +40,11 @@ from rellm_agents.patterns.ir import (
     sequence,
 )
 
-MAX_ROWS = 64  # alternatives that lookaround is worked out in
+MAX_ALTERNATIVES = 64  # alternatives into which a regex with lookaround is split
 
 
 class NotSeparableError(Exception):
-    """What one lookaround asks for depends on another, or on a repeat: an automaton has to tell."""
+    """A lookaround depends on another one, or on a repeat: an automaton is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +56,15 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Assertion:
     """A lookaround between parts.
 
     Attributes:
         inner: what it looks for.
-        high: the largest number of characters of that; ``None``: without end.
-        one: the set, where it looks for one character of it.
+        high: the largest number of characters of ``inner``; ``None``: no bound.
+        one: the set, if it looks for one character.
         ahead: it looks at what follows.
-        positive: that has to be there.
+        positive: ``inner`` must match; otherwise it must not.
     """
 
     inner: tuple[Part, ...] | Node
@@ -68,8 +75,8 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """Between parts: what is before may have begun a text that must not be there; none of the ``rests`` may follow then."""
+class NotFollowedBy:
+    """Between parts: what precedes may have begun an excluded text, so none of the ``rests`` may follow."""
 
     rests: tuple[str, ...]
 
@@ -86,76 +93,76 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """At an end of a row: something stands beyond it, which is not known here."""
+    """At an end of an alternative: unknown text comes before or after it."""
 
     high = 0
     ahead = True
 
 
-Part = Plain | Look | Begun | Outside
-Row = tuple[Part, ...]
+Part = Plain | Assertion | NotFollowedBy | Outside
+Alternative = tuple[Part, ...]
 
 
-def met(rows: Parts[Row]) -> Node:
-    """The node of any of the rows.
+def separated(alternatives: Parts[Alternative]) -> Node:
+    """The node of any of the alternatives, without lookaround.
 
     Raises:
-        NotSeparableError: this way does not lead there.
+        NotSeparableError: lookarounds cannot be separated.
     """
     done: list[Node] = []
-    waiting = list(rows)
+    waiting = list(alternatives)
     tried = 0
     while waiting:
         tried += 1
-        if tried > MAX_ROWS:
+        if tried > MAX_ALTERNATIVES:
             raise NotSeparableError
-        row = _ordered(waiting.pop(0))
-        while not all(isinstance(part, Plain | Outside) for part in row):
-            shorter = _with_one_less(row)
+        parts = _ordered(waiting.pop(0))
+        while not all(isinstance(part, Plain | Outside) for part in parts):
+            shorter = _with_one_less(parts)
             if shorter is None:
-                waiting[:0] = _split(row)
+                waiting[:0] = _split(parts)
                 break
-            row = shorter
+            parts = shorter
         else:
-            done.append(sequence(*(part.node for part in row if isinstance(part, Plain))))
+            done.append(sequence(*(part.node for part in parts if isinstance(part, Plain))))
     return choice(*done)
 
 
-def tempered(charset: CharSet, excluded: Parts[str], minimum: int, maximum: int | None) -> Row:
-    """The row of ``(?:(?!barred)[charset]){minimum,maximum}``, whose count stays a counter: no barred text begins inside of it.
+def tempered(charset: CharSet, excluded: Parts[str], minimum: int, maximum: int | None) -> Alternative:
+    """The parts of ``(?:(?!excluded)[charset]){minimum,maximum}``, whose count stays a counter: no excluded text begins inside.
 
     Args:
         charset: of each character.
         excluded: texts, none empty.
-        minimum: how many characters there are at least.
-        maximum: and at most; ``None``: without end.
+        minimum: the least number of characters.
+        maximum: the largest; ``None``: no bound.
     """
     inside = intersection(repeat(characters(charset), minimum, maximum), not_containing(*excluded))
     rests = tuple(dict.fromkeys(text[i:] for text in excluded for i in range(1, len(text))))
-    return (Plain(inside, minimum), *([Begun(rests)] if rests else []))
+    return (Plain(inside, minimum), *([NotFollowedBy(rests)] if rests else []))
 
 
-def _ordered(row: Row) -> Row:
-    """Lookaround at the same place: behind first."""
+def _ordered(parts: Alternative) -> Alternative:
+    """The parts, with lookbehinds before lookaheads at the same position."""
     found: list[Part] = []
-    for part in row:
+    for part in parts:
         at = len(found)
-        if isinstance(part, Look) and not part.ahead:
-            while at and isinstance(last := found[at - 1], Look) and last.ahead:
+        if isinstance(part, Assertion) and not part.ahead:
+            while at and isinstance(last := found[at - 1], Assertion) and last.ahead:
                 at -= 1
         found.insert(at, part)
     return tuple(found)
 
 
-def _with_one_less(row: Row) -> Row | None:
-    """The row without one of its lookarounds, if one has only plain parts within its reach."""
-    for i, part in enumerate(row):
+def _with_one_less(parts: Alternative) -> Alternative | None:
+    """The parts without one of the lookarounds, if one has only plain parts within its reach."""
+    for i, part in enumerate(parts):
         if isinstance(part, Plain | Outside):
             continue
-        beside = row[i + 1 :] if part.ahead else row[:i][::-1]
+        near = parts[i + 1 :] if part.ahead else parts[:i][::-1]
         reach, low, within = 0, 0, True
-        while reach < len(beside) and (part.high is None or low < part.high):
-            one = beside[reach]
+        while reach < len(near) and (part.high is None or low < part.high):
+            one = near[reach]
             if not isinstance(one, Plain):
                 within = False
                 break
@@ -163,19 +170,19 @@ def _with_one_less(row: Row) -> Row | None:
             reach += 1
         if not within:
             continue
-        plain = [one for one in beside[:reach] if isinstance(one, Plain)]
+        plain = [one for one in near[:reach] if isinstance(one, Plain)]
         if part.high == 0:
             plain = []
         nodes = [one.node for one in (plain if part.ahead else plain[::-1])]
-        if isinstance(part, Begun):
+        if isinstance(part, NotFollowedBy):
             if _may_begin_with(sequence(*nodes), part.rests):
                 raise NotSeparableError
-            return (*row[:i], *row[i + 1 :])
+            return (*parts[:i], *parts[i + 1 :])
         node = _restricted(sequence(*nodes), part)
         merged = (Plain(node, low),) if node is not EMPTY else ()
         if part.ahead:
-            return (*row[:i], *merged, *row[i + 1 + len(plain) :])
-        return (*row[: i - len(plain)], *merged, *row[i + 1 :])
+            return (*parts[:i], *merged, *parts[i + 1 + len(plain) :])
+        return (*parts[: i - len(plain)], *merged, *parts[i + 1 :])
     return None
 
 
@@ -186,12 +193,12 @@ def _may_begin_with(node: Node, texts: Parts[str]) -> bool:
     return not (found is NOTHING or Automaton.of(found).is_empty)
 
 
-def _split(row: Row) -> list[Row]:
-    """Two rows where a plain part that may be empty stands between lookarounds: with it, and without."""
-    for i, part in enumerate(row):
+def _split(parts: Alternative) -> list[Alternative]:
+    """Two alternatives, without and with a plain part that may be empty."""
+    for i, part in enumerate(parts):
         if isinstance(part, Plain) and part.low == 0 and not part.node.has_rules and part.node.nullable:
             rest = _not_empty(part.node)
-            return [(*row[:i], *row[i + 1 :]), (*row[:i], *((Plain(rest, 1),) if rest is not NOTHING else ()), *row[i + 1 :])][
+            return [(*parts[:i], *parts[i + 1 :]), (*parts[:i], *((Plain(rest, 1),) if rest is not NOTHING else ()), *parts[i + 1 :])][
                 : 1 if rest is NOTHING else 2
             ]
     raise NotSeparableError
@@ -207,8 +214,8 @@ def _not_empty(node: Node) -> Node:
             return intersection(node, complement(EMPTY))
 
 
-def _restricted(node: Node, look: Look) -> Node:
-    """The texts of ``node`` at whose edge the lookaround holds."""
+def _restricted(node: Node, look: Assertion) -> Node:
+    """The texts of ``node`` at whose beginning, or end, the lookaround holds."""
     if node is NOTHING:
         return NOTHING
     if look.one is not None:
@@ -228,13 +235,13 @@ def _restricted(node: Node, look: Look) -> Node:
     return intersection(node, wanted)
 
 
-def _wanted(look: Look) -> Node:
-    """All byte strings beside which the lookaround holds."""
+def _wanted(look: Assertion) -> Node:
+    """All byte strings for which the lookaround holds."""
     if isinstance(look.inner, Node):
         inner = sequence(look.inner, TEXT) if look.ahead else sequence(TEXT, look.inner)
     else:
         beyond = Plain(TEXT, 0)
-        inner = met([(Outside(), *look.inner, beyond) if look.ahead else (beyond, *look.inner, Outside())])
+        inner = separated([(Outside(), *look.inner, beyond) if look.ahead else (beyond, *look.inner, Outside())])
     if inner.has_rules:
         raise NotSeparableError
     if look.positive:
@@ -242,20 +249,20 @@ def _wanted(look: Look) -> Node:
     return NOTHING if inner is TEXT else ANYTHING if inner is NOTHING else complement(inner)
 
 
-def _by_first(node: Node, look: Look) -> Node | None:
-    """Where the edge of the node is one character of a set: that set, made smaller."""
+def _by_first(node: Node, look: Assertion) -> Node | None:
+    """The node with a smaller set, if its first, or last, character is one of a set."""
     assert look.one is not None
-    kept = look.one if look.positive else ~look.one
+    allowed = look.one if look.positive else ~look.one
     match node:
         case Characters(charset):
-            return characters(charset & kept)
+            return characters(charset & allowed)
         case Literal(data) if data:
             edge = node.text[0] if look.ahead else node.text[-1]
-            return node if edge in kept else NOTHING
+            return node if edge in allowed else NOTHING
         case Repeat(Characters(charset), minimum, maximum) if minimum:
-            if not charset & ~kept:
+            if not charset & ~allowed:
                 return node
-            one, more = characters(charset & kept), repeat(node.inner, minimum - 1, None if maximum is None else maximum - 1)
+            one, more = characters(charset & allowed), repeat(node.inner, minimum - 1, None if maximum is None else maximum - 1)
             return sequence(one, more) if look.ahead else sequence(more, one)
         case Sequence(parts):
             edge_part = parts[0] if look.ahead else parts[-1]

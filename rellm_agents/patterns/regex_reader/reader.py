@@ -1,20 +1,8 @@
-r"""Regex text in, a node out; what is outside the dialect, or not regular, is an error with a caret.
+r"""Reads regex text into a node; text that is outside the dialect, or not regular, is an error with a caret.
 
-Two dialects are read: that of the ``regex`` module (versions 0 and 1), as ``regex.fullmatch`` takes it, and ECMA-262 with
-the ``u`` flag, as the JSON Schema keyword ``pattern`` has it. Knows nothing of JSON, tokens or what a pattern is for.
-In reading order:
-
-    syntax       the tree that both dialects are read into
-    reading      text under a finger; bounds on nesting and counts
-    flags        the letters i f s m x a w
-    classes      what a class holds, with and without case
-    sets         escapes and classes of the ``regex`` module's dialect
-    parser       the ``regex`` module's dialect -> tree
-    ecma         ECMA-262 -> tree
-    atomic       refuses atomic parts that change what matches
-    lookaround   lookaround by meeting what stands beside it
-    context      lookaround anywhere, by an automaton
-    compiler     tree -> node
+Three dialects are read: that of the ``regex`` module (versions 0 and 1), as ``regex.fullmatch`` takes it; that of Python's own ``re``
+module, as ``re.fullmatch`` takes it; and ECMA-262 with the ``u`` flag, as the JSON Schema keyword ``pattern`` has it. Patterns that the
+two modules have compiled are read with their flags.
 
 >>> from rellm_agents.patterns.ir import literal
 >>> read_regex("a(?:b)") is literal("ab")
@@ -29,57 +17,77 @@ rellm_agents.errors.RegexSyntaxError: a back-reference is not regular: write out
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container
 from functools import lru_cache
-from typing import Literal
 
 from rellm_agents.errors import PatternTooLarge, RegexSyntaxError
 from rellm_agents.patterns.ir import Node
 from rellm_agents.patterns.regex_parser import (
-    ANY,
-    MAX_COUNT,
-    MAX_NESTING,
-    Reading,
-    Row,
-    Times,
+    ANY_CHARACTER,
+    Concat,
+    Dialect,
+    Flags,
+    RegexLike,
+    Repetition,
+    Scanner,
     Tree,
-    first_around,
+    first_look,
     parse_ecma,
+    parse_re,
     parse_regex,
+    source_of,
     widths,
 )
 from rellm_agents.patterns.regex_reader.compiler import compile_tree
 
-__all__ = ["MAX_COUNT", "MAX_NESTING", "read_composed", "read_regex"]
 
-
-@lru_cache(maxsize=1_024)
-def read_regex(text: str, *, dialect: Literal["regex", "ecma"] = "regex", search: bool = False) -> Node:
+def read_regex(text: RegexLike, *, dialect: Dialect = "regex", search: bool = False) -> Node:
     """The node of the texts that a regex matches as a whole.
 
     Args:
-        text: regex text.
-        dialect: ``"regex"``, the ``regex`` module's; ``"ecma"``, ECMA-262 with the ``u`` flag.
+        text: regex text, or a compiled pattern of ``regex`` or of ``re``, which means what it means to its module.
+        dialect: of a text: ``"regex"``, the ``regex`` module's; ``"re"``, the ``re`` module's; ``"ecma"``, ECMA-262 with the ``u`` flag.
         search: the texts that the regex matches somewhere inside, as the JSON Schema keyword ``pattern`` asks for.
 
     Raises:
-        RegexSyntaxError: the text is not in the dialect, or says what is not regular; names the place.
+        RegexSyntaxError: the text is not in the dialect, or says what is not regular; names the place. Or a flag that a pattern was
+            compiled with has no counterpart; names it.
+        TypeError: neither text nor a compiled pattern.
 
     >>> read_regex("^a", dialect="ecma", search=True) is read_regex("(?s)a.*")
     True
+    >>> read_regex(re.compile("a{,}", re.I)) is read_regex("[aA]*")
+    True
     """
-    reading: Reading
+    if not isinstance(text, str):
+        source = source_of(text)
+    elif dialect == "re":
+        try:
+            source = source_of(re.compile(text))
+        except re.error as error:
+            raise RegexSyntaxError(text, error.pos or 0, f"the re module does not read this: {error.msg}") from error
+    else:
+        return _read(text, dialect, None, search)
+    return _read(source.text, source.dialect, source.flags, search)
+
+
+@lru_cache(maxsize=1_024)
+def _read(text: str, dialect: Dialect, flags: Flags | None, search: bool) -> Node:  # noqa: FBT001 - the key of a memo
+    scanner: Scanner
     groups: dict[int, Tree] = {}
     if dialect == "ecma":
-        tree, reading = parse_ecma(text)
+        tree, scanner = parse_ecma(text)
+    elif dialect == "re":
+        tree, scanner = parse_re(text, flags or Flags())
     else:
-        tree, groups, _, reading = parse_regex(text)
+        tree, groups, _, scanner = parse_regex(text, flags=flags)
     if search:
-        anything = Times(ANY, 0, None, "greedy", 0)
+        anything = Repetition(ANY_CHARACTER, 0, None, "greedy", 0)
         parts = _without_ends(tree) if dialect == "ecma" else (tree,)
-        tree = Row((anything, *parts, anything)) if parts else anything
+        tree = Concat((anything, *parts, anything)) if parts else anything
     try:
-        return compile_tree(tree, groups, reading)
+        return compile_tree(tree, groups, scanner)
     except PatternTooLarge as error:
         raise RegexSyntaxError(text, 0, str(error)) from error
 
@@ -89,18 +97,19 @@ def _without_ends(tree: Tree) -> tuple[Tree, ...]:
 
     Not where parts are atomic, or call others, which ECMA-262 does not have.
     """
-    parts = list(tree.parts) if isinstance(tree, Row) else [tree]
+    parts = list(tree.parts) if isinstance(tree, Concat) else [tree]
     for end in (0, -1):
-        while parts and widths(parts[end], {})[0] == 0 and first_around(parts[end]) is None:
+        while parts and widths(parts[end], {})[0] == 0 and first_look(parts[end]) is None:
             parts.pop(end)
     return tuple(parts)
 
 
-def read_composed(text: str, parts: Container[str], part: Callable[[str], Node]) -> Node:
-    """The node of a regex in the ``regex`` module's dialect that calls parts by name, which are made elsewhere.
+def read_composed(text: RegexLike, parts: Container[str], part: Callable[[str], Node]) -> Node:
+    """The node of a regex that calls parts by name, which are made elsewhere.
 
     Args:
-        text: regex text; ``(?&name)`` stands for the part of this name.
+        text: regex text in the ``regex`` module's dialect; ``(?&name)`` stands for the part of this name. Or a compiled pattern, which
+            calls none: its module would not have compiled it.
         parts: what may be called.
         part: makes the part of a name.
 
@@ -111,5 +120,7 @@ def read_composed(text: str, parts: Container[str], part: Callable[[str], Node])
     >>> read_composed("a(?&b)", {"b"}, literal) is literal("ab")
     True
     """
-    tree, groups, called, reading = parse_regex(text, parts)
-    return compile_tree(tree, groups, reading, {number: part(name) for number, name in called.items()})
+    if not isinstance(text, str):
+        return read_regex(text)
+    tree, groups, called, scanner = parse_regex(text, parts)
+    return compile_tree(tree, groups, scanner, {number: part(name) for number, name in called.items()})

@@ -1,7 +1,7 @@
-r"""A node in, regex text that Rust's ``regex`` takes out: no lookaround, no calls, or an error that says what cannot be said.
+"""A node as regex text that Rust's ``regex`` takes: no lookaround, no calls, or an error that names what cannot be said.
 
-Rules are written where they are used, intersections and complements by removing the states of their automaton; no
-option that matches nothing is left. For servers that take such a text; the whole text has to match it.
+Rules are written where they are used, intersections and complements by state elimination; options that match nothing are dropped. For
+servers that take such a text and match whole texts with it.
 
 >>> from rellm_agents.patterns.ir import difference, literal
 >>> from rellm_agents.patterns.regex_reader import read_regex
@@ -34,14 +34,14 @@ from rellm_agents.patterns.ir import (
     Sequence,
     Utf8Tail,
     choice,
+    escape,
+    escape_set,
+    quantifier,
     repeat,
     sequence,
-    spelled,
-    spelled_count,
-    spelled_set,
 )
-from rellm_agents.patterns.machine import shortest_length
-from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_parts_of_characters
+from rellm_agents.patterns.machine import has_text
+from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_split_characters
 
 MAX_LENGTH = 500_000  # characters; servers refuse far shorter texts
 
@@ -52,17 +52,17 @@ def write_rust_regex(node: Node) -> str:
     """Regex text for ``node``, which must match something.
 
     Raises:
-        UnsupportedRegex: a rule stands inside itself, or a text may not be written twice.
+        UnsupportedRegex: a rule occurs inside itself, or the node holds a capture.
         PatternTooLarge: the text would be longer than ``MAX_LENGTH``, or rules are too deep inside each other.
-        PatternError: complements meet inside a character; what they say together, no regex text can.
+        PatternError: complements meet inside a character, which no regex text can say.
     """
-    refuse_parts_of_characters(node)
+    refuse_split_characters(node)
     plain = _Expansion().of(node)
     return _text(plain, _ALTERNATION)
 
 
 class _Expansion:
-    """Nodes without rules, lexemes, intersections and complements, equal to those that are asked for."""
+    """Nodes without rules, lexemes, intersections and complements, equal to given ones."""
 
     def __init__(self) -> None:
         self.known: dict[Node, Node] = {}
@@ -71,7 +71,7 @@ class _Expansion:
 
     def of(self, node: Node) -> Node:
         if node not in self.known:
-            made = self.made(node) if shortest_length(node) is not None else NOTHING
+            made = self.made(node) if has_text(node) else NOTHING
             length = self.lengths.of(made)
             if length > MAX_LENGTH:
                 raise PatternTooLarge(
@@ -98,7 +98,7 @@ class _Expansion:
             case Rule() as rule:
                 return self.body(rule)
             case Capture():
-                raise AssertionError("what no regex can say is refused before")
+                raise AssertionError("captures are refused before")
             case Utf8Tail():
                 raise AssertionError("a part of a character is made by derivatives only, and never written")
 
@@ -116,7 +116,7 @@ class _Expansion:
 
 
 class _Lengths:
-    """About how long texts are, without making them: parts that occur twice count twice."""
+    """About how long texts are, without making them: nodes that occur twice count twice."""
 
     def __init__(self) -> None:
         self.known: dict[Node, int] = {}
@@ -131,7 +131,7 @@ class _Lengths:
             case Sequence(parts) | Choice(parts):
                 return sum(map(self.of, parts)) + len(parts) + 3
             case Repeat(inner, minimum, maximum):
-                return self.of(inner) + len(spelled_count(minimum, maximum))
+                return self.of(inner) + len(quantifier(minimum, maximum))
             case _:
                 return len(_text(node, _ALTERNATION))
 
@@ -144,9 +144,9 @@ def _text(node: Node, binding: int) -> str:
 def _written(node: Node) -> tuple[str, int]:
     match node:
         case Literal() as one:
-            return spelled(one.text, braces=True), _ATOM if len(one.text) == 1 else _SEQUENCE
+            return escape(one.text, braces=True), _ATOM if len(one.text) == 1 else _SEQUENCE
         case Characters(charset):
-            return spelled_set(charset, braces=True), _ATOM
+            return escape_set(charset, braces=True), _ATOM
         case Sequence(parts):
             return "".join(_text(part, _SEQUENCE) for part in parts), _SEQUENCE
         case Choice(options) if EMPTY in options:  # e.g. a||b -> (?:a|b)?
@@ -154,6 +154,6 @@ def _written(node: Node) -> tuple[str, int]:
         case Choice(options):
             return "|".join(_text(option, _ALTERNATION) for option in options), _ALTERNATION
         case Repeat(inner, minimum, maximum):
-            return _text(inner, _ATOM) + spelled_count(minimum, maximum), _SEQUENCE
+            return _text(inner, _ATOM) + quantifier(minimum, maximum), _SEQUENCE
         case _:
             raise AssertionError(f"{node!r} is expanded before it is written")

@@ -1,11 +1,11 @@
-"""A node in, nothing out: refused are nodes whose complements meet inside a character, so that no text alone tells them apart.
+"""Refuses nodes whose complements meet inside a character, which no regex text can say.
 
-A complement matches byte strings, those that are no text included. Beside texts that does no harm - what is left of a
-text without its texts is a text -, but two such complements can split a character between them.
+A complement matches all byte strings but some, those that are not UTF-8 included. Next to texts this does no harm: what remains of a text
+without its texts is a text. But two complements in a row can split a character between them.
 
 >>> from rellm_agents.patterns.ir import TEXT, complement, intersection, literal, sequence
->>> refuse_parts_of_characters(sequence(intersection(TEXT, complement(literal("a"))), complement(literal("b"))))
->>> refuse_parts_of_characters(sequence(complement(literal("a")), complement(literal("b"))))
+>>> refuse_split_characters(sequence(intersection(TEXT, complement(literal("a"))), complement(literal("b"))))
+>>> refuse_split_characters(sequence(complement(literal("a")), complement(literal("b"))))
 Traceback (most recent call last):
     ...
 rellm_agents.errors.PatternError: complements meet inside a character: ...
@@ -34,12 +34,12 @@ from rellm_agents.patterns.ir import (
 )
 
 
-def refuse_parts_of_characters(node: Node) -> None:
-    """Check a node.
+def refuse_split_characters(node: Node) -> None:
+    """Refuse a node with complements that can split a character, or with captures.
 
     Raises:
-        PatternError: two parts in a row, or a repeated one, match byte strings that are no text.
-        UnsupportedRegex: what follows a part depends on its text.
+        PatternError: two parts in a row, or a repeated part, match byte strings that are not UTF-8.
+        UnsupportedRegex: the node holds a capture.
     """
     _Check().whole(node)
 
@@ -50,45 +50,45 @@ class _Check:
         self.known: dict[Node, bool] = {}
 
     def whole(self, node: Node) -> None:
-        found = [self.beyond_text(node)]
+        found = [self.is_beyond_utf8(node)]
         done = 0
         while done < len(self.bodies):  # a body may name further rules
-            found.append(self.beyond_text(list(self.bodies)[done].body))
+            found.append(self.is_beyond_utf8(list(self.bodies)[done].body))
             done += 1
         if done and any(found):
             raise _refused()
 
-    def beyond_text(self, node: Node) -> bool:
-        """Whether byte strings may match that are no text."""
+    def is_beyond_utf8(self, node: Node) -> bool:
+        """Whether byte strings may match that are not UTF-8."""
         if node not in self.known:
             self.known[node] = self.decided(node)
         return self.known[node]
 
-    def number_beyond_text(self, nodes: tuple[Node, ...]) -> int:
-        return sum(self.beyond_text(node) for node in nodes)
+    def count_beyond_utf8(self, nodes: tuple[Node, ...]) -> int:
+        return sum(self.is_beyond_utf8(node) for node in nodes)
 
     def decided(self, node: Node) -> bool:
         match cast(AnyNode, node):
             case Literal() | Characters() | Utf8Tail() | Dfa():
                 return False
             case Complement(inner):
-                self.beyond_text(inner)
+                self.is_beyond_utf8(inner)
                 return True
             case Intersection(parts):
-                return self.number_beyond_text(parts) == len(parts)
+                return self.count_beyond_utf8(parts) == len(parts)
             case Choice(options):
-                return self.number_beyond_text(options) > 0
+                return self.count_beyond_utf8(options) > 0
             case Sequence(parts):
-                beyond = self.number_beyond_text(parts)
+                beyond = self.count_beyond_utf8(parts)
                 if beyond > 1:
                     raise _refused()
                 return beyond == 1
             case Repeat(inner, _, maximum):
-                if self.beyond_text(inner) and maximum != 1:
+                if self.is_beyond_utf8(inner) and maximum != 1:
                     raise _refused()
                 return self.known[inner]
             case Lexeme(inner):
-                return self.beyond_text(inner)
+                return self.is_beyond_utf8(inner)
             case Rule() as rule:
                 self.bodies[rule] = None
                 return False

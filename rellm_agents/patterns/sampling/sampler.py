@@ -1,12 +1,11 @@
-"""A node and a source of chance in, a random text of it out; also a shortest one.
+"""Random texts of a pattern, for tests and for showing a pattern to people.
 
-Meant for tests and for showing a pattern to people: where texts are kept from containing something, the walk prefers
-the places where they nearly do. Not meant to be uniform.
+The distribution is not uniform: options and automaton targets are equally likely, so that rare targets are reached; where texts must not
+contain a string, the walk so prefers states in which it is nearly there. Rules that recurse are left by their shortest way out once the
+text is long. Knows nothing of tokens.
 
->>> from rellm_agents.patterns.regex_reader import read_regex
->>> shortest_text(read_regex("(ab|c)+d{2}"))
-'cdd'
 >>> import random
+>>> from rellm_agents.patterns.regex_reader import read_regex
 >>> sample_text(read_regex("(ab|c)d{2}"), random.Random(1)) in {"abdd", "cdd"}
 True
 """
@@ -18,7 +17,16 @@ from functools import lru_cache
 from typing import cast
 
 from rellm_agents.errors import PatternError, PatternTooLarge
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, CharacterAutomaton, Counted, character_automaton, counted
+from rellm_agents.patterns.automaton import (
+    DEAD,
+    START,
+    Automaton,
+    CharacterAutomaton,
+    Counter,
+    character_automaton,
+    counter_of,
+    shortest_way,
+)
 from rellm_agents.patterns.ir import (
     AnyNode,
     Capture,
@@ -36,13 +44,13 @@ from rellm_agents.patterns.ir import (
     Sequence,
     Utf8Tail,
     sequence,
-    shown,
 )
-from rellm_agents.patterns.machine import CheapestText, allowed_length, shortest_bytes, shortest_length, shortest_way
+from rellm_agents.patterns.machine import CheapestText
+from rellm_agents.patterns.sampling.shortest import allowed_length, shortest_captured, shortest_length, shortest_option
 
 MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
-_TRIES = 8  # times that a text is drawn which may turn out to be barred
+_TRIES = 8  # draws of a text that may turn out to be excluded
 _STOP = 0.15  # chance that a text or a repeat ends where it may
 _ASCII = 0.8  # chance of a printable ASCII character where the set holds one
 
@@ -51,57 +59,13 @@ def sample_text(node: Node, chance: random.Random) -> str:
     """A random text of ``node``, which must match something.
 
     Raises:
-        PatternError: complements meet inside a character, and no text of characters is left beside them.
+        PatternError: complements meet inside a character, and no text of characters matches.
     """
     if character_length(node) is None:
         raise PatternError("no text of characters to be sampled: complements meet inside a character; meet each with TEXT")
     out: list[str] = []
     _Sampler(chance, out).add(node, 0)
     return "".join(out)
-
-
-def shortest_text(node: Node) -> str:
-    """A text of ``node``, which must match something, with the fewest bytes in UTF-8; a special token counts two more than its content."""
-    return shown(shortest_data(node)).decode("utf-8")
-
-
-def shortest_data(node: Node) -> bytes:
-    """The same as it is matched, with the bytes that stand around special tokens."""
-    out = bytearray()
-    stack = [node]
-    while stack:
-        match cast(AnyNode, stack.pop()):
-            case Sequence(parts):
-                stack.extend(reversed(parts))
-            case Choice(options):
-                stack.append(_cheapest(options))
-            case Repeat(inner, minimum, _):
-                stack.extend([inner] * minimum)
-            case Rule() as one:
-                stack.append(one.exit)
-            case Capture(_, _, between) as capture:
-                text = _open_text(capture)
-                out += text
-                stack += [capture.after(text), between]
-            case Literal() | Characters() | Utf8Tail() | Intersection() | Complement() | Dfa() | Lexeme() as terminal:
-                out += shortest_bytes(terminal) or b""
-    return bytes(out)
-
-
-def _open_text(capture: Capture) -> bytes:
-    """A shortest text that is not barred."""
-    found = shortest_length.cheapest(capture)
-    assert found is not None
-    return found[1]
-
-
-def _cheapest(options: tuple[Node, ...]) -> Node:
-    return min(options, key=lambda o: (_length(o), o.has_rules))
-
-
-def _length(node: Node) -> float:
-    length = shortest_length(node)
-    return float("inf") if length is None else length
 
 
 @lru_cache(maxsize=256)
@@ -116,7 +80,7 @@ def _whole(node: Node) -> CharacterAutomaton | None:
 def _characters_of_terminal(node: Node) -> int | None:
     """Complements match byte strings that are no text; what they match of texts, their automaton over characters tells."""
     match node:
-        case Intersection() if counted(node) is not None:
+        case Intersection() if counter_of(node) is not None:
             return shortest_length(node)
         case Intersection() | Complement() | Dfa():
             automaton = _whole(node)
@@ -153,7 +117,7 @@ class _Sampler:
                     self.add(part, depth)
             case Choice(options):
                 alive = tuple(o for o in options if character_length(o) is not None)
-                self.add(_cheapest(alive) if self.is_long(depth) else self.chance.choice(alive), depth)
+                self.add(shortest_option(alive) if self.is_long(depth) else self.chance.choice(alive), depth)
             case Repeat(inner, minimum, maximum):
                 times = 0 if character_length(inner) is None else self.times(minimum, maximum)
                 for i in range(times):
@@ -162,10 +126,10 @@ class _Sampler:
             case Lexeme(inner):
                 self.add(inner, depth)
             case Rule() as rule:
-                self.add(rule.exit if self.is_long(depth) else rule.body, depth + 1)
+                self.add(rule.witness if self.is_long(depth) else rule.body, depth + 1)
             case Capture() as capture:
                 self.capture(capture, depth)
-            case Intersection() if (several := counted(node)) is not None:
+            case Intersection() if (several := counter_of(node)) is not None:
                 self.walk_times(several)
             case Intersection() | Complement() | Dfa():
                 self.walk(node)
@@ -173,19 +137,19 @@ class _Sampler:
                 raise AssertionError("a part of a character is made by derivatives only, and never sampled")
 
     def capture(self, capture: Capture, depth: int) -> None:
-        text = self.open_text(capture, depth)
+        text = self.allowed_text(capture, depth)
         self.out.append(text.decode())
-        self.add(sequence(capture.between, capture.after(text)), depth)
+        self.add(sequence(capture.then, capture.continue_with(text)), depth)
 
-    def open_text(self, capture: Capture, depth: int) -> bytes:
+    def allowed_text(self, capture: Capture, depth: int) -> bytes:
         if not self.is_long(depth):
             for _ in range(_TRIES):
                 drawn: list[str] = []
                 _Sampler(self.chance, drawn, self.before + len(self.out)).add(capture.inner, depth)
                 text = "".join(drawn).encode()
-                if text not in capture.excluded and character_length(capture.after(text)) is not None:
+                if text not in capture.excluded and character_length(capture.continue_with(text)) is not None:
                     return text
-        return _open_text(capture)
+        return shortest_captured(capture)
 
     def times(self, minimum: int, maximum: int | None) -> int:
         times = minimum
@@ -200,7 +164,7 @@ class _Sampler:
             charset = CharSet([self.chance.choice(charset.ranges)])
         return charset.nth(self.chance.randrange(len(charset)))
 
-    def walk_times(self, times: Counted) -> None:
+    def walk_times(self, times: Counter) -> None:
         """So many times, byte by byte: an automaton of all of them would grow with their number."""
         text, state = bytearray(), START
         for done in range(self.times(times.minimum, times.maximum)):

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from rellm_agents import Pattern
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.json_schema.numbers.numbers import MAX_EXPONENT, Numbers, numbers_node
+from rellm_agents.json_schema.limits import DEFAULT_LIMITS
+from rellm_agents.json_schema.numbers.numbers import Numbers, numbers_node
 from rellm_agents.patterns import NOTHING
 
 PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?")
@@ -142,7 +143,7 @@ def oracle(given: Numbers, text: str) -> bool:
         return False
     if scientific:
         exponent = int(scientific[1])
-        ranges = [range(-MAX_EXPONENT, -4), range(16, MAX_EXPONENT + 1)]
+        ranges = [range(-DEFAULT_LIMITS.exponent, -4), range(16, DEFAULT_LIMITS.exponent + 1)]
         return not integers and not has_divisors and any(exponent in one for one in ranges[: 1 if excluded else 2])
     assert plain
     whole, places = plain[1], plain[2] or ""

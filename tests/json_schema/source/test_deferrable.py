@@ -13,7 +13,7 @@ from json_schema.verdicts import SHARED, rows
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import SchemaError
-from rellm_agents.json_schema.source.deferrable import PlainParts
+from rellm_agents.json_schema.source.deferrable import Deferrable
 
 
 def outcome(schema: Any) -> tuple[type | None, str, Pattern | None]:
@@ -25,7 +25,7 @@ def outcome(schema: Any) -> tuple[type | None, str, Pattern | None]:
 
 def read_at_once(schema: Any) -> tuple[type | None, str, Pattern | None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PlainParts, "holds", lambda *_: False)
+        patch.setattr(Deferrable, "includes", lambda *_: False)
         return outcome(schema)
 
 

@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 import regex
 
-from rellm_agents.json_schema.text.string_formats import format_names, string_format
+from rellm_agents.json_schema.text.string_formats import checked, format_names, string_format
 from rellm_agents.patterns import CharSet, Node, Pattern, characters, complement, intersection, repeat
 from rellm_agents.resources import data_path
 
@@ -159,6 +159,21 @@ def test_pieces_are_put_in_as_the_regex_module_would() -> None:
         whole = regex.compile(f"(?(DEFINE){pieces})(?:{table['formats'][name]['regex']})")
         for text in [*CASES[name]["valid"], *CASES[name]["left_out"]]:
             assert bool(whole.fullmatch(text)) == pattern(name).fullmatch(text), text
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"version": 2}, "#/version: 2, where only 1 is read"),
+        ({"version": None}, "#/version: None, where only 1 is read"),
+        ({"parts": {}}, "#/parts: there is no such key, only $schema, version, pieces, formats"),
+        ({"formats": {"a": {"source": ""}}}, "#/formats/a/source: this key is called 'standard' now"),
+        ({"formats": {"a": {"regexp": ""}}}, "#/formats/a/regexp: there is no such key, only regex, standard, exact, because"),
+    ],
+)
+def test_a_data_file_of_another_form_is_refused(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{regex.escape('string_formats.json, ' + reason)}$"):
+        checked({"version": 1, "pieces": {}, "formats": {}, **changed})
 
 
 def test_an_unknown_format_is_none() -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from patterns.blueprints import Blueprint, blueprints, build
 
 from rellm_agents.errors import InexactFormat, PatternError, RegexSyntaxError
-from rellm_agents.json_schema.text.layout import STRING
-from rellm_agents.json_schema.text.strings import bounded, encoded, json_string, length, lengths, string_node
+from rellm_agents.json_schema.text.decoded_strings import length_bounds, with_length
+from rellm_agents.json_schema.text.strings import encoded, json_string, string_node
 from rellm_agents.patterns import (
     NOTHING,
     TEXT,
@@ -33,7 +33,7 @@ from rellm_agents.patterns import (
     rule,
     sequence,
 )
-from rellm_agents.patterns.automaton.repeats import Way, way_of
+from rellm_agents.patterns.automaton.counters import RepeatStrategy, strategy_of
 from rellm_agents.patterns.ir.constructors import CHARACTER
 from rellm_agents.patterns.ir.node_types import Lexeme, Repeat, Sequence
 
@@ -141,25 +141,25 @@ def test_what_needs_no_escape_stays_the_same_node(text: str) -> None:
 
 
 def test_no_condition_is_any_string() -> None:
-    assert string_node() is string_node(formats=("no such format",)) is json_string(TEXT) is length(0, None) is STRING
-    assert string_node(patterns=("", ".*", "^")) is STRING
+    assert string_node() is string_node(formats=("no such format",)) is json_string(TEXT) is string_node(min_length=0)
+    assert string_node(patterns=("", ".*", "^")) is string_node()
 
 
 def test_lengths_are_counted() -> None:
     for node in (
-        length(0, 5_000),
-        length(20, None),
-        length(1, 5),
+        string_node(min_length=0, max_length=5_000),
+        string_node(min_length=20, max_length=None),
+        string_node(min_length=1, max_length=5),
         string_node(max_length=255),
         string_node(patterns=("^[a-z]+$",), max_length=64),
     ):
         assert shape(node) == ["Literal", "Repeat", "Literal"]
         assert isinstance(node, Sequence)
         assert isinstance(node.parts[1], Repeat)
-        assert way_of(node.parts[1]) is Way.COUNTER
-    assert shape(length(1, 2)) == ["Literal", "Lexeme"]
-    assert length(3, 2) is NOTHING
-    assert length(0, 0) is literal('""')
+        assert strategy_of(node.parts[1]) is RepeatStrategy.COUNTER
+    assert shape(string_node(min_length=1, max_length=2)) == ["Literal", "Lexeme"]
+    assert string_node(min_length=3, max_length=2) is NOTHING
+    assert string_node(min_length=0, max_length=0) is literal('""')
 
 
 def test_literals_stay_literals() -> None:
@@ -182,10 +182,10 @@ def test_bounds_are_those_of_the_number_of_characters(blueprint: Blueprint, low:
     node = build(blueprint)
     if node.has_rules:
         return
-    whole, within = Pattern(choice(node, literal("!"))), Pattern(choice(bounded(node, low, low + more), literal("!")))
+    whole, within = Pattern(choice(node, literal("!"))), Pattern(choice(with_length(node, low, low + more), literal("!")))
     for text in some:
         assert within.fullmatch(text) == (whole.fullmatch(text) and low <= len(text) <= low + more)
-        least, most = lengths(node)
+        least, most = length_bounds(node)
         assert not whole.fullmatch(text) or (least <= len(text) and (most is None or len(text) <= most))
 
 
@@ -197,7 +197,7 @@ def test_what_contradicts_itself_is_nothing() -> None:
 
 
 def test_a_lone_surrogate_is_no_text_to_be_excluded() -> None:
-    assert string_node(excluded=("\ud800",)) is STRING
+    assert string_node(excluded=("\ud800",)) is string_node()
 
 
 def test_what_cannot_be_said_is_refused() -> None:

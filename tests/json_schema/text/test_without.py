@@ -13,11 +13,11 @@ from json_schema.test_compiler import judge, schemas
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import SchemaError
-from rellm_agents.json_schema.text.banned_substrings import marks_of
-from rellm_agents.json_schema.text.layout import STRING, dumps, quoted
+from rellm_agents.json_schema.text.banned_substrings import ban_substrings, quoted
+from rellm_agents.json_schema.text.layout import dumps
 from rellm_agents.json_schema.text.strings import json_string, string_node
 from rellm_agents.patterns import NOTHING, TEXT, choice, literal, read_regex
-from rellm_agents.patterns.automaton.counters import counted
+from rellm_agents.patterns.automaton.counters import counter_of
 from rellm_agents.patterns.ir.node_types import Sequence
 
 USED = ["```", "Final Answer:", "\nObservation", "</tool_call>", "</", "Observation:"]
@@ -46,7 +46,7 @@ pieces = st.lists(st.sampled_from(PIECES) | st.text('`a0n/"\\\né😀>K', max_si
 
 def is_possible(text: str) -> bool:
     try:
-        return bool(marks_of([text]))
+        return bool(ban_substrings([text]))
     except ValueError:
         return False
 
@@ -74,9 +74,9 @@ conditions = st.sampled_from(
 
 
 def possible(without: list[str]) -> tuple[str, ...]:
-    """The marks; texts that cannot be kept out together are left to another test."""
+    """The banned substrings; texts that cannot be kept out together are left to another test."""
     try:
-        return marks_of(without)
+        return ban_substrings(without)
     except ValueError:
         assume(False)
         raise
@@ -95,13 +95,13 @@ def _units(character: str) -> list[int]:
 @settings(max_examples=400, deadline=None)
 @given(kept_out, conditions, st.lists(pieces, min_size=1, max_size=4), st.data())
 def test_a_string_has_its_one_text_and_no_other(without: list[str], asked: Any, some: list[str], data: st.DataObject) -> None:
-    marks = possible(without)
-    plain, node = string_node(**asked), string_node(**asked, marks=marks)
+    banned = possible(without)
+    plain, node = string_node(**asked), string_node(**asked, banned=banned)
     assert (plain is NOTHING) == (node is NOTHING)
     assume(node is not NOTHING)
     pattern = Pattern(node)
     for text in some:
-        written = quoted(text, marks)
+        written = quoted(text, banned)
         assert json.loads(written) == text
         assert not any(one in written for one in without)
         if not any(one in dumps(text) for one in without):
@@ -113,9 +113,9 @@ def test_a_string_has_its_one_text_and_no_other(without: list[str], asked: Any, 
             assert other == written or not pattern.fullmatch(other)
     for seed in (1, 2):
         sample = pattern.sample(seed)
-        assert sample == quoted(json.loads(sample), marks)
+        assert sample == quoted(json.loads(sample), banned)
     shortest = pattern.shortest()
-    assert shortest == quoted(json.loads(shortest), marks)
+    assert shortest == quoted(json.loads(shortest), banned)
     assert pattern.fullmatch(shortest)
 
 
@@ -126,8 +126,8 @@ def test_a_string_has_its_one_text_and_no_other(without: list[str], asked: Any, 
 @example(["n>", "```"], "\n>``\n```", "")
 @example(["2f", "</", "n0"], "</</2f2f\n0", "")
 def test_what_is_written_does_not_depend_on_what_follows(without: list[str], text: str, more: str) -> None:
-    marks = possible(without)
-    assert quoted(text + more, marks).startswith(quoted(text, marks)[:-1])
+    banned = possible(without)
+    assert quoted(text + more, banned).startswith(quoted(text, banned)[:-1])
 
 
 @pytest.mark.parametrize(
@@ -145,41 +145,41 @@ def test_what_is_written_does_not_depend_on_what_follows(without: list[str], tex
     ],
 )
 def test_only_the_character_that_would_complete_a_text_is_escaped(without: list[str], text: str, written: str) -> None:
-    marks = marks_of(without)
-    assert quoted(text, marks) == f'"{written}"'
-    for node in (string_node(marks=marks), string_node(marks=marks, min_length=3, max_length=5_000)):
+    banned = ban_substrings(without)
+    assert quoted(text, banned) == f'"{written}"'
+    for node in (string_node(banned=banned), string_node(banned=banned, min_length=3, max_length=5_000)):
         assert Pattern(node).fullmatch(f'"{written}"')
         assert not Pattern(node).fullmatch(dumps(text))
 
 
 def test_lengths_are_counted_all_the_same() -> None:
-    marks = marks_of(["```", "Final Answer:"])
+    banned = ban_substrings(["```", "Final Answer:"])
     for bounds in ({"max_length": 5_000}, {"min_length": 3_000, "max_length": 5_000}, {"min_length": 20}):
-        node = string_node(**bounds, marks=marks)
+        node = string_node(**bounds, banned=banned)
         assert isinstance(node, Sequence)
-        found = counted(node.parts[1])
+        found = counter_of(node.parts[1])
         assert found is not None
         assert (found.minimum, found.maximum) == (bounds.get("min_length", 0), bounds.get("max_length"))
-        assert found.automaton is counted(string_node(max_length=20, marks=marks).parts[1]).automaton  # type: ignore[union-attr, attr-defined]
+        assert found.automaton is counter_of(string_node(max_length=20, banned=banned).parts[1]).automaton  # type: ignore[union-attr, attr-defined]
         assert len(json.loads(Pattern(node).shortest())) == found.minimum
-    exact = Pattern(string_node(min_length=5, max_length=5, marks=marks))
+    exact = Pattern(string_node(min_length=5, max_length=5, banned=banned))
     assert exact.fullmatch(r'"``\u0060`a"')
     assert not exact.fullmatch(r'"``\u0060`"')
     assert not exact.fullmatch(r'"``\u0060`aa"')
 
 
 def test_strings_that_can_hold_none_of_the_texts_stay_the_same() -> None:
-    marks = marks_of(["```", "Final Answer:"])
+    banned = ban_substrings(["```", "Final Answer:"])
     for asked in ({"formats": ("date",)}, {"formats": ("uuid",)}, {"patterns": ("^[a-z ]+$",), "max_length": 90}):
-        assert string_node(**asked, marks=marks) is string_node(**asked)
-    assert json_string(TEXT, ()) is STRING
-    assert json_string(choice(literal("```"), literal("a")), marks) is choice(literal(r'"``\u0060"'), literal('"a"'))
+        assert string_node(**asked, banned=banned) is string_node(**asked)
+    assert json_string(TEXT, ()) is string_node()
+    assert json_string(choice(literal("```"), literal("a")), banned) is choice(literal(r'"``\u0060"'), literal('"a"'))
 
 
 @settings(max_examples=150, deadline=None)
 @given(schemas, kept_out, st.sampled_from(["spaced", "flexible"]), st.integers(0, 2**32))
 def test_no_string_of_a_sampled_text_holds_them(schema: Any, without: list[str], whitespace: Any, seed: int) -> None:
-    marks = possible(without)
+    banned = possible(without)
     try:
         pattern = compile_schema(schema, without=without, whitespace=whitespace)
     except SchemaError:
@@ -189,7 +189,7 @@ def test_no_string_of_a_sampled_text_holds_them(schema: Any, without: list[str],
         value = json.loads(text)
         judge(schema).validate(value)
         for string in strings_of(value):
-            assert quoted(string, marks) in text
+            assert quoted(string, banned) in text
 
 
 def strings_of(value: Any) -> list[str]:
@@ -279,5 +279,5 @@ def test_what_cannot_be_kept_out_together_is_refused() -> None:
 
 def test_what_no_string_holds_anyway_changes_nothing() -> None:
     assert compile_schema({}, without=["\nObservation", "a\x01"]).node is compile_schema({}).node
-    assert marks_of(["```", "```json", "a`````"]) == ("```",)
+    assert ban_substrings(["```", "```json", "a`````"]) == ("```",)
     assert read_regex("```") is literal("```")

@@ -11,10 +11,9 @@ from rellm_agents import Pattern, compile_regex
 from rellm_agents.patterns import choice, literal, read_regex, repeat
 from rellm_agents.patterns.automaton import automaton
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
-from rellm_agents.patterns.automaton.counters import counted
-from rellm_agents.patterns.automaton.repeats import Way, way_of
+from rellm_agents.patterns.automaton.counters import RepeatStrategy, counter_of, strategy_of
+from rellm_agents.patterns.automaton.shortest_way import shortest_way
 from rellm_agents.patterns.ir.charset import COMMON_BYTES
-from rellm_agents.patterns.machine import cheapest as measure
 from rellm_agents.patterns.machine import machine
 from rellm_agents.patterns.machine.literal_set import LiteralSet
 
@@ -42,7 +41,7 @@ def test_what_leaves_out_some_texts_is_counted_all_the_same(inner, left_out, low
     bounds = f"{{{low},{'' if high is None else high}}}"
     text = f"(?!.*(?:{left_out})){inner}{bounds}"
     pattern, judge, chance = compile_regex(text), regex.compile(text), random.Random(text)
-    found = counted(pattern.node)
+    found = counter_of(pattern.node)
     assert found is not None
     assert (found.minimum, found.maximum) == (low, high)
     once = [compile_regex(inner).sample(seed) for seed in range(6)]
@@ -53,22 +52,22 @@ def test_what_leaves_out_some_texts_is_counted_all_the_same(inner, left_out, low
     for seed in range(20):
         assert judge.fullmatch(pattern.sample(seed))
     plainly = automaton.Automaton(pattern.node)
-    assert pattern.shortest().encode() == measure.shortest_way(plainly, automaton.START)
+    assert pattern.shortest().encode() == shortest_way(plainly, automaton.START)
 
 
 def test_what_leaves_out_some_numbers_of_times_is_not_counted():
     ends = ("(?=(?:.{3})*$).{0,20}", "(?=.*a).{0,20}", "(?!.*ab$).{0,20}", "(?=.{0,5}$).{0,20}")
     for text in (*ends, "(?!.*aaa)a{0,20}", "(?!.*(?:aa|bab))[ab]{0,20}"):
         pattern, judge = compile_regex(text), regex.compile(text)
-        assert counted(pattern.node) is None
+        assert counter_of(pattern.node) is None
         for times in range(22):
             for written in ("a" * times, "b" * times, ("ab" * times)[:times]):
                 assert pattern.fullmatch(written) == bool(judge.fullmatch(written)), (text, written)
 
 
 def test_every_way_is_met():
-    ways = {way_of(repeat(read_regex(inner), low, high)) for inner in INNER for low, high in BOUNDS if high != 1}
-    assert ways == set(Way)
+    ways = {strategy_of(repeat(read_regex(inner), low, high)) for inner in INNER for low, high in BOUNDS if high != 1}
+    assert ways == set(RepeatStrategy)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -13,7 +13,7 @@ from patterns.regex_texts import law
 from rellm_agents.patterns import read_regex
 from rellm_agents.patterns.automaton import length_bounds as short_texts
 from rellm_agents.patterns.automaton.automaton import Automaton
-from rellm_agents.patterns.automaton.emptiness import Liveness
+from rellm_agents.patterns.automaton.emptiness import Emptiness
 from rellm_agents.patterns.ir.charset import COMMON_BYTES
 from rellm_agents.patterns.ir.constructors import CHARACTER, intersection, literal, repeat, sequence
 
@@ -23,9 +23,9 @@ _COMMON = sum(1 << byte for byte in COMMON_BYTES)
 @pytest.fixture(autouse=True)
 def every_bound_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(short_texts, "LARGE", 0)
-    short_texts.without_bounds.cache_clear()
+    short_texts.relaxed.cache_clear()
     yield
-    short_texts.without_bounds.cache_clear()
+    short_texts.relaxed.cache_clear()
 
 
 @settings(law, max_examples=400)
@@ -42,9 +42,9 @@ def test_what_leads_to_the_end_is_what_a_search_finds(blueprint: Blueprint) -> N
     shortest = searched(node)
     if shortest == b"\xff":
         return
-    assert Liveness()(node) == (shortest is not None)
-    assert Liveness(is_loose=True)(node) or shortest is None
-    common = Liveness(_COMMON)(node)
+    assert Emptiness().has_text(node) == (shortest is not None)
+    assert Emptiness(is_relaxed=True).has_text(node) or shortest is None
+    common = Emptiness(_COMMON).has_text(node)
     assert common <= (shortest is not None)
     if shortest is not None and not shortest.translate(None, bytes(COMMON_BYTES)):
         assert common

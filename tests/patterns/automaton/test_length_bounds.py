@@ -14,9 +14,9 @@ from rellm_agents.errors import EmptyPattern
 from rellm_agents.patterns import Node, Pattern, intersection, literal, read_regex, repeat
 from rellm_agents.patterns.automaton.automaton import START, Automaton
 from rellm_agents.patterns.automaton.derivative import BYTES, members, transitions
-from rellm_agents.patterns.automaton.length_bounds import NEVER, least_bytes, most_bytes, short_text
+from rellm_agents.patterns.automaton.length_bounds import INFINITE, max_bytes, min_bytes, witness
+from rellm_agents.patterns.automaton.shortest_way import shortest_way
 from rellm_agents.patterns.ir.constructors import CHARACTER
-from rellm_agents.patterns.machine.cheapest import shortest_way
 
 MAX_SEARCHED = 3_000
 
@@ -45,20 +45,20 @@ def searched(node: Node) -> bytes | None:
 @example(("difference", ("repeat", ("characters", "ab"), 1, None), ("literal", "a")))
 def test_what_is_told_by_structure_is_what_a_search_finds(blueprint: Blueprint) -> None:
     node = build(blueprint)
-    shortest, told = searched(node), short_text(node)
+    shortest, told = searched(node), witness(node)
     if shortest == b"\xff":
         return
     if shortest is None:
         assert told is None
         return
     assert told in (None, shortest)
-    assert least_bytes(node) <= len(shortest) <= most_bytes(node)
+    assert min_bytes(node) <= len(shortest) <= max_bytes(node)
     assert shortest_way(Automaton.of(node), START) == shortest
 
 
 def test_what_cannot_be_of_any_length_is_known_by_its_length() -> None:
     node = intersection(read_regex("a{3}|b{5,7}"), repeat(literal("c"), 9))
-    assert least_bytes(node) == NEVER
+    assert min_bytes(node) == INFINITE
     with pytest.raises(EmptyPattern):
         Pattern(node)
 

@@ -104,7 +104,7 @@ def test_surrogates_are_no_characters() -> None:
     assert characters(CharSet.of("\udabc")) is NOTHING
 
 
-# One character as bytes
+# Class character as bytes
 
 
 @law

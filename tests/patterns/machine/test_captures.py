@@ -34,7 +34,7 @@ from rellm_agents.patterns import (
     sequence,
 )
 from rellm_agents.patterns.machine import machine
-from rellm_agents.patterns.machine.cheapest import shortest_length
+from rellm_agents.patterns.sampling.shortest import shortest_length
 
 MAX_TRIED = 14
 STRING = sequence(literal('"'), lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\n])*"')))
@@ -113,7 +113,7 @@ def free_object(key: str, *declared: str) -> Node:
 
     def more(written: frozenset[bytes]) -> Node:
         return rule(
-            ("more", key, written), lambda: choice(literal("}"), sequence(literal(", "), member(written))), exit=lambda: literal("}")
+            ("more", key, written), lambda: choice(literal("}"), sequence(literal(", "), member(written))), witness=lambda: literal("}")
         )
 
     def member(written: frozenset[bytes]) -> Node:
@@ -141,7 +141,7 @@ def test_an_undeclared_name_is_written_once(text: str, fits: bool) -> None:
 
 
 def test_a_list_is_closed_when_every_item_is_written() -> None:
-    pattern = Pattern(build(("distinct", ("choice", ("empty",), ("literal", "a"), ("literal", "b")), ("literal", ","), 0)))  # ba is barred
+    pattern = Pattern(build(("distinct", ("choice", ("empty",), ("literal", "a"), ("literal", "b")), ("literal", ","), 0)))  # without ba
     assert pattern.fullmatch("(b,bb,)")
     assert machine.run(pattern.machine.start, b"(bb,b,") is not machine.DEAD_STATE
     assert machine.run(pattern.machine.start, b"(bb,b,b") is machine.DEAD_STATE
@@ -162,14 +162,14 @@ def test_a_capture_inside_its_own_text_is_measured() -> None:
 
     def rest(used: frozenset[bytes], missing: int) -> Node:
         def again() -> Node:
-            return capture(tree, used, EMPTY, ("test_recall.again", missing), lambda text: rest(used | {text}, 0))
+            return capture(tree, used, EMPTY, ("test_captures.again", missing), lambda text: rest(used | {text}, 0))
 
         def body() -> Node:
             return again() if missing else choice(literal("]"), again())
 
-        return rule(("test_recall.rest", used, missing), body, exit=None if missing else lambda: literal("]"))
+        return rule(("test_captures.rest", used, missing), body, witness=None if missing else lambda: literal("]"))
 
-    tree = rule("test_recall.tree", lambda: choice(sequence(literal("["), rest(frozenset(), 1)), literal("x")))
+    tree = rule("test_captures.tree", lambda: choice(sequence(literal("["), rest(frozenset(), 1)), literal("x")))
     pattern = Pattern(sequence(literal("["), rest(frozenset(), 1)))
     assert pattern.shortest() == "[x]"
     for text, fits in {
@@ -214,7 +214,7 @@ def test_the_fingerprint_tells_what_is_excluded_and_the_key() -> None:
 
     assert told("a", Owner("x")) == told("a", Owner("x"))
     assert len({told("a", "x"), told("b", "x"), told("a", Owner("x")), told("a", Owner("y")), told("a", frozenset({"x"}))}) == 5
-    with pytest.raises(PatternError, match=r"Node, in the key of a recall|object, in the key of a recall"):
+    with pytest.raises(PatternError, match=r"Node, in the key of a capture|object, in the key of a capture"):
         told("a", object())
 
 

@@ -10,11 +10,11 @@ from threading import Barrier
 from typing import Any
 
 from rellm_agents.patterns import Node, Pattern, choice, compile_regex, lexeme, literal, not_containing, read_regex, repeat, rule, sequence
-from rellm_agents.patterns import regex_reader as regex_text
 from rellm_agents.patterns.automaton import automaton as automata
 from rellm_agents.patterns.automaton import derivative
 from rellm_agents.patterns.automaton import state_elimination as elimination
 from rellm_agents.patterns.machine import machine
+from rellm_agents.patterns.regex_reader import reader
 
 THREADS = 8
 
@@ -33,7 +33,7 @@ def all_at_once(work: Any, *, times: int = THREADS) -> list[Any]:
 
 def forget_everything() -> None:
     """Drop the memos: what is left is held by somebody."""
-    for module in (automata, derivative, elimination, machine, regex_text):
+    for module in (automata, derivative, elimination, machine, reader):
         for member in vars(module).values():
             if hasattr(member, "cache_clear"):
                 member.cache_clear()

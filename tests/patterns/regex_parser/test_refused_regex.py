@@ -136,31 +136,6 @@ def test_flags_that_the_regex_module_refuses_are_refused(text: str) -> None:
         compile_regex(text)
 
 
-@pytest.mark.parametrize("text", ["(?i)a b", "a b", r"(?s)\w"])
-@pytest.mark.parametrize(
-    "flag",
-    [
-        regex.VERBOSE,
-        regex.ASCII,
-        regex.MULTILINE,
-        regex.WORD,
-        regex.BESTMATCH,
-        regex.ENHANCEMATCH,
-        regex.FULLCASE,
-        regex.VERSION1,
-        regex.REVERSE,
-    ],
-)
-def test_a_flag_that_is_not_read_is_refused_whether_or_not_the_text_has_flags_of_its_own(text: str, flag: int) -> None:
-    with pytest.raises(RegexSyntaxError, match="only IGNORECASE and DOTALL"):
-        compile_regex(regex.compile(text, flag))
-
-
-def test_a_regex_over_bytes_is_refused() -> None:
-    with pytest.raises(RegexSyntaxError, match="over bytes"):
-        compile_regex(regex.compile(b"a"))
-
-
 def test_the_error_shows_the_place() -> None:
     with pytest.raises(RegexSyntaxError) as caught:
         compile_regex(r"[a-z]+\Gx")

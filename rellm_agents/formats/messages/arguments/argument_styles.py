@@ -18,7 +18,7 @@ from rellm_agents.formats.messages.arguments.python_arguments import PythonArgum
 from rellm_agents.formats.messages.arguments.tagged_arguments import TaggedArguments
 from rellm_agents.formats.template import Declaration, Template
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema.text import marks_of
+from rellm_agents.json_schema.text import ban_substrings
 from rellm_agents.patterns import Node
 
 
@@ -54,7 +54,7 @@ def argument_style(declaration: Declaration, delimiter_node: Callable[[str], Nod
     """
     name, banned, end = declaration["name"], declaration.get("banned_substrings", ()), Template.of(declaration["call"]).delimiters[-1]
     try:
-        marks_of(banned)
+        ban_substrings(banned)
     except ValueError as error:
         raise FormatError(f"format {name!r}, #/banned_substrings: {error}") from error
     by_types = declaration.get("by_types", False)

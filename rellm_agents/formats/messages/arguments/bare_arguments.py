@@ -22,7 +22,7 @@ from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERME
 from rellm_agents.formats.messages.arguments.type_coercion import exclude_misread_strings
 from rellm_agents.formats.template import cannot_occur, early_end
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema.text import Layout, Raw, dumps, raw_string
+from rellm_agents.json_schema.text import Layout, RawStrings, dumps, raw_string
 from rellm_agents.patterns import TEXT, Node, literal, read_regex, repeat, sequence
 
 _OUTSIDE = r"[{}\[\],:+\-.\w]"
@@ -42,7 +42,7 @@ class BareArguments:
 
     def __init__(self, name: str, quote: str, quote_node: Node, banned: Sequence[str], end: str, *, by_types: bool = False) -> None:
         self._name, self._end, self._by_types = name, end, by_types
-        raw = Raw(quote, quote_node, tuple(dict.fromkeys((quote, end, *banned))))
+        raw = RawStrings(quote, quote_node, tuple(dict.fromkeys((quote, end, *banned))))
         self._layout = replace(Layout.of("compact"), raw=raw)
         if early := _early_end(raw, end):
             raise FormatError(f"format {name!r}, #/call: the arguments in {early!r} would be cut too early at {end!r}")
@@ -70,9 +70,9 @@ class BareArguments:
 
 
 @lru_cache(maxsize=64)
-def _early_end(raw: Raw, end: str) -> str | None:
+def _early_end(raw: RawStrings, end: str) -> str | None:
     """Arguments that would be cut too early at the delimiter after them."""
-    if cannot_occur(end, (raw.mark,), _OUTSIDE):
+    if cannot_occur(end, (raw.quote,), _OUTSIDE):
         return None
-    outside, string = repeat(read_regex(_OUTSIDE)), raw_string(TEXT, replace(raw, node=literal(raw.mark)))
+    outside, string = repeat(read_regex(_OUTSIDE)), raw_string(TEXT, replace(raw, quote_node=literal(raw.quote)))
     return early_end(sequence(literal("{"), repeat(sequence(outside, string)), outside), end)

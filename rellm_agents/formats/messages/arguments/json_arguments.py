@@ -16,7 +16,7 @@ from typing import Any
 from rellm_agents.formats.messages.arguments.type_coercion import exclude_misread_strings
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Whitespace
-from rellm_agents.json_schema.text import Layout, marks_of
+from rellm_agents.json_schema.text import Layout, ban_substrings
 from rellm_agents.patterns import Node
 
 
@@ -32,7 +32,7 @@ class JsonArguments:
 
     def __init__(self, name: str, whitespace: Whitespace, banned: Sequence[str], *, by_types: bool = False) -> None:
         self._name, self._whitespace, self._banned, self._by_types = name, whitespace, tuple(banned), by_types
-        self._layout = Layout.of(whitespace, marks_of(banned))
+        self._layout = Layout.of(whitespace, ban_substrings(banned))
 
     def node(self, tool: Tool) -> Node:
         """See :class:`ArgumentStyle`."""

@@ -22,8 +22,8 @@ from typing import Any
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, declared_arguments
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema import laid_out
-from rellm_agents.json_schema.text import Layout, dumps, marks_of
+from rellm_agents.json_schema import schema_node
+from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
 from rellm_agents.patterns import EMPTY, Node, choice, literal, optional, sequence
 
 _COMMA = ", "
@@ -40,7 +40,7 @@ class PythonArguments:
     """
 
     def __init__(self, name: str, banned: Sequence[str]) -> None:
-        self._name, self._layout = name, Layout.of("spaced", marks_of(banned), python=True)
+        self._name, self._layout = name, Layout.of("spaced", ban_substrings(banned), python=True)
 
     def node(self, tool: Tool) -> Node:
         """See :class:`ArgumentStyle`."""
@@ -60,7 +60,7 @@ class PythonArguments:
         if not _is_name(key):
             raise FormatError(f"{self._name}: tool {tool.name!r}: this format cannot write the name of argument {key!r}: {USE_HERMES}")
         try:
-            return sequence(literal(f"{key}="), laid_out(schema, self._layout))
+            return sequence(literal(f"{key}="), schema_node(schema, self._layout))
         except SchemaError as error:
             raise FormatError(f"tool {tool.name!r}, argument {key!r}: {error}") from error
 

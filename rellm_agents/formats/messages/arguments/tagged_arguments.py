@@ -30,7 +30,7 @@ from rellm_agents.formats.messages.arguments.type_coercion import ValueEncoding,
 from rellm_agents.formats.template import Slot, Template, argument_node, cannot_occur, early_end, json_superset, with_definitions
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import bare_text, compile_schema
-from rellm_agents.json_schema.text import Layout, dumps, marks_of
+from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, optional, read_regex, repeat, sequence
 
 _OTHERS = "{[ntf-0123456789"  # first characters of JSON other than strings
@@ -104,7 +104,7 @@ class TaggedArguments:
         no_null = {**rules, "matches": rf"(?!(?:null|None)\Z)(?:{rules.get('matches', '(?s:.)*')})"}
         self._no_null = Slot(no_null, self._banned, after=after)
         try:
-            self._layout = Layout.of("spaced", marks_of(self._banned))
+            self._layout = Layout.of("spaced", ban_substrings(self._banned))
         except ValueError as error:
             raise FormatError(f"format {name!r}, #/argument_template: {error}") from error
         self._all_values = (self._delimiters, self._banned, json.dumps(rules))

@@ -1,10 +1,11 @@
-"""The source of a schema in; for each place of an instance the parts of the source that speak of it, in reading order, out.
+"""Finds the parts of a schema's source that describe one location of an instance, in reading order.
 
-The normal form sorts names and does not say where its parts come from. Here the source is followed beside it: which order the
-properties have, and which JSON pointer an error names. Nothing is decided by it. Knows nothing of patterns.
+The normal form sorts names and does not say where its subschemas come from. So the source is followed in step with it, to find the
+order of the properties, and the JSON pointer that an error names. What an instance may be is never decided here. Knows nothing of
+patterns.
 
->>> place = Place.root({"allOf": [{"properties": {"b": {"type": "null"}}}], "properties": {"a": {"items": {}}, "b": {}}})
->>> place.names({"a", "b"}), place.property("b").pointers
+>>> location = SourceLocation.root({"allOf": [{"properties": {"b": {"type": "null"}}}], "properties": {"a": {"items": {}}, "b": {}}})
+>>> location.names({"a", "b"}), [pointer for _, pointer in location.property("b").parts]
 (['a', 'b'], ['#/properties/b', '#/allOf/0/properties/b'])
 """
 
@@ -19,53 +20,48 @@ from rellm_agents.json_schema.source.pointers import below
 
 Part = tuple[Any, str]  # a schema and its pointer
 
-_DOCUMENT = "urn:jsonschema:canonical:"  # and the URI of a place in the document, escaped: how the normal form names what it had to rename
-_SAME_PLACE = ("allOf", "anyOf", "oneOf")
-_SAME_PLACE_ONE = ("if", "then", "else", "not")
-_SAME_PLACE_NAMED = ("dependentSchemas", "dependencies")
+_CANONICAL_URI = "urn:jsonschema:canonical:"  # and a URI in the document, escaped: the references that the normal form had to rename
+_SAME_INSTANCE_LISTED = ("allOf", "anyOf", "oneOf")
+_SAME_INSTANCE = ("if", "then", "else", "not")
+_SAME_INSTANCE_NAMED = ("dependentSchemas", "dependencies")
 
 
-class Place:
-    """A place in an instance. Nothing is looked up before it is asked for.
+class SourceLocation:
+    """The parts of the source that describe one location in an instance. Nothing is looked up before it is asked for.
 
     Args:
         document: the whole source.
-        find: the parts that speak of it, before references are followed; from those of the place around it.
-        around: that place, if there is one.
+        find: the parts that describe it, before references are followed; from those of the location around it.
+        around: that location, if there is one.
     """
 
-    def __init__(self, document: Any, find: Callable[[list[Part]], list[Part]], around: Place | None = None) -> None:
+    def __init__(self, document: Any, find: Callable[[list[Part]], list[Part]], around: SourceLocation | None = None) -> None:
         self._document, self._find, self._around = document, find, around
         self._parts: list[Part] | None = None
 
     @classmethod
-    def root(cls, document: Any) -> Place:
-        """The place of the whole instance."""
+    def root(cls, document: Any) -> SourceLocation:
+        """The location of the whole instance."""
         return cls(document, lambda _: [(document, "#")])
 
     @property
     def parts(self) -> list[Part]:
-        """The parts of the source that speak of this place, each once, in the order they are read in."""
-        waiting: list[Place] = []
-        here: Place | None = self
-        while here is not None and here._parts is None:
-            waiting.append(here)
-            here = here._around
-        found = [] if here is None or here._parts is None else here._parts
-        for place in reversed(waiting):
+        """The parts of the source that describe this location, each once, in reading order."""
+        waiting: list[SourceLocation] = []
+        known: SourceLocation | None = self
+        while known is not None and known._parts is None:
+            waiting.append(known)
+            known = known._around
+        found = [] if known is None or known._parts is None else known._parts
+        for location in reversed(waiting):
             seen: set[int] = set()
-            found = place._parts = [applied for part in place._find(found) for applied in self._applied(part, seen)]
+            found = location._parts = [applied for part in location._find(found) for applied in self._applied(part, seen)]
         return found
-
-    @property
-    def pointers(self) -> list[str]:
-        """The JSON pointers of the parts."""
-        return [pointer for _, pointer in self.parts]
 
     @property
     def pointer(self) -> str:
         """The JSON pointer of the first part."""
-        return next(iter(self.pointers), "#")
+        return next((pointer for _, pointer in self.parts), "#")
 
     def pointer_of(self, *keywords: str) -> str:
         """The pointer of the first of some keywords that stands in a part; else of the first part."""
@@ -79,62 +75,62 @@ class Place:
         """The names of properties, in the order in which the parts declare or require them.
 
         Args:
-            declared: the names whose values the normal form says something of. A part that has more of them speaks of another
-                alternative, and comes last; one that has fewer than another gives no order of its own.
+            declared: the names whose values the normal form constrains. A part that constrains others belongs to another
+                alternative, and comes last; one with fewer names than another gives no order of its own.
 
         Returns:
-            The declared names that were found, and those of which the parts say no more than that they may be there.
+            The declared names that were found, and those that the parts name and leave unconstrained.
         """
-        open_, here, elsewhere = dict[str, None](), list[list[str]](), list[list[str]]()
+        open_, of_this, of_others = dict[str, None](), list[list[str]](), list[list[str]]()
         for schema, _ in self.parts:
             properties = schema.get("properties")
             if isinstance(properties, dict):
-                says_nothing = {name: None for name, value in properties.items() if name not in declared and _says_nothing(value)}
-                is_here = all(name in declared or name in says_nothing for name in properties)
-                if is_here:
-                    open_.update(says_nothing)
-                (here if is_here else elsewhere).append(list(properties))
-        whole = [one for one in here if not any(set(one) < set(other) for other in here)]
+                unconstrained = {name: None for name, value in properties.items() if name not in declared and _allows_everything(value)}
+                is_of_this = all(name in declared or name in unconstrained for name in properties)
+                if is_of_this:
+                    open_.update(unconstrained)
+                (of_this if is_of_this else of_others).append(list(properties))
+        whole = [one for one in of_this if not any(set(one) < set(other) for other in of_this)]
         required = [names for schema, _ in self.parts if isinstance(names := schema.get("required"), list)]
-        in_order = dict.fromkeys(name for names in (*whole, *elsewhere, *required) for name in names)
+        in_order = dict.fromkeys(name for names in (*whole, *of_others, *required) for name in names)
         return [name for name in in_order if name in declared or name in open_]
 
-    def property(self, name: str) -> Place:
-        """The place of the value of a property."""
-        return self._below(lambda schema: _of_property(schema, name))
+    def property(self, name: str) -> SourceLocation:
+        """The location of the value of a property."""
+        return self._inner(lambda schema: _of_property(schema, name))
 
-    def undeclared(self, patterns: Iterable[str]) -> Place:
-        """The place of the values of undeclared properties, whose names may match some of these patterns."""
+    def undeclared(self, patterns: Iterable[str]) -> SourceLocation:
+        """The location of the values of undeclared properties, whose names may match some of these patterns."""
         keys = list(patterns)
 
         def find(schema: Any) -> list[tuple[Any, tuple[str, ...]]]:
             of_patterns = [found for pattern in keys for found in _named(schema, "patternProperties", pattern)]
             return of_patterns + _one(schema, "additionalProperties") + _one(schema, "unevaluatedProperties")
 
-        return self._below(find)
+        return self._inner(find)
 
-    def item(self, index: int) -> Place:
-        """The place of the item at a position."""
-        return self._below(lambda schema: _of_item(schema, index))
+    def item(self, index: int) -> SourceLocation:
+        """The location of the item at a position."""
+        return self._inner(lambda schema: _of_item(schema, index))
 
-    def rest(self) -> Place:
-        """The place of the items behind those with a schema of their own."""
-        return self._below(lambda schema: _one(schema, "items") + _one(schema, "additionalItems") + _one(schema, "unevaluatedItems"))
+    def rest(self) -> SourceLocation:
+        """The location of the items after those with a schema of their own."""
+        return self._inner(lambda schema: _one(schema, "items") + _one(schema, "additionalItems") + _one(schema, "unevaluatedItems"))
 
-    def of_reference(self, uri: str) -> Place | None:
-        """The place of what a reference of the normal form stands for, wherever it is referred to; ``None`` if it is not found."""
-        _, inside, name = uri.partition(_DOCUMENT)
+    def of_reference(self, uri: str) -> SourceLocation | None:
+        """The location that the target of a reference describes, wherever it is referred to; ``None`` if the target is not found."""
+        _, inside, name = uri.partition(_CANONICAL_URI)
         found = _referred(self._document, "#" + unquote(unquote(name)).partition("#")[2] if inside else uri)
-        return None if found is None else Place(self._document, lambda _: [found])
+        return None if found is None else SourceLocation(self._document, lambda _: [found])
 
-    def _below(self, step: Callable[[Any], list[tuple[Any, tuple[str, ...]]]]) -> Place:
+    def _inner(self, step: Callable[[Any], list[tuple[Any, tuple[str, ...]]]]) -> SourceLocation:
         def find(around: list[Part]) -> list[Part]:
             return [(inner, below(pointer, *names)) for schema, pointer in around for inner, names in step(schema)]
 
-        return Place(self._document, find, self)
+        return SourceLocation(self._document, find, self)
 
     def _applied(self, part: Part, seen: set[int]) -> Iterator[Part]:
-        """A part and the parts it names that speak of the same place."""
+        """A part, and the parts inside of it, or referred to by it, that describe the same location."""
         schema, pointer = part
         if not isinstance(schema, dict) or id(schema) in seen:
             return
@@ -145,17 +141,17 @@ class Place:
                 found = _referred(self._document, value)
                 if found is not None:
                     yield from self._applied(found, seen)
-            elif keyword in _SAME_PLACE and isinstance(value, list):
+            elif keyword in _SAME_INSTANCE_LISTED and isinstance(value, list):
                 for i, one in enumerate(value):
                     yield from self._applied((one, below(pointer, keyword, str(i))), seen)
-            elif keyword in _SAME_PLACE_ONE:
+            elif keyword in _SAME_INSTANCE:
                 yield from self._applied((value, below(pointer, keyword)), seen)
-            elif keyword in _SAME_PLACE_NAMED and isinstance(value, dict):
+            elif keyword in _SAME_INSTANCE_NAMED and isinstance(value, dict):
                 for name, one in value.items():
                     yield from self._applied((one, below(pointer, keyword, name)), seen)
 
 
-def _says_nothing(schema: Any) -> bool:
+def _allows_everything(schema: Any) -> bool:
     return schema is True or (isinstance(schema, dict) and ENFORCED.keys().isdisjoint(schema))
 
 
@@ -182,7 +178,7 @@ def _one(schema: Any, keyword: str) -> list[tuple[Any, tuple[str, ...]]]:
 
 
 def _referred(document: Any, reference: str) -> Part | None:
-    """What a reference within the document names by a pointer, an anchor or an identifier; ``None`` if it leads elsewhere."""
+    """The target of a reference by a pointer, an anchor or an identifier; ``None`` if it is not in the document."""
     base, _, fragment = reference.partition("#")
     found: Part | None = (document, "#") if not base else _identified(document, base)
     if found is None or not fragment:
@@ -207,7 +203,7 @@ def _unescaped(step: str) -> str:
 
 
 def _identified(document: Any, name: str) -> Part | None:
-    """The first part that calls itself ``name``, or ends in it."""
+    """The first part with an anchor of this name, or with an identifier that ends in it."""
     waiting: list[Part] = [(document, "#")]
     while waiting:
         value, pointer = waiting.pop()

@@ -1,4 +1,4 @@
-"""Strings and numbers of the normal form in, the conditions on them out.
+"""Reads the conditions on strings and numbers from the views of the normal form. Knows nothing of how they are written.
 
 >>> from rellm_agents.json_schema.source import NormalForm
 >>> integer_conditions(NormalForm.of({"type": "integer", "minimum": 3}).root.view(), fractions=False).minimum
@@ -13,7 +13,7 @@ from rellm_agents.json_schema.text import Conditions
 
 
 def string_conditions(view: canonical.StringView) -> Conditions:
-    """What a part says of strings."""
+    """The conditions of a subschema on strings."""
     return {
         "min_length": view.min_length or 0,
         "max_length": view.max_length,
@@ -26,7 +26,7 @@ def string_conditions(view: canonical.StringView) -> Conditions:
 
 
 def integer_conditions(view: canonical.IntegerView, *, fractions: bool) -> Numbers:
-    """What a part says of integers."""
+    """The conditions of a subschema on integers."""
     return Numbers(
         minimum=view.minimum,
         maximum=view.maximum,
@@ -38,7 +38,7 @@ def integer_conditions(view: canonical.IntegerView, *, fractions: bool) -> Numbe
 
 
 def number_conditions(view: canonical.NumberView) -> Numbers:
-    """What a part says of numbers."""
+    """The conditions of a subschema on numbers."""
     return Numbers(
         minimum=view.minimum,
         exclusive_minimum=view.exclusive_minimum,

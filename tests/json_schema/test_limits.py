@@ -1,0 +1,54 @@
+"""What is written, and what is compiled, stays within the limits; patterns of other limits are other patterns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rellm_agents import Pattern
+from rellm_agents.errors import UnsupportedSchema
+from rellm_agents.json_schema import schema_node
+from rellm_agents.json_schema.limits import Limits
+from rellm_agents.json_schema.text.layout import Layout
+
+
+def compiled(schema: Any, **limits: int) -> Pattern:
+    return Pattern(schema_node(schema, Layout.of("flexible", limits=Limits(**limits))))
+
+
+@pytest.mark.parametrize(
+    ("limits", "schema", "within", "beyond"),
+    [
+        ({"whole_digits": 2}, {"type": "integer"}, "-12", "-123"),
+        ({"whole_digits": 2}, {"type": "number"}, "12.5", "123.5"),
+        ({"whole_digits": 2}, {}, '{"a": [12]}', '{"a": [123]}'),
+        ({"longest_whole": 21}, {"minimum": 10**20, "type": "integer"}, "9" * 21, "9" * 22),
+        ({"decimal_places": 1}, {"type": "number"}, "0.5", "0.55"),
+        ({"decimal_places": 1}, {"type": "number"}, "1.5e+20", "1.55e+20"),
+        ({"exponent": 20}, {"type": "number"}, "1e-20", "1e-21"),
+        ({"whitespace": 1}, {"type": "array"}, "[ 1 ,2]", "[  1,2]"),
+    ],
+)
+def test_texts_stay_within_the_limits(limits: dict[str, int], schema: Any, within: str, beyond: str) -> None:
+    default, limited = compiled(schema), compiled(schema, **limits)
+    assert default.fullmatch(within)
+    assert limited.fullmatch(within)
+    assert not limited.fullmatch(beyond)
+    assert default.fullmatch(beyond) or "longest_whole" in limits
+    assert compiled(schema).fullmatch(beyond) == default.fullmatch(beyond)  # after the other was cached
+
+
+@pytest.mark.parametrize(
+    ("limits", "schema", "reason"),
+    [
+        ({"nesting": 2}, {"type": "array", "items": {"type": "array", "items": {"type": "null"}}}, "nested 3 deep, 2 at most"),
+        ({"divisor_states": 3}, {"multipleOf": 7, "type": "integer"}, "more than 3 states"),
+        ({"name_classes": 1}, {"patternProperties": {"^a": {"pattern": "x"}, "b$": True}, "type": "object"}, "in more than 1 ways"),
+        ({"longest_whole": 20}, {"minimum": 10**20, "type": "integer"}, "more than 20 digits"),
+    ],
+)
+def test_a_schema_beyond_the_limits_is_refused(limits: dict[str, int], schema: Any, reason: str) -> None:
+    compiled(schema)
+    with pytest.raises(UnsupportedSchema, match=reason):
+        compiled(schema, **limits)
