@@ -1,11 +1,11 @@
-"""``LruCache``: what it gives is what was made, and it never holds more than its limit."""
+"""Caches give the values that were made, and never hold more than their limits."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rellm_agents.decoding.lru import LruCache, SizedLruCache
+from rellm_agents.decoding.lru import BoundedCache, LruCache, SizedLruCache
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 10, 101])
@@ -41,3 +41,9 @@ def test_sizes_are_bounded_and_the_least_recently_used_goes_first():
         memo.get(key, lambda key=key: (made.append(key), 10))
         assert memo.held <= 30
     assert made == [0, 1, 2, 3, 1]
+
+
+def test_a_full_cache_restarts_empty():
+    cache = BoundedCache(2)
+    assert [cache.remember(key, key * key) for key in (1, 2, 3)] == [1, 4, 9]
+    assert (cache.get(1), cache.get(3), len(cache)) == (None, 9, 1)

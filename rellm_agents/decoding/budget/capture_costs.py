@@ -92,12 +92,11 @@ class CaptureCosts:
 
     def _rest(self, node: Capture) -> int:
         found = self._rests.get(node)
-        if found is None:
-            cheapest = self._costs.of_node.cheapest(node)
-            found = IMPOSSIBLE if cheapest is None else _cost(self._costs.of_node(node.continue_with(cheapest[1])))
-            if not self._costs.of_node.inside_cycle:
-                self._rests[node] = found
-        return found
+        if found is not None:
+            return found
+        cheapest = self._costs.of_node.cheapest(node)
+        cost = IMPOSSIBLE if cheapest is None else _cost(self._costs.of_node(node.continue_with(cheapest[1])))
+        return self._costs.settled(self._rests, node, cost)
 
     def _cost_of_longer(self, node: Capture, state: State, text: bytes) -> int:
         """The fewest tokens to an end of the text, where it has to go on; without looking for what they write, if that can be told."""
@@ -112,10 +111,8 @@ class CaptureCosts:
         known = self._near_excluded.get(node, {})
         if text not in known:
             known = known.copy()  # another thread may be reading it
-            found = self._ending(node, state, text, known)
-            if self._costs.of_node.inside_cycle:
-                return found
-            self._near_excluded[node] = known
+            self._ending(node, state, text, known)
+            self._costs.settled(self._near_excluded, node, known)
         return known[text]
 
     def _ending(self, node: Capture, state: State, text: bytes, known: dict[bytes, Ending]) -> Ending:
@@ -180,8 +177,7 @@ class CaptureCosts:
                     data = self.bytes_of(int(self._tokens_within(here, self._least(here))[0]))
                     written, here = written + data, here.after(data)
                 found = max(least, limit), written
-            if not self._costs.of_node.inside_cycle:
-                self._unrestricted[state] = found
+            self._costs.settled(self._unrestricted, state, found)
         return found
 
     def _least(self, state: State) -> int:
@@ -193,8 +189,7 @@ class CaptureCosts:
         found = known.get(limit)
         if found is None:
             found = np.unique(np.array(tokens_within(self._inner(state).transitions, self._costs, limit), dtype=np.int32))
-            if not self._costs.of_node.inside_cycle:
-                self._within[state] = {**known, limit: found}
+            self._costs.settled(self._within, state, {**known, limit: found})
         return found
 
     def _inner(self, state: State) -> InnerTokens:

@@ -21,7 +21,6 @@ Group costs know nothing of masks or of texts that are being written.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 import numpy as np
 
@@ -81,8 +80,8 @@ def _within(transition: Transition, costs: TokenCosts, limit: int) -> Iterable[i
         case (LexemeCell() as cell, LexemeTokens() as group):
             return _of_lexeme_within(cell, group, costs, limit)
         case (SetCell() as cell, LiteralSetTokens() as group):
-            after, of_set = costs.of_continuation(cell.then), partial(costs.of_set, cell.members)
-            return [id_ for low, high, offset, ids in group.ends if of_set(low, high, offset) + after < limit for id_ in ids]
+            members, after = cell.members, costs.of_continuation(cell.then)
+            return [i for low, high, offset, ids in group.ends if costs.of_set(members, low, high, offset) + after < limit for i in ids]
         case (CounterCell() as cell, CounterGroup() as group):
             return _of_counter_within(cell, group, costs, limit)
         case (CaptureCell() as cell, InnerGroup() as group):

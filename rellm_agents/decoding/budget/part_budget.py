@@ -37,6 +37,9 @@ class PartBudget:
         costs: to the ends of the parts.
         tokens: that may be written in each of them.
 
+    Attributes:
+        name: of the parts.
+
     Raises:
         BudgetTooSmall: the shortest text of a part needs more.
     """
@@ -44,12 +47,8 @@ class PartBudget:
     def __init__(self, costs: PartCosts, tokens: int) -> None:
         if costs.needed > tokens:
             raise BudgetTooSmall(costs.needed, tokens, part=costs.name)
+        self.name = costs.name
         self._costs, self._tokens, self._left = costs, tokens, tokens
-
-    @property
-    def name(self) -> str:
-        """The name of the parts."""
-        return self._costs.name
 
     def narrowed(self, bits: Bits, state: State) -> Bits:
         """The tokens of a mask after which the part can still end in time.

@@ -56,8 +56,7 @@ class _CostsToPartEnd(TokenCosts):
                     own = self.of_node(one.node)
                     found = IMPOSSIBLE if own is None else min(found + own, IMPOSSIBLE)
                     one = one.then
-            if not self.of_node.inside_cycle:
-                self._to_end[then] = found
+            self.settled(self._to_end, then, found)
         return found
 
 

@@ -21,9 +21,9 @@ Captures are priced by an object that is built beside these costs (``capture_cos
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -44,6 +44,9 @@ from rellm_agents.patterns.machine import (
     SetCell,
     State,
 )
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 IMPOSSIBLE = 1 << 30
 """The cost of what the vocabulary cannot spell; larger than any budget."""
@@ -88,7 +91,7 @@ class TokenCosts:
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._bounds_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._relaxed: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
-        self._of_iterations = lru_cache(maxsize=_COUNTERS)(_no_iterations)
+        self._of_iterations = lru_cache(maxsize=_COUNTERS)(lambda _automaton: [0])  # for 0, 1, ... iterations
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_iteration)
 
     def of_state(self, state: State) -> int:
@@ -120,8 +123,7 @@ class TokenCosts:
         for one in reversed(pending):
             own = self.of_node(one.node)
             total = IMPOSSIBLE if own is None else min(total + own, IMPOSSIBLE)
-            if not self.of_node.inside_cycle:
-                self._of_continuation[one] = total
+            self.settled(self._of_continuation, one, total)
         return total
 
     def of_set(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
@@ -129,20 +131,12 @@ class TokenCosts:
         known = self._of_sets.setdefault(members, {})
         place = (low, high, offset)
         found = known.get(place)
-        if found is None:
-            found = self._of_set(members, low, high, offset)
-            if not self.of_node.inside_cycle:
-                known[place] = found
-        return found
+        return self.settled(known, place, self._of_set(members, low, high, offset)) if found is None else found
 
     def bound_of_set(self, members: LiteralSet) -> int:
         """An upper bound of the tokens for any rest of any of the members and what follows it: one token for each byte."""
         bound = self._bounds_of_sets.get(members)
-        if bound is None:
-            bound = self._bound_of_set(members)
-            if not self.of_node.inside_cycle:
-                self._bounds_of_sets[members] = bound
-        return bound
+        return self.settled(self._bounds_of_sets, members, self._bound_of_set(members)) if bound is None else bound
 
     def of_lexeme(self, automaton: Automaton, state: int) -> int:
         """The fewest tokens from a state of an automaton to where a text may end."""
@@ -170,6 +164,12 @@ class TokenCosts:
             return self._of_missing(automaton, max(missing, 0))
         begun = self._of_begun(automaton, state)
         return IMPOSSIBLE if begun >= IMPOSSIBLE else min(begun + self._of_missing(automaton, max(missing - 1, 0)), IMPOSSIBLE)
+
+    def settled(self, memo: MutableMapping[Key, Value], key: Key, value: Value) -> Value:
+        """Return a cost, and remember it, unless it depends on a capture that is being priced just now: it may not be final."""
+        if not self.of_node.inside_cycle:
+            memo[key] = value
+        return value
 
     def _of_terminal(self, node: Node) -> int | None:
         if isinstance(node, Literal):
@@ -302,7 +302,3 @@ class TokenCosts:
         """How many iterations tokens hold that begin with one and end with one."""
         ends = self._lexemes.counted(automaton, state, self._lexemes.cursors.root).ends
         return {done for done, end in ends if done and automaton.accepting[end]}
-
-
-def _no_iterations(_automaton: Automaton) -> list[int]:
-    return [0]

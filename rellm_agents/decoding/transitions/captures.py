@@ -3,7 +3,7 @@
 A capture is a text that is remembered, must differ from a finite set of excluded texts, and decides what follows it: a distinct key of
 an object, for instance. Tokens that end inside the text come from the sub-machine of its inner part, whatever was read before, and are
 cached for all captures with that inner part; the few that can only lead to excluded texts are removed. What follows depends on the text,
-so it is told by where in the token the text ends - but only after the part that always follows (``between``) has ended too.
+so it is told by where in the token the text ends - but only after the part that follows every text has ended too.
 
     keys not yet used, "a" excluded:   token "ab  stays    token "a"  is removed    token "b":  ends the text b, then what follows b
 

@@ -54,17 +54,11 @@ class LexemeTokens:
     __slots__ = ("automaton", "cursor", "ends", "ids", "masks", "residual", "state")
 
     def __init__(
-        self,
-        automaton: Automaton,
-        state: int,
-        cursor: TrieCursor,
-        tokens: tuple[int, ...] | Mask,
-        ends: tuple[int, ...],
-        residual: TrieCursor,
+        self, automaton: Automaton, state: int, cursor: TrieCursor, tokens: Ids | Mask, ends: tuple[int, ...], residual: TrieCursor
     ) -> None:
         self.automaton, self.state, self.cursor = automaton, state, cursor
-        self.ids: tuple[int, ...] = tokens if isinstance(tokens, tuple) else ()
-        self.masks: tuple[Mask, ...] = () if isinstance(tokens, tuple) else (tokens,)
+        self.ids: tuple[int, ...] = () if isinstance(tokens, Mask) else tuple(tokens.tolist())
+        self.masks: tuple[Mask, ...] = (tokens,) if isinstance(tokens, Mask) else ()
         self.ends, self.residual = ends, residual
 
 
@@ -191,7 +185,7 @@ class LexemeTokenCache:
         is_end = self.without_dead_ends(automaton, trie.is_token[nodes], states)
         residual = self.cursors.below(trie.inner(nodes[automaton.accepting_flags(states)]), cursor.lexeme_count + 1)
         ids = trie.tokens_at(nodes[is_end])
-        tokens = tuple(ids.tolist()) if len(ids) <= _FEW else Mask(packed(ids, self.vocabulary.size))
+        tokens = ids if len(ids) <= _FEW else Mask(packed(ids, self.vocabulary.size))
         return LexemeTokens(automaton, state, cursor, tokens, _distinct(states[is_end]), residual)
 
     def _of_whole_trie(self, reference: _Reference, state: int, all_states: NDArray[np.intp]) -> LexemeTokens:

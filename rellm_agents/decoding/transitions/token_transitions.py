@@ -166,14 +166,11 @@ class TokenTransitions:
         """The transitions of the tokens below ``cursor``; and the cursors below which tokens go on at ``HOLE``."""
         found: list[Transition | TrieCursor] = []
         for cell in state.cells:
-            self._add(cell, cursor, found)
+            transitions, exits = self._expand(cell, cursor)
+            found += transitions
+            for then, below in exits:
+                found += self._after(then, below)
         return found
-
-    def _add(self, cell: Cell, cursor: TrieCursor, found: list[Transition | TrieCursor]) -> None:
-        transitions, exits = self._expand(cell, cursor)
-        found += transitions
-        for then, below in exits:
-            found += self._after(then, below)
 
     def _after(self, then: Continuation | None, cursor: TrieCursor) -> tuple[Transition | TrieCursor, ...]:
         """The same for what a continuation says."""

@@ -47,15 +47,8 @@ def digest_of(tokenizer: PreTrainedTokenizerBase, **further: object) -> str:
     class_name = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
     decoder = backend.decoder.__getstate__() if backend.decoder is not None else b""
     versions = [FORMAT, tokenizers.__version__, transformers.__version__]
-    dependencies = [
-        versions,
-        class_name,
-        type(backend.model).__name__,
-        decoder.decode(),
-        added,
-        sorted(denied_ids(tokenizer)),
-        sorted(further.items()),
-    ]
+    model, denied = type(backend.model).__name__, sorted(denied_ids(tokenizer))
+    dependencies = [versions, class_name, model, decoder.decode(), added, denied, sorted(further.items())]
     digest = hashlib.sha256(json.dumps(dependencies).encode())
     for text in _texts(backend):
         digest.update(text.encode())
