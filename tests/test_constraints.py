@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tomllib
 import urllib.error
 import urllib.request
@@ -36,6 +37,7 @@ def compiled(platform: str, python: str) -> subprocess.CompletedProcess[str]:
     plain["MACOSX_DEPLOYMENT_TARGET"] = "14.0"  # as torch's wheels need it
     command = [find_uv(), "pip", "compile", "--no-config", "--no-header", "--no-annotate", "--quiet", "--only-binary", ":all:"]
     command += ["--default-index", PYPI, "--python-platform", platform, "--python-version", python]
+    command += ["--python", sys.executable, "--no-python-downloads"]  # no other is looked for: nothing is built
     command += ["--constraints", "constraints.txt", "--all-extras", "pyproject.toml"]
     return subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False, timeout=500)
 

@@ -92,7 +92,7 @@ def test_what_needs_an_absent_package_names_the_extra(program, without, extra):
         ("import rellm_agents", "pydantic", "1.10.24", ">=2.9,<3"),
         ("from rellm_agents.decoding import ConstrainedDecoder", "transformers", "4.57.1", None),
         ("from rellm_agents.decoding import smollm2", "transformers", "6.0.0", None),
-        ("import rellm_agents.langchain", "langchain-core", "0.3.80", ">=1.0,<2"),
+        ("import rellm_agents.langchain", "langchain-core", "0.3.80", ">=1.1,<2"),
         ("from rellm_agents.langchain.answer_in_time import AnswerInTime", "langchain", "0.3.27", ">=1.0,<2"),
     ],
 )

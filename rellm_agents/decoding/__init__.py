@@ -12,6 +12,7 @@ imported when it is asked for, and needs the extra ``transformers``. In reading 
     forward      the model: masks applied to its scores, its forward passes, its cache
     generation   the decode loop, and the ways to run it
     models       a small real model
+    request_queue  one decoder for many callers at once
 """
 
 from importlib import import_module
@@ -25,8 +26,9 @@ from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor, RequestQueue
+    from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor
     from rellm_agents.decoding.models import smollm2
+    from rellm_agents.decoding.request_queue import RequestQueue
 
 __all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "RequestQueue", "TokenMasks", "Vocabulary", "smollm2"]
 
@@ -34,10 +36,10 @@ _OF_MODELS: Final = {
     "Completion": "generation",
     "ConstrainedDecoder": "generation",
     "ConstrainedLogitsProcessor": "generation",
-    "RequestQueue": "generation",
+    "RequestQueue": "request_queue",
     "smollm2": "models",
 }
-"""Names that need torch and transformers, and the folder of each."""
+"""Names that need torch and transformers, and where each is."""
 
 
 if not TYPE_CHECKING:  # to a type checker, a name that is not imported above is an error

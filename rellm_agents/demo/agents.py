@@ -1,7 +1,7 @@
-"""An action format and a transformers pipeline in, an agent of LangChain's that writes the format out.
+"""Builds LangChain agents that write an action format with a local model.
 
-The agents are LangChain's own: its constructors, its parsers, its executor. Only the language model is ours. Whatever goes
-wrong in parsing ends the run, because nothing is handled: there should be nothing to handle.
+The constructors, parsers and executor are LangChain's own; only the language model is this package's. Parsing errors are not handled, so
+any of them would end the run with an exception.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from langchain_classic.agents import AgentExecutor, create_react_agent, create_structured_chat_agent
 
-from rellm_agents.demo.prompts import bare_prompt, described, prompt_for
+from rellm_agents.demo.prompts import bare_prompt, prompt_for, tool_lines
 from rellm_agents.demo.tools import TOOLS
 from rellm_agents.formats import ActionFormat, json_action, react
 from rellm_agents.langchain import RELLM, parser_for
@@ -21,15 +21,15 @@ from rellm_agents.langchain import RELLM, parser_for
 MAX_STEPS: Final = 3
 
 TITLES: Final = {"json_action": "JSON", "react": "ReAct"}
-NEXT_QUESTION: Final = "\n\nQuestion:"  # where an answer in free text is over, although the model may think of more
+NEXT_QUESTION: Final = "\n\nQuestion:"  # ends an answer in free text, which the model might continue
 
 
 @dataclass(frozen=True)
 class DemoAgent:
-    """A format, and a language model held to it.
+    """A format, and a language model that is constrained to it.
 
     Attributes:
-        format: how a step is written; its tools are the tools of the demo.
+        format: the format of a step; its tools are the tools of the demo.
         llm: the model.
     """
 
@@ -38,12 +38,12 @@ class DemoAgent:
 
     @property
     def title(self) -> str:
-        """What people call the format."""
+        """The common name of the format."""
         return TITLES[self.format.name]
 
     @property
     def stop(self) -> list[str]:
-        """Where its texts are stopped, by the executor as in the table."""
+        """The stop strings of its texts, in the executor and in the table."""
         return [*self.format.stop, NEXT_QUESTION]
 
     @cached_property
@@ -57,16 +57,16 @@ class DemoAgent:
         return AgentExecutor(agent=runnable, tools=list(TOOLS), max_iterations=MAX_STEPS, handle_parsing_errors=False)
 
     def first_prompt(self, question: str, *, worked: bool = True) -> str:
-        """What the model is given before its first step.
+        """The prompt for the first step.
 
         Args:
-            question: what the agent is asked.
-            worked: the prompt holds worked steps, as the executor's does, rather than instructions only.
+            question: the question for the agent.
+            worked: include worked steps, as the executor's prompt does; else only the instructions of the format.
         """
         if not worked:
             return bare_prompt(self.format, question)
         names = ", ".join(tool.name for tool in TOOLS)
-        return prompt_for(self.format).format(tools=described(TOOLS), tool_names=names, input=question, agent_scratchpad="")
+        return prompt_for(self.format).format(tools=tool_lines(TOOLS), tool_names=names, input=question, agent_scratchpad="")
 
 
 def demo_agents(pipeline: Any, *, max_new_tokens: int, temperature: float, seed: int) -> list[DemoAgent]:
@@ -86,17 +86,17 @@ def demo_agents(pipeline: Any, *, max_new_tokens: int, temperature: float, seed:
 
 def _structured_chat(agent: DemoAgent) -> Any:
     prompt: Any = prompt_for(agent.format)  # annotated as a prompt of messages, but any prompt will do
-    return create_structured_chat_agent(agent.llm, TOOLS, prompt, tools_renderer=_described, stop_sequence=agent.stop)
+    return create_structured_chat_agent(agent.llm, TOOLS, prompt, tools_renderer=_tool_lines, stop_sequence=agent.stop)
 
 
 def _react(agent: DemoAgent) -> Any:
     return create_react_agent(
-        agent.llm, TOOLS, prompt_for(agent.format), output_parser=agent.parser, tools_renderer=_described, stop_sequence=agent.stop
+        agent.llm, TOOLS, prompt_for(agent.format), output_parser=agent.parser, tools_renderer=_tool_lines, stop_sequence=agent.stop
     )
 
 
-def _described(tools: list[Any]) -> str:
-    return described(tools)
+def _tool_lines(tools: list[Any]) -> str:
+    return tool_lines(tools)
 
 
 _CONSTRUCTORS: Final[dict[str, Callable[[DemoAgent], Any]]] = {"json_action": _structured_chat, "react": _react}

@@ -1,7 +1,7 @@
-"""An arithmetic expression in, its value out; nothing else is ever run.
+"""Evaluates an arithmetic expression safely.
 
-The expression is read by Python's own parser and walked: numbers, ``+ - * / // % **``, parentheses and signs. Every step
-is bounded before it is taken, because ``9 ** 9 ** 9`` is also an expression. Knows nothing of LangChain.
+Python's own parser reads the expression, and this module evaluates the syntax tree: numbers, ``+ - * / // % **``, parentheses and signs.
+The size of each result is checked before it is computed, because ``9 ** 9 ** 9`` is an expression, too. Knows nothing of LangChain.
 
 >>> evaluate("2 * (3 + 4)")
 14

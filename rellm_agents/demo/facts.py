@@ -1,4 +1,4 @@
-"""A name in, the fact that a small data file knows about it out; names that are nearly right are found too.
+"""Looks up a fact in a small data file by name; misspelt names are found, too.
 
 Knows nothing of LangChain.
 
@@ -19,15 +19,15 @@ from functools import cache
 
 from rellm_agents.resources import data_path
 
-_CLOSE = 0.75  # share of characters two names have in common, for the one to be meant by the other
+_CLOSE = 0.75  # least similarity, by difflib, of a misspelt name
 
 
 class UnknownName(LookupError):
-    """A name without an entry; the message says which there are."""
+    """A name without an entry; the message names similar entries."""
 
 
 def fact_about(name: str) -> str:
-    """The fact about a name, its case and its spelling mistakes aside.
+    """The fact about a name, whatever its case and despite spelling mistakes.
 
     Raises:
         UnknownName: there is no such entry.
@@ -43,6 +43,6 @@ def fact_about(name: str) -> str:
 
 @cache
 def facts() -> dict[str, str]:
-    """Every entry of the data file: names and sentences."""
+    """All entries of the data file: names and sentences."""
     found: dict[str, str] = json.loads(data_path("examples/facts.json").read_text(encoding="utf-8"))
     return found

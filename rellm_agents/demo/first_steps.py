@@ -1,7 +1,7 @@
-"""An agent and questions in, what its first steps are worth out: with the model held to the format, and without.
+"""Measures the first steps of an agent, with and without constraint.
 
-Both sides get the same prompts, budget and stop strings, and both are read by the same LangChain parser. A step that
-parses is not yet a sensible one: whether it names the tool that the question needs is counted by itself.
+Both variants get the same prompts, budget and stop strings, and the same LangChain parser reads both. A step that parses need not be
+sensible: whether it calls the tool that the question needs is counted separately.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What the model wrote after one prompt.
+class Generated:
+    """The model's text after one prompt.
 
     Attributes:
         text: up to the first stop string.
-        tokens: how many it wrote, the stop string's included.
-        at_budget: it was not done when the budget was used up; a constrained text is then closed in time.
+        tokens: the number of its tokens, including those of the stop string.
+        at_budget: the budget ended the text: an unconstrained text is cut off, a constrained one is closed in time.
     """
 
     text: str
@@ -48,14 +48,14 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Worth:
-    """What one step is worth, each claim weaker than the ones behind it except the last, which is about sense.
+class Verdict:
+    """What holds for one step; each claim implies those before it, except the last.
 
     Attributes:
         parsed: LangChain's parser raises nothing.
         known: it calls a tool that exists, or gives an answer.
         valid: the arguments are what the tool accepts, the answer is a string.
-        apt: it calls the tool that the question needs.
+        apt: it calls the tool that the question needs; no pattern can promise this.
     """
 
     parsed: bool = False
@@ -70,22 +70,22 @@ class Measured:
 
     Attributes:
         title: the format.
-        constrained: the model was held to the format.
+        constrained: the model was constrained to the format.
         written: the texts.
-        worths: what each is worth.
+        verdicts: one for each text.
         seconds: for all texts together, prompts and masks included.
     """
 
     title: str
     constrained: bool
-    written: Sequence[Written]
-    worths: Sequence[Worth]
+    written: Sequence[Generated]
+    verdicts: Sequence[Verdict]
     seconds: float
 
     @property
     def flawless(self) -> bool:
         """Every step parses, names what exists, and passes valid arguments."""
-        return all(w.parsed and w.known and w.valid for w in self.worths)
+        return all(w.parsed and w.known and w.valid for w in self.verdicts)
 
 
 def questions(count: int) -> list[Question]:
@@ -100,37 +100,37 @@ def measure(agent: DemoAgent, asked: Sequence[Question], *, constrained: bool, w
     Args:
         agent: the agent.
         asked: the questions.
-        constrained: hold the model to the format.
-        worked: the prompts hold worked steps, rather than instructions only.
-        progress: called with how many more are done.
+        constrained: constrain the model to the format.
+        worked: include worked steps in the prompts; else only instructions.
+        progress: called with the number of steps that were just finished.
     """
     write = _constrained if constrained else _unconstrained
-    written: list[Written] = []
+    written: list[Generated] = []
     began = time.perf_counter()
     for batch in _batches([agent.first_prompt(one.question, worked=worked) for one in asked]):
         written += write(agent, batch)
         progress(len(batch))
     seconds = time.perf_counter() - began
-    worths = [judge(agent, one.text, question.tool) for one, question in zip(written, asked, strict=True)]
-    return Measured(agent.title, constrained, written, worths, seconds)
+    verdicts = [judge(agent, one.text, question.tool) for one, question in zip(written, asked, strict=True)]
+    return Measured(agent.title, constrained, written, verdicts, seconds)
 
 
-def judge(agent: DemoAgent, text: str, tool: str) -> Worth:
-    """What a step is worth, when ``tool`` is what the question needs."""
+def judge(agent: DemoAgent, text: str, tool: str) -> Verdict:
+    """The verdict on a step, if ``tool`` is the tool that the question needs."""
     try:
         step = agent.parser.parse(text)
     except OutputParserException:
-        return Worth()
+        return Verdict()
     if not isinstance(step, AgentAction):
-        return Worth(parsed=True, known=True, valid=isinstance(step.return_values["output"], str))
+        return Verdict(parsed=True, known=True, valid=isinstance(step.return_values["output"], str))
     for known in agent.format.tools:
         if known.name == step.tool:
-            return Worth(parsed=True, known=True, valid=_accepts(known.parameters, step.tool_input), apt=step.tool == tool)
-    return Worth(parsed=True)
+            return Verdict(parsed=True, known=True, valid=_accepts(known.parameters, step.tool_input), apt=step.tool == tool)
+    return Verdict(parsed=True)
 
 
 def _accepts(parameters: dict[str, Any], given: str | dict[str, Any]) -> bool:
-    """Whether a tool of these parameters takes the input; LangChain lets text stand for a tool's only argument."""
+    """Whether the input is valid for these parameters; LangChain passes plain text as a tool's only argument."""
     if isinstance(given, str):
         properties = parameters["properties"]
         given = dict.fromkeys(properties, given) if len(properties) == 1 else {}
@@ -142,15 +142,15 @@ def _batches(prompts: list[str]) -> Iterator[list[str]]:
         yield prompts[start : start + BATCH]
 
 
-def _constrained(agent: DemoAgent, prompts: list[str]) -> list[Written]:
+def _constrained(agent: DemoAgent, prompts: list[str]) -> list[Generated]:
     result = agent.llm.generate(prompts, stop=agent.stop)
     texts = [generation for (generation,) in result.generations]
     infos = [text.generation_info or {} for text in texts]
-    return [Written(text.text, info["tokens"], info["finish"] == "closed") for text, info in zip(texts, infos, strict=True)]
+    return [Generated(text.text, info["tokens"], info["finish"] == "closed") for text, info in zip(texts, infos, strict=True)]
 
 
-def _unconstrained(agent: DemoAgent, prompts: list[str]) -> list[Written]:
-    """The same with plain ``model.generate``: left padding, the same budget, stop strings and drawing."""
+def _unconstrained(agent: DemoAgent, prompts: list[str]) -> list[Generated]:
+    """The texts of plain ``model.generate`` with left padding and the same budget, stop strings and sampling."""
     model, tokenizer = agent.llm.pipeline.model, agent.llm.pipeline.tokenizer
     encoded = [tokenizer.encode(prompt) for prompt in prompts]
     longest = max(map(len, encoded))
@@ -170,7 +170,7 @@ def _unconstrained(agent: DemoAgent, prompts: list[str]) -> list[Written]:
 
 
 class _StopStrings(StoppingCriteria):
-    """Ends a row at a stop string. Transformers' own criterion first reads the whole vocabulary, which would be counted here."""
+    """Ends a text at a stop string. Transformers' own criterion first reads the whole vocabulary, and that time would be counted here."""
 
     def __init__(self, agent: DemoAgent, prompt_length: int) -> None:
         self.agent, self.prompt_length = agent, prompt_length
@@ -181,9 +181,9 @@ class _StopStrings(StoppingCriteria):
         return cast("torch.BoolTensor", ended)
 
 
-def _up_to_stop(agent: DemoAgent, ids: list[int], end_id: int) -> Written:
-    """A row of ``model.generate``: behind its end come padding tokens, which are end tokens too."""
+def _up_to_stop(agent: DemoAgent, ids: list[int], end_id: int) -> Generated:
+    """The text of one row of ``model.generate``; the padding after its end consists of end tokens, too."""
     tokens = ids.index(end_id) if end_id in ids else len(ids)
     text = agent.llm.pipeline.tokenizer.decode(ids[:tokens], skip_special_tokens=True)
     found = [at for stop in agent.stop if (at := text.find(stop)) >= 0]
-    return Written(text[: min(found, default=len(text))], tokens, tokens == agent.llm.max_new_tokens and not found)
+    return Generated(text[: min(found, default=len(text))], tokens, tokens == agent.llm.max_new_tokens and not found)

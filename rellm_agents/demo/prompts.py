@@ -1,7 +1,7 @@
-"""An action format and tools in, the prompt out that shows the format to a small model.
+"""Writes prompts that show an action format to a small model.
 
-The worked steps in it come from a data file and are written by the format itself, so that what the model reads is what
-its pattern lets it write. Later steps stand behind ``Thought:`` and a space, because LangChain's scratchpad puts both there.
+The worked steps come from a data file, and the format itself writes them, so they match the pattern of the model's own steps. Later
+steps follow ``Thought:`` and a space, because LangChain's scratchpad writes both.
 
 >>> from rellm_agents.demo.tools import TOOLS
 >>> from rellm_agents.formats import react
@@ -24,7 +24,7 @@ from rellm_agents.resources import data_path
 _OPENING = """Answer each question with the help of the tools {tool_names}:
 {tools}
 """
-# Behind a question. No space at its end: a model reads a space and the next word as one token.
+# Between a question and the first step. No space at the end: in most tokenizers a word and the space before it are one token.
 _LEAD = {"json_action": "\n", "react": "\nThought:"}
 
 
@@ -44,7 +44,7 @@ def bare_prompt(action_format: ActionFormat, question: str) -> str:
     return f"{action_format.instructions}\n\nQuestion: {question}{_LEAD[action_format.name]}"
 
 
-def described(tools: Sequence[BaseTool]) -> str:
+def tool_lines(tools: Sequence[BaseTool]) -> str:
     """The tools as lines of the prompt: ``tools_renderer`` of LangChain's constructors of agents."""
     return "\n".join(f"{tool.name}: {tool.description}" for tool in tools)
 
@@ -55,14 +55,14 @@ def _worked_steps() -> list[dict[str, str]]:
 
 
 def _shot(action_format: ActionFormat, shot: dict[str, str]) -> str:
-    """A question, a tool's use and the answer, with what LangChain's scratchpad writes in between."""
+    """A question, a call of a tool and the answer, with the text of LangChain's scratchpad in between."""
     action, finish = (action_format.write(step) for step in _steps(action_format, shot))
     lead = _LEAD[action_format.name]
     return f"Question: {shot['question']}{lead}{action}\nObservation: {shot['observation']}\nThought: {finish}\n"
 
 
 def _steps(action_format: ActionFormat, shot: dict[str, str]) -> tuple[Action, Finish]:
-    """The same two steps in each format: free text has thoughts, JSON has names of arguments."""
+    """The two steps, for free text with thoughts, for JSON with names of arguments."""
     if action_format.ends_open:
         return Action(shot["tool"], shot["argument"], f" {shot['thought']}"), Finish(shot["answer"], " I know the answer.\n")
     (argument,) = next(tool.properties for tool in action_format.tools if tool.name == shot["tool"])

@@ -1,4 +1,4 @@
-"""The options of ``rellm-agents demo`` in, the whole demo on the screen out."""
+"""Runs all parts of the demo and shows them on the screen."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def run_demo(
         max_new_tokens: the budget of one step in tokens.
         temperature: 0 for greedy.
         seed: makes drawing repeatable.
-        with_table: show part (d) too.
-        worked: the prompts of part (d) hold worked steps, as those of the agents do, rather than instructions only.
+        with_table: show part (d), too.
+        worked: include worked steps in the prompts of part (d), as the agents do; else only instructions.
 
     Returns:
         Whether every constrained step of the table was parsed and had valid arguments.
@@ -93,7 +93,7 @@ def _measured(agents: Sequence[DemoAgent], asked: Sequence[Question], *, worked:
 
 
 def _progress() -> Progress:
-    """Bars on standard error, where a pipe does not carry them, and none where that is no terminal."""
+    """Progress bars on standard error, which pipes leave out; none if that is no terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,7 +1,7 @@
-r"""What the demo has to say in, lines on the terminal, or plain text in a pipe, out.
+r"""Prints the demo as coloured lines on a terminal, or as plain text in a pipe.
 
-Knows nothing of models or agents. Colours are rich's, which leaves them out where the output is no terminal; text that a
-model wrote is shown as it is, except that its control characters are spelt out.
+Rich omits the colours where the output is no terminal. A model's text is shown as it is, but for control characters, which are
+escaped. Knows nothing of models or agents.
 
 >>> visible("one\ntwo\x1b[31m")
 'one\ntwo\\x1b[31m'
@@ -16,14 +16,14 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-PIPED_WIDTH: Final = 100  # columns where no terminal says how many it has
+PIPED_WIDTH: Final = 100  # columns without a terminal
 
 
 class Screen:
-    """Where the demo is shown.
+    """The output of the demo.
 
     Args:
-        console: rich's console to write to; default: standard output.
+        console: the rich console to write to; default: standard output.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -37,7 +37,7 @@ class Screen:
         self.console.rule(Text(title, style="bold"), align="left")
 
     def say(self, text: str, style: str = "") -> None:
-        """A line of the demo's own words, wrapped at the width."""
+        """A line of the demo's own text, wrapped at the width."""
         self.end_line()
         self.console.print(Text(text, style=style))
 
@@ -52,18 +52,18 @@ class Screen:
         self.at_line_start = text.endswith("\n") if text else self.at_line_start
 
     def end_line(self) -> None:
-        """End the line if a piece has left it open."""
+        """End the line after a piece, if it is still open."""
         if not self.at_line_start:
             self.console.print()
             self.at_line_start = True
 
 
 def visible(text: str) -> str:
-    """The text with control characters spelt out, line ends aside."""
+    """The text with control characters escaped, except line ends."""
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def _standard_output() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a pipe may have an encoding that lacks what the model writes
+        sys.stdout.reconfigure(errors="backslashreplace")  # a pipe's encoding may lack characters that the model writes
     return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)

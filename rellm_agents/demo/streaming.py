@@ -1,4 +1,4 @@
-"""An agent and a question in, its run on the screen out: every step while it is written, every tool call with its result."""
+"""Shows the run of an agent on a question: every step while it is written, every tool call with its result."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rellm_agents.demo.screen import Screen
 
 @dataclass(frozen=True)
 class Run:
-    """How one question went.
+    """The outcome of one run.
 
     Attributes:
-        steps: texts that the model wrote, all of them parsed: a text that is not ends the run with an exception.
-        finished: the agent gave an answer, rather than come to its limit of steps.
+        steps: the number of texts that the model wrote. All of them were parsed, since a parsing error ends the run with an exception.
+        finished: the agent gave an answer before its limit of steps.
     """
 
     steps: int
@@ -33,7 +33,7 @@ def show_run(screen: Screen, agent: DemoAgent, question: str) -> Run:
     screen.say("")
     screen.labelled("question", question, "bold")
     steps, finished = 0, False
-    for event in agent.executor().stream({"input": question}, config={"callbacks": [_Pieces(screen)]}):
+    for event in agent.executor().stream({"input": question}, config={"callbacks": [_PieceHandler(screen)]}):
         match event:
             case {"actions": actions}:
                 steps += len(actions)
@@ -48,8 +48,8 @@ def show_run(screen: Screen, agent: DemoAgent, question: str) -> Run:
     return Run(steps + finished, finished)
 
 
-class _Pieces(BaseCallbackHandler):
-    """Shows what the model writes, as it is written."""
+class _PieceHandler(BaseCallbackHandler):
+    """Shows the pieces of the model's text while it is written."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen

@@ -1,4 +1,4 @@
-"""Measured first steps in, a table of them out, and the sentences that say what it shows."""
+"""Makes a table of measured first steps, and sentences that summarise it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from rellm_agents.demo.first_steps import Measured, Worth
+from rellm_agents.demo.first_steps import Measured, Verdict
 
 _COLUMNS: Final = {
     "parsed": "parsed",
@@ -21,14 +21,14 @@ _COLUMNS: Final = {
 def table_of(measured: Sequence[Measured]) -> Table:
     """Two rows for each format: unconstrained, constrained."""
     table = Table(
-        title=f"{len(measured[0].worths)} first steps", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
+        title=f"{len(measured[0].verdicts)} first steps", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
     )
     for heading in ("format", "model"):
         table.add_column(heading)
     for heading in (*_COLUMNS.values(), "at\nbudget", "seconds", "tokens"):
         table.add_column(heading, justify="right")
     for one in measured:
-        shares = [_share(one.worths, claim) for claim in _COLUMNS]
+        shares = [_share(one.verdicts, claim) for claim in _COLUMNS]
         at_budget = sum(written.at_budget for written in one.written)
         table.add_row(
             one.title,
@@ -44,14 +44,14 @@ def table_of(measured: Sequence[Measured]) -> Table:
 
 
 def sentences_of(measured: Sequence[Measured]) -> list[str]:
-    """What the constrained rows show, a sentence each."""
+    """A sentence for each constrained row."""
     return [_sentence(one) for one in measured if one.constrained]
 
 
 def _sentence(one: Measured) -> str:
-    parsed, valid = (100 * sum(getattr(w, claim) for w in one.worths) // len(one.worths) for claim in ("parsed", "valid"))
+    parsed, valid = (100 * sum(getattr(w, claim) for w in one.verdicts) // len(one.verdicts) for claim in ("parsed", "valid"))
     return f"{one.title}, constrained: {parsed} % parsed, {valid} % with valid arguments"
 
 
-def _share(worths: Sequence[Worth], claim: str) -> str:
-    return f"{sum(getattr(worth, claim) for worth in worths)}/{len(worths)}"
+def _share(verdicts: Sequence[Verdict], claim: str) -> str:
+    return f"{sum(getattr(verdict, claim) for verdict in verdicts)}/{len(verdicts)}"

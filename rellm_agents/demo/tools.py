@@ -1,6 +1,6 @@
-"""The two functions of the demo as LangChain tools, with typed arguments.
+"""Wraps the calculator and the facts as LangChain tools with typed arguments.
 
-What goes wrong inside is an observation for the model to read: an exception would end the run of an ``AgentExecutor``.
+Errors become observations that the model reads, because an exception would end the run of an ``AgentExecutor``.
 
 >>> calculator.invoke({"expression": "6 * 7"})
 '42'

@@ -1,8 +1,9 @@
-"""A number of steps in, a middleware for ``create_agent`` out, after which the model has no more tools to call and answers.
+"""Defines a middleware for ``create_agent`` that takes an agent's tools away after some steps, so that the model must answer.
 
-A small model may call the same tool for ever. Other limits end such a run without an answer; here the pattern of the next message is
-that of an answer alone, so a run with a ``response_format`` always ends in one. The one module that knows ``langchain`` itself
-(extra ``agents``), so it is imported by its own name.
+A small model may call the same tool for ever. Other limits end such a run without an answer. Here the next message can only match the
+pattern of an answer, so a run with a ``response_format`` always ends with one.
+
+This is the only module that needs ``langchain`` itself (extra ``agents``), so it has to be imported by its own name.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ class AnswerInTime(AgentMiddleware[Any, Any]):
         create_agent(model, tools, response_format=Answer, middleware=[AnswerInTime(steps=5)])
 
     Args:
-        steps: how many messages with tool calls may answer one message of the user.
+        steps: how many messages with tool calls the model may write after each message of the user.
 
     Raises:
-        ValueError: fewer than none.
+        ValueError: a negative number.
     """
 
     def __init__(self, *, steps: int) -> None:
@@ -48,6 +49,7 @@ class AnswerInTime(AgentMiddleware[Any, Any]):
         return await handler(self._narrowed(request))
 
     def _narrowed(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        """The request, without tools if all steps are used."""
         since = takewhile(lambda message: not isinstance(message, HumanMessage), reversed(request.messages))
         steps = sum(isinstance(message, AIMessage) and bool(message.tool_calls) for message in since)
         return request if steps < self.steps else request.override(tools=[], tool_choice=None)

@@ -5,7 +5,7 @@ import re
 import pytest
 from langchain_classic.agents.format_scratchpad import format_log_to_str
 
-from rellm_agents.demo.prompts import described, prompt_for
+from rellm_agents.demo.prompts import prompt_for, tool_lines
 from rellm_agents.demo.tools import TOOLS
 from rellm_agents.formats import json_action, react
 from rellm_agents.langchain import parser_for
@@ -39,4 +39,4 @@ def test_a_question_may_hold_braces(action_format):
 
 def prompt(action_format, question, scratchpad=""):
     names = ", ".join(tool.name for tool in TOOLS)
-    return prompt_for(action_format).format(tools=described(TOOLS), tool_names=names, input=question, agent_scratchpad=scratchpad)
+    return prompt_for(action_format).format(tools=tool_lines(TOOLS), tool_names=names, input=question, agent_scratchpad=scratchpad)

@@ -5,11 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
-from rellm_agents.demo.first_steps import Measured, Worth, Written
+from rellm_agents.demo.first_steps import Generated, Measured, Verdict
 from rellm_agents.demo.screen import PIPED_WIDTH, Screen
 from rellm_agents.demo.table import sentences_of, table_of
 
-GOOD, BAD = Worth(parsed=True, known=True, valid=True, apt=True), Worth()
+GOOD, BAD = Verdict(parsed=True, known=True, valid=True, apt=True), Verdict()
 
 
 def test_pieces_go_on_in_the_line_and_labels_begin_one():
@@ -66,13 +66,13 @@ def test_the_sentences_say_what_the_constrained_rows_show():
 
 
 def test_a_share_is_not_rounded_up_to_all_of_them():
-    almost = Measured("JSON", True, [], [GOOD] * 499 + [Worth(parsed=True)], 1.0)
+    almost = Measured("JSON", True, [], [GOOD] * 499 + [Verdict(parsed=True)], 1.0)
     assert sentences_of([almost]) == ["JSON, constrained: 100 % parsed, 99 % with valid arguments"]
 
 
 MEASURED = [
-    Measured("JSON", False, [Written("a", 10, at_budget=False), Written("b", 20, at_budget=True)], [GOOD, BAD], 1.5),
-    Measured("JSON", True, [Written("a", 10, at_budget=False)] * 2, [GOOD, GOOD], 2.5),
+    Measured("JSON", False, [Generated("a", 10, at_budget=False), Generated("b", 20, at_budget=True)], [GOOD, BAD], 1.5),
+    Measured("JSON", True, [Generated("a", 10, at_budget=False)] * 2, [GOOD, GOOD], 2.5),
 ]
 
 

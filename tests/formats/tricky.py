@@ -13,7 +13,7 @@ from formats.every_format import MAKERS, TEXT, arguments, made
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import Action, ActionFormat, Finish, Message, MessageFormat, ToolCall, message_format
-from rellm_agents.formats.template.declarations import names_of
+from rellm_agents.formats.template.declarations import builtin_names
 
 TRICKY = [
     "", " ", "plain", " led by a space", "followed by one ", "by a line break\n", 'say "hi"', '"quoted"', '"', "two\nlines", "\n",
@@ -52,7 +52,7 @@ def table() -> str:
     of_steps = {name: [(format_, steps(name, format_, text)) for text in TRICKY] for name in MAKERS for format_ in [made(name)]}
     of_messages = {
         name: [(format_, messages(format_, text)) for text in TRICKY]
-        for name in names_of("message")
+        for name in builtin_names("message")
         for format_ in [message_format(name, {"search": arguments(query={"type": "string"})})]
     }
     return "\n".join(map(_table, (of_steps, of_messages)))

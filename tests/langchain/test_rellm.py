@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
+import re
 from functools import cache
 from types import SimpleNamespace
 
 import pytest
+import regex
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.load import dumpd
@@ -17,7 +20,6 @@ from toys import byte_level_tokenizer, random_model, unreadable_tokenizer
 from transformers import pipeline as transformers_pipeline
 
 from rellm_agents import compile_regex, json_action, react
-from rellm_agents.decoding import smollm2
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.formats import xml
 from rellm_agents.langchain import RELLM, JsonFormer, LMFormatEnforcer
@@ -200,6 +202,8 @@ def test_a_stop_string_does_not_cut_a_step():
         ({"regex": "a", "format": json_action({"search": SEARCH})}, "exactly one of .*, not regex, format"),
         ({"regex": "a(b"}, "this group is never closed, at position 1"),
         ({"regex": r"(a)\1"}, "back-reference"),
+        ({"regex": regex.compile("a", regex.BESTMATCH)}, "flag BESTMATCH: .* drop it"),
+        ({"regex": 3}, "regex=3 is of the wrong type: a regex is a str"),
         ({"regex": "a", "pipeline": 3}, "has no model and tokenizer: pass a transformers text-generation pipeline"),
         ({"regex": "a", "model_kwargs": {}}, "Extra inputs are not permitted"),
         ({"regex": "a", "stop": "ab"}, "valid list"),
@@ -222,7 +226,9 @@ def test_a_tokenizer_that_cannot_be_read_is_refused_when_it_is_made():
         ({"pipeline": None}, "takes no pipeline in a call"),
         ({"regex": "a", "pattern": compile_regex("a")}, "exactly one"),
         ({"regex": "a("}, "never closed"),
-        ({"regex": 3}, "regex=3 is of the wrong type"),
+        ({"regex": 3}, "regex=3 is of the wrong type: a regex is a str, or a pattern over str .*, not int"),
+        ({"regex": regex.compile("a", regex.REVERSE)}, "flag REVERSE: .* drop it"),
+        ({"regex": re.compile(b"a")}, "over bytes"),
         ({"temperature": -1.0}, "temperature=-1.0"),
         ({"max_new_tokens": 1}, "at least"),
     ],
@@ -338,43 +344,6 @@ def test_it_is_written_down_without_its_weights(constraint):
     assert len(json.dumps(dumped)) < 2000
 
 
-# The real model
-
-
-@pytest.mark.model
-def test_the_example_of_langchains_documentation_parses():
-    """The three-shot prompt and the regex of the page on RELLM in LangChain's documentation."""
-    model, tokenizer = smollm2(progress=False)
-    llm = RELLM(
-        pipeline=transformers_pipeline("text-generation", model=model, tokenizer=tokenizer),
-        regex=r'\{\s*"action":\s*"Final Answer",\s*"action_input":\s*(\{.*\}|"[^"]*")\s*\}\nHuman:',
-        max_new_tokens=100,
-    )
-    text = llm.invoke(HUMAN_PROMPT, stop=["Human:"])
-    answer = json.loads(text)
-    assert answer["action"] == "Final Answer"
-    assert isinstance(answer["action_input"], (str, dict))
-
-
-HUMAN_PROMPT = """Human: "What's the capital of the United States?"
-AI Assistant:{
-  "action": "Final Answer",
-  "action_input": "The capital of the United States is Washington D.C."
-}
-Human: "What's the capital of Pennsylvania?"
-AI Assistant:{
-  "action": "Final Answer",
-  "action_input": "The capital of Pennsylvania is Harrisburg."
-}
-Human: "What 2 + 5?"
-AI Assistant:{
-  "action": "Final Answer",
-  "action_input": "2 + 5 = 7."
-}
-Human: 'What's the capital of Maryland?'
-AI Assistant:"""
-
-
 # What it can be held to
 
 
@@ -394,6 +363,102 @@ def test_a_model_and_its_tokenizer_instead_of_a_pipeline():
     assert llm.invoke("a") == rellm().invoke("a")
     with pytest.raises(ValueError, match="not both"):
         RELLM(pipeline=inner, model=inner.model, tokenizer=inner.tokenizer, regex=WORDS)
+
+
+@pytest.mark.parametrize("compile_", [re.compile, regex.compile])
+def test_a_compiled_regex_is_taken_wherever_a_regex_is(compile_):
+    words, digits = compile_("[A-Z]{3,}", re.IGNORECASE), compile_(DIGITS)
+    for llm in (RELLM, JsonFormer, LMFormatEnforcer):
+        made = llm(pipeline=pipeline(), regex=words, max_new_tokens=12)
+        assert made.regex is words
+        assert words.fullmatch(made.invoke("a"))
+        assert matches(made.invoke("a", regex=digits), DIGITS)
+        assert matches(made.bind(regex=digits).invoke("a"), DIGITS)
+        assert matches("".join(made.bind(regex=digits).stream("a")), DIGITS)
+    assert len(json.dumps(dumpd(rellm(regex=words)))) < 2000
+
+
+def test_a_text_stays_a_text():
+    assert rellm(regex=WORDS).regex == WORDS
+
+
+def test_long_regexes_that_differ_at_their_ends_share_no_answer():
+    """What is shown of a compiled one is cut."""
+    one, other = (re.compile(f"(?#{'-' * 300})x{{3}}[{c}]") for c in "yz")
+    assert repr(one) == repr(other)
+    found = answers(lambda c: rellm(cache=c, regex=one), lambda c: rellm(cache=c).bind(regex=other), lambda c: rellm(cache=c, regex=other))
+    assert [text[-1] for text in found] == ["y", "z", "z"]
+
+
+@pytest.mark.parametrize("kind", [RELLM, JsonFormer, LMFormatEnforcer])
+def test_predict_is_an_alias_of_invoke(kind):
+    llm, heard = kind(pipeline=pipeline(), regex=WORDS, max_new_tokens=12), Heard()
+    whole = llm.invoke("a")
+    assert llm.predict("a", config={"callbacks": [heard]}) == whole == heard.ended[0]
+    for stop in ([whole[-1]], (whole[-1],)):
+        assert llm.predict("a", stop=stop) == whole[: whole.index(whole[-1])]
+    assert matches(llm.predict("a", regex=DIGITS), DIGITS)
+    with pytest.raises((TypeError, ValueError), match="stop"):
+        llm.predict("a", stop="ab")
+
+
+FRIENDS = {
+    "type": "object",
+    "properties": {
+        "n": {"type": "integer", "maximum": 9, "minimum": 0},
+        "all": {"type": "array", "minItems": 1, "maxItems": 1, "items": {"properties": {"ok": {"type": "boolean"}}, "type": "object"}},
+    },
+}
+
+
+def test_jsonformer_writes_every_property_however_it_is_asked():
+    def check(text):
+        value = json.loads(text)
+        assert set(value) == {"n", "all"}
+        assert set(value["all"][0]) == {"ok"}
+        return text
+
+    llm = JsonFormer(pipeline=pipeline(), json_schema=FRIENDS, max_new_tokens=60)
+    text = check(llm.invoke("a"))
+    assert text == check("".join(llm.stream("a"))) == check(asyncio.run(llm.ainvoke("a")))
+    other = JsonFormer(pipeline=pipeline(), schema={"enum": [1]}, max_new_tokens=60)
+    assert text == check(other.bind(schema=FRIENDS).invoke("a")) == check(other.invoke("a", json_schema=FRIENDS))
+    assert text == check(JsonFormer(pipeline=pipeline(), schema=json.dumps(FRIENDS), max_new_tokens=60).predict("a"))
+
+
+def test_what_jsonformer_cannot_write_names_the_property_and_the_way_out():
+    endless = {"type": "object", "properties": {"value": {"type": "integer"}, "next": {"$ref": "#"}}}
+    with pytest.raises(ValueError, match=r"#/properties/next: always written, .* contains # again.*RELLM\(schema=\.\.\.\)"):
+        JsonFormer(pipeline=pipeline(), json_schema=endless)
+    changed = JsonFormer(pipeline=pipeline(), json_schema=FRIENDS).bind(schema=endless)
+    with pytest.raises(ValueError, match=r"#/properties/next: always written"):
+        changed.invoke("a")
+    assert json.loads(rellm(schema=endless, max_new_tokens=60).invoke("a")) is not None
+    with pytest.raises(ValueError, match="with every property written, "):
+        JsonFormer(pipeline=pipeline(), json_schema={"type": "object", "properties": {"a": {}, "b": {}}, "maxProperties": 1})
+
+
+def test_debug_shows_each_piece_where_it_belongs(capsys):
+    quiet = JsonFormer(pipeline=pipeline(), json_schema=FRIENDS, max_new_tokens=60)
+    llm = JsonFormer(pipeline=pipeline(), json_schema=FRIENDS, max_new_tokens=60, debug=True)
+    text = quiet.invoke("a")
+    assert capsys.readouterr().out == ""
+
+    async def astream():
+        return "".join([piece async for piece in llm.astream("a")])
+
+    for ask in (
+        lambda: llm.invoke("a"),
+        lambda: "".join(llm.stream("a")),
+        lambda: asyncio.run(llm.ainvoke("a")),
+        lambda: asyncio.run(astream()),
+    ):
+        assert ask() == text
+        lines = [line.removeprefix("[JsonFormer] ").split(": ", 1) for line in capsys.readouterr().out.splitlines()]
+        assert "".join(ast.literal_eval(piece) for _, piece in lines) == text
+        assert "#/all/0/ok" in [place for place, _ in lines]
+    assert llm.batch(["a", "b"]) == quiet.batch(["a", "b"])
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_drop_ins_for_wrappers_that_no_longer_run():

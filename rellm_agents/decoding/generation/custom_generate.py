@@ -93,7 +93,8 @@ class CustomGenerate:
         """
         streamer = streamer or self._streamer
         check_arguments(
-            self._engine,
+            self._engine.model,
+            self._engine.vocabulary.end_ids,
             model,
             input_ids,
             logits_processor,

@@ -9,6 +9,7 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
     from transformers.cache_utils import Cache
 
-    from rellm_agents.decoding.generation.engine import Engine
-
 _USED = frozenset({"attention_mask", "encoder_outputs", "inputs_embeds", "position_ids", *CACHE_NAMES})
 _HARMLESS = frozenset({"cache_position", "logits_to_keep", "use_cache"})  # this loop finds them out by itself
 _OF_STEPS = frozenset(
@@ -34,7 +33,8 @@ _PLAIN = "pass a ConstrainedLogitsProcessor to generate instead, which leaves th
 
 
 def check_arguments(
-    engine: Engine,
+    own_model: PreTrainedModel,
+    end_ids: Sequence[int],
     model: PreTrainedModel,
     input_ids: torch.Tensor,
     processors: LogitsProcessorList,
@@ -46,12 +46,23 @@ def check_arguments(
 ) -> None:
     """Refuse what would be left out or done wrong.
 
+    Args:
+        own_model: the model that the loop was made for.
+        end_ids: the tokens that end its texts.
+        model: the model that calls the loop; this and the following arguments are those of ``generate``.
+        input_ids: int64[rows, length].
+        processors: of logits.
+        generation_config: of the call.
+        model_kwargs: what ``generate`` would hand to the model.
+        is_streamed: tokens are given to a streamer.
+        synced_gpus: whether several machines make the same passes.
+
     Raises:
         ValueError: names the argument, the reason, and mostly another way.
     """
     if synced_gpus:
         raise ValueError(f"synced_gpus: rows on several machines end at different steps; {_PLAIN}")
-    if model is not engine.model:
+    if model is not own_model:
         raise ValueError(f"this loop was made for another model than the {type(model).__name__} that calls it")
     if (generation_config.num_beams or 1) > 1:
         raise ValueError(f"num_beams={generation_config.num_beams}: this loop writes each row by itself; {_PLAIN}")
@@ -60,7 +71,7 @@ def check_arguments(
             raise ValueError(f"{name}=True: forced tokens are not scored one by one; {_PLAIN}")
     if is_streamed and len(input_ids) > 1:
         raise ValueError(f"a streamer takes one text at a time, not {len(input_ids)}")
-    ends, end_ids = generation_config.eos_token_id, engine.vocabulary.end_ids
+    ends = generation_config.eos_token_id
     if set(ends if isinstance(ends, list) else [ends]) - {None, *end_ids}:
         raise ValueError(
             f"eos_token_id={ends}: texts end with one of {list(end_ids)}, as the model's generation config and the "

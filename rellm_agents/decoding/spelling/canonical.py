@@ -138,14 +138,14 @@ class CanonicalSpelling:
     def _can_continue(self, state: State, committed: Sequence[int], chosen: int, data: bytes, tokens_left: int | None) -> bool:
         """Whether the tokenizer could write the token and another that may come next; taken for granted where many may."""
         after = self._masks.advance(state, chosen)
+        if after.accepting:
+            return True
         whole = self._masks.bits(after)
         bits = whole if tokens_left is None else self._masks.bits(after, tokens_left - 1)
-        following = None if after.accepting else few_ids(bits, self._masks.vocabulary.size)
-        if following is None:
-            return True
         key = after.id << 32 | chosen
         found = self._speller.continuable.get(key) if bits is whole else None
         if found is None:
+            following = few_ids(bits, self._masks.vocabulary.size) or ()
             told = (one for one in following if self._speller.spell(committed, data + self._pattern_bytes(one)))
             first = next(told, None)  # where none can be told, any may
             found = first is None or any(self._continues_with(committed, chosen, data, after, one) for one in (first, *told))

@@ -11,8 +11,10 @@ Knows nothing of patterns or JSON text. In reading order:
     deferrable       the subschemas that can be compiled later
     source_location  the parts of the source that describe one location of an instance
     relaxation       a schema without a keyword that cannot be enforced
+    all_properties   a schema that requires every property that it declares
 """
 
+from rellm_agents.json_schema.source.all_properties import endless_property, with_all_properties
 from rellm_agents.json_schema.source.deferrable import Deferrable
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas

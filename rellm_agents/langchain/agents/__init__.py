@@ -1,3 +1,9 @@
-"""FACE."""
+"""Pairs action formats with the LangChain parsers that read their steps, in both directions.
+
+Knows formats and LangChain's agent parsers; nothing of tokens or models. In reading order:
+
+    step_parser    a parser for formats that no LangChain parser reads
+    format_pairs   which parser reads which format
+"""
 
 from rellm_agents.langchain.agents.format_pairs import format_for, parser_for

@@ -1,6 +1,6 @@
-"""An action format, a pattern or a schema in, the LangChain parser that reads its texts out; and the other way round.
+"""Finds the LangChain parser that reads the texts of an action format, a pattern or a schema, and the format that a parser reads.
 
-The one module that knows ``langchain_classic``, which is imported when it is first needed (extra ``executor``).
+This is the only module that knows ``langchain_classic``, an optional package (extra ``executor``); it imports that when needed.
 
 >>> parser_for(json_action({"now": {"type": "object", "properties": {}}})).parse('{"action": "now", "action_input": {}}').tool
 'now'
@@ -39,10 +39,10 @@ class _Pair(NamedTuple):
     """A format and its parser.
 
     Attributes:
-        names: of the formats that the parser reads; a parser is paired with the first.
-        format_of: makes it for tools.
-        module: of the parser, below ``langchain_classic.agents``.
-        parser: the name of its class.
+        names: the formats that the parser reads; :func:`format_for` returns the first.
+        format_of: makes the first format, for some tools.
+        module: the parser's module, below ``langchain_classic.agents``.
+        parser: the name of the parser's class.
     """
 
     names: tuple[str, ...]
@@ -51,8 +51,8 @@ class _Pair(NamedTuple):
     parser: str
 
     @property
-    def path(self) -> tuple[str, str]:
-        """Tells the class from others of its name, of which there are some."""
+    def qualified_name(self) -> tuple[str, str]:
+        """The module and name of the class; the name alone is not unique in LangChain."""
         return f"langchain_classic.agents.{self.module}", self.parser
 
 
@@ -69,29 +69,29 @@ _PAIRS = (
     _Pair(("conversational_chat",), conversational_chat, "conversational_chat.output_parser", "ConvoOutputParser"),
     _Pair(("docstore",), docstore, "react.output_parser", "ReActOutputParser"),
 )
-_WORDS_ONLY = frozenset({"format_instructions"})  # fields of a parser that do not change what it reads
+_PROMPT_FIELDS = frozenset({"format_instructions"})  # fields of a parser that change prompts only
 
 
 def parser_for(source: ActionFormat | Pattern | SchemaLike, /) -> Any:
     """The LangChain parser that reads every text of a format, a pattern or a schema without loss.
 
     Args:
-        source: an action format: the LangChain parser that it is paired with, or for a format of one's own one that reads its steps;
-            a pattern, a JSON Schema or a type: see :func:`reader_for`, which has options.
+        source: an action format: the result is the LangChain parser that is paired with it, or a :class:`StepOutputParser` if there is
+            none; or a pattern, a JSON Schema or a type: see :func:`reader_for`, which has options.
 
     Returns:
-        An output parser, to stand behind the model in a chain or an agent, or to be passed to the agent's constructor.
+        An output parser, for a chain or for the constructor of an agent.
 
     Raises:
-        MissingExtra: ``langchain-classic`` is not installed, where the parser is one of its own.
-        UnfitVersion: it is, in a version outside of the range.
+        MissingExtra: ``langchain-classic``, which has the parser, is not installed.
+        UnfitVersion: ``langchain-classic`` is installed in a version outside of the range.
         ParserError, SchemaError: the schema cannot be compiled.
     """
     if not isinstance(source, ActionFormat):
         return reader_for(source)
     for pair in _PAIRS:
         if source.name in pair.names:
-            return _class(pair)()
+            return _parser_class(pair)()
     return StepOutputParser(format=source)
 
 
@@ -99,19 +99,19 @@ def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:
     """The action format that an agent's parser reads.
 
     Args:
-        parser: a LangChain agent output parser, of a class that is paired with a format or derived from one: it is taken to
-            read what the nearest of them reads. A parser that tries another one again and again stands for that one.
+        parser: a LangChain agent output parser of a class that is paired with a format, or of a subclass, which is assumed to read the
+            same texts. A retrying parser is replaced by the parser that it contains.
         tools: the agent's tools.
 
     Raises:
-        FormatError: no format is paired with this parser, it is set to read something else, or the format cannot carry the tools.
+        FormatError: no format is paired with this parser, its settings change what it reads, or the format cannot express the tools.
 
     >>> tools = {"ask": {"type": "object", "properties": {"q": {"type": "string"}}}}
     >>> format_for(parser_for(react(tools)), tools).name
     'react'
     """
-    by_path = {pair.path: pair for pair in _PAIRS}
-    for one in _inside(parser):
+    by_path = {pair.qualified_name: pair for pair in _PAIRS}
+    for one in _with_inner_parsers(parser):
         for kind in type(one).__mro__:
             pair = by_path.get((kind.__module__, kind.__name__))
             if pair is not None:
@@ -120,8 +120,8 @@ def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:
     raise FormatError(f"no format is paired with {type(parser).__name__}, only with {', '.join(pair.parser for pair in _PAIRS)}")
 
 
-def _inside(parser: Any) -> Iterator[Any]:
-    """A parser, and those that it leaves the reading to."""
+def _with_inner_parsers(parser: Any) -> Iterator[Any]:
+    """A parser, and the chain of parsers that it delegates to."""
     seen = 0
     while parser is not None and seen < 8:
         yield parser
@@ -131,16 +131,16 @@ def _inside(parser: Any) -> Iterator[Any]:
 
 
 def _refuse_other_settings(parser: Any, kind: type, pair: _Pair) -> None:
-    """A parser may be told to look for other words than those that the format writes."""
+    """Raise an error if a field of the parser makes it read other delimiters than the format writes."""
     for name, field in getattr(kind, "model_fields", {}).items():
         given = getattr(parser, name)
-        if name not in _WORDS_ONLY and not field.is_required() and given != field.get_default(call_default_factory=True):
+        if name not in _PROMPT_FIELDS and not field.is_required() and given != field.get_default(call_default_factory=True):
             raise FormatError(
                 f"{kind.__name__}({name}={given!r}) reads something else than the format {pair.names[0]!r}, which is written for "
                 f"{name}={field.get_default(call_default_factory=True)!r}: leave {name} as it is, or declare a format with own_format"
             )
 
 
-def _class(pair: _Pair) -> Any:
+def _parser_class(pair: _Pair) -> Any:
     require("langchain_classic", extra="executor", purpose="a LangChain agent parser")
-    return getattr(import_module(pair.path[0]), pair.parser)
+    return getattr(import_module(pair.qualified_name[0]), pair.parser)

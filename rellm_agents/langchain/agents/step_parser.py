@@ -1,4 +1,4 @@
-r"""An action format in, a LangChain parser out that reads its steps and nothing else: for formats that no LangChain parser reads.
+r"""Defines a LangChain parser that reads the steps of any action format, for formats that no parser of LangChain's own reads.
 
 >>> from rellm_agents.formats import own_format
 >>> arrow = {"name": "arrow", "encoding": "text", "description": "-> tool: argument", "stop": ["\n"], "instructions": ["{tools}"],
@@ -23,7 +23,7 @@ class StepOutputParser(BaseOutputParser[AgentAction | AgentFinish]):
     """Reads the steps of a format, for an agent.
 
     Attributes:
-        format: the format.
+        format: the format that reads the texts.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -34,7 +34,7 @@ class StepOutputParser(BaseOutputParser[AgentAction | AgentFinish]):
         """The step of a text.
 
         Raises:
-            OutputParserException: the format writes no such text.
+            OutputParserException: the text is no step of the format.
         """
         try:
             step = self.format.read(text)
@@ -43,7 +43,7 @@ class StepOutputParser(BaseOutputParser[AgentAction | AgentFinish]):
         return AgentAction(step.tool, step.tool_input, text) if isinstance(step, Action) else AgentFinish({"output": step.output}, text)
 
     def get_format_instructions(self) -> str:
-        """What to tell the model of the format."""
+        """The format's instructions for the model."""
         return self.format.instructions
 
     @property

@@ -1,8 +1,15 @@
-"""LangChain messages in, a chat model's message out: the prompt, what may be written, and how it is read.
+"""Runs a local model as a LangChain chat model whose tool calls and answers are valid by construction.
 
-In reading order: ``message_text`` (what a message says), ``chat_template`` (what a tokenizer's template can show), ``native_format``
-(which format of tool calls it was made for), ``chat_request`` (what a call asks for), ``reply`` (text into messages),
-``typed_answers`` (``with_structured_output``), ``chat_rellm`` (the model).
+Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks. In reading order:
+
+    message_text        role and text of a message
+    chat_template       prompts of a tokenizer's chat template, and what it supports
+    native_format       the message format that a model was trained on
+    tool_schemas        tools and answer types as JSON Schemas
+    chat_request        the options of a call -> the format of its message
+    reply               text -> LangChain messages and chunks
+    structured_output   the chain behind ``with_structured_output``
+    chat_rellm          the chat model
 """
 
 from rellm_agents.langchain.chat.chat_rellm import ChatRELLM

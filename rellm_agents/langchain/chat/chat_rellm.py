@@ -1,10 +1,10 @@
-"""A local transformers model in, a LangChain chat model out: tools, typed answers, streaming; every message can be read.
+"""Defines ``ChatRELLM``, a LangChain chat model on a local transformers model: every tool call and every typed answer is valid.
 
     model = ChatRELLM(pipeline=pipeline("text-generation", model=...))
     model.bind_tools([search]).invoke("Will it rain in Oslo?").tool_calls
     model.with_structured_output(Answer).invoke("Will it rain in Oslo?")
 
-What a call asks for becomes the pattern of its message; what the model then writes cannot be misread.
+The options of a call determine the pattern of its message, so the text that the model writes can be read without loss.
 """
 
 from __future__ import annotations
@@ -12,90 +12,75 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
-from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
-from rellm_agents.decoding import Completion, RequestQueue
-from rellm_agents.decoding.generation import Spelling, TextKeywords
+from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import message_declaration
-from rellm_agents.langchain.chat.chat_request import ChatRequest, request_of, response_format_of
+from rellm_agents.langchain.chat.chat_request import ChatRequest, chat_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
-from rellm_agents.langchain.chat.structured_output import Method, typed_answers
-from rellm_agents.langchain.chat.tool_schemas import described_tool
-from rellm_agents.langchain.local_model import name_of, queue_of, traced
-from rellm_agents.patterns import Pattern
+from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
+from rellm_agents.langchain.chat.tool_schemas import openai_tool
+from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.patterns import Pattern, compile_regex
 
-_REQUEST = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
-_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "spelling", "part_tokens")
+_REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _ALIASES = {"max_tokens": "max_new_tokens"}
 _PARTS = {"content", "reasoning"}
-_PASSED_OVER = frozenset({"strict", "ls_structured_output_format", "stream"})  # strict: every call and every answer is
+_IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict": every call and every answer is
 
 
-class ChatRELLM(BaseChatModel):
+class ChatRELLM(LocalModel, BaseChatModel):
     """A local chat model whose tool calls and typed answers are valid by construction.
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
-        model, tokenizer: instead of it.
-        message_format: the format of tool calls that the model was trained on, such as ``"hermes"``, or a declaration of one's own, see
-            :func:`message_format`; by default that of the tokenizer's response template, or the one that its chat template shows, see
-            :attr:`native_format`.
-        reasoning: messages begin with reasoning, where the format has a place for it.
+        model, tokenizer: a transformers model and its tokenizer, instead of a pipeline.
+        message_format: the format of tool calls that the model was trained on, such as ``"hermes"``, or a declaration, see
+            :func:`message_format`; default: the format of the tokenizer's response template or chat template, see :attr:`native_format`.
+        reasoning: messages begin with reasoning, if the format supports it.
         max_new_tokens: the budget of a message in tokens, end of text included; also ``max_tokens``. A call is always finished within it.
-        temperature: 0: greedy; else tokens are drawn.
+        temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
-        spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with; ``"any"``: with any.
+        spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
-        chat_template: a Jinja template in place of the tokenizer's own.
-        template_options: further values that the template takes, such as ``{"enable_thinking": False}``.
+        chat_template: a Jinja template that replaces the tokenizer's own.
+        template_options: further values for the template, such as ``{"enable_thinking": False}``.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
 
     Raises:
-        pydantic.ValidationError: a ``ValueError`` that tells the cause: no model, a tokenizer that cannot be read, no chat template, or
-            one that shows calls in a way that no format here writes.
+        pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, no chat template, or
+            a template that shows calls in a way that no built-in format writes.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", populate_by_name=True)
+    model_config = LocalModel.model_config  # else that of BaseChatModel would prevail
 
-    pipeline: Any = Field(default=None, exclude=True, repr=False)
-    model: Any = Field(default=None, exclude=True, repr=False)
-    tokenizer: Any = Field(default=None, exclude=True, repr=False)
     message_format: str | Path | dict[str, Any] | None = None
     reasoning: bool = False
     max_new_tokens: int = Field(default=512, alias="max_tokens")
-    temperature: float = 0.0
-    top_k: int | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    spelling: Spelling = "canonical"
-    part_tokens: dict[str, int] = Field(default_factory=dict)
-    stop: list[str] | None = None
     chat_template: str | None = Field(default=None, repr=False)
     template_options: dict[str, Any] = Field(default_factory=dict)
     streaming: bool = False
 
-    _queue: RequestQueue = PrivateAttr()
+    _model_type: ClassVar[Literal["chat", "llm"]] = "chat"
     _template: ChatTemplate = PrivateAttr()
     _native: NativeFormat = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
-        """Check what was given, and read the tokenizer."""
+        """Check the fields, and read the tokenizer and its templates."""
         super().model_post_init(context)
-        self._queue = queue_of(self.pipeline, self.model, self.tokenizer)
         self._template = ChatTemplate(self._queue.decoder.tokenizer, text=self.chat_template, options=self.template_options)
         if self.message_format is None:
             self._native = native_format(self._template, self._queue.decoder.vocabulary.special_ids.keys())
@@ -106,13 +91,8 @@ class ChatRELLM(BaseChatModel):
 
     @property
     def native_format(self) -> NativeFormat:
-        """The format of tool calls, and why it is this one."""
+        """The format of tool calls, and the reason why it was chosen."""
         return self._native
-
-    @property
-    def model_name(self) -> str:
-        """The name of the model, for traces."""
-        return name_of(self._queue)
 
     @property
     def _llm_type(self) -> str:
@@ -120,7 +100,7 @@ class ChatRELLM(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        names = ("reasoning", "chat_template", "template_options", *_SAMPLING)
+        names = ("reasoning", "chat_template", "template_options", *self._option_names())
         return {
             "model_name": self.model_name,
             "message_format": self._native.identity,
@@ -128,19 +108,12 @@ class ChatRELLM(BaseChatModel):
             **{name: getattr(self, name) for name in names},
         }
 
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return traced(
-            kwargs.get("model", self.model_name),
-            "chat",
-            temperature=kwargs.get("temperature", self.temperature),
-            max_tokens=kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens)),
-            stop=self.stop if stop is None else stop,
-        )
-
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """What an answer depends on, for caches: LangChain would tell a pattern by its place in memory, and a type by its name."""
+        """The cache key of a call. LangChain would identify a pattern by its memory address, and a type by its name."""
         if isinstance(pattern := kwargs.get("pattern"), Pattern):
             kwargs["pattern"] = pattern.fingerprint
+        if (regex := kwargs.get("regex")) is not None and not isinstance(regex, str):
+            kwargs["regex"] = compile_regex(regex).fingerprint  # LangChain would use its repr, which is truncated
         if kwargs.get("response_format") is not None:
             kwargs["response_format"] = response_format_of(kwargs["response_format"])
         return super()._get_llm_string(stop, **kwargs)
@@ -163,16 +136,16 @@ class ChatRELLM(BaseChatModel):
         )
 
     def get_token_ids(self, text: str) -> list[int]:
-        """The ids of the tokens that the tokenizer writes a text with, without special tokens around it."""
+        """The token ids of a text, without the special tokens that the tokenizer adds around texts."""
         ids: list[int] = self._queue.decoder.tokenizer.encode(text, add_special_tokens=False)
         return ids
 
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
-        """How many tokens the prompt of some messages has, and of tools, as the chat template shows them."""
-        request = self._request({"tools": [described_tool(tool) for tool in tools]} if tools else {})
-        return self.get_num_tokens(self._template.prompt(messages, request.format, request.words))
+        """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
+        request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
+        return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions))
 
-    # What is asked for
+    # Options of a call
 
     def bind_tools(
         self,
@@ -187,19 +160,19 @@ class ChatRELLM(BaseChatModel):
         Args:
             tools: LangChain tools, functions, pydantic models, or dicts.
             tool_choice: ``"auto"`` or ``None``: the model chooses; ``"any"``, ``"required"`` or ``True``: one has to be called;
-                ``"none"``: no call; or the name of the one to be called, also as a dict.
+                ``"none"``: no call; or the name of the tool to be called, also as a dict.
             response_format: the schema of messages that are no calls.
-            **kwargs: ``parallel_tool_calls``, and what else a call takes.
+            **kwargs: ``parallel_tool_calls``, and other options of a call.
 
         Raises:
-            ValueError: an option says nothing that is known; a tool's arguments cannot be compiled.
+            ValueError: an option has an unknown value; a tool's arguments cannot be compiled.
         """
-        bound: dict[str, Any] = {"tools": [described_tool(tool) for tool in tools], **kwargs}
+        bound: dict[str, Any] = {"tools": [openai_tool(tool) for tool in tools], **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:
             bound["response_format"] = response_format_of(response_format)
-        self._request(bound)  # what is wrong is said now, not when the model is first asked
+        self._request(bound)  # errors are raised now, not at the first call
         return self.bind(**bound)
 
     def with_structured_output(
@@ -208,36 +181,29 @@ class ChatRELLM(BaseChatModel):
         *,
         method: Method = "json_schema",
         include_raw: bool = False,
-        strict: bool | None = None,  # noqa: ARG002  # all of ours is strict
+        strict: bool | None = None,  # noqa: ARG002  # calls and answers are always strict
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """A chain that answers with objects of a schema; see :func:`typed_answers`."""
+        """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
         if kwargs:
             raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only method, include_raw and strict")
-        return typed_answers(self, schema, method=method, include_raw=include_raw)
+        return structured_output_chain(self, schema, method=method, include_raw=include_raw)
 
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
-        unknown = sorted(set(changed) - {*_REQUEST, *_SAMPLING, *_ALIASES, *_PASSED_OVER})
-        if unknown:
-            raise ValueError(
-                f"ChatRELLM takes no {', '.join(unknown)} in a call, only {', '.join((*_REQUEST, *_SAMPLING, *_ALIASES, 'stop'))}"
-            )
-        asked = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST if changed.get(name) is not None}}
-        return request_of(self._native.declaration, **asked, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
+        """The format of the message, and the instructions, that the options of a call ask for."""
+        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES), _IGNORED)
+        given = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None}}
+        return chat_request(self._native.declaration, **given, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> TextKeywords:
-        if isinstance(stop, str):
-            raise TypeError(f"stop={stop!r}: a list of strings, [{stop!r}]")
-        given = {_ALIASES.get(name, name): value for name, value in changed.items()}
-        options: TextKeywords = {name: given.get(name, getattr(self, name)) for name in _SAMPLING}  # type: ignore[assignment]  # the names are those of the options
+        strings, options = self._text_options(stop, {_ALIASES.get(name, name): value for name, value in changed.items()})
         parts = options["part_tokens"]
         if unknown := sorted(set(parts) - _PARTS):
             raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}")
-        options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}  # a call has no content
-        strings = tuple(stop if stop is not None else self.stop or ())
+        options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}  # e.g. a call has no content
         if strings and format_.has_free_content:
-            options["stop"], options["stop_behind"] = strings, format_.stop_behind
-        options["add_special_tokens"] = False  # the template has written them
+            options["stop"], options["stop_behind"] = strings, format_.free_content
+        options["add_special_tokens"] = False  # the chat template has written them
         return options
 
     # Writing
@@ -249,8 +215,8 @@ class ChatRELLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _stream
         **kwargs: Any,
     ) -> ChatResult:
-        writing = self._begun(messages, stop, kwargs)
-        return writing.result(self._queue.generate(*writing.asked, **writing.options))
+        reply = self._start_reply(messages, stop, kwargs)
+        return reply.result(self._queue.generate(reply.prompt, reply.pattern, **reply.options))
 
     async def _agenerate(
         self,
@@ -259,11 +225,8 @@ class ChatRELLM(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _astream
         **kwargs: Any,
     ) -> ChatResult:
-        writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
-        async for piece in self._queue.astream(*writing.asked, **writing.options):
-            if isinstance(piece, Completion):
-                return writing.result(piece)
-        raise AssertionError("the last piece is the completion")
+        reply = await asyncio.to_thread(self._start_reply, messages, stop, kwargs)
+        return reply.result(await self._acompletion(reply.prompt, reply.pattern, reply.options))
 
     def _stream(
         self,
@@ -272,15 +235,9 @@ class ChatRELLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        writing = self._begun(messages, stop, kwargs)
-        pieces = self._queue.stream(*writing.asked, **writing.options)
-        is_over = False
-        while not is_over:
-            try:
-                chunks = writing.chunks(next(pieces))
-            except StopIteration as end:
-                chunks, is_over = writing.last_chunks(end.value), True
-            for chunk in chunks:
+        reply = self._start_reply(messages, stop, kwargs)
+        for piece in self._pieces(reply.prompt, reply.pattern, reply.options):
+            for chunk in reply.chunks(piece):
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -292,15 +249,15 @@ class ChatRELLM(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        writing = await asyncio.to_thread(self._begun, messages, stop, kwargs)
-        async for piece in self._queue.astream(*writing.asked, **writing.options):
-            for chunk in writing.last_chunks(piece) if isinstance(piece, Completion) else writing.chunks(piece):
+        reply = await asyncio.to_thread(self._start_reply, messages, stop, kwargs)
+        async for piece in self._queue.astream(reply.prompt, reply.pattern, **reply.options):
+            for chunk in reply.chunks(piece):
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
-    def _begun(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
-        """A message that is to be written: its prompt, its format, and how."""
+    def _start_reply(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
+        """The reply that a call asks for, before any of its text is written."""
         request = self._request(changed)
-        prompt = request.format.behind(self._template.prompt(messages, request.format, request.words))
+        prompt = request.format.adjust_prompt(self._template.prompt(messages, request.format, request.instructions))
         return Reply(prompt, request.format, self._options(stop, request.format, changed), self.model_name)

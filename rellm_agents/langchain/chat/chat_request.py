@@ -1,11 +1,13 @@
-"""What a call of a chat model asks for in - tools, a choice of them, a response format, a pattern - the format of its message out.
+"""Derives the format of a chat model's message from the options of a call: tools, tool choice, response format, pattern, regex.
+
+Knows no model and no prompt.
 
 >>> from rellm_agents.formats.messages import message_declaration
 >>> hermes = message_declaration("hermes")
->>> request = request_of(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
+>>> request = chat_request(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
 >>> request.format.pattern.fullmatch("It is noon.")
 True
->>> request_of(hermes, response_format={"type": "json_object"}).format.pattern.shortest()
+>>> chat_request(hermes, response_format={"type": "json_object"}).format.pattern.shortest()
 '{}'
 """
 
@@ -18,29 +20,29 @@ from functools import lru_cache
 from typing import Any
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats import MessageFormat, Tool, described_as, message_format
+from rellm_agents.formats import MessageFormat, Tool, message_format, tool_from_schema
 from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.chat.tool_schemas import answer_schema, untitled
-from rellm_agents.patterns import Pattern, compile_regex
+from rellm_agents.langchain.chat.tool_schemas import answer_schema, without_titles
+from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What is to be written.
+    """What a call asks for.
 
     Attributes:
         format: the format of the message.
-        words: what to tell the model of the answer.
+        instructions: texts for the prompt that describe the answer.
     """
 
     format: MessageFormat
-    words: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
 
 
-def request_of(
+def chat_request(
     declaration: Declaration,
     *,
     tools: Sequence[Mapping[str, Any]] = (),
@@ -48,43 +50,43 @@ def request_of(
     parallel_tool_calls: bool | None = None,
     response_format: Any = None,
     pattern: Pattern | None = None,
-    regex: str | None = None,
+    regex: RegexLike | None = None,
     reasoning: bool = False,
     special_tokens: Collection[str] = (),
 ) -> ChatRequest:
     """The format of the message that a call asks for.
 
     Args:
-        declaration: of the message format.
-        tools: as OpenAI's API describes them, which is what ``bind_tools`` makes of them.
+        declaration: the declaration of the message format.
+        tools: in the form of OpenAI's API, as ``bind_tools`` passes them.
         tool_choice: ``"auto"``, ``"any"`` or ``"required"``, ``"none"``, the name of a tool, or a mapping that names one.
-        parallel_tool_calls: a message may hold several calls. By default it may where calls are free, and holds one where a call is
-            required: then the one call is what was asked for.
+        parallel_tool_calls: whether a message may have several calls. Default: only if calls are optional; a required call is one call.
         response_format: ``{"type": "json_schema", "json_schema": {"schema": ...}}``, ``{"type": "json_object"}``, ``{"type": "text"}``,
             or a schema: a pydantic model, a TypedDict, a dict.
-        pattern: what the content is.
-        regex: what the content matches.
+        pattern: the pattern of the content.
+        regex: a regex that the content matches: regex text, or a compiled pattern of ``regex`` or of ``re``.
         reasoning: the message begins with reasoning.
-        special_tokens: those of the tokenizer.
+        special_tokens: the special tokens of the tokenizer.
 
     Raises:
-        ValueError: an option says nothing that is known; names it.
+        ValueError: an option has an unknown value, or two options contradict each other; names them.
+        TypeError: ``regex`` is neither text nor a compiled pattern.
         FormatError, SchemaError, PatternError: the format cannot write these tools, the schema cannot be compiled.
     """
     contents = {"pattern": pattern, "regex": regex, "response_format": response_format}
     given = [option for option, value in contents.items() if value is not None]
     if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} say what the content is: give one")
+        raise ValueError(f"{' and '.join(given)} both determine the content: give one")
     choice = _choice(tool_choice)
     parallel = choice in {"auto", "none"} if parallel_tool_calls is None else parallel_tool_calls
     answer = pattern
-    words: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     if regex is not None:
         answer = compile_regex(regex)
     elif response_format is not None:
-        answer, words = _answer(_key(response_format_of(response_format)), tuple(declaration.get("without", ())))
+        answer, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("banned_substrings", ())))
     own = frozenset(declaration.get("special_tokens", ())).intersection(special_tokens)
-    return ChatRequest(_format(_key(declaration), _key(list(tools)), choice, parallel, reasoning, answer, own), words)
+    return ChatRequest(_format(_key(declaration), _key(list(tools)), choice, parallel, reasoning, answer, own), instructions)
 
 
 def _choice(value: Any) -> str:
@@ -101,10 +103,10 @@ def _choice(value: Any) -> str:
 
 
 def response_format_of(value: Any) -> dict[str, Any]:
-    """A response format as OpenAI's API describes it.
+    """A response format in the form of OpenAI's API.
 
     Args:
-        value: one, or a schema: a pydantic model, a TypedDict, a JSON Schema as a dict.
+        value: a response format, or a schema: a pydantic model, a TypedDict, a JSON Schema as a dict.
     """
     match value:
         case {"type": "json_schema", "json_schema": {"schema": dict()}} | {"type": "json_object" | "text"}:
@@ -119,8 +121,8 @@ def response_format_of(value: Any) -> dict[str, Any]:
 def _answer(response_format: str, without: tuple[str, ...]) -> tuple[Pattern | None, tuple[str, ...]]:
     match json.loads(response_format):
         case {"type": "json_schema", "json_schema": {"schema": schema}}:
-            told = f"Answer with one JSON value of this JSON Schema, and nothing else:\n{json.dumps(schema, ensure_ascii=False)}"
-            return compile_schema(schema, closed=True, without=without), (told,)
+            instruction = f"Answer with one JSON value of this JSON Schema, and nothing else:\n{json.dumps(schema, ensure_ascii=False)}"
+            return compile_schema(schema, closed=True, without=without), (instruction,)
         case {"type": "json_object"}:
             return compile_schema({"type": "object"}, without=without), ("Answer with one JSON object, and nothing else.",)
     return None, ()
@@ -131,32 +133,32 @@ def _format(
     declaration: str,
     tools: str,
     choice: str,
-    parallel: bool,  # noqa: FBT001  # all of it is a key
+    parallel: bool,  # noqa: FBT001  # the arguments are the cache key
     reasoning: bool,  # noqa: FBT001
     answer: Pattern | None,
     special_tokens: frozenset[str],
 ) -> MessageFormat:
-    known = list({_key(_untitled(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # one and the same may come twice
+    known = list({_key(_without_titles(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # the same tool may be given twice
     read = json.loads(declaration)
     return message_format(read, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
 
 
-def _tool(described: Any) -> Tool:
-    match described:
+def _tool(tool: Any) -> Tool:
+    match tool:
         case {"type": "function", "function": {"name": str(name), **rest}}:
             parameters: Any = rest.get("parameters") or {"type": "object", "properties": {}}
             if isinstance(parameters, dict) and parameters.keys().isdisjoint({"type", "$ref"}):
                 parameters = {"type": "object", **parameters}
-            return described_as(name, str(rest.get("description") or ""), parameters)
-    raise FormatError(f"the tool {described!r} is none that a local model can call: pass functions with a name and a JSON Schema")
+            return tool_from_schema(name, str(rest.get("description") or ""), parameters)
+    raise FormatError(f"a local model cannot call the tool {tool!r}: pass functions with a name and a JSON Schema")
 
 
-def _untitled(described: Any) -> Any:
-    """What says the same whether the schema of a type was made by LangChain or by pydantic."""
-    match described:
+def _without_titles(tool: Any) -> Any:
+    """The tool without titles, by which schemas of LangChain and of pydantic for the same type differ."""
+    match tool:
         case {"function": {"parameters": parameters, **rest}}:
-            return {**described, "function": {**rest, "parameters": untitled(parameters)}}
-    return described
+            return {**tool, "function": {**rest, "parameters": without_titles(parameters)}}
+    return tool
 
 
 def _key(value: Any) -> str:

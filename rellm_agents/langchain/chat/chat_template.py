@@ -1,7 +1,7 @@
-"""A tokenizer in, prompts of its chat template out, with tools and system messages even where the template has no place for them.
+"""Renders prompts with a tokenizer's chat template, also tools and system messages that the template does not support.
 
-What a template can show is not guessed from its source: a small chat is rendered, and looked through for what it should say.
-Knows nothing of patterns.
+What a template supports is not guessed from its source. A small example chat, the probe, is rendered, and the result is searched for the
+parts that should be in it. Unsupported parts are written as plain text into other messages. Knows nothing of patterns.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from jinja2 import TemplateError
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
-from rellm_agents.formats.response_template import PROBE
+from rellm_agents.formats.response_template import PROBE_CALL
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Turn = dict[str, Any]
-"""One message, as templates take it."""
+"""One message in the form that templates take: ``role``, ``content`` and others."""
 
 PROBE_TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
-        "name": PROBE.name,
+        "name": PROBE_CALL.name,
         "description": "A probe of tools.",
         "parameters": {"type": "object", "properties": {"probe_key": {"type": "string", "description": "A key."}}},
     },
@@ -35,15 +35,15 @@ PROBE_TOOL: dict[str, Any] = {
 
 
 class ChatTemplate:
-    """A tokenizer's chat template, and what it can show.
+    """A tokenizer's chat template, and what it supports.
 
     Args:
         tokenizer: a transformers tokenizer.
-        text: another template than the tokenizer's own.
-        options: further values that the template takes, such as ``{"enable_thinking": False}``.
+        text: a template that replaces the tokenizer's own.
+        options: further values for the template, such as ``{"enable_thinking": False}``.
 
     Attributes:
-        response_template: what the tokenizer says of how messages are read, if it says so.
+        response_template: the tokenizer's declaration of how messages are read; ``None`` without one.
 
     Raises:
         ValueError: the tokenizer has no chat template, and none is given.
@@ -55,40 +55,40 @@ class ChatTemplate:
         self._tokenizer, self._text, self._options = tokenizer, text, dict(options or {})
         self.response_template: Mapping[str, Any] | None = getattr(tokenizer, "response_template", None)
 
-    def prompt(self, messages: Sequence[BaseMessage], format_: MessageFormat, words: Sequence[str] = ()) -> str:
-        """The text that a model reads before it writes its message.
+    def prompt(self, messages: Sequence[BaseMessage], format_: MessageFormat, instructions: Sequence[str] = ()) -> str:
+        """The prompt for the model's next message.
 
         Args:
             messages: the chat so far.
-            format_: how the model writes calls, and the tools that it may call.
-            words: further texts for the system message.
+            format_: the format of the model's messages, with the tools that it may call.
+            instructions: further texts for the system message.
 
         Raises:
-            ValueError: there are no messages, or one holds no text; or the template refuses the chat: gives its reason.
+            ValueError: there are no messages, or one has content that is no text; or the template refuses the chat: gives its reason.
         """
         if not messages:
             raise ValueError("a chat without messages: pass at least one")
         shows_tools = self.shows_tools
         turns = [self._turn(message, None if shows_tools else format_) for message in messages]
-        turns = turns if shows_tools else _joined(turns, {"tool result"})
-        instructions = () if shows_tools or not format_.tools else (format_.instructions,)
-        turns = _with_system([*instructions, *words], turns)
+        turns = turns if shows_tools else _merged(turns, {"tool result"})
+        of_tools = () if shows_tools or not format_.tools else (format_.instructions,)
+        turns = _with_system([*of_tools, *instructions], turns)
         turns = turns if self._shows_system else _without_system(turns)
-        tools = [tool.described for tool in format_.tools] if shows_tools and format_.tools else None
+        tools = [tool.definition for tool in format_.tools] if shows_tools and format_.tools else None
         try:
             return self.render(turns, tools)
         except TemplateError as first:
-            try:  # most templates that refuse a chat want roles in turns
-                return self.render(_joined(_without_system(turns), {"user", "assistant"}), tools)
+            try:  # most templates that refuse a chat require alternating roles
+                return self.render(_merged(_without_system(turns), {"user", "assistant"}), tools)
             except TemplateError:
                 raise ValueError(f"the chat template refuses these messages: {first}") from first
 
     def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None) -> str:
-        """The template's own text of some turns."""
+        """The text that the template makes of some turns."""
         plain = [{**turn, "role": "user"} if turn["role"] == "tool result" else turn for turn in turns]
         rendered = self._tokenizer.apply_chat_template(
             plain,
-            tools=None if tools is None else list(tools),  # type: ignore[arg-type]  # dicts are what templates are given
+            tools=None if tools is None else list(tools),  # type: ignore[arg-type]  # templates take dicts
             chat_template=self._text,
             add_generation_prompt=True,
             tokenize=False,
@@ -99,48 +99,48 @@ class ChatTemplate:
 
     @cached_property
     def shows_tools(self) -> bool:
-        """The template shows tools, calls of them and what they return."""
-        shown = self.probed
-        return all(word in shown for word in (*PROBE.arguments, *PROBE.arguments.values(), "A probe of tools.", "probe result"))
+        """Whether the template shows tools, calls and results."""
+        shown = self.probe_text
+        return all(word in shown for word in (*PROBE_CALL.arguments, *PROBE_CALL.arguments.values(), "A probe of tools.", "probe result"))
 
     @cached_property
-    def probed(self) -> str:
-        """A chat with a call as the template shows it; empty if it shows none."""
-        return self._probe(PROBE.arguments) or self._probe(json.dumps(PROBE.arguments))
+    def probe_text(self) -> str:
+        """The probe, a chat with a call and its result, as the template renders it; empty if it shows no call."""
+        return self._probe(PROBE_CALL.arguments) or self._probe(json.dumps(PROBE_CALL.arguments))
 
     @cached_property
-    def _takes_text(self) -> bool:
-        """The template joins arguments to its words, as JSON text that somebody else has made."""
-        return bool(self.probed) and not self._probe(PROBE.arguments)
+    def _takes_json_text(self) -> bool:
+        """Whether the template takes the arguments of calls as JSON text, not as a mapping."""
+        return bool(self.probe_text) and not self._probe(PROBE_CALL.arguments)
 
     @cached_property
     def example(self) -> tuple[Message, str] | None:
-        """A message with all that messages have, as the template shows it; ``None``: it shows no such message."""
-        message = Message("Probe words.", (PROBE, PROBE), "A probe of thoughts.")
-        arguments = json.dumps(PROBE.arguments) if self._takes_text else PROBE.arguments
-        calls = [_called(f"probe000{number}", arguments) for number in range(2)]
+        """A message with content, reasoning and calls, and the template's text of it; ``None`` if the template shows no such message."""
+        message = Message("Probe words.", (PROBE_CALL, PROBE_CALL), "A probe of thoughts.")
+        arguments = json.dumps(PROBE_CALL.arguments) if self._takes_json_text else PROBE_CALL.arguments
+        calls = [_probe_call(f"probe000{number}", arguments) for number in range(2)]
         thoughts = dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning)
-        shown = self._shown({"role": "assistant", "content": message.content, "tool_calls": calls, **thoughts})
+        shown = self._render_probe({"role": "assistant", "content": message.content, "tool_calls": calls, **thoughts})
         return (message, shown) if shown else None
 
     def read(self, text: str) -> Any:
-        """The one call of a message, as the tokenizer's response template reads it; or why it does not."""
+        """The one call of a message, as the tokenizer's response template reads it; or the text of the error."""
         try:
             calls = self._tokenizer.parse_response(text, prefix="", tools=[PROBE_TOOL])["tool_calls"]
             return (calls[0] if isinstance(calls, list) else calls)["function"]
-        except (ValueError, KeyError, TypeError, IndexError) as error:  # what it fails with where text and template do not fit
+        except (ValueError, KeyError, TypeError, IndexError) as error:  # raised where text and template do not fit
             return repr(error)
 
     def _probe(self, arguments: Mapping[str, Any] | str) -> str:
-        result: Turn = {"role": "tool", "content": "probe result", "name": PROBE.name, "tool_call_id": "probe0000"}
-        return self._shown({"role": "assistant", "content": "", "tool_calls": [_called("probe0000", arguments)]}, result)
+        result: Turn = {"role": "tool", "content": "probe result", "name": PROBE_CALL.name, "tool_call_id": "probe0000"}
+        return self._render_probe({"role": "assistant", "content": "", "tool_calls": [_probe_call("probe0000", arguments)]}, result)
 
-    def _shown(self, *turns: Turn) -> str:
-        """Turns behind a question; empty if the template fails."""
+    def _render_probe(self, *turns: Turn) -> str:
+        """The text of a question and some turns; empty if the template fails."""
         question: Turn = {"role": "user", "content": "A question."}
         try:
             return self.render([question, *turns], [PROBE_TOOL])
-        except (TemplateError, TypeError, ValueError, KeyError):  # what templates fail with, on messages they do not know
+        except (TemplateError, TypeError, ValueError, KeyError):  # raised by templates on messages that they do not support
             return ""
 
     @cached_property
@@ -151,51 +151,55 @@ class ChatTemplate:
             return False
 
     def _turn(self, message: BaseMessage, format_: MessageFormat | None) -> Turn:
-        """A message for the template; with a format, as text that needs no place for tools."""
+        """A message for the template; with ``format_``, calls and results as plain text, for templates without tools."""
         role, content = role_of(message), text_of(message)
         named = {"name": message.name} if message.name else {}
         match message:
             case AIMessage() if message.tool_calls:
                 calls = tuple(ToolCall(call["name"], call["args"]) for call in message.tool_calls)
                 if format_:
-                    return {"role": role, "content": format_.shown(Message(content, calls)), **named}
-                told = [
-                    {"type": "function", "id": call["id"], "function": {"name": call["name"], "arguments": self._told(call["args"])}}
+                    return {"role": role, "content": format_.render(Message(content, calls)), **named}
+                calls_for_template = [
+                    {
+                        "type": "function",
+                        "id": call["id"],
+                        "function": {"name": call["name"], "arguments": self._template_arguments(call["args"])},
+                    }
                     for call in message.tool_calls
                 ]
-                return {"role": role, "content": content, "tool_calls": told, **named}
+                return {"role": role, "content": content, "tool_calls": calls_for_template, **named}
             case ToolMessage() | FunctionMessage() if format_:
-                return {"role": "tool result", "content": format_.shown_result(content)}
+                return {"role": "tool result", "content": format_.render_result(content)}
             case ToolMessage():
                 return {"role": role, "content": content, "tool_call_id": message.tool_call_id, **named}
         return {"role": role, "content": content, **named}
 
-    def _told(self, arguments: dict[str, Any]) -> dict[str, Any] | str:
-        return json.dumps(arguments, ensure_ascii=False) if self._takes_text else arguments
+    def _template_arguments(self, arguments: dict[str, Any]) -> dict[str, Any] | str:
+        return json.dumps(arguments, ensure_ascii=False) if self._takes_json_text else arguments
 
 
-def _called(id_: str, arguments: Any) -> dict[str, Any]:
-    """A call of the probe, as templates take it."""
-    return {"type": "function", "id": id_, "function": {"name": PROBE.name, "arguments": arguments}}
+def _probe_call(id_: str, arguments: Any) -> dict[str, Any]:
+    """A call of the probe in the form that templates take."""
+    return {"type": "function", "id": id_, "function": {"name": PROBE_CALL.name, "arguments": arguments}}
 
 
-def _with_system(words: Sequence[str], turns: list[Turn]) -> list[Turn]:
-    """Turns with further words in the system message."""
-    if not words:
+def _with_system(instructions: Sequence[str], turns: list[Turn]) -> list[Turn]:
+    """The turns, with further instructions in the system message."""
+    if not instructions:
         return turns
-    text = "\n\n".join(words)
+    text = "\n\n".join(instructions)
     if turns[0]["role"] == "system":
         return [{**turns[0], "content": f"{turns[0]['content']}\n\n{text}"}, *turns[1:]]
     return [{"role": "system", "content": text}, *turns]
 
 
 def _without_system(turns: list[Turn]) -> list[Turn]:
-    """Turns with the words of the system in the user's."""
-    return _joined([{**turn, "role": "user"} if turn["role"] == "system" else turn for turn in turns], {"user"})
+    """The turns, with the system message as part of the user's first message."""
+    return _merged([{**turn, "role": "user"} if turn["role"] == "system" else turn for turn in turns], {"user"})
 
 
-def _joined(turns: list[Turn], roles: set[str]) -> list[Turn]:
-    """Turns with those of one role in a row as one."""
+def _merged(turns: list[Turn], roles: set[str]) -> list[Turn]:
+    """The turns, with consecutive turns of the same role merged, for some roles."""
     found: list[Turn] = []
     for turn in turns:
         last = found[-1] if found else None

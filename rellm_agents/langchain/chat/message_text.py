@@ -1,4 +1,6 @@
-"""A LangChain message in, its role and what it says as plain text out.
+"""Reads the role and the plain text of a LangChain message.
+
+Knows nothing of templates or formats.
 
 >>> from langchain_core.messages import HumanMessage
 >>> text_of(HumanMessage([{"type": "text", "text": "Hello "}, "there"]))
@@ -16,15 +18,17 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, FunctionMessage, HumanMessage, SystemMessage, ToolMessage
 
-_ELSEWHERE = frozenset({"tool_use", "tool_call", "tool_call_chunk", "function_call", "reasoning", "thinking", "invalid_tool_call"})
-"""Content blocks that are no text: calls stand in ``tool_calls``, and what was thought before is not shown again."""
+_BLOCKS_WITHOUT_TEXT = frozenset(
+    {"tool_use", "tool_call", "tool_call_chunk", "function_call", "reasoning", "thinking", "invalid_tool_call"}
+)
+"""Types of content blocks to skip: calls are read from ``tool_calls``, and earlier reasoning is not shown again."""
 
 
 def role_of(message: BaseMessage) -> str:
-    """The role that chat templates know a message by.
+    """The role of a message in chat templates.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the message type has no role.
     """
     match message:
         case SystemMessage():
@@ -37,14 +41,14 @@ def role_of(message: BaseMessage) -> str:
             return "tool"
         case ChatMessage():
             return message.role
-    raise ValueError(f"a message of type {message.type!r} has no place in a chat: pass system, human, AI and tool messages")
+    raise ValueError(f"a message of type {message.type!r} has no role in a chat: pass system, human, AI and tool messages")
 
 
 def text_of(message: BaseMessage) -> str:
-    """What a message says.
+    """The text of a message.
 
     Raises:
-        ValueError: it holds an image, a sound or something else that is no text.
+        ValueError: a content block is an image, a sound or something else that is no text.
     """
     content: str | Iterable[Any] = message.content
     return content if isinstance(content, str) else "".join(_block_text(message, block) for block in content)
@@ -60,8 +64,8 @@ def _block_text(message: BaseMessage, block: Any) -> str:
             return text
         case {"type": "tool_result", "content": list(inner)}:
             return "".join(_block_text(message, one) for one in inner)
-        case {"type": str(kind)} if kind in _ELSEWHERE:
+        case {"type": str(kind)} if kind in _BLOCKS_WITHOUT_TEXT:
             return ""
         case {"type": kind}:
             raise ValueError(f"a {message.type} message has a content block of type {kind!r}: this model reads text only")
-    raise ValueError(f"a {message.type} message has the content block {block!r}, which says no type: pass text")
+    raise ValueError(f"a {message.type} message has the content block {block!r} without a type: pass text")

@@ -1,7 +1,7 @@
-"""A chat template in, the format of messages that the model was trained on out, with the reason.
+"""Finds the message format that a model was trained on, from its tokenizer's templates.
 
-A tokenizer that has a response template says itself how messages are read. Else the chat template is asked: it shows a call, and the
-format that writes this call as it is shown is the one.
+A tokenizer with a response template declares the format itself. Otherwise the chat template renders an example call, and the format
+that writes this call in the same way is chosen. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import message_format
-from rellm_agents.formats.response_template import NAME, PROBE, declaration_of
-from rellm_agents.formats.template import Declaration, declared, names_of
+from rellm_agents.formats.response_template import FORMAT_NAME, PROBE_CALL, declaration_of
+from rellm_agents.formats.template import Declaration, builtin_declaration, builtin_names
 from rellm_agents.langchain.chat.chat_template import PROBE_TOOL, ChatTemplate
 
 DEFAULT = "hermes"
 
 
 class NativeFormat(NamedTuple):
-    """A format of messages, and why it is this one."""
+    """A message format, and the reason why it was chosen."""
 
     name: str
     reason: str
@@ -27,44 +27,50 @@ class NativeFormat(NamedTuple):
 
     @property
     def identity(self) -> str | Declaration:
-        """What tells it from others: the name, of one of ours."""
-        is_ours = self.name in names_of("message") and self.declaration == declared(self.name, "message")
+        """The name of a built-in format, else the whole declaration; equal for equal formats."""
+        is_ours = self.name in builtin_names("message") and self.declaration == builtin_declaration(self.name, "message")
         return self.name if is_ours else self.declaration
 
 
 def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) -> NativeFormat:
-    """The format that a model writes its messages in.
+    """The format in which a model writes its messages.
 
     Args:
-        template: of its chats.
-        special_tokens: those of its tokenizer.
+        template: the chat template of the model's tokenizer.
+        special_tokens: the special tokens of the tokenizer.
 
     Raises:
-        ValueError: the template shows calls in a way that no format here writes.
+        ValueError: the template shows calls in a way that no built-in format writes.
     """
     unused = ""
     if template.response_template is not None:
         try:
-            return NativeFormat(NAME, "the tokenizer's response template says how messages are read", _as_read(template, special_tokens))
+            return NativeFormat(
+                FORMAT_NAME,
+                "the tokenizer's response template declares how messages are read",
+                _verified_declaration(template, special_tokens),
+            )
         except FormatError as error:
             unused = f"; not used: {error}"
-    ways = [(text, name) for name in names_of("message") for text in message_format(name).shown_in_templates(PROBE)]
-    text, name = max(((text, name) for text, name in ways if text in template.probed), key=lambda way: len(way[0]), default=("", ""))
-    if name:  # the longest: a way to show calls may be part of another
-        return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", declared(name, "message"))
+    spellings = [(text, name) for name in builtin_names("message") for text in message_format(name).template_renderings(PROBE_CALL)]
+    text, name = max(
+        ((text, name) for text, name in spellings if text in template.probe_text), key=lambda spelling: len(spelling[0]), default=("", "")
+    )
+    if name:  # the longest one, since the text of a call in one format may contain that of another
+        return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", builtin_declaration(name, "message"))
     if not template.shows_tools:
-        told = "the chat template shows no tools, so they are told to the model in this widely known format"
-        return NativeFormat(DEFAULT, told + unused, declared(DEFAULT, "message"))
+        reason = f"the chat template shows no tools, so the prompt explains them in this widely known format{unused}"
+        return NativeFormat(DEFAULT, reason, builtin_declaration(DEFAULT, "message"))
     raise ValueError(
         f"the chat template shows tool calls in a way that no format here writes{unused}: choose one by hand with "
-        f"message_format=, of {', '.join(names_of('message'))}"
+        f"message_format=, of {', '.join(builtin_names('message'))}"
     )
 
 
-def _as_read(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration:
-    """What the response template says, once it has read a message back."""
+def _verified_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration:
+    """The declaration of the response template, after the template has read an example message back without loss."""
     declaration = declaration_of(template.response_template or {}, example=template.example, special_tokens=special_tokens)
-    format_ = message_format(declaration, {PROBE.name: PROBE_TOOL["function"]["parameters"]}, choice="required", parallel=False)
+    format_ = message_format(declaration, {PROBE_CALL.name: PROBE_TOOL["function"]["parameters"]}, choice="required", parallel=False)
     text = format_.pattern.shortest()
     (call,) = format_.read(text).tool_calls
     read = template.read(text)

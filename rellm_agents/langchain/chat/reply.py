@@ -1,4 +1,6 @@
-"""A message that is to be written in, LangChain messages out: the whole, or pieces as its text grows.
+"""Turns the text of a model's message into LangChain messages: one whole message, or chunks while the text grows.
+
+Knows no model: it gets pieces of text, and the record of a finished text.
 
 >>> from rellm_agents.formats import message_format
 >>> reply = Reply("Rain?", message_format("hermes", {"now": {"type": "object", "properties": {}}}), {}, "a model")
@@ -21,61 +23,66 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
-from rellm_agents.formats.messages import Written
+from rellm_agents.formats.messages import PartialMessage
 
-_ID_CHARACTERS, _ID_LENGTH = string.ascii_letters + string.digits, 9  # as templates of Mistral want them
+_ID_CHARACTERS, _ID_LENGTH = string.ascii_letters + string.digits, 9  # the templates of Mistral require this form
 
 
 class Reply:
     """A model's message while it is written.
 
     Args:
-        prompt: what it stands behind.
-        format_: what it is written in.
-        options: how it is written.
-        model_name: of the model, for the record.
+        prompt: the prompt.
+        format_: the format of the message, which has its pattern and reads its text.
+        options: the options of the decoder.
+        model_name: the name of the model, for the metadata.
     """
 
     def __init__(self, prompt: str, format_: MessageFormat, options: TextKeywords, model_name: str) -> None:
-        self.asked, self.options = (prompt, format_.pattern), options
+        self.prompt, self.pattern, self.options = prompt, format_.pattern, options
         self._format, self._model_name = format_, model_name
-        self._text, self._shown = "", Written()
+        self._text, self._shown = "", PartialMessage()
 
     def result(self, completion: Completion) -> ChatResult:
         """The whole message."""
-        said = self._format.message(completion.text)
-        calls = [tool_call(name=call.name, args=call.arguments, id=_call_id()) for call in said.tool_calls]
-        facts = self._facts(completion, has_calls=bool(calls))
-        message = AIMessage(content=said.content, tool_calls=calls, additional_kwargs=_reasoning(said.reasoning), **facts)
+        parsed = self._format.message(completion.text)
+        calls = [tool_call(name=call.name, args=call.arguments, id=_call_id()) for call in parsed.tool_calls]
+        metadata = self._metadata(completion, has_calls=bool(calls))
+        message = AIMessage(content=parsed.content, tool_calls=calls, additional_kwargs=_reasoning(parsed.reasoning), **metadata)
         return ChatResult(generations=[ChatGeneration(message=message)], llm_output={"model_name": self._model_name})
 
-    def chunks(self, piece: str) -> list[ChatGenerationChunk]:
-        """What is new with a piece of text, as far as it is certain."""
-        self._text += piece
-        return self._news(self._format.so_far(self._text))
+    def chunks(self, piece: str | Completion) -> list[ChatGenerationChunk]:
+        """The chunks that one more piece of text adds; only what later text cannot change.
 
-    def last_chunks(self, completion: Completion) -> list[ChatGenerationChunk]:
-        """What is still to be said, and how the message was written."""
-        whole = self._format.so_far(completion.text, is_whole=True)
-        facts = self._facts(completion, has_calls=bool(whole.calls))
-        return [*self._news(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **facts))]
+        Args:
+            piece: the next piece, or at the end the completion, which adds the chunks that are left and one with the metadata.
+        """
+        if isinstance(piece, str):
+            self._text += piece
+            return self._new_chunks(self._format.read_partial(self._text))
+        whole = self._format.read_partial(piece.text, is_whole=True)
+        metadata = self._metadata(piece, has_calls=bool(whole.calls))
+        return [*self._new_chunks(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **metadata))]
 
-    def _news(self, now: Written) -> list[ChatGenerationChunk]:
-        """Words and calls apart: LangChain makes no blocks of calls beside words. Calls are numbered behind the blocks of words."""
-        last, self._shown = self._shown, now
+    def _new_chunks(self, current: PartialMessage) -> list[ChatGenerationChunk]:
+        """The difference to the previous state, with text and calls in separate chunks: LangChain drops the calls of a chunk with text.
+
+        The indices of calls come after those of the text blocks.
+        """
+        previous, self._shown = self._shown, current
         calls: list[ToolCallChunk] = []
-        for index, (call, before) in enumerate(zip_longest(now.calls, last.calls), bool(now.reasoning) + bool(now.content)):
+        for index, (call, before) in enumerate(zip_longest(current.calls, previous.calls), bool(current.reasoning) + bool(current.content)):
             if before is None:
                 calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(), index=index))
             elif arguments := call.arguments[len(before.arguments) :]:
                 calls.append(tool_call_chunk(name=None, args=arguments, id=None, index=index))
-        content, reasoning = now.content[len(last.content) :], now.reasoning[len(last.reasoning) :]
-        words = AIMessageChunk(content=content, additional_kwargs=_reasoning(reasoning))
-        news = ([words] if content or reasoning else []) + ([AIMessageChunk(content="", tool_call_chunks=calls)] if calls else [])
-        return [ChatGenerationChunk(message=message) for message in news]
+        content, reasoning = current.content[len(previous.content) :], current.reasoning[len(previous.reasoning) :]
+        text = AIMessageChunk(content=content, additional_kwargs=_reasoning(reasoning))
+        messages = ([text] if content or reasoning else []) + ([AIMessageChunk(content="", tool_call_chunks=calls)] if calls else [])
+        return [ChatGenerationChunk(message=message) for message in messages]
 
-    def _facts(self, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
-        """How the message was written."""
+    def _metadata(self, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
+        """LangChain's fields for how the message was written: ``response_metadata`` and ``usage_metadata``."""
         given, written = completion.prompt_tokens, len(completion.token_ids)
         return {
             "response_metadata": {

@@ -1,4 +1,7 @@
-"""A schema in, a chain of a chat model and a parser out, whose every answer is of the schema."""
+"""Builds the chain behind ``with_structured_output``: a chat model whose answers match a schema, and a parser that makes objects of them.
+
+The parsers are LangChain's own. Knows no model but by ``bind`` and ``bind_tools``.
+"""
 
 from __future__ import annotations
 
@@ -13,45 +16,45 @@ from pydantic import TypeAdapter
 
 from rellm_agents.errors import ParserError
 from rellm_agents.langchain.chat.chat_request import response_format_of
-from rellm_agents.langchain.chat.tool_schemas import answer_schema, described_tool, is_dataclass, is_json_schema, is_model
+from rellm_agents.langchain.chat.tool_schemas import answer_schema, is_dataclass, is_json_schema, is_model, openai_tool
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
-def typed_answers(model: BaseChatModel, schema: Any, *, method: Method, include_raw: bool) -> Runnable[Any, Any]:
+def structured_output_chain(model: BaseChatModel, schema: Any, *, method: Method, include_raw: bool) -> Runnable[Any, Any]:
     """A chain that answers with objects of a schema.
 
     Args:
         model: the chat model.
-        schema: a pydantic model or a dataclass, of which objects are made; or a TypedDict, a JSON Schema or a tool as OpenAI's API
-            describes it: answers are dicts.
+        schema: a pydantic model or a dataclass: answers are its instances; or a TypedDict, a JSON Schema or a tool in the form of
+            OpenAI's API: answers are dicts.
         method: ``"json_schema"``: the message is JSON of the schema; ``"function_calling"``: it is a call of a tool with these arguments;
             ``"json_mode"``: JSON, of the schema if there is one.
-        include_raw: answers are dicts of the message (``raw``), the object (``parsed``) and what went wrong (``parsing_error``).
+        include_raw: answers are dicts of the message (``raw``), the object (``parsed``) and the parser's exception (``parsing_error``).
 
     Raises:
-        ValueError: there is no such method, or no schema where one is needed; or an object of the schema may not be made of an answer of
-            it, as where a model has validators: names the place.
+        ValueError: the method is unknown, or the schema is missing; or the type may reject answers of its schema, for instance in a
+            validator (without ``include_raw``): names the field.
     """
     if method not in get_args(Method):
         raise ValueError(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
     if schema is None and method != "json_mode":
         raise ValueError(f"method={method!r} needs a schema")
     makes_model, makes_dataclass = is_model(schema), is_dataclass(schema)
-    wanted, beyond = (None, ()) if schema is None else answer_schema(schema)
-    if beyond and not include_raw:
+    answers_schema, rejections = (None, ()) if schema is None else answer_schema(schema)
+    if rejections and not include_raw:
         raise ParserError(
-            f"not every answer of the schema is read: {'; '.join(beyond)}. Say it in the schema, or take include_raw=True, with which what "
-            "is not read is told in parsing_error"
+            f"not every answer of the schema is read: {'; '.join(rejections)}. Say it in the schema, or pass "
+            "include_raw=True, which returns the parser's exception as parsing_error"
         )
-    told = {"kwargs": {"method": method}, "schema": schema if makes_model or makes_dataclass else wanted}
+    trace = {"kwargs": {"method": method}, "schema": schema if makes_model or makes_dataclass else answers_schema}
     if method == "function_calling":
-        tool = described_tool({"title": "answer", **schema} if is_json_schema(schema) else schema)
+        tool = openai_tool({"title": "answer", **schema} if is_json_schema(schema) else schema)
         name = tool["function"]["name"]
-        bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=told)
+        bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=trace)
     else:
-        answers = {"type": "json_object"} if wanted is None else response_format_of(wanted)
-        bound = model.bind(response_format=answers, ls_structured_output_format=told)
+        answers = {"type": "json_object"} if answers_schema is None else response_format_of(answers_schema)
+        bound = model.bind(response_format=answers, ls_structured_output_format=trace)
     parser: Runnable[Any, Any]
     match method:
         case "function_calling" if makes_model:

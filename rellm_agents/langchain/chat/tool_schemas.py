@@ -1,11 +1,11 @@
-"""What users describe answers and tools with in, the whole of their JSON Schemas out.
+"""Converts tools and answer types, in all forms that LangChain knows, to complete JSON Schemas.
 
-LangChain's own conversion is made for servers that take less: of a schema without ``properties`` it keeps nothing, and what refers to
-itself it cuts off. Here it is asked for names, descriptions and the kinds that only it knows.
+LangChain's own conversion is made for servers that support less: it empties a schema without ``properties`` and cuts recursive schemas
+short. This module uses that conversion only for names, descriptions and the forms that only LangChain knows.
 
 >>> answer_schema({"type": "array", "items": {"type": "integer"}})
 ({'type': 'array', 'items': {'type': 'integer'}}, ())
->>> described_tool({"title": "pick", "description": "Any.", "patternProperties": {"^x": {"title": "X", "type": "null"}}})["function"]
+>>> openai_tool({"title": "pick", "description": "Any.", "patternProperties": {"^x": {"title": "X", "type": "null"}}})["function"]
 {'name': 'pick', 'description': 'Any.', 'parameters': {'patternProperties': {'^x': {'type': 'null'}}}}
 """
 
@@ -20,66 +20,70 @@ from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from rellm_agents.json_schema.source import SUBSCHEMA_KEYWORDS, Subschemas
-from rellm_agents.langchain.output_parsers import described
+from rellm_agents.langchain.model_schema import model_schema
 
-_TOOL_WORDS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
+_TOOL_KEYS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
 
 
 def answer_schema(source: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The JSON Schema of answers, and what is asked of them beyond it.
+    """The JSON Schema of answers, and the reasons why the type may reject one of them.
 
     Args:
         source: a pydantic model, a dataclass, a TypedDict, a JSON Schema, or a tool in any of the forms that LangChain knows.
 
     Returns:
-        The schema; and each place with the reason.
+        The schema; and the reasons, as :func:`model_schema` lists them.
 
     Raises:
-        ValueError: it describes nothing that is known.
+        ValueError: LangChain cannot convert the source.
     """
     if is_json_schema(source):
         return source, ()
     if is_dataclass(source) or is_model(source):
-        schema, beyond = described(source)
-        return schema, beyond if hasattr(source, "__pydantic_core_schema__") or is_dataclass(source) else ()  # all could be, of pydantic v1
-    return _typed_dict(source) or convert_to_json_schema(source), ()
+        schema, rejections = model_schema(source)
+        return schema, rejections if hasattr(source, "__pydantic_core_schema__") or is_dataclass(
+            source
+        ) else ()  # not listed for pydantic v1, where every model has one
+    return _typed_dict_schema(source) or convert_to_json_schema(source), ()
 
 
-def described_tool(source: Any) -> dict[str, Any]:
-    """A tool as OpenAI's API describes it.
+def openai_tool(source: Any) -> dict[str, Any]:
+    """A tool in the form of OpenAI's API.
 
     Args:
-        source: what LangChain makes tools of.
+        source: anything that LangChain can convert to a tool.
 
     Raises:
-        ValueError: it is no tool.
+        ValueError: it cannot be converted.
     """
-    schema = _arguments(source)
+    schema = _arguments_schema(source)
     if schema is None:
         return convert_to_openai_tool(source)
     is_named = isinstance(source, (dict, BaseTool)) or is_model(source)
     tool = convert_to_openai_tool(source if is_named else {**schema, "title": source.__name__})
-    tool["function"]["parameters"] = untitled({key: value for key, value in _inlined(schema).items() if key != "description"})
+    tool["function"]["parameters"] = without_titles(
+        {key: value for key, value in _without_references(schema).items() if key != "description"}
+    )
     return tool
 
 
 def is_json_schema(source: Any) -> bool:
-    """Whether a mapping is one, and no tool."""
-    return isinstance(source, dict) and _TOOL_WORDS.isdisjoint(source)
+    """Whether it is a mapping that is a JSON Schema, and not the description of a tool."""
+    return isinstance(source, dict) and _TOOL_KEYS.isdisjoint(source)
 
 
 def is_model(source: Any) -> bool:
-    """Whether it is a pydantic model, of either version."""
+    """Whether it is the class of a pydantic model, of version 1 or 2."""
     return isinstance(source, type) and is_basemodel_subclass(source)
 
 
 def is_dataclass(source: Any) -> bool:
-    """Whether it is a dataclass itself."""
+    """Whether it is a dataclass, and not an instance of one."""
     return isinstance(source, type) and dataclasses.is_dataclass(source)
 
 
-def untitled(schema: Any) -> Any:
-    """The same without titles, as models are shown it."""
+def without_titles(schema: Any) -> Any:
+    """The schema without titles, as language models get it."""
     if not isinstance(schema, dict):
         return schema
     found: dict[str, Any] = {}
@@ -88,40 +92,40 @@ def untitled(schema: Any) -> Any:
             case _ if keyword == "title":
                 continue
             case Subschemas.NAMED, dict():
-                found[keyword] = {name: untitled(one) for name, one in value.items()}
+                found[keyword] = {name: without_titles(one) for name, one in value.items()}
             case ((Subschemas.ONE | Subschemas.LIST), list()):
-                found[keyword] = [untitled(one) for one in value]
+                found[keyword] = [without_titles(one) for one in value]
             case Subschemas.ONE, _:
-                found[keyword] = untitled(value)
+                found[keyword] = without_titles(value)
             case _:
                 found[keyword] = value
     return found
 
 
-def _arguments(source: Any) -> dict[str, Any] | None:
-    """The schema of a tool's arguments, where it is known without LangChain's conversion."""
+def _arguments_schema(source: Any) -> dict[str, Any] | None:
+    """The complete schema of a tool's arguments; ``None`` for forms that only LangChain can convert."""
     match source:
         case dict() if "title" in source and "name" not in source and is_json_schema(source):
             return source
         case BaseTool() if source.args_schema is not None:
             schema = source.tool_call_schema
-            return schema if isinstance(schema, dict) else described(schema)[0]
-    return described(source)[0] if is_model(source) or is_dataclass(source) else _typed_dict(source)
+            return schema if isinstance(schema, dict) else model_schema(schema)[0]
+    return model_schema(source)[0] if is_model(source) or is_dataclass(source) else _typed_dict_schema(source)
 
 
-def _typed_dict(source: Any) -> dict[str, Any] | None:
-    """The schema of a TypedDict that LangChain does not convert, as of one with ``NotRequired``."""
+def _typed_dict_schema(source: Any) -> dict[str, Any] | None:
+    """The schema of a TypedDict that LangChain cannot convert, e.g. one with ``NotRequired``; else ``None``."""
     if not hasattr(source, "__required_keys__"):
         return None
     try:
         convert_to_json_schema(source)
     except TypeError:
-        return described(source)[0]
+        return model_schema(source)[0]
     return None
 
 
-def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same without references, if they end."""
+def _without_references(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with references replaced by what they refer to, unless it is recursive."""
     if "$defs" not in schema and "definitions" not in schema:
         return schema
     if _refers_to_itself(schema):

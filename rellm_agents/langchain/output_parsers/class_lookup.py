@@ -1,11 +1,11 @@
-"""An output parser in, what a table holds for its class out; LangChain is not imported for it.
+"""Looks up the entry of a table for an output parser's class, without importing LangChain's optional packages.
 
-Tables name LangChain's own classes, and hold those that users register as they are. A class that overrides how LangChain's reads is
-another parser: what is known of LangChain's says nothing of it.
+A key is the name of one of LangChain's classes, or a class that a user has registered. Subclasses share the entry of their base class.
+A subclass that overrides a reading method (such as ``parse``) has none: it may read other texts.
 
 >>> class Shouting(str):
 ...     def parse(self, text): return text.upper()
->>> found_in({Shouting: "known"}, Shouting()), found_in({str: "known"}, Shouting()), found_in({str: "known"}, "a")
+>>> look_up_class({Shouting: "known"}, Shouting()), look_up_class({str: "known"}, Shouting()), look_up_class({str: "known"}, "a")
 ('known', None, 'known')
 """
 
@@ -14,18 +14,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-Held = TypeVar("Held")
+Entry = TypeVar("Entry")
 
-_READS = frozenset({"parse", "parse_result", "parse_with_prompt", "_parse_obj"})
+_READING_METHODS = frozenset({"parse", "parse_result", "parse_with_prompt", "_parse_obj"})
 
 
-def found_in(table: Mapping[str | type, Held], parser: Any) -> Held | None:
-    """What a table holds for a parser's class, or for one that it inherits its reading from; ``None``: nothing."""
+def look_up_class(table: Mapping[str | type, Entry], parser: Any) -> Entry | None:
+    """The entry for a parser's class, or for the class that it inherits its reading methods from; ``None`` without one."""
     for kind in type(parser).__mro__:
         if kind in table:
             return table[kind]
         if kind.__module__.startswith("langchain") and kind.__name__ in table:
             return table[kind.__name__]
-        if _READS & vars(kind).keys():
+        if _READING_METHODS & vars(kind).keys():
             return None
     return None

@@ -1,4 +1,4 @@
-"""What every output parser's texts are told as: a pattern, and what the parser asks for beyond it.
+"""Defines the result of compiling an output parser, :class:`ParserPattern`, and the options of the compilation, :class:`ParserOptions`.
 
 >>> from rellm_agents.patterns import literal
 >>> ParserPattern(literal("YES")).unenforced
@@ -18,32 +18,32 @@ from rellm_agents.patterns import Pattern
 
 @dataclass(frozen=True)
 class ParserPattern(Pattern):
-    """The texts that an output parser reads back as what was written.
+    """The texts that an output parser reads back as exactly what was written.
 
     Attributes:
-        unenforced: what may make the parser refuse a text of the pattern, each place with the reason; only where
-            :func:`compile_parser` was asked for it with ``lenient``.
+        unenforced: why the parser may refuse a text of the pattern, a location and a reason in each line; empty without
+            ``compile_parser(..., lenient=True)``.
     """
 
     unenforced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """How the texts are written, where a parser leaves that open.
+class ParserOptions:
+    """How texts are written where a parser allows several ways.
 
     Attributes:
-        whitespace: in JSON.
-        lenient: what a pattern cannot enforce is listed, rather than refused.
-        tree: the elements of an XML text.
-        inner: compiles a parser that stands inside of another.
+        whitespace: the whitespace of JSON, see :func:`rellm_agents.compile_schema`.
+        lenient: whether to list conditions that a pattern cannot enforce, rather than to raise an error.
+        tree: the elements of an XML text, see :func:`compile_parser`.
+        compile_inner: compiles a parser that another parser contains. The table of all parsers passes itself here.
     """
 
     whitespace: Whitespace = "spaced"
     lenient: bool = False
     tree: Mapping[str, Any] | None = None
-    inner: Callable[[Any, Wishes], ParserPattern] = field(default=lambda parser, _: _refuse_inner(parser), repr=False)
+    compile_inner: Callable[[Any, ParserOptions], ParserPattern] = field(default=lambda parser, _: _refuse_inner(parser), repr=False)
 
 
 def _refuse_inner(parser: Any) -> ParserPattern:
-    raise ParserError(f"{type(parser).__name__} stands inside of another parser: compile that one with compile_parser")
+    raise ParserError(f"{type(parser).__name__} is contained in another parser: compile that one with compile_parser")

@@ -1,4 +1,4 @@
-"""A pattern, a schema or a type in, a LangChain parser out that reads its texts, and nothing else.
+"""Makes LangChain output parsers that read the texts of a pattern, a JSON Schema or a type, and reject all others.
 
 >>> from pydantic import BaseModel
 >>> class Answer(BaseModel):
@@ -25,7 +25,7 @@ from rellm_agents.errors import InvalidInstance
 from rellm_agents.json_schema import SchemaLike, SchemaPattern, Whitespace, compile_schema
 from rellm_agents.langchain.model_schema import model_schema
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
-from rellm_agents.langchain.output_parsers.parser_pattern import Wishes
+from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions
 from rellm_agents.patterns import Pattern
 
 
@@ -34,8 +34,9 @@ class PatternOutputParser(BaseOutputParser[Any]):
 
     Attributes:
         pattern: the texts.
-        adapter: makes an object of a value; ``None``: the value is given back, or, where the pattern knows of no values, the text.
-        instructions: what to tell the model; ``None``: the pattern as a regex.
+        adapter: a pydantic ``TypeAdapter`` that makes an object of a JSON value; ``None``: ``parse`` returns the value itself, or the
+            text if the pattern was not made of a schema.
+        instructions: the format instructions; ``None``: the pattern as a regex.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -48,22 +49,23 @@ class PatternOutputParser(BaseOutputParser[Any]):
         """The value of a text.
 
         Raises:
-            OutputParserException: the pattern has no such text, or what it does not enforce is not met.
+            OutputParserException: the pattern does not match the text, or the value violates a condition that the pattern does not
+                enforce.
         """
         if not self.pattern.fullmatch(text):
-            raise OutputParserException(f"the pattern has no such text: {text!r}", llm_output=text)
+            raise OutputParserException(f"the pattern does not match the text {text!r}", llm_output=text)
         try:
             if self.adapter is not None:
                 return self.adapter.validate_python(json.loads(text))
             return self.pattern.value(text) if isinstance(self.pattern, SchemaPattern) else text
         except (InvalidInstance, ValidationError) as error:
-            raise OutputParserException(f"what {text!r} says is not allowed: {error}", llm_output=text) from error
+            raise OutputParserException(f"the value of {text!r} is not allowed: {error}", llm_output=text) from error
 
     def get_format_instructions(self) -> str:
-        """What to tell the model of the texts.
+        """The instructions for the model.
 
         Raises:
-            UnsupportedRegex: there are no instructions, and no regex says the pattern.
+            UnsupportedRegex: there are no instructions, and no regex can express the pattern.
         """
         if self.instructions is None:
             return f"Answer with a text that this regex matches as a whole, and nothing else:\n{self.pattern.regex}"
@@ -78,10 +80,10 @@ def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced
     """A LangChain parser of the texts of a pattern, or of the JSON of a schema.
 
     Args:
-        source: a pattern; a JSON Schema (dict, bool or JSON text), whose values it reads; or a pydantic model or another type that
-            pydantic can describe, whose objects it reads.
+        source: a pattern, for texts; a JSON Schema (dict, bool or JSON text), for its values; or a pydantic model or another type that
+            pydantic can describe, for its objects.
         whitespace: of JSON, as for :func:`rellm_agents.compile_schema`.
-        lenient: what the pattern cannot enforce is checked when a text is read, rather than refused now.
+        lenient: check what the pattern cannot enforce when a text is read, rather than raise an error now.
 
     Raises:
         ParserError, SchemaError: the pattern cannot be made.
@@ -98,8 +100,8 @@ def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced
         case dict() | bool() | str():
             pattern = compile_schema(source, whitespace=whitespace, lenient=lenient)
             return PatternOutputParser(pattern=pattern, instructions=_instructions(source))
-    told = model_texts(source, Wishes(whitespace, lenient))
-    return PatternOutputParser(pattern=told, adapter=TypeAdapter(source), instructions=_instructions(model_schema(source)[0]))
+    texts = model_texts(source, ParserOptions(whitespace, lenient))
+    return PatternOutputParser(pattern=texts, adapter=TypeAdapter(source), instructions=_instructions(model_schema(source)[0]))
 
 
 def _instructions(schema: Any) -> str:

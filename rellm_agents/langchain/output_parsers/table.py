@@ -1,4 +1,4 @@
-r"""An output parser in, the pattern of the texts that it reads back as what was written out: one table, which users add to.
+r"""Compiles any LangChain output parser to the pattern of the texts that it reads without loss, by a table that users can extend.
 
 >>> from langchain_core.output_parsers import NumberedListOutputParser
 >>> compile_parser(NumberedListOutputParser()).fullmatch("1. tea\n2. milk")
@@ -8,12 +8,11 @@ True
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from rellm_agents.errors import ParserError
 from rellm_agents.json_schema import Whitespace
-from rellm_agents.langchain.output_parsers.class_lookup import found_in
+from rellm_agents.langchain.output_parsers.class_lookup import look_up_class
 from rellm_agents.langchain.output_parsers.combining import combining_texts
 from rellm_agents.langchain.output_parsers.datetimes import datetime_texts
 from rellm_agents.langchain.output_parsers.json_texts import (
@@ -27,22 +26,22 @@ from rellm_agents.langchain.output_parsers.json_texts import (
 )
 from rellm_agents.langchain.output_parsers.lists import comma_separated_texts, markdown_texts, numbered_texts
 from rellm_agents.langchain.output_parsers.literals import boolean_texts, enum_texts
-from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
+from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
 from rellm_agents.langchain.output_parsers.pattern_parser import PatternOutputParser
 from rellm_agents.langchain.output_parsers.regexes import regex_dict_texts, regex_texts
 from rellm_agents.langchain.output_parsers.xml_texts import xml_texts
 from rellm_agents.langchain.output_parsers.yaml_texts import yaml_texts
 from rellm_agents.patterns import TEXT, Pattern
 
-Texts = Callable[[Any, Wishes], Pattern]
+ParserCompiler = Callable[[Any, ParserOptions], Pattern]
 
 
-def _inner(parser: Any, wishes: Wishes) -> ParserPattern:
-    """Those of the parser that another one calls again when it fails, which it then never does."""
-    return wishes.inner(parser.parser, wishes)
+def _contained_texts(parser: Any, options: ParserOptions) -> ParserPattern:
+    """The texts of the parser that a retrying parser contains; it never fails on them, so there is no retry."""
+    return options.compile_inner(parser.parser, options)
 
 
-_TEXTS: dict[str | type, Texts] = {
+_COMPILERS: dict[str | type, ParserCompiler] = {
     PatternOutputParser: lambda parser, _: parser.pattern,
     "BooleanOutputParser": boolean_texts,
     "CombiningOutputParser": combining_texts,
@@ -56,14 +55,14 @@ _TEXTS: dict[str | type, Texts] = {
     "JsonOutputToolsParser": arguments_texts,
     "MarkdownListOutputParser": markdown_texts,
     "NumberedListOutputParser": numbered_texts,
-    "OutputFixingParser": _inner,
+    "OutputFixingParser": _contained_texts,
     "PydanticOutputFunctionsParser": function_texts,
     "PydanticOutputParser": pydantic_texts,
     "PydanticToolsParser": tool_texts,
     "RegexDictParser": regex_dict_texts,
     "RegexParser": regex_texts,
-    "RetryOutputParser": _inner,
-    "RetryWithErrorOutputParser": _inner,
+    "RetryOutputParser": _contained_texts,
+    "RetryWithErrorOutputParser": _contained_texts,
     "StrOutputParser": lambda *_: ParserPattern(TEXT),
     "StructuredOutputParser": structured_texts,
     "XMLOutputParser": xml_texts,
@@ -83,11 +82,11 @@ def compile_parser(
     Args:
         parser: a LangChain output parser.
         whitespace: of JSON, as for :func:`rellm_agents.compile_schema`.
-        lenient: what a pattern cannot enforce, such as a validator of a model, is listed in ``unenforced``, rather than refused.
-        tree: the elements of an XML parser, see :mod:`xml_texts`.
+        lenient: list in ``unenforced`` what a pattern cannot enforce, such as a validator of a model, rather than raise an error.
+        tree: the elements of an XML parser, ``{tag: content}``: a content is ``str``, a mapping of elements, or a list of one mapping.
 
     Raises:
-        ParserError: the parser is not known, or something about it keeps its texts from being told; says what to change.
+        ParserError: the class is not in the table, or no text can be shown to be read without loss; says what to change.
 
     >>> from langchain_core.output_parsers import CommaSeparatedListOutputParser, PydanticOutputParser
     >>> compile_parser(CommaSeparatedListOutputParser()).fullmatch('tea, milk, "bread, white"')
@@ -104,15 +103,15 @@ def compile_parser(
       ...
     rellm_agents.errors.ParserError: no pattern is known for parsers of the class str: ...
     """
-    return _compiled(parser, Wishes(whitespace, lenient, tree, _compiled))
+    return _compile(parser, ParserOptions(whitespace, lenient, tree, _compile))
 
 
 def register_parser(parser_class: type, texts: Callable[[Any], Pattern]) -> None:
-    """Add a class of output parsers, and all that inherit how it reads, to those that can be compiled.
+    """Add a class of output parsers, with the subclasses that inherit its reading methods, to those that can be compiled.
 
     Args:
-        parser_class: the class. One that is there already is replaced.
-        texts: for a parser of the class, the texts that it reads back as exactly what was written.
+        parser_class: the class. An entry that exists already is replaced.
+        texts: returns, for a parser of the class, the texts that it reads back as exactly what was written.
 
     >>> from langchain_core.output_parsers import BaseOutputParser
     >>> class Shouted(BaseOutputParser):
@@ -122,14 +121,14 @@ def register_parser(parser_class: type, texts: Callable[[Any], Pattern]) -> None
     >>> compile_parser(Shouted()).fullmatch("hello!")
     True
     """
-    _TEXTS[parser_class] = lambda parser, _: texts(parser)
+    _COMPILERS[parser_class] = lambda parser, _: texts(parser)
 
 
-def _compiled(parser: Any, wishes: Wishes) -> ParserPattern:
-    texts = found_in(_TEXTS, parser)
-    if texts is None:
+def _compile(parser: Any, options: ParserOptions) -> ParserPattern:
+    compiler = look_up_class(_COMPILERS, parser)
+    if compiler is None:
         raise ParserError(_unknown(type(parser)))
-    found = texts(parser, replace(wishes, inner=_compiled))
+    found = compiler(parser, options)
     return found if isinstance(found, ParserPattern) else ParserPattern(found.node, found.narrowed, getattr(found, "unenforced", ()))
 
 
@@ -137,8 +136,8 @@ def _unknown(kind: type) -> str:
     names = [one.__name__ for one in kind.__mro__ if one.__module__.startswith("langchain")]
     if {"AgentOutputParser", "MultiActionAgentOutputParser"} & set(names):
         return f"{kind.__name__} reads steps of an agent, which depend on its tools: take format_for(parser, tools).pattern"
-    known = next((name for name in names if name in _TEXTS), None)
-    reason = f", which reads otherwise than {known} does" if known else ""
+    known = next((name for name in names if name in _COMPILERS), None)
+    reason = f", which reads differently than {known} does" if known else ""
     return (
         f"no pattern is known for parsers of the class {kind.__name__}{reason}: say what it reads without loss with "
         f"register_parser({kind.__name__}, lambda parser: compile_regex(...))"

@@ -1,10 +1,11 @@
-"""A tree of elements in, the texts that an XML parser reads as it is out.
+"""Compiles XML parsers to the texts of a given tree of elements.
 
-A tree is ``{tag: content}``. A content is ``str`` for text; a mapping for elements in this order; a list of one mapping for those, once
-or several times. The parser's own ``tags`` are a flat list of hints, from which no tree can be told.
+A tree is ``{tag: content}``. The content ``str`` stands for text, a mapping for elements in this order, a list of one mapping for the
+elements of the mapping, repeated at least once. The parser's own ``tags`` are a flat list of hints, which do not determine a tree.
 
-Nothing stands between elements, text is never empty (it would be read as ``None``) and holds no fence, for which the parser looks;
-``<``, ``>`` and ``&`` are written ``&lt;``, ``&gt;`` and ``&amp;``.
+There is no whitespace between elements. Text is never empty, because the parser returns ``None`` for empty text, and contains no
+Markdown code fence, because the parser would take it for the border of the XML. ``<``, ``>`` and ``&`` are written ``&lt;``, ``&gt;``
+and ``&amp;``.
 
 >>> from rellm_agents.patterns import Pattern
 >>> films = Pattern(element_texts({"films": [{"film": {"title": str, "year": str}}]}))
@@ -20,7 +21,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from rellm_agents.errors import ParserError
-from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern, Wishes
+from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
 from rellm_agents.patterns import (
     TEXT,
     CharSet,
@@ -38,39 +39,39 @@ from rellm_agents.patterns import (
 from rellm_agents.patterns.ir import SPACES
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-# XML 1.0, section 2.2, without the carriage return, which section 2.11 makes a line feed of, and without markup.
-_CHARACTERS = CharSet([(0x9, 0xA), (0x20, 0xFFFD), (0x10000, 0x10FFFF)]) & ~CharSet.of("<>&")
+# XML 1.0, section 2.2, without markup, and without the carriage return, which readers turn into a line feed (section 2.11).
+_XML_CHARACTERS = CharSet([(0x9, 0xA), (0x20, 0xFFFD), (0x10000, 0x10FFFF)]) & ~CharSet.of("<>&")
 _LEAF = intersection(
-    repeat(choice(characters(_CHARACTERS), *map(literal, ("&lt;", "&gt;", "&amp;"))), 1),
+    repeat(choice(characters(_XML_CHARACTERS), *map(literal, ("&lt;", "&gt;", "&amp;"))), 1),
     not_containing("```"),
 )
 _NOT_BLANK = sequence(TEXT, characters(~SPACES), TEXT)
 
 
-def xml_texts(parser: Any, wishes: Wishes) -> ParserPattern:
-    """The texts of the tree that was wished for.
+def xml_texts(parser: Any, options: ParserOptions) -> ParserPattern:
+    """The texts of ``options.tree``.
 
     Raises:
-        ParserError: no tree was; it has a tag that the parser's ``tags`` do not name; or the parser itself lacks a package.
+        ParserError: there is no tree, or it has a tag that the parser's ``tags`` do not name; or the parser itself lacks a package.
     """
-    if wishes.tree is None:
+    if options.tree is None:
         raise ParserError(
             "the tags of an XMLOutputParser are a flat list of hints: say which elements stand in which, e.g. "
             'compile_parser(parser, tree={"films": [{"film": {"title": str, "year": str}}]})'
         )
     if parser.parser == "defusedxml" and find_spec("defusedxml") is None:
         raise ParserError("this XMLOutputParser needs the package defusedxml: install it, or make the parser with parser='xml'")
-    unnamed = [tag for tag in _tags(wishes.tree) if parser.tags and tag not in parser.tags]
+    unnamed = [tag for tag in _tags(options.tree) if parser.tags and tag not in parser.tags]
     if unnamed:
         raise ParserError(f"the tree has the tag {unnamed[0]!r}, but the parser tells the model of {', '.join(parser.tags)} only")
-    return ParserPattern(element_texts(wishes.tree))
+    return ParserPattern(element_texts(options.tree))
 
 
 def element_texts(tree: Mapping[str, Any]) -> Node:
     """The texts of a tree of one root.
 
     Raises:
-        ParserError: several roots; a name that is none in XML, or a content of another kind.
+        ParserError: several roots, a tag that is no XML name, or a content of another type.
     """
     if len(tree) != 1:
         raise ParserError(f"an XML text has one root, the tree has {len(tree)}")
@@ -80,7 +81,7 @@ def element_texts(tree: Mapping[str, Any]) -> Node:
 
 def _element(tag: str, content: Any, *, is_root: bool = False) -> Node:
     if not _NAME.fullmatch(tag):
-        raise ParserError(f"{tag!r} is no name of an element: letters, digits, '_', '-' and '.' are, without a digit in front")
+        raise ParserError(f"{tag!r} is no name of an element: it has letters, digits, '_', '-' and '.', and begins with a letter or '_'")
     match content:
         case type() if content is str:
             inner = _leaf(tag, is_root=is_root)
@@ -95,9 +96,9 @@ def _element(tag: str, content: Any, *, is_root: bool = False) -> Node:
 
 def _leaf(tag: str, *, is_root: bool) -> Node:
     found = _LEAF
-    if is_root:  # whose text the parser takes for nothing if it is blank
+    if is_root:  # the parser treats a blank root as empty
         found = intersection(found, _NOT_BLANK)
-    if "encoding" in tag:  # the parser takes such a tag at the end of a line for a declaration
+    if "encoding" in tag:  # the parser takes such a tag at the end of a line for an XML declaration
         found = difference(found, sequence(literal("\n"), TEXT))
     return lexeme(found)
 

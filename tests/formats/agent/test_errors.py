@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from rellm_agents import formats
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import Action, Finish, json_action, react
-from rellm_agents.formats.template.declarations import declared
+from rellm_agents.formats.template.declarations import builtin_declaration
 from rellm_agents.resources import data_path
 
 STRING = {"type": "object", "properties": {"q": {"type": "string"}}}
@@ -105,15 +105,15 @@ def test_instructions_name_every_tool_and_leave_no_place_open() -> None:
 
 
 def test_an_unknown_format_is_named() -> None:
-    refuses("there is no format named 'nope'", declared, "nope")
+    refuses("there is no format named 'nope'", builtin_declaration, "nope")
 
 
 @pytest.mark.parametrize("path", sorted(data_path("formats").glob("*.json")), ids=lambda p: p.stem)
 def test_the_data_files_follow_their_schema(path: Any) -> None:
     schema = json.loads(data_path("action-format.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(declared(path.stem), schema)
-    assert declared(path.stem)["name"] == path.stem
+    jsonschema.validate(builtin_declaration(path.stem), schema)
+    assert builtin_declaration(path.stem)["name"] == path.stem
 
 
 def test_an_answer_is_text() -> None:

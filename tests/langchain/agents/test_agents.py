@@ -35,7 +35,7 @@ from transformers import pipeline as transformers_pipeline
 from rellm_agents import compile_regex, formats, json_action, own_format, react
 from rellm_agents.errors import FormatError, MissingExtra
 from rellm_agents.formats import Action, Finish
-from rellm_agents.formats.template.declarations import declared
+from rellm_agents.formats.template.declarations import builtin_declaration
 from rellm_agents.langchain import RELLM, format_for, parser_for
 from rellm_agents.patterns.ir.parts import parts_in
 
@@ -176,7 +176,7 @@ def test_formats_and_parsers_are_paired(format_of, kind):
     assert type(parser) is kind
     assert format_for(parser, [search]).name == format_.name
     assert format_for(parser, [search]).pattern == format_.pattern
-    argument = "a b" if "{input}" in declared(format_.name)["action"] else {"query": "a b"}
+    argument = "a b" if "{input}" in builtin_declaration(format_.name)["action"] else {"query": "a b"}
     step = parser.parse(format_.write(Action("search", argument)))
     assert (step.tool, step.tool_input) == ("search", argument)
     assert parser.parse(format_.write(Finish("42"))).return_values == {"output": "42"}
@@ -236,7 +236,7 @@ def test_a_parser_without_a_format_is_refused():
 
 
 def test_a_format_of_ones_own_is_read_by_a_parser_of_its_own():
-    mine = own_format({**declared("react"), "name": "mine"}, [search])
+    mine = own_format({**builtin_declaration("react"), "name": "mine"}, [search])
     parser, theirs = parser_for(mine), parser_for(react([search]))
     for seed in range(50):
         text = mine.pattern.sample(seed)

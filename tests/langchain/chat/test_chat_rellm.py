@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
+import regex
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
@@ -24,7 +26,7 @@ from typing_extensions import TypedDict
 
 from rellm_agents import compile_regex
 from rellm_agents.errors import BudgetTooSmall
-from rellm_agents.formats.template.declarations import declared, names_of
+from rellm_agents.formats.template.declarations import builtin_declaration, builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.answer_in_time import AnswerInTime
 
@@ -144,9 +146,11 @@ def test_content_blocks_of_pieces_make_those_of_the_whole(output_version):
     assert any(kinds.count("tool_call") > 1 for kinds in seen)
 
 
-@pytest.mark.parametrize("family", [name for name in names_of("message") if declared(name, "message").get("special_tokens")])
+@pytest.mark.parametrize(
+    "family", [name for name in builtin_names("message") if builtin_declaration(name, "message").get("special_tokens")]
+)
 def test_words_that_are_special_tokens_are_one_token_each(family):
-    tokens = declared(family, "message")["special_tokens"]
+    tokens = builtin_declaration(family, "message")["special_tokens"]
     tokenizer = byte_level_tokenizer()
     tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
     model = ChatRELLM(
@@ -156,12 +160,12 @@ def test_words_that_are_special_tokens_are_one_token_each(family):
     seen = set()
     for seed in range(6):
         reply = model._begun([HumanMessage("Plan.")], None, {**bound, "seed": seed})
-        completion = model._queue.decoder.generate(*reply.asked, **reply.options)
+        completion = model._queue.decoder.generate(reply.prompt, reply.pattern, **reply.options)
         ids = [tokenizer.convert_ids_to_tokens(id_) for id_ in completion.token_ids]
         assert {token: ids.count(token) for token in tokens} == {token: completion.text.count(token) for token in tokens}
         seen |= {token for token in tokens if token in ids}
         check_calls(reply.result(completion).generations[0].message, search, book)
-    declaration = declared(family, "message")
+    declaration = builtin_declaration(family, "message")
     words = [declaration["call"], declaration.get("quote", ""), *declaration.get("calls", {}).values()]
     assert {token for token in tokens if any(token in one for one in words)} <= seen
 
@@ -360,6 +364,17 @@ def test_stop_strings_cut_words_and_no_calls():
     called = chat().bind_tools([search], tool_choice="any").invoke("Go.", stop=["e", '"', "}"])
     check_calls(called, search)
     assert len(called.tool_calls) == 1
+
+
+@pytest.mark.parametrize("compile_", [re.compile, regex.compile])
+def test_a_compiled_regex_holds_the_content(compile_):
+    one, other = (compile_(f"(?#{'-' * 300})X{{3}}{c}", re.IGNORECASE if compile_ is re.compile else regex.IGNORECASE) for c in "YZ")
+    model = chat(cache=InMemoryCache())
+    for asked in (one, other):
+        assert asked.fullmatch(model.invoke("a", regex=asked).text)
+        assert asked.fullmatch(model.bind(regex=asked).invoke("a").text)
+    with pytest.raises(ValueError, match="flag REVERSE"):
+        model.invoke("a", regex=regex.compile("a", regex.REVERSE))
 
 
 def test_a_cache_tells_calls_apart():

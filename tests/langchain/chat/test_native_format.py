@@ -7,8 +7,8 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from toys import byte_level_tokenizer, random_model
 
 from rellm_agents.formats import message_format
-from rellm_agents.formats.messages.message_format import message_declaration
-from rellm_agents.formats.template.declarations import names_of
+from rellm_agents.formats.messages.format import message_declaration
+from rellm_agents.formats.template.declarations import builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import native_format
@@ -122,7 +122,7 @@ def test_the_family_is_the_one_whose_calls_are_shown(way):
 
 
 def test_every_family_is_found():
-    assert {way.partition(",")[0] for way in CALLS} == set(names_of("message"))
+    assert {way.partition(",")[0] for way in CALLS} == set(builtin_names("message"))
 
 
 def test_a_template_that_shows_calls_but_no_tools_has_a_family_too():
@@ -150,7 +150,7 @@ def test_arguments_are_text_where_the_template_joins_them_to_its_words():
     assert 'search\n```json\n{"größe": 2}\n```' in prompt
 
 
-@pytest.mark.parametrize("family", names_of("message"))
+@pytest.mark.parametrize("family", builtin_names("message"))
 def test_a_call_is_streamed_in_every_family(family):
     parameters = {
         "type": "object",
@@ -192,7 +192,7 @@ def with_response_template(response_template, call="<<{{ name }}>>\n{{ arguments
 def test_a_response_template_says_how_messages_are_written():
     tokenizer, text = with_response_template(RESPONSE)
     found = native_format(ChatTemplate(tokenizer, text=text))
-    assert (found.name, found.reason) == ("response_template", "the tokenizer's response template says how messages are read")
+    assert (found.name, found.reason) == ("response_template", "the tokenizer's response template declares how messages are read")
     assert found.declaration["call"] == "<<{name}>>\n{arguments}<<>>"
     assert found.declaration["before_calls"] == "\n\n"
     assert found.identity == found.declaration
@@ -205,7 +205,7 @@ def test_what_a_model_calls_is_read_by_its_response_template():
     request = model._request({"tools": [tool], "tool_choice": "any", "parallel_tool_calls": True})
     for seed in range(8):
         reply = model._begun([HumanMessage("Rain?")], None, {**model.bind_tools([tool], tool_choice="any").kwargs, "seed": seed})
-        written = model._queue.decoder.generate(*reply.asked, **reply.options).text
+        written = model._queue.decoder.generate(reply.prompt, reply.pattern, **reply.options).text
         parsed = tokenizer.parse_response(written, prefix="", tools=[tool])
         called = [(call["function"]["name"], call["function"]["arguments"]) for call in parsed["tool_calls"]]
         assert called == [(call.name, call.arguments) for call in request.format.read(written).tool_calls]
@@ -229,7 +229,7 @@ def test_a_response_template_that_cannot_be_written_is_named_in_the_reason():
 
 def test_a_declaration_of_ones_own_can_be_chosen():
     tokenizer, text = with_response_template(RESPONSE)
-    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "without": ["|>"]}
+    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "banned_substrings": ["|>"]}
     model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=text, message_format=own, max_new_tokens=150)
     assert model.native_format[:2] == ("hermes", "it was chosen")
     assert model._identifying_params["message_format"] == own

@@ -16,7 +16,7 @@ from small_chats import chat
 from typing_extensions import TypedDict
 
 from rellm_agents.errors import FormatError, ParserError
-from rellm_agents.langchain.chat.tool_schemas import described_tool, untitled
+from rellm_agents.langchain.chat.tool_schemas import openai_tool, without_titles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -162,8 +162,8 @@ def test_arguments_are_an_object(parameters):
 
 def test_titles_are_left_out_and_nothing_else():
     schema = {"title": "T", "properties": {"title": {"title": "A", "const": {"title": "kept"}}}, "anyOf": [{"title": "B"}, True]}
-    assert untitled(schema) == {"properties": {"title": {"const": {"title": "kept"}}}, "anyOf": [{}, True]}
-    assert described_tool(plant)["function"]["parameters"]["properties"]["depth"] == {"type": "integer", "default": 1}
+    assert without_titles(schema) == {"properties": {"title": {"const": {"title": "kept"}}}, "anyOf": [{}, True]}
+    assert openai_tool(plant)["function"]["parameters"]["properties"]["depth"] == {"type": "integer", "default": 1}
 
 
 def test_tokens_are_counted_by_the_models_own_tokenizer():

@@ -1,4 +1,4 @@
-"""What cannot be told of an output parser is refused, with the reason and what to do; what is registered is known; chains never fail."""
+"""A parser whose texts are not known is refused, with the reason and what to do; registered parsers are compiled; chains never fail."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def enum_of(*values: str) -> Any:
 
 
 def test_words_that_are_read_otherwise_are_refused() -> None:
-    refuses(enum_of("a", "b "), "the parser of Word strips what stands around a text, so 'b '", "change that value")
+    refuses(enum_of("a", "b "), "the parser of Word strips whitespace around a text, so 'b '", "change that value")
     refuses(enum_of(), "the parser of Word has no value at all")
     refuses(enum_of("\ud800"), "holds a lone surrogate")
     refuses(BooleanOutputParser(true_val="yes", false_val="yes"), "one word, 'yes', for both values")
@@ -85,14 +85,14 @@ def test_words_that_are_read_otherwise_are_refused() -> None:
 
 def test_dates_that_are_read_past_are_refused() -> None:
     for date_format, reason in {
-        "%A, %d.%m.%Y": "%A: the weekday is read past",
-        "%Y-W%V": "%V: weeks are read past",
-        "%H:%M %Z": "%Z: the name of a zone is read past: write %z",
+        "%A, %d.%m.%Y": "%A: strptime ignores the weekday",
+        "%Y-W%V": "%V: strptime ignores weeks",
+        "%H:%M %Z": "%Z: strptime ignores the name of a zone: write %z",
         "%x": "it depends on the locale",
-        "%d %d": "%d and %d say the same",
-        "%m %b": "%m and %b say the same",
-        "%Y-%j-%d": "%j and %d say the same",
-        "%H %I": "%H and %I say the same",
+        "%d %d": "%d and %d mean the same",
+        "%m %b": "%m and %b mean the same",
+        "%Y-%j-%d": "%j and %d mean the same",
+        "%H %I": "%H and %I mean the same",
         "%M %p": "%p is read with %I only",
         "%Y ": "cannot begin or end with space",
         "%Q": "%Q is no directive",
@@ -110,18 +110,18 @@ def test_regexes_that_no_pattern_says_are_refused() -> None:
     refuses(RegexParser(regex="(a)", output_keys=["x", "y"]), "has 1 groups, and the parser 2 keys")
     refuses(RegexParser(regex=r"(a)\1", output_keys=["x"]), "a back-reference is not regular", "   ^")
     refuses(RegexParser(regex="(a", output_keys=["x"]), "the re module, with which the parser searches, does not read '(a'")
-    refuses(RegexParser(regex="([[:alpha:]])", output_keys=["x"]), "is read in two ways")
+    refuses(RegexParser(regex="([[:alpha:]])", output_keys=["x"]), "is read differently by the re and regex modules")
     refuses(RegexDictParser(output_key_to_format={}), "looks for nothing")
-    refuses(RegexDictParser(output_key_to_format={"x": "Name", "y": "Full Name"}), "the line of 'Full Name' cannot be told from the others")
-    refuses(RegexDictParser(output_key_to_format={"x": "a\nb"}), "cannot be told")
+    refuses(RegexDictParser(output_key_to_format={"x": "Name", "y": "Full Name"}), "the line of 'Full Name' cannot be distinguished")
+    refuses(RegexDictParser(output_key_to_format={"x": "a\nb"}), "cannot be distinguished")
     refuses(RegexDictParser(output_key_to_format={"x": "a"}, regex_pattern="{}=(.*)"), "looks for '{}=(.*)' instead of")
 
 
 def test_a_regex_says_what_it_leaves_out() -> None:
     assert compile_parser(RegexParser(regex="a(.*)", output_keys=["x"])).narrowed == ()
-    assert "less than all" in compile_parser(RegexParser(regex="a(b|bc)", output_keys=["x"])).narrowed[0]
+    assert "only in part" in compile_parser(RegexParser(regex="a(b|bc)", output_keys=["x"])).narrowed[0]
     pattern = compile_parser(RegexParser(regex=r"(\w+)", output_keys=["x"]))
-    assert "depends on the module" in pattern.narrowed[-1]
+    assert "modules classify differently" in pattern.narrowed[-1]
     assert pattern.fullmatch("é1_")
     assert not pattern.fullmatch("²")  # a letter for re, and none for the regex module
 
@@ -153,10 +153,12 @@ def test_what_cannot_be_combined_is_refused() -> None:
         return CombiningOutputParser(parsers=list(parsers))
 
     city = PydanticOutputParser(pydantic_object=City)
-    refuses(together(city, YamlOutputParser(pydantic_object=Street)), "PydanticOutputParser and YamlOutputParser both give the key 'name'")
+    refuses(
+        together(city, YamlOutputParser(pydantic_object=Street)), "PydanticOutputParser and YamlOutputParser both return the key 'name'"
+    )
     for unknown in (JsonOutputParser(), StrOutputParser(), CommaSeparatedListOutputParser(), PydanticOutputParser(pydantic_object=Keys)):
-        refuses(together(city, unknown), f"which keys {type(unknown).__name__} gives is not known")
-    refuses(together(city, RetryOutputParser(parser=city, retry_chain=RunnableLambda(str))), "which keys RetryOutputParser gives")
+        refuses(together(city, unknown), f"the keys that {type(unknown).__name__} returns are not known")
+    refuses(together(city, RetryOutputParser(parser=city, retry_chain=RunnableLambda(str))), "the keys that RetryOutputParser returns")
     refuses(together(city, RegexParser(regex="a(.*)", output_keys=["x"])), "can write a blank line", whitespace="flexible")
 
 
@@ -231,7 +233,7 @@ def test_a_parser_that_is_not_known_can_be_registered() -> None:
 def test_a_parser_that_overrides_how_another_reads_is_not_taken_for_it() -> None:
     words = enum.Enum("Words", {"A": "a"})
     assert compile_parser(Plain(enum=words)).fullmatch("a")
-    refuses(Upper(enum=words), "class Upper, which reads otherwise than EnumOutputParser does")
+    refuses(Upper(enum=words), "class Upper, which reads differently than EnumOutputParser does")
 
 
 def test_a_class_of_the_same_name_is_not_taken_for_langchain_s() -> None:
@@ -257,7 +259,7 @@ def test_a_reader_reads_what_its_pattern_has_and_nothing_else() -> None:
     assert reader_for(list[City]).invoke('[{"name": "Oslo"}]') == [City(name="Oslo")]
     assert reader_for('{"enum": [1, 2.5]}').invoke("2.5") == 2.5
     for text in ('{"name": "Oslo"', '{"name": 1}', '{"name": "Oslo", "size": "7"}', 'Sure! {"name": "Oslo"}', ""):
-        with pytest.raises(OutputParserException, match="the pattern has no such text") as error:
+        with pytest.raises(OutputParserException, match="the pattern does not match the text") as error:
             reader.invoke(text)
         assert error.value.llm_output == text
     assert compile_parser(reader) == reader.pattern

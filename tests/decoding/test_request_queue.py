@@ -12,7 +12,7 @@ from toys import byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import Completion, ConstrainedDecoder, RequestQueue
-from rellm_agents.decoding.generation.request_queue import MAX_GROUPS
+from rellm_agents.decoding.request_queue import MAX_GROUPS
 from rellm_agents.errors import BudgetTooSmall
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -14,15 +14,15 @@ from formats.tricky import TRICKY, messages, writes
 from rellm_agents import compile_schema
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import Message, ToolCall, message_format
-from rellm_agents.formats.template.declarations import declared, names_of
+from rellm_agents.formats.template.declarations import builtin_declaration, builtin_names
 
 SAMPLES = int(os.environ.get("MESSAGE_SAMPLES", "8"))
-FAMILIES = names_of("message")
+FAMILIES = builtin_names("message")
 TOOLS = {
     **{name: tool for name, tool in JSON_TOOLS.items() if re.fullmatch("[a-z_]+", name)},
     "tagged": arguments(text={"enum": ["</tool_call>", "<tool_call>\n{", "plain"]}, **{"</tool_call>": {"type": "string"}}),
 }
-CANNOT = {family: {"tagged"} for family in FAMILIES if "arguments" in declared(family, "message")}
+CANNOT = {family: {"tagged"} for family in FAMILIES if "argument_style" in builtin_declaration(family, "message")}
 """Tools with a name or a value that a family has no way to write."""
 SETS = {str(count): dict(list(TOOLS.items())[:count]) for count in (1, 3, len(TOOLS))}
 ANSWER = compile_schema(arguments(city={"type": "string"}, days={"type": "integer"}), closed=True, without=["</tool_call>"])
@@ -39,7 +39,7 @@ WAYS = {
 
 
 def made(family, tools, **way):
-    if way.get("reasoning") and "reasoning" not in declared(family, "message"):
+    if way.get("reasoning") and "reasoning" not in builtin_declaration(family, "message"):
         pytest.skip("no place for reasoning")
     return message_format(family, carried(family, SETS[tools]), **way)
 
@@ -57,7 +57,7 @@ def test_what_is_written_is_read_back(family, tools, way):
         text = format_.pattern.sample(seed)
         message = format_.read(text)
         assert format_.read(format_.write(message)) == message
-        assert len(message.tool_calls) <= 1 or format_.pattern.fullmatch(format_.shown(message))
+        assert len(message.tool_calls) <= 1 or format_.pattern.fullmatch(format_.render(message))
         for call in message.tool_calls:
             assert compile_schema(TOOLS[call.name], closed=True).value(json.dumps(call.arguments, ensure_ascii=False)) == call.arguments
         if WAYS[way].get("choice") == "required":
@@ -85,10 +85,10 @@ def test_what_is_certain_of_a_beginning_stays(family, way):
     format_ = made(family, "3", **WAYS[way])
     for seed in range(max(2, SAMPLES // 6)):
         text = format_.pattern.sample(seed)
-        whole = format_.so_far(text, is_whole=True)
-        last = format_.so_far("")
+        whole = format_.read_partial(text, is_whole=True)
+        last = format_.read_partial("")
         for end in range(len(text) + 1):
-            now = format_.so_far(text[:end])
+            now = format_.read_partial(text[:end])
             assert whole.content.startswith(now.content)
             assert whole.reasoning.startswith(now.reasoning)
             assert now.content.startswith(last.content)
@@ -107,7 +107,7 @@ def test_what_is_certain_of_a_beginning_stays(family, way):
 def test_others_read_the_same(family, way):
     """As servers read it, who search the text for words of the family, once the reasoning is cut off."""
     format_ = made(family, str(len(TOOLS)), **WAYS[way])
-    reasoning_ends = declared(family, "message")["reasoning"]["end"].strip() if "reasoning" in WAYS[way] else None
+    reasoning_ends = builtin_declaration(family, "message")["reasoning"]["end"].strip() if "reasoning" in WAYS[way] else None
     for seed in range(SAMPLES):
         text = format_.pattern.sample(seed)
         message = format_.read(text)
@@ -117,15 +117,15 @@ def test_others_read_the_same(family, way):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_marks_a_call_stands_nowhere_else(family):
-    declaration = declared(family, "message")
+    declaration = builtin_declaration(family, "message")
     has_reasoning = "reasoning" in declaration
     format_ = message_format(family, {"echo": arguments(texts={"type": "array", "items": {"type": "string"}})}, reasoning=has_reasoning)
     for marker in declaration.get("special_tokens", ()):
         for message in (Message(f"a{marker}b"), *([Message("a", (), f"b{marker}c")] if has_reasoning else [])):
             with pytest.raises(FormatError, match="cannot write this message"):
                 format_.write(message)
-    for marker in declaration.get("without", ()):
-        if declaration.get("arguments") == "bare":
+    for marker in declaration.get("banned_substrings", ()):
+        if declaration.get("argument_style") == "bare":
             with pytest.raises(FormatError, match="cannot write this message"):
                 format_.write(Message("", (ToolCall("echo", {"texts": [f"a{marker}b"]}),)))
             continue
@@ -134,9 +134,9 @@ def test_what_marks_a_call_stands_nowhere_else(family):
 
 def test_the_prompt_may_have_begun_the_reasoning():
     prompt = "<|assistant|>\n<think>\n"
-    assert message_format("hermes", TOOLS, reasoning=True).behind(prompt) == "<|assistant|>\n"
-    assert message_format("hermes", TOOLS).behind(prompt) == "<|assistant|>\n<think>\n\n</think>\n\n"
-    assert message_format("hermes", TOOLS).behind("<|assistant|>\n") == "<|assistant|>\n"
+    assert message_format("hermes", TOOLS, reasoning=True).adjust_prompt(prompt) == "<|assistant|>\n"
+    assert message_format("hermes", TOOLS).adjust_prompt(prompt) == "<|assistant|>\n<think>\n\n</think>\n\n"
+    assert message_format("hermes", TOOLS).adjust_prompt("<|assistant|>\n") == "<|assistant|>\n"
 
 
 def test_a_tool_without_arguments_is_called_without_any():
@@ -176,7 +176,7 @@ def test_what_cannot_be_written_is_refused(options, reason):
         (Message("a <tool_call> in words"), "of its content, it holds '<tool_call>'"),
         (Message("", (ToolCall("gone", {}),)), "there is no tool named 'gone' to call, only search, "),
         (Message("", (ToolCall("search", {"limit": 3}),)), "the arguments of 'search' are not of its schema"),
-        (Message("", (), "thought of nothing"), "it has reasoning, and this format is without"),
+        (Message("", (), "thought of nothing"), "it has reasoning, and this format has none"),
         (Message(), "of its content, it is empty"),
     ],
 )
@@ -200,8 +200,14 @@ def test_a_tricky_text_is_read_back_or_refused_with_a_reason(family):
                     format_.write(message)
 
 
-OWN = {**declared("hermes", "message"), "name": "own", "call": "CALL {name} {arguments}", "without": [], "special_tokens": []}
-TAGGED = {**OWN, "arguments": "tagged", "argument": "{key}={value};", "call": "CALL {name}({arguments})"}
+OWN = {
+    **builtin_declaration("hermes", "message"),
+    "name": "own",
+    "call": "CALL {name} {arguments}",
+    "banned_substrings": [],
+    "special_tokens": [],
+}
+TAGGED = {**OWN, "argument_style": "tagged", "argument_template": "{key}={value};", "call": "CALL {name}({arguments})"}
 
 
 @pytest.mark.parametrize(
@@ -209,39 +215,60 @@ TAGGED = {**OWN, "arguments": "tagged", "argument": "{key}={value};", "call": "C
     [
         ({"call": "CALL {name} {arguments} {x}"}, "#/call: a template has {name}, {arguments} once each, in this order"),
         ({"result": "{content} of {tool}"}, "#/result: a template has {content} once each"),
-        ({"shown": ["{name} {arguments} {y}"]}, "#/shown/0: a template has {name}, {arguments} once each"),
-        ({"call": "{name} {arguments}"}, "#/call: a call begins with nothing that marks it"),
+        ({"rendered_as": ["{name} {arguments} {y}"]}, "#/rendered_as/0: a template has {name}, {arguments} once each"),
+        ({"call": "{name} {arguments}"}, "#/call: no delimiter begins a call"),
         ({"call": "CALL {name}x{arguments}"}, "#/call: nothing tells where {name} ends"),
         ({"calls": {"between": ";", "end": ";CALL off"}}, "#/calls/end: ';CALL off' begins as another call does"),
         ({"content": {"begin": "CAL"}, "before_calls": ""}, "content may begin with 'CALL ', as a call does"),
         ({**TAGGED, "call": "CALL {name} {arguments}"}, "#/call: nothing tells where {arguments} end"),
         ({**TAGGED, "call": "CALL {name}{arguments})"}, "#/call: nothing tells where {name} ends"),
         ({**TAGGED, "call": "CALL {name}({arguments}q"}, "its arguments would be cut too early at 'q', as 'q=;q'"),
-        ({**TAGGED, "argument": "{key}={value}"}, "#/argument: '{key}={value}' does not match"),
-        ({**TAGGED, "argument": "{key}={value}, "}, "#/argument: the value in ', , ' would be cut too early at ', '"),
-        ({**TAGGED, "argument": '{key}="{value}"'}, "#/argument: without='\"': strings cannot be kept without it"),
-        ({**OWN, "arguments": "python", "call": "CALL {name} {arguments}."}, "#/call: {arguments} as Python has them end at a parenthesis"),
-        ({**OWN, "arguments": "bare", "quote": "'", "call": "CALL {name}{arguments}"}, "#/call: nothing tells where {arguments} end"),
-        ({**OWN, "arguments": "bare", "quote": "'", "call": "CALL {name}{arguments}}"}, "would be cut too early at '}'"),
+        ({**TAGGED, "argument_template": "{key}={value}"}, "#/argument_template: '{key}={value}' does not match"),
+        ({**TAGGED, "argument_template": "{key}={value}, "}, "#/argument_template: the value in ', , ' would be cut too early at ', '"),
+        ({**TAGGED, "argument_template": '{key}="{value}"'}, "#/argument_template: without='\"': strings cannot be kept without it"),
+        (
+            {**OWN, "argument_style": "python", "call": "CALL {name} {arguments}."},
+            "#/call: {arguments} as Python has them end at a parenthesis",
+        ),
+        ({**OWN, "argument_style": "bare", "quote": "'", "call": "CALL {name}{arguments}"}, "#/call: nothing tells where {arguments} end"),
+        ({**OWN, "argument_style": "bare", "quote": "'", "call": "CALL {name}{arguments}}"}, "would be cut too early at '}'"),
     ],
 )
-def test_words_that_would_be_taken_for_others_are_refused(changed, reason):
+def test_delimiters_that_would_be_taken_for_others_are_refused(changed, reason):
     with pytest.raises(FormatError, match=re.escape(reason)):
         message_format({**OWN, **changed}, {"f": arguments(q={"type": "string"})})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("names", "tool_name_regex"),
+        ("arguments", "argument_style"),
+        ("argument", "argument_template"),
+        ("keys", "argument_name_regex"),
+        ("shown", "rendered_as"),
+        ("without", "banned_substrings"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_its_new_name(old, new):
+    with pytest.raises(FormatError, match=f"format 'own', #/{old}: this key is now called '{new}'"):
+        message_format({**OWN, old: "json"})
 
 
 def test_what_ends_in_the_beginning_of_a_call_is_not_written():
     format_ = message_format({**OWN, "call": ">>{name} {arguments}", "before_calls": ""}, {"f": arguments()}, reasoning=True)
     for message in (Message("a>", (ToolCall("f", {}),)), Message("a", (), "b\n</think>\n")):
-        with pytest.raises(FormatError, match=r"it ends in what '.*' behind it begins with, and would be cut too early|whitespace"):
+        with pytest.raises(
+            FormatError, match=r"it ends in a beginning of '.*', which stands after it, and would be cut too early|whitespace"
+        ):
             format_.write(message)
     assert not format_.pattern.fullmatch("<think>\nhm\n</think>\n\na>>>f {}")
     assert format_.read("<think>\nhm\n</think>\n\na>b>>f {}") == Message("a>b", (ToolCall("f", {}),), "hm")
 
 
 def test_a_file_says_where_it_is_wrong():
-    with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only without")):
-        message_format({**declared("hermes", "message"), "slots": {"content": {"trimed": True}}})
+    with pytest.raises(FormatError, match=re.escape("#/slots/content/trimed: there is no such key, only banned_regexes")):
+        message_format({**builtin_declaration("hermes", "message"), "slots": {"content": {"trimed": True}}})
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -249,8 +276,8 @@ def test_a_stop_string_counts_in_content_only(family):
     format_ = message_format(family, carried(family, TOOLS))
     call = format_.write(Message(tool_calls=(ToolCall("search", {"query": "stop"}),)))
     content = format_.write(Message("do not stop"))
-    assert not format_.stop_behind.fullmatch(call[: call.index("stop")])
-    assert format_.stop_behind.fullmatch(content[: content.index("stop")])
+    assert not format_.free_content.fullmatch(call[: call.index("stop")])
+    assert format_.free_content.fullmatch(content[: content.index("stop")])
 
 
 @pytest.mark.parametrize(("family", "kind"), [("llama3_json", "object"), ("pythonic", "array")])
@@ -261,7 +288,7 @@ def test_an_answer_that_begins_as_a_call_does_is_refused(family, kind):
 
 
 def test_content_that_begins_as_a_call_does_is_refused():
-    bare = {**declared("pythonic", "message"), "slots": {"content": {}}}
+    bare = {**builtin_declaration("pythonic", "message"), "slots": {"content": {}}}
     with pytest.raises(FormatError, match=re.escape("pythonic: content may begin with '[', as a call does")):
         message_format(bare, {"now": arguments()})
 

@@ -20,9 +20,7 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Unpack
 
-from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
-from rellm_agents.decoding.generation.options import TextKeywords, TextOptions
-from rellm_agents.decoding.generation.sequence import Completion
+from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, TextOptions
 from rellm_agents.patterns import Pattern
 
 MAX_BATCH = 8  # texts that are decoded together

@@ -1,11 +1,14 @@
-"""An argument's schema in, what its text is for a reader that knows nothing of it but the types that it names, out.
+"""Type coercion: the values that a reader makes of an argument's text if it knows no more of the schema than the types named there.
 
 So transformers reads: it tries the types in their order - ``type``, those of ``anyOf`` and ``oneOf``, ``nullable`` - and keeps the text
-as it is where none of them takes it (``transformers.utils.chat_parsing``, 5.x).
+as it is if it is a value of none of them (``transformers.utils.chat_parsing``, 5.x). An argument whose values would be taken for others
+is refused, or restricted to those that are not.
+
+    type integer   "3" -> 3       type string   "3" -> "3"       type string or null   "null" -> None, "3" -> "3"
 
 >>> from rellm_agents.json_schema import compile_schema
 >>> nullable, count = {"anyOf": [{"type": "string"}, {"type": "null"}]}, {"enum": [1, 2]}
->>> kind_by_types(nullable, compile_schema(nullable)), kind_by_types(count, compile_schema(count))
+>>> encoding_by_types(nullable, compile_schema(nullable)), encoding_by_types(count, compile_schema(count))
 ('string or null', None)
 """
 
@@ -16,20 +19,21 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from rellm_agents.errors import FormatError
-from rellm_agents.formats.messages.declared_arguments import ELSEWHERE
+from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES
 from rellm_agents.formats.template import with_definitions
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.patterns import Pattern
 
-Kind = Literal["string", "string or null", "number", "json"]
+ValueEncoding = Literal["string", "string or null", "number", "json"]
+"""How a value is written: as text without quotes, as that or ``null``, as a number, or as JSON."""
 
 _NULL = r"^[\s\x1c-\x1f\x85]*(null|None)[\s\x1c-\x1f\x85]*$"
-_LARGEST = 10**15  # whole numbers up to here are exact as doubles
+_LARGEST = 10**15  # whole numbers up to this are exact as doubles
 
 
 def named_types(schema: Any) -> tuple[str, ...]:
-    """The types that a schema names, in the order they are tried in."""
+    """The types that a schema names, in the order in which the reader tries them."""
     return tuple(dict.fromkeys(_named(schema)))
 
 
@@ -45,15 +49,15 @@ def _named(schema: Any) -> Iterator[str]:
         yield "null"
 
 
-def kind_by_types(schema: Any, values: Pattern) -> Kind | None:
-    """How a value is written so that it is read as what it is.
+def encoding_by_types(schema: Any, values: Pattern) -> ValueEncoding | None:
+    """The encoding in which every value of an argument is read as itself.
 
     Args:
         schema: of the argument.
         values: its instances as JSON.
 
     Returns:
-        ``None``: some values would be taken for others. ``"string or null"`` also where ``null`` is named, but not allowed.
+        ``None``: there is none, some values would be taken for others. ``"string or null"`` also where ``null`` is named, but not allowed.
     """
     types = set(named_types(schema))
     has_strings, has_null = values.begins('"'), values.begins("n")
@@ -65,23 +69,23 @@ def kind_by_types(schema: Any, values: Pattern) -> Kind | None:
     return "json"
 
 
-def unambiguous(schema: Any) -> Any:
-    """A schema that leaves out whole numbers that are not exact where they are read as floats."""
+def exclude_inexact_integers(schema: Any) -> Any:
+    """The schema without whole numbers that a double does not hold, if numbers are read as doubles."""
     types = named_types(schema)
     if "number" not in types or "integer" in types[: types.index("number")]:
         return schema
     return {**schema, "allOf": [*schema.get("allOf", ()), {"if": {"type": "integer"}, "then": {"minimum": -_LARGEST, "maximum": _LARGEST}}]}
 
 
-def without_misread_strings(name: str, tool: Tool) -> Tool:
-    """A tool whose arguments are written as JSON, without strings that would be taken for other values.
+def exclude_misread_strings(name: str, tool: Tool) -> Tool:
+    """The tool, whose arguments are written as JSON, without strings that would be taken for other values.
 
     Args:
         name: of the format, for errors.
         tool: any.
 
     Raises:
-        FormatError: an argument is a string or something else, so that more than ``null`` would be taken for it.
+        FormatError: an argument may be a string or a value of another type than null, so that some strings would be taken for it.
     """
     properties = {}
     for key, schema in tool.properties.items():
@@ -90,7 +94,7 @@ def without_misread_strings(name: str, tool: Tool) -> Tool:
             if others != {"null"}:
                 raise FormatError(
                     f"{name}: tool {tool.name!r}, argument {key!r}: the reader goes by the types that the schema names, and would take "
-                    f"some strings for {' or '.join(sorted(others))}: {ELSEWHERE}"
+                    f"some strings for {' or '.join(sorted(others))}: {USE_HERMES}"
                 )
             schema = {**schema, "allOf": [*schema.get("allOf", ()), {"not": {"type": "string", "pattern": _NULL}}]}  # noqa: PLW2901
         properties[key] = schema

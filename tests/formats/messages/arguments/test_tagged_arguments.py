@@ -110,4 +110,4 @@ def test_optional_arguments_keep_the_order_of_the_schema():
     text = format_.write(call(c="z", a="x"))
     assert text.index("<parameter=a>") < text.index("<parameter=c>")
     assert not format_.pattern.fullmatch(text.replace("=a>", "=d>"))
-    assert format_.shown(call(c="z", unknown=[1])).count("<parameter=") == 2
+    assert format_.render(call(c="z", unknown=[1])).count("<parameter=") == 2

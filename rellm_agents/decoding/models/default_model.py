@@ -40,7 +40,7 @@ from huggingface_hub.utils import (
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from rellm_agents.decoding.models.smollm2_gguf import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
+from rellm_agents.decoding.models.gguf_conversion import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
 from rellm_agents.errors import ModelNotFound
 from rellm_agents.requirements import require
 

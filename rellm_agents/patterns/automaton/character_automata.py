@@ -104,11 +104,11 @@ def _trimmed(moves: Sequence[Sequence[tuple[CharSet, int]]], ends: Set[int]) -> 
 
     if 0 not in to_end:
         return CharacterAutomaton((), ())
-    kept = [i for i in range(len(moves)) if i in to_end]
-    renamed = {old: new for new, old in enumerate(kept)}
+    alive = [i for i in range(len(moves)) if i in to_end]
+    renamed = {old: new for new, old in enumerate(alive)}
     return CharacterAutomaton(
-        tuple(tuple((charset, renamed[j]) for charset, j in moves[i] if j in to_end) for i in kept),
-        tuple(to_end[i] for i in kept),
+        tuple(tuple((charset, renamed[j]) for charset, j in moves[i] if j in to_end) for i in alive),
+        tuple(to_end[i] for i in alive),
     )
 
 

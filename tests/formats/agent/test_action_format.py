@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import regex
 from formats.every_format import JSON_TOOLS, TEXT_TOOLS
 from formats.random_words import bits
 
 from rellm_agents import Action, Finish, own_format
-from rellm_agents.errors import FormatError
+from rellm_agents.errors import FormatError, RegexSyntaxError
 
 RANDOM_OWN = int(os.environ.get("RANDOM_FORMATS", "600"))
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "01_own_format.py"
@@ -24,7 +25,7 @@ OWN = {
     "name": "own", "encoding": "text", "description": "An action and an answer.", "stop": [], "instructions": [],
     "action": "{thought}\nACT {tool} {input}", "finish": "{thought}END {answer}",
 }  # fmt: skip
-JSON = {**OWN, "encoding": "json", "action": "CALL {json}", "finish": "SAY {answer}", "keys": {"tool": "f", "input": "args"}}
+JSON = {**OWN, "encoding": "json", "action": "CALL {json}", "finish": "SAY {answer}", "json_keys": {"tool": "f", "input": "args"}}
 
 
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,12 +44,28 @@ def test_a_file_is_as_good_as_a_mapping(tmp_path: Path) -> None:
             own_format(source, TOOLS)
 
 
+def test_a_regex_of_a_declaration_may_be_compiled() -> None:
+    slots = {"answer": {"matches": "[a-c]+", "without": ["ab"]}}
+    compiled = {"answer": {"matches": regex.compile("[a-c]+"), "without": (re.compile("ab"),)}}
+    assert own_format({**OWN, "slots": compiled}, TOOLS).pattern == own_format({**OWN, "slots": slots}, TOOLS).pattern
+    without_case = own_format({**OWN, "slots": {"answer": {"matches": re.compile("[a-c]+", re.IGNORECASE)}}}, TOOLS)
+    assert without_case.pattern.fullmatch("END aBc")
+    with pytest.raises(RegexSyntaxError, match="flag BESTMATCH"):
+        own_format({**OWN, "slots": {"answer": {"matches": regex.compile("a", regex.BESTMATCH)}}}, TOOLS)
+    with pytest.raises(FormatError, match='compiled regexes stand in "matches" and "without" of a slot'):
+        own_format({**OWN, "stop": [re.compile("a")]}, TOOLS)
+
+
 @pytest.mark.parametrize("declaration", [OWN, JSON], ids=["text", "json"])
 def test_whatever_is_sampled_is_read_and_written(declaration: Any) -> None:
     format_ = own_format(declaration, TOOLS)
     for seed in range(300):
         step = format_.read(format_.pattern.sample(seed))
         assert format_.read(format_.write(step)) == step
+
+
+def test_a_declaration_without_a_version_is_of_the_current_one() -> None:
+    assert own_format({**OWN, "version": 1}, TOOLS).pattern == own_format(OWN, TOOLS).pattern
 
 
 def test_an_escape_is_written_and_read() -> None:
@@ -62,20 +79,26 @@ def test_an_escape_is_written_and_read() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"foo": 1}, "format 'own', #/foo: there is no such key, only $schema, name, encoding, description, stop"),
-        ({"slots": {"input": {"wihout": []}}}, "#/slots/input/wihout: there is no such key, only without, matches, trimmed"),
+        ({"foo": 1}, "format 'own', #/foo: there is no such key, only $schema, version, name, encoding, description, stop"),
+        ({"slots": {"input": {"wihout": []}}}, "#/slots/input/wihout: there is no such key, only banned_regexes, matches, trimmed"),
         ({"slots": {"json": {}}}, "#/slots/json: there is no such key, only thought, tool, input, answer"),
+        ({"slots": {"input": {"without": []}}}, "#/slots/input/without: this key is now called 'banned_regexes'"),
+        ({"slots": {"input": {"quotes_kept_behind": []}}}, "#/slots/input/quotes_kept_behind: this key is now called 'quotes_kept_after'"),
+        ({"version": 2}, "#/version: 1 was expected"),
         ({"encoding": "yaml"}, "#/encoding: 'yaml' is not one of"),
         ({"slots": {"answer": {"trimmed": "yes"}}}, "#/slots/answer/trimmed: 'yes' is not of type 'boolean'"),
         ({"stop": [""]}, "#/stop/0: "),
-        ({"slots": {"input": {"without": ["("]}}}, "#/slots/input: this group is never closed"),
-        ({"slots": {"input": {"matches": "a", "without": ["a"]}}}, "#/slots/input: its rules contradict each other"),
+        ({"slots": {"input": {"banned_regexes": ["("]}}}, "#/slots/input: this group is never closed"),
+        ({"slots": {"input": {"matches": "a", "banned_regexes": ["a"]}}}, "#/slots/input: its rules contradict each other"),
         ({"finish": "{thought}{answer}"}, "#/finish: nothing tells where {thought} ends and {answer} begins"),
         ({"finish": "{answr}"}, "#/finish: a template has each of {answer} once"),
         ({"action": "{tool} {input}", "finish": "{answer}", "slots": {"thought": {}}}, "#/slots/thought: no template has this slot"),
         ({"action": "{tool} {input}", "finish": "{answer}"}, "' ' would be an action and an answer at once"),
         ({"finish": "{thought}\nACT x {answer}"}, "#/finish: '\\nACT x ' would be an action and an answer at once"),
-        ({"action": "{thought}aa{tool} {input}"}, "#/action: 'aaa' would be cut too early at 'aa': say what {thought} is without"),
+        (
+            {"action": "{thought}aa{tool} {input}"},
+            "#/action: 'aaa' would be cut too early at 'aa': put it into #/slots/thought/banned_regexes",
+        ),
         ({"stop": ["END"]}, "#/stop/0: a step may hold this stop string, as 'END '"),
         ({"stop": ["no", "x\nA"]}, "#/stop/1: a step may hold this stop string, as 'x\\nACT"),
     ],
@@ -88,11 +111,13 @@ def test_what_cannot_be_read_back_is_found(changed: dict[str, Any], message: str
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"action": "CALL {json} END"}, "would be cut too early at ' END': put it into #/without"),
+        ({"action": "CALL {json} END"}, "would be cut too early at ' END': put it into #/banned_substrings"),
         ({"finish": "{answer}"}, "'CALL {}' would be an action and an answer at once"),
-        ({"without": ["\\n"]}, "strings cannot be kept without it, since quotes and backslashes spell strings"),
-        ({"action": "CALL {json}} END", "without": ["}}"]}, "would be cut too early at '} END'"),
-        ({"keys": {"tool": "f"}}, "#/keys: 'input' is a required property"),
+        ({"banned_substrings": ["\\n"]}, "strings cannot be kept without it, since quotes and backslashes spell strings"),
+        ({"action": "CALL {json}} END", "banned_substrings": ["}}"]}, "would be cut too early at '} END'"),
+        ({"without": []}, "#/without: this key is now called 'banned_substrings'"),
+        ({"keys": {}, "json_keys": 1}, "#/keys: this key is now called 'json_keys'"),
+        ({"json_keys": {"tool": "f"}}, "#/json_keys: 'input' is a required property"),
     ],
 )
 def test_what_cannot_be_read_back_is_found_in_json(changed: dict[str, Any], message: str) -> None:
@@ -100,8 +125,8 @@ def test_what_cannot_be_read_back_is_found_in_json(changed: dict[str, Any], mess
         own_format({**JSON, **changed}, TOOLS)
 
 
-def test_texts_kept_out_of_json_make_a_mark_behind_it_possible() -> None:
-    format_ = own_format({**JSON, "action": "CALL {json} END", "without": [" END"]}, TOOLS)
+def test_texts_kept_out_of_json_make_a_delimiter_after_it_possible() -> None:
+    format_ = own_format({**JSON, "action": "CALL {json} END", "banned_substrings": [" END"]}, TOOLS)
     step = Action("search", {"query": "THE END END"})
     assert format_.read(format_.write(step)) == step
     assert format_.read("SAY END") == Finish("END")
@@ -109,7 +134,7 @@ def test_texts_kept_out_of_json_make_a_mark_behind_it_possible() -> None:
 
 def random_rules(chance: random.Random) -> dict[str, Any]:
     rules = {
-        "without": [re.escape(bits(chance))],
+        "banned_regexes": [re.escape(bits(chance))],
         "trimmed": True,
         "not_empty": True,
         "quotes_stripped": True,
@@ -120,17 +145,17 @@ def random_rules(chance: random.Random) -> dict[str, Any]:
 
 def random_declaration(chance: random.Random) -> dict[str, Any]:
     is_json, thought = chance.random() < 0.5, chance.choice(["", "{thought}"])
-    before, between, behind, end = (chance.choice(["", bits(chance)]) for _ in range(4))
+    before, between, after, end = (chance.choice(["", bits(chance)]) for _ in range(4))
     inside = "{json}" if is_json else f"{{tool}}{bits(chance)}{{input}}"
     found = {
         **OWN,
         "encoding": "json" if is_json else "text",
         "stop": [bits(chance)] if chance.random() < 0.3 else [],
-        "action": f"{before}{thought}{between}{inside}{behind}",
+        "action": f"{before}{thought}{between}{inside}{after}",
         "finish": f"{before}{thought}{bits(chance)}{{answer}}{end}",
     }
     if is_json:
-        found |= {"keys": {"tool": "f", "input": "args"}, "without": [bits(chance)]}
+        found |= {"json_keys": {"tool": "f", "input": "args"}, "banned_substrings": [bits(chance)]}
         if chance.random() < 0.5:
             del found["finish"]
             found["finish_name"] = "Final"

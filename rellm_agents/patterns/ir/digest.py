@@ -33,7 +33,7 @@ def fingerprint(node: Node) -> str:
     """SHA-256 of the structure of ``node``, its rules included: 64 hexadecimal digits.
 
     Rules are numbered in the order in which they are met, so their keys do not matter. What follows the text of a capture is a function
-    and cannot be looked through; there the key counts, whose parts are plain values or have an attribute ``fingerprint``.
+    and cannot be digested; there the key counts, whose parts are plain values or have an attribute ``fingerprint``.
 
     Raises:
         PatternError: a part of the key of a capture is neither.

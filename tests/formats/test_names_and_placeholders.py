@@ -1,4 +1,4 @@
-"""Names of every script, words in braces, and content that is empty: read as they are written."""
+"""Names of every script, placeholders in descriptions, and content that is empty: read as they are written."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import pytest
 from formats.every_format import arguments
 
 from rellm_agents.formats import Message, ToolCall, json_action, message_format
-from rellm_agents.formats.template.declarations import declared, names_of
+from rellm_agents.formats.template.declarations import builtin_declaration, builtin_names
 
 MARKED = "हिन्दी"  # a name in Python, not all of whose characters are of \w
 STYLES = {
-    style: [f for f in names_of("message") if declared(f, "message").get("arguments", "json") == style] for style in ("python", "bare")
+    style: [f for f in builtin_names("message") if builtin_declaration(f, "message").get("argument_style", "json") == style]
+    for style in ("python", "bare")
 }
 
 
@@ -29,16 +30,21 @@ def test_names_of_maps_are_read(family, schema):
         text = format_.pattern.sample(seed)
         assert format_.read(format_.write(format_.read(text))) == format_.read(text)
         for end in range(0, len(text), 7):
-            format_.so_far(text[:end])
+            format_.read_partial(text[:end])
 
 
-def test_a_tool_may_be_described_in_words_of_the_format():
+def test_a_tool_may_be_described_with_placeholders_of_the_format():
     tool = {**arguments(q={"type": "string"}), "description": "Not {tool_names} nor {call_example}."}
     for format_ in (message_format("hermes", {"t": tool}), json_action({"t": tool})):
         assert "Not {tool_names} nor {call_example}." in format_.instructions
 
 
-def test_content_may_be_empty_behind_its_words():
-    declaration = {**declared("hermes", "message"), "name": "own", "content": {"begin": "> "}, "slots": {"content": {}, "reasoning": {}}}
+def test_content_may_be_empty_after_its_delimiter():
+    declaration = {
+        **builtin_declaration("hermes", "message"),
+        "name": "own",
+        "content": {"begin": "> "},
+        "slots": {"content": {}, "reasoning": {}},
+    }
     format_ = message_format(declaration)
     assert format_.write(format_.read("> ")) == "> "
