@@ -6,6 +6,7 @@ import asyncio
 import json
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
