@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rellm_agents import Pattern, RELLMError, compile_regex, compile_schema
 from rellm_agents.decoding import TokenMasks, Vocabulary
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

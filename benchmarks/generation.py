@@ -31,11 +31,11 @@ from transformers import DynamicCache
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import Completion, ConstrainedDecoder, smollm2
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import cache_name
 from rellm_agents.decoding.forward.passes import ForwardPasses
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.errors import BudgetTooSmall, RELLMError
 
 if TYPE_CHECKING:

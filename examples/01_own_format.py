@@ -1,7 +1,7 @@
-"""An action format of one's own is a value, or a JSON file of the same content: two templates, and what their slots are without.
+"""An action format of one's own is a dict, or a JSON file of the same content: two templates, and the texts that their slots never hold.
 
-The format writes ``-> tool: argument`` for an action and ``== answer`` for an answer, behind a thought. What its pattern accepts it
-reads back as it is, and a text that could be read in two ways is found when the format is made.
+The format writes ``-> tool: argument`` for an action and ``== answer`` for an answer, after a thought. Every text that its pattern accepts
+is read back as it is, and a text that could be read in two ways is found when the format is made.
 """
 
 from rellm_agents import Action, Finish, own_format
@@ -13,7 +13,7 @@ ARROWS = {
     "description": "A thought, then an arrow, a tool and its argument on one line, or two bars and the answer.",
     "action": "{thought}\n-> {tool}: {input}",
     "finish": "{thought}\n== {answer}",
-    "slots": {"input": {"without": ["\n"], "trimmed": True}},
+    "slots": {"input": {"banned_regexes": ["\n"], "trimmed": True}},
     "stop": ["\n<-"],
     "instructions": ["{tools}", "Write a thought, then a line: -> TOOL: ARGUMENT, with one of {tool_names}, or == ANSWER"],
 }

@@ -14,6 +14,10 @@ This module imports neither torch nor transformers nor LangChain.
 True
 """
 
+from rellm_agents.requirements import require
+
+require("jsonschema", "jsonschema_rs", "numpy", "pydantic", "regex", purpose="rellm_agents")
+
 from rellm_agents.errors import RELLMError
 from rellm_agents.formats import Action, ActionFormat, Finish, json_action, own_format, react
 from rellm_agents.json_schema import compile_schema

@@ -1,26 +1,24 @@
-"""The command ``rellm-agents``: arguments in, a demo on the terminal and an exit status out.
+"""The command ``rellm-agents`` shows a demo on the terminal; its exit status tells whether all was well.
 
 Knows no more than the options: the demo is in :mod:`rellm_agents.demo`. Imports what is optional late, so that an absent
 package is one line that says what to install.
 """
 
-import importlib.util
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-from rellm_agents.errors import MissingExtra, RELLMError
+from rellm_agents.errors import RELLMError
+from rellm_agents.requirements import require
 
 if TYPE_CHECKING:
     import typer
-
-_NEEDED = ("typer", "rich", "langchain_classic")
 
 
 def main() -> None:
     """Run the command with the arguments of the process."""
     try:
         command = application()
-    except MissingExtra as error:
+    except RELLMError as error:
         sys.exit(_line(error))
     command()
 
@@ -29,11 +27,10 @@ def application() -> "typer.Typer":
     """The command as a typer application.
 
     Raises:
-        MissingExtra: a package of the extra ``demo`` is not installed.
+        MissingExtra: a package of the extra ``cli`` is not installed.
+        UnfitVersion: one is, in a version outside of the range.
     """
-    for module in _NEEDED:
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtra(module, extra="demo", purpose="the command rellm-agents")
+    require("typer", "rich", extra="cli", purpose="the command rellm-agents")
     import typer  # noqa: PLC0415 - an optional dependency
 
     app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -53,10 +50,11 @@ def application() -> "typer.Typer":
         table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,  # noqa: FBT002 - a pair of flags
     ) -> None:
         """Show agents whose every step parses, on this machine's CPU: a few minutes."""
-        from rellm_agents.demo import Screen, run_demo  # noqa: PLC0415 - imports torch, which --help does not need
-
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "worked": examples}
         try:
+            require("torch", "transformers", "langchain_core", "langchain_classic", extra="cli,executor", purpose="the demo")
+            from rellm_agents.demo import Screen, run_demo  # noqa: PLC0415 - imports torch, which --help does not need
+
             flawless = run_demo(Screen(), model=model, count=questions, with_table=table, **options)
         except RELLMError as error:
             typer.echo(_line(error), err=True)

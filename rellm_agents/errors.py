@@ -20,7 +20,8 @@
     |   |-- TokenRefused (ValueError)   a token that the mask does not allow
     |   `-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
     |-- ModelNotFound (OSError)         no model where one was looked for: what to pass or install
-    `-- MissingExtra (ImportError)      an optional dependency is absent: what to install
+    |-- MissingExtra (ImportError)      a dependency is absent: what to install
+    `-- UnfitVersion (ImportError)      a dependency is there in a version outside of the range: both, and what to install
 
 >>> issubclass(RegexSyntaxError, ValueError)
 True
@@ -174,14 +175,26 @@ class ModelNotFound(RELLMError, OSError):
 
 
 class MissingExtra(RELLMError, ImportError):
-    """An optional dependency is absent.
+    """A dependency is absent, most likely an optional one.
 
     >>> print(MissingExtra("langchain_classic", extra="executor", purpose="AgentExecutor"))
     AgentExecutor needs the module 'langchain_classic', which is not installed: pip install 'rellm-agents[executor]'
     """
 
-    def __init__(self, module: str, *, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the module {module!r}, which is not installed: pip install 'rellm-agents[{extra}]'")
+    def __init__(self, module: str, *, extra: str = "", purpose: str) -> None:
+        wanted = f"rellm-agents[{extra}]" if extra else "rellm-agents"
+        super().__init__(f"{purpose} needs the module {module!r}, which is not installed: pip install '{wanted}'")
+
+
+class UnfitVersion(RELLMError, ImportError):
+    """A dependency is installed in a version that this package is not made for.
+
+    >>> print(UnfitVersion("transformers", "4.57.1", ">=5.15,<6", purpose="ConstrainedDecoder"))
+    ConstrainedDecoder needs transformers>=5.15,<6, and transformers 4.57.1 is installed: pip install 'transformers>=5.15,<6'
+    """
+
+    def __init__(self, name: str, found: str, wanted: str, *, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {name}{wanted}, and {name} {found} is installed: pip install '{name}{wanted}'")
 
 
 def _restored(kind: type[RELLMError], message: str, attributes: dict[str, object]) -> RELLMError:

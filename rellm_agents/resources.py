@@ -1,4 +1,4 @@
-"""The name of a data file in, its path on this disk out.
+"""Finds the data files of the project on this disk.
 
 The data (action formats, example tools, example answers) lies in the folder ``schemas/`` at the root of the repository; a wheel carries
 that folder inside the package. This module knows where the folder is and nothing of what is in it.

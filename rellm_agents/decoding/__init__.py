@@ -1,38 +1,62 @@
-"""Patterns and a tokenizer in, texts of a transformers model that match out.
+"""Texts of a transformers model that match a pattern, for certain and within their budget.
 
-Knows patterns; torch and transformers live here and nowhere else. In reading order:
+Knows patterns; torch and transformers live here and nowhere else. ``Vocabulary`` and ``TokenMasks`` need neither of them; the rest is
+imported when it is asked for, and needs the extra ``transformers``. In reading order:
 
-    trie_build         tokens as a trie in flat arrays
-    trie               walks over it
-    token_reader       a tokenizer's tokens as bytes, verified
-    fingerprint        what they depend on, as a digest
-    array_files        arrays kept on disk
-    vocabulary         all of it
-    spots, walks, set_walks, landings, recalls    where tokens land in a pattern
-    token_costs, recall_costs                     how many tokens suffice to finish
-    token_masks        which tokens may come next
-    part_exits         the same for a named part of the pattern
-    part_budget        its budget, while a text is written
-    spelling           the tokenizer's own tokens of a text
-    own_spelling       which tokens of a mask those are
-    canonical_masks    masks of nothing else
-    logits             masks applied, tokens chosen
-    logits_processor   for plain ``model.generate``
-    stops              strings that end a text
-    rows               one text, while it is written
-    passes             forward passes of a batch of them
-    step_cache         what the model has read before
-    loop               the decode loop
-    kept               what the pattern took from the model
-    custom_generate    the loop inside of ``model.generate``
-    decoder            what users hold
-    request_queue      the same for many callers at once
-    smollm2            a small real model
+    lru          dictionaries that are bounded
+    vocabulary   the tokens of a tokenizer as bytes, and as a trie
+    transitions  where tokens lead in a pattern
+    budget       how many tokens suffice to finish a text, or a part of it
+    masks        which tokens may come next
+    spelling     which of them the tokenizer itself would write
+    forward      the model: masks applied to its scores, its forward passes, its cache
+    generation   the decode loop, and the ways to run it
+    models       a small real model
+    request_queue  one decoder for many callers at once
 """
 
-from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor, RequestQueue
-from rellm_agents.decoding.masks import TokenMasks
-from rellm_agents.decoding.models import smollm2
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from rellm_agents.requirements import require
+
+require("tokenizers", purpose="rellm_agents.decoding")
+
+from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor
+    from rellm_agents.decoding.models import smollm2
+    from rellm_agents.decoding.request_queue import RequestQueue
+
 __all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "RequestQueue", "TokenMasks", "Vocabulary", "smollm2"]
+
+_OF_MODELS: Final = {
+    "Completion": "generation",
+    "ConstrainedDecoder": "generation",
+    "ConstrainedLogitsProcessor": "generation",
+    "RequestQueue": "request_queue",
+    "smollm2": "models",
+}
+"""Names that need torch and transformers, and where each is."""
+
+
+if not TYPE_CHECKING:  # to a type checker, a name that is not imported above is an error
+
+    def __getattr__(name: str) -> Any:
+        """A name that runs a model, imported when it is first asked for (PEP 562).
+
+        Raises:
+            MissingExtra: torch or transformers is not installed.
+            UnfitVersion: one of them is, in a version outside of the range.
+        """
+        if name not in _OF_MODELS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        require("torch", "transformers", extra="transformers", purpose=f"{__name__}.{name}")
+        found = globals()[name] = getattr(import_module(f"{__name__}.{_OF_MODELS[name]}"), name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

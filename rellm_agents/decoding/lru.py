@@ -1,8 +1,11 @@
-"""A function of one argument in, a dictionary of what it gave lately out: bounded, and as fast to ask as a dictionary.
+"""Caches that are bounded, for what can be made again.
 
-What was asked for since the last time half of it was dropped is kept, so the least recently used go first. Compared with
-``functools.lru_cache`` it holds no tuple for each argument, which the garbage collector would have to go through.
-Safe to use from several threads: at worst something is made twice.
+:class:`BoundedCache` forgets all when it is full; it is asked with ``get``, which is a dictionary's own. :class:`LruCache` makes what it
+lacks, and forgets what was asked for least lately: values asked for since the last time that half of it was dropped stay. Compared with
+``functools.lru_cache`` neither holds a tuple for each argument, which the garbage collector would have to go through.
+:class:`SizedLruCache` is bounded by the sizes of its values.
+
+All are safe to use from several threads: a race makes an equal value twice, or waits for a lock. They know nothing of what they hold.
 
 >>> squares = LruCache(4, lambda n: n * n)
 >>> [squares[n] for n in (1, 2, 3, 1)], len(squares) <= 4
@@ -11,24 +14,45 @@ Safe to use from several threads: at worst something is made twice.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
+from threading import Lock
+from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class LruCache(dict[Key, Value]):
-    """What ``make`` gave lately, by argument; ask with ``[...]``.
+class BoundedCache(dict[Key, Value]):
+    """Values by key. When it is full, it restarts empty: cheaper than an order of use where few programs ever fill it.
 
     Args:
-        limit: values kept at most, half of them from before.
-        make: what makes the value for a key that is not known.
+        limit: the largest number of values.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def remember(self, key: Key, value: Value) -> Value:
+        """Hold a value, and return it."""
+        if len(self) >= self._limit:
+            self.clear()
+        self[key] = value
+        return value
+
+
+class LruCache(BoundedCache[Key, Value]):
+    """Values that ``make`` gave lately, by argument; ask with ``[...]``.
+
+    Args:
+        limit: the largest number of values, half of them from before the last drop.
+        make: makes the value of a key that is not known.
     """
 
     def __init__(self, limit: int, make: Callable[[Key], Value]) -> None:
-        super().__init__()
-        self._limit, self._make = max(limit // 2, 1), make
+        super().__init__(max(limit // 2, 1))
+        self._make = make
         self._before: dict[Key, Value] = {}
 
     def __missing__(self, key: Key) -> Value:
@@ -36,12 +60,41 @@ class LruCache(dict[Key, Value]):
             value = self._before[key]
         except KeyError:
             value = self._make(key)
-        self.remember(key, value)
-        return value
+        return self.remember(key, value)
 
-    def remember(self, key: Key, value: Value) -> None:
-        """Keep a value."""
+    def remember(self, key: Key, value: Value) -> Value:
+        """Hold a value, and return it."""
         if len(self) >= self._limit:
             self._before = dict(self)
             self.clear()
         self[key] = value
+        return value
+
+
+class SizedLruCache(Generic[Key, Value]):
+    """Values by key, as many as fit into a number of bytes, the least recently used dropped first. The last value is held at any size.
+
+    Args:
+        limit: the largest sum of sizes, in bytes.
+
+    Attributes:
+        held: the present sum.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.held = limit, 0
+        self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Key, make: Callable[[], tuple[Value, int]]) -> Value:
+        """The value of a key; ``make`` gives it and its size."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is None:
+                found = self._values[key] = make()
+                self.held += found[1]
+                while self.held > self.limit and len(self._values) > 1:
+                    self.held -= self._values.popitem(last=False)[1][1]
+            else:
+                self._values.move_to_end(key)
+            return found[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+import regex
 from langchain_core.exceptions import OutputParserException
 
 from rellm_agents.demo.screen import Screen
@@ -34,7 +35,7 @@ AI Assistant:{
 }
 Human: 'What's the capital of Maryland?'
 AI Assistant:"""
-REGEX: Final = r'\{\s*"action":\s*"Final Answer",\s*"action_input":\s*(\{.*\}|"[^"]*")\s*\}\nHuman:'
+REGEX: Final = regex.compile(r'\{\s*"action":\s*"Final Answer",\s*"action_input":\s*(\{.*\}|"[^"]*")\s*\}\nHuman:')
 MAX_NEW_TOKENS: Final = 200
 BASELINE_TOKENS: Final = 80  # it would not stop by itself
 
@@ -53,7 +54,7 @@ def show_reference(screen: Screen, pipeline: Any) -> None:
     _show_parsed(screen, written["generated_text"])
 
     screen.heading("(a) constrained: RELLM with a regex")
-    screen.labelled("regex", REGEX)
+    screen.labelled("regex", REGEX.pattern)
     llm = RELLM(pipeline=pipeline, regex=REGEX, max_new_tokens=MAX_NEW_TOKENS)
     answer = llm.invoke(PROMPT, stop=["Human:"])
     screen.piece(answer)

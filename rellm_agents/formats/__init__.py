@@ -1,16 +1,15 @@
-"""Tools in, action formats out: one agent step as text, its pattern, its writer and its reader.
+"""Formats: how a step of an agent, or a message of a chat model, is written as text; its pattern, its writer and its reader.
 
-Knows patterns and json_schema; nothing of tokens, torch or LangChain. In reading order: ``steps``, ``tools``, ``action_format`` (what
-every format has), ``declarations`` (data files), ``templates`` and ``slots`` (what they say), ``wording`` (both, checked),
-``arguments`` (as plain text), ``template_format`` (the format that is declared), and a small module for each format of LangChain's
-agents:
+A format is declared in a data file: templates of delimiters and slots, with rules for the texts of slots. With the tools of an agent it
+becomes a pattern, and every text of the pattern is read back without loss, by the format and by the parser that it is made for. Knows
+patterns and json_schema; nothing of tokens, torch, transformers or LangChain. In reading order:
 
-    text    react, mrkl, conversational, docstore, self_ask, xml
-    JSON    json_action, react_json, chat, structured_chat, conversational_chat
-
-A chat model's message is content and tool calls: ``messages``; arguments as a declaration has them, in ``declared_arguments``,
-``typed_texts``, ``tagged_arguments``, ``python_arguments``, ``bare_arguments``, ``call_arguments``; ``message_format``; and what a
-tokenizer's own response template declares, ``response_marks``, ``response_calls`` and ``response_templates``.
+    tools               what users call tools, as names and schemas of arguments
+    template/           declarations, templates, slots, and the search for ambiguous texts
+    agent/              one step of an agent: text (react, mrkl, conversational, docstore, self_ask, xml) or JSON (json_action,
+                        react_json, chat, structured_chat, conversational_chat), or as a user declares it (own_format)
+    messages/           one message of a chat model: content, tool calls, reasoning
+    response_template/  a message format made of a tokenizer's own response template
 """
 
 from rellm_agents.formats.agent import (

@@ -1,7 +1,7 @@
-"""Tools as users have them in, their names, descriptions and argument schemas out.
+"""Tools as formats need them: a name, a description and a JSON Schema of the arguments, read from what users have.
 
-Known are LangChain tools (anything with ``name``, ``description`` and ``tool_call_schema``), pydantic models, and
-mappings of names to argument schemas; LangChain is not imported for it.
+Users have LangChain tools (anything with ``name``, ``description`` and ``tool_call_schema``), pydantic models, and
+mappings of names to argument schemas; LangChain is not imported for it. Knows nothing of formats.
 
 >>> [tool.name for tool in tools_of({"search": {"type": "object", "properties": {"query": {"type": "string"}}}})]
 ['search']
@@ -23,7 +23,7 @@ ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]
 
 @dataclass(frozen=True)
 class Tool:
-    """What a format needs to know of a tool.
+    """A tool, as formats need it. Immutable.
 
     Attributes:
         name: its name, as the executor knows it.
@@ -46,12 +46,12 @@ class Tool:
         """The tool as chat templates take it, and as many models were trained to read it."""
         return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": self.parameters}}
 
-    def in_order(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def ordered(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments in the order of the schema, which is the order they are written in."""
         declared = self.properties
         return {k: arguments[k] for k in (*(d for d in declared if d in arguments), *(a for a in arguments if a not in declared))}
 
-    def compiled(self, whitespace: Whitespace, *, without: Sequence[str] = ()) -> Node:
+    def arguments_node(self, whitespace: Whitespace, *, without: Sequence[str] = ()) -> Node:
         """The JSON text of the arguments, without undeclared ones unless the schema speaks of them.
 
         Args:
@@ -61,19 +61,19 @@ class Tool:
         Raises:
             FormatError: the schema cannot be compiled; names the tool and the place.
         """
-        return self._compiled(lambda parameters: compile_schema(parameters, whitespace=whitespace, closed=True, without=without).node)
+        return self._compile(lambda parameters: compile_schema(parameters, whitespace=whitespace, closed=True, without=without).node)
 
-    def laid_out(self, layout: Layout) -> Node:
-        """As :meth:`compiled`, in a layout that is not JSON's.
+    def arguments_in_layout(self, layout: Layout) -> Node:
+        """The arguments as :meth:`arguments_node` has them, in a layout that is not JSON's.
 
         Raises:
-            FormatError: as there.
+            FormatError: the schema cannot be compiled for this layout; names the tool and the place.
         """
-        return self._compiled(lambda parameters: schema_node(parameters, layout))
+        return self._compile(lambda parameters: schema_node(parameters, layout))
 
-    def _compiled(self, compile_: Callable[[dict[str, Any]], Node]) -> Node:
+    def _compile(self, compile_: Callable[[dict[str, Any]], Node]) -> Node:
         parameters = self.parameters
-        if parameters.get("properties") == {}:  # as tools without arguments are described, which does not mean any
+        if parameters.get("properties") == {}:  # so tools without arguments are described: it does not mean any arguments
             parameters = {"additionalProperties": False, **parameters}
         try:
             return compile_(parameters)
@@ -89,8 +89,7 @@ def tools_of(tools: ToolsLike) -> tuple[Tool, ...]:
             schemas (whatever :func:`rellm_agents.compile_schema` takes).
 
     Raises:
-        FormatError: there is none, one is of an unknown kind, has a schema that is not of an object, or two have the
-            same name.
+        FormatError: there is none, one is of an unknown type, has a schema that is not of an object, or two have the same name.
     """
     found = tuple(_from_mapping(tools) if isinstance(tools, Mapping) else map(_tool, tools))
     if not found:
@@ -120,10 +119,15 @@ def _tool(source: Any) -> Tool:
 
 
 def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> Tool:
-    """A tool of this name, description and schema of arguments.
+    """The tool of a name, a description and a schema of its arguments.
+
+    Args:
+        name: of the tool.
+        description: ``None`` or empty: the description that stands in the schema.
+        schema: whatever :func:`rellm_agents.compile_schema` takes.
 
     Raises:
-        FormatError: the schema is none, or not of an object.
+        FormatError: it is no schema, or not the schema of an object.
     """
     try:
         parameters = schema_of(schema)
@@ -137,7 +141,7 @@ def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> 
 
 
 def _at_root(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a schema refers to, where that is one of its own definitions: so pydantic writes models that hold themselves."""
+    """The definition that a schema refers to, with its other keys: pydantic writes models that hold themselves in this way."""
     name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
     target = schema.get("$defs", {}).get(name)
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}} if isinstance(target, dict) else schema

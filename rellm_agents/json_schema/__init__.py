@@ -13,17 +13,15 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
     object_compiler  objects of the normal form as shapes
     compiler         all of the normal form as shapes
     schema_pattern   the pattern that users hold, and its lenient mode
-    bare_text        scalars without JSON
-    all_properties   a schema with all declared properties required
+    scalar_text      scalars without JSON
 
 >>> compile_schema({"enum": ["red", None]}).regex
 'null|"red"'
 """
 
-from rellm_agents.json_schema.all_properties import endless_property, with_all_properties
-from rellm_agents.json_schema.bare_text import bare_text
+from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, schema_node
-from rellm_agents.json_schema.source import SchemaLike, schema_of
+from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties
 from rellm_agents.json_schema.text import Whitespace
 
 __all__ = [

@@ -7,7 +7,13 @@ chat            a chat model with tools and typed answers
 parsers         formats and the parsers they are paired with
 step_parser     a parser for formats of one's own
 output_parsers  the texts that output parsers read
+
+Needs the extra ``langchain``.
 """
+
+from rellm_agents.requirements import require
+
+require("langchain_core", "torch", "transformers", extra="langchain", purpose="rellm_agents.langchain")
 
 from rellm_agents.langchain.agents import format_for, parser_for
 from rellm_agents.langchain.chat import ChatRELLM

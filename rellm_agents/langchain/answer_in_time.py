@@ -12,14 +12,12 @@ from collections.abc import Awaitable, Callable
 from itertools import takewhile
 from typing import Any
 
+from rellm_agents.requirements import require
+
+require("langchain", extra="agents", purpose="AnswerInTime")
+
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, HumanMessage
-
-from rellm_agents.errors import MissingExtra
-
-try:
-    from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
-except ModuleNotFoundError as error:
-    raise MissingExtra("langchain", extra="agents", purpose="AnswerInTime") from error
 
 
 class AnswerInTime(AgentMiddleware[Any, Any]):

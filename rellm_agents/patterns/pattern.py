@@ -161,7 +161,7 @@ def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] |
             own while a text is written (``part_tokens``).
 
     Raises:
-        RegexSyntaxError: a construct that is not read or not regular; names the place. A flag that a pattern was compiled with and
+        RegexSyntaxError: a construct that is not read or not regular; names the offset. A flag that a pattern was compiled with and
             that has no counterpart; names it.
         EmptyPattern: no text matches.
         TypeError: neither text nor a compiled pattern.

@@ -1,6 +1,5 @@
 """The command: its help, what it says when a package is absent, and, marked ``model``, the demo itself."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -26,13 +25,22 @@ def test_the_help_imports_nothing_heavy():
     assert done.stdout.endswith("[]\n")
 
 
-@pytest.mark.parametrize("missing", ["typer", "rich", "langchain_classic"])
+@pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_an_absent_package_is_one_line_that_says_what_to_install(missing, monkeypatch):
     hide(monkeypatch, missing)
     with pytest.raises(SystemExit) as end:
         cli.main()
     needs = f"the command rellm-agents needs the module '{missing}', which is not installed"
-    assert end.value.code == f"rellm-agents: {needs}: pip install 'rellm-agents[demo]'"
+    assert end.value.code == f"rellm-agents: {needs}: pip install 'rellm-agents[cli]'"
+
+
+@pytest.mark.parametrize("missing", ["torch", "transformers", "langchain_core", "langchain_classic"])
+def test_the_demo_says_what_it_needs(missing, monkeypatch):
+    hide(monkeypatch, missing)
+    result = CliRunner().invoke(cli.application(), ["demo"])
+    assert result.exit_code == 1
+    needs = f"the demo needs the module '{missing}', which is not installed"
+    assert result.output == f"rellm-agents: {needs}: pip install 'rellm-agents[cli,executor]'\n"
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path):
@@ -62,5 +70,4 @@ def test_the_demo_ends_well():
 
 
 def hide(monkeypatch, name):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda module, *rest: None if module == name else found(module, *rest))
+    monkeypatch.setitem(sys.modules, name, None)

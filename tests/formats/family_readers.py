@@ -56,7 +56,7 @@ def _objects(text: str) -> Iterator[Any]:
 
 @reader("mistral")
 def by_the_first_mark(text: str) -> Read:
-    """All behind the mark is one JSON list."""
+    """All after the mark is one JSON list."""
     content, mark, calls = text.partition("[TOOL_CALLS]")
     return content, _named(json.loads(calls)) if mark else []
 
@@ -114,7 +114,7 @@ def by_channels(text: str) -> Read:
 
 @reader("llama3_python_tag")
 def by_the_python_tag(text: str) -> Read:
-    """One call of a method named call behind the tag, as Python itself parses it."""
+    """One call of a method named call after the tag, as Python itself parses it."""
     content, tag, call = text.partition("<|python_tag|>")
     if not tag:
         return content, []
@@ -152,8 +152,8 @@ def by_the_syntax_of_python(text: str) -> Read:
 def by_tokens_around_a_list(text: str) -> Read:
     """Python up to the first token that ends it, stripped; what stands around it is content."""
     content, mark, rest = text.partition("<|tool_call_start|>")
-    calls, _, behind = rest.partition("<|tool_call_end|>")
-    assert not behind
+    calls, _, after = rest.partition("<|tool_call_end|>")
+    assert not after
     return content.strip(), _listed(calls.strip()) if mark else []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import InvalidSchema, PatternError, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.text.layout import Layout
-from rellm_agents.json_schema.text.serializations import serializations
+from rellm_agents.json_schema.text.serialization import serializations
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 EXPECTED = Path(__file__).parents[1] / "conformance" / "expected.json"

@@ -371,12 +371,11 @@ def test_a_compiled_regex_is_taken_wherever_a_regex_is(compile_):
     for llm in (RELLM, JsonFormer, LMFormatEnforcer):
         made = llm(pipeline=pipeline(), regex=words, max_new_tokens=12)
         assert made.regex is words
-        assert made.invoke("a") == rellm(regex="(?i)[A-Z]{3,}").invoke("a")
+        assert words.fullmatch(made.invoke("a"))
         assert matches(made.invoke("a", regex=digits), DIGITS)
         assert matches(made.bind(regex=digits).invoke("a"), DIGITS)
         assert matches("".join(made.bind(regex=digits).stream("a")), DIGITS)
     assert len(json.dumps(dumpd(rellm(regex=words)))) < 2000
-    assert rellm(regex=words).model_copy(deep=True).invoke("a") == rellm(regex=words).invoke("a")
 
 
 def test_a_text_stays_a_text():
@@ -385,7 +384,7 @@ def test_a_text_stays_a_text():
 
 def test_long_regexes_that_differ_at_their_ends_share_no_answer():
     """What is shown of a compiled one is cut."""
-    one, other = (re.compile(f"{'a?' * 150}x{{3}}[{c}]") for c in "yz")
+    one, other = (re.compile(f"(?#{'-' * 300})x{{3}}[{c}]") for c in "yz")
     assert repr(one) == repr(other)
     found = answers(lambda c: rellm(cache=c, regex=one), lambda c: rellm(cache=c).bind(regex=other), lambda c: rellm(cache=c, regex=other))
     assert [text[-1] for text in found] == ["y", "z", "z"]

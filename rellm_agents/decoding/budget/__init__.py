@@ -1,5 +1,16 @@
-"""FACE."""
+"""How many tokens suffice to finish a text, or a named part of it, and which tokens a budget leaves.
 
+Knows patterns and transitions; nothing of models or of how tokens are chosen. In reading order:
+
+    token_costs     tokens that suffice from any place in a pattern to its end
+    group_costs     the same after each token of a group
+    capture_costs   inside a captured text
+    part_costs      up to the end of a named part
+    part_budget     the budget of a part, while a text is written
+"""
+
+from rellm_agents.decoding.budget.capture_costs import CaptureCosts
+from rellm_agents.decoding.budget.group_costs import cost_bound, tokens_within
 from rellm_agents.decoding.budget.part_budget import PartBudget
-from rellm_agents.decoding.budget.part_costs import PartExits
-from rellm_agents.decoding.budget.token_costs import TokenCosts
+from rellm_agents.decoding.budget.part_costs import PartCosts
+from rellm_agents.decoding.budget.token_costs import IMPOSSIBLE, TokenCosts

@@ -1,7 +1,11 @@
-"""A named part of a pattern and a vocabulary in, how far it is from each state to the part's end out.
+r"""Computes how far each state of a pattern is from the end of a named part that the text may be inside of.
 
-Costs are counted up to the mark in which the part ends (see :mod:`rellm_agents.patterns.ir.parts`): what leads out of the part costs
-less than nothing. So a part can be held to a budget as a whole text is, and left where its budget is spent.
+Costs are counted up to the end of the part (see :mod:`rellm_agents.patterns.ir`). Outside the part the cost is minus infinity, so leaving
+is always allowed. So a part can be held to a budget as a whole text is, and left where its budget is spent.
+
+    <think>.*</think>\n{"a": 1}  part .*      inside it: tokens to </think>     after it: nothing to pay
+
+Knows nothing of texts that are being written; what a budget has left is in ``part_budget``.
 
 >>> _OUTSIDE < 0
 True
@@ -10,32 +14,27 @@ True
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
-from rellm_agents.decoding.budget.token_costs import TokenCosts
-from rellm_agents.decoding.transitions import IMPOSSIBLE, Walks
-from rellm_agents.decoding.vocabulary import Bits, Mask
+import numpy as np
+
+from rellm_agents.decoding.budget.capture_costs import CaptureCosts
+from rellm_agents.decoding.budget.group_costs import cost_bound, tokens_within
+from rellm_agents.decoding.budget.token_costs import IMPOSSIBLE, TokenCosts
+from rellm_agents.decoding.transitions import LexemeTokenCache, TokenTransitions
+from rellm_agents.decoding.vocabulary import Bits, packed
+from rellm_agents.patterns import Node
 from rellm_agents.patterns.machine import Cell, Continuation, State, part_end
 
-if TYPE_CHECKING:
-    from rellm_agents.patterns import Node
-    from rellm_agents.patterns.machine import Machine
-
 _OUTSIDE = -2 * IMPOSSIBLE
-"""The cost of what is not inside of the part, whatever else is added to it."""
+"""The cost of what is not inside the part, whatever else is added to it."""
 
 
-class _Assembly(Protocol):
-    def within(self, state: State, limit: int, costs: TokenCosts) -> Mask: ...
-    def most_after(self, state: State, costs: TokenCosts) -> int: ...
-
-
-class _ExitCosts(TokenCosts):
+class _CostsToPartEnd(TokenCosts):
     """Costs up to the end of a part."""
 
-    def __init__(self, walks: Walks, name: str) -> None:
-        super().__init__(walks)
+    def __init__(self, lexemes: LexemeTokenCache, name: str) -> None:
+        super().__init__(lexemes, CaptureCosts)
         self._name = name
         self._to_end: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
 
@@ -43,7 +42,7 @@ class _ExitCosts(TokenCosts):
         """Tokens that suffice up to the end of the part."""
         if then is None:
             return _OUTSIDE
-        if then.depth < 0:  # inside of something that is looked at apart
+        if then.depth < 0:  # in a sub-machine, whatever follows it
             return super().of_continuation(then)
         found = self._to_end.get(then)
         if found is None:
@@ -57,34 +56,32 @@ class _ExitCosts(TokenCosts):
                     own = self.of_node(one.node)
                     found = IMPOSSIBLE if own is None else min(found + own, IMPOSSIBLE)
                     one = one.then
-            if not self.of_node.inside_cycle:
-                self._to_end[then] = found
+            self.settled(self._to_end, then, found)
         return found
 
 
-class PartExits:
-    """The ways out of the parts of one name. Safe to share between threads and rows.
+class PartCosts:
+    """Costs to the end of the parts of one name. Safe to share between threads and sequences.
 
     Args:
         name: of the parts.
-        nodes: what they look like.
-        machine: of the whole pattern.
-        walks: over the vocabulary.
-        assembly: puts masks together.
+        nodes: their patterns.
+        transitions: of the whole pattern.
 
     Attributes:
         needed: tokens that suffice for any of the parts.
     """
 
-    def __init__(self, name: str, nodes: Sequence[Node], machine: Machine, walks: Walks, assembly: _Assembly) -> None:
-        self.name, self._machine, self._assembly = name, machine, assembly
-        self._costs = _ExitCosts(walks, name)
+    def __init__(self, name: str, nodes: Sequence[Node], transitions: TokenTransitions) -> None:
+        self.name, self._transitions = name, transitions
+        self._vocabulary = transitions.lexemes.vocabulary
+        self._costs = _CostsToPartEnd(transitions.lexemes, name)
         self.needed = max(IMPOSSIBLE if (cost := self._costs.of_node(node)) is None else cost for node in nodes)
-        self._most_after: WeakKeyDictionary[State, int] = WeakKeyDictionary()
+        self._bounds: WeakKeyDictionary[State, int] = WeakKeyDictionary()
         self._ends: WeakKeyDictionary[State, frozenset[Continuation]] = WeakKeyDictionary()
 
     def ends(self, state: State) -> frozenset[Continuation]:
-        """The ends of the parts that the text may be inside of here, or at the end of, with nothing behind it yet."""
+        """The ends of the parts that the text may be inside of here, or at the end of with nothing after it yet."""
         found = self._ends.get(state)
         if found is None:
             ends = (part_end(cell.then, self.name) for cell in state.cells)
@@ -103,21 +100,25 @@ class PartExits:
             state: whose mask it is.
             left: how many.
         """
-        most = self._most_after.get(state)
-        if most is None:
-            most = self._most_after[state] = self._assembly.most_after(state, self._costs) - 1
-        return bits if most < left else bits & self._assembly.within(state, left, self._costs).bits
+        bound = self._bounds.get(state)
+        if bound is None:
+            bound = self._bounds[state] = cost_bound(self._transitions.of_state(state), self._costs)
+        if bound < left:
+            return bits
+        ids = tokens_within(self._transitions.of_state(state), self._costs, left)
+        ids += self._vocabulary.end_ids if state.accepting else ()
+        return bits & packed(np.array(ids, dtype=np.int32), self._vocabulary.size)
 
-    def closed(self, state: State) -> State:
-        """What is left of a state outside of the part, and behind it, where it can end here; if nothing, the state itself."""
+    def after_part(self, state: State) -> State:
+        """The same state without the cells of the part, which has ended where it can; if nothing is left, the state itself."""
         cells: set[Cell] = set()
-        accepting = state.accepting
+        accepting, machine = state.accepting, self._transitions.machine
         for cell in state.cells:
             end = part_end(cell.then, self.name)
             if end is None:
                 cells.add(cell)
             elif self._costs.of_cell(cell) == 0:
-                behind = self._machine.enter(end)
-                cells.update(behind.cells)
-                accepting = accepting or behind.accepting
-        return self._machine.state_of(cells, accepting=accepting) if cells or accepting else state
+                after = machine.enter(end)
+                cells.update(after.cells)
+                accepting = accepting or after.accepting
+        return machine.state_of(cells, accepting=accepting) if cells or accepting else state

@@ -1,14 +1,19 @@
-"""A vocabulary in, the number of tokens that suffice for whatever is left of a text out.
+"""Computes how many tokens suffice to finish a text from any place in a pattern, under one vocabulary.
 
-Literals are spelled with the fewest tokens; lexemes take the fewest tokens to where they may end; counted repeats the
-fewest that hold as many times as are missing; what follows is added up. No token spans two parts in this count, so the
-true minimum may be lower, never higher - and from every place some allowed token lowers the count by at least one, so
-that a text which fits its budget can always be finished.
+Literals are spelled with the fewest tokens (dynamic programming from their end); a lexeme takes the fewest tokens to where it may end (a
+breadth-first search in which each token is an edge); a counted repeat takes the fewest that hold the missing iterations; what follows is
+added up. No token spans two parts in this count, so it is an upper bound of the true minimum. And from every place some allowed token
+lowers the count by at least one, so a text that is within its budget can always be finished.
 
+    aaab*b with tokens a, aa, b      aa + a, then nothing for b*, then b, then the end of the text: 4
+
+Captures are priced by an object that is built beside these costs (``capture_costs``); this module only asks it.
+
+>>> from rellm_agents.decoding.budget.capture_costs import CaptureCosts
 >>> from rellm_agents.decoding.vocabulary import Vocabulary
 >>> from rellm_agents.patterns.machine import machine
 >>> from rellm_agents.patterns import read_regex
->>> costs = TokenCosts(Walks(Vocabulary([b"a", b"aa", b"b", None], end_ids=[3])))
+>>> costs = TokenCosts(LexemeTokenCache(Vocabulary([b"a", b"aa", b"b", None], end_ids=[3])), CaptureCosts)
 >>> costs.of_state(machine.start(read_regex("aaab*b")))
 4
 """
@@ -16,16 +21,17 @@ that a text which fits its budget can always be finished.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, MutableMapping
 from functools import lru_cache
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from rellm_agents.decoding.budget.capture_costs import CaptureCosts
-from rellm_agents.decoding.transitions import IMPOSSIBLE, Walks
+from rellm_agents.decoding.transitions import LexemeTokenCache
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed, shortest_way
-from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Literal
+from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Capture, Literal
 from rellm_agents.patterns.machine import (
     CaptureCell,
     Cell,
@@ -39,26 +45,54 @@ from rellm_agents.patterns.machine import (
     State,
 )
 
-MAX_LOOSE_STATES = 512  # of an automaton without its bounds, among which the fewest tokens to an end are looked for
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+IMPOSSIBLE = 1 << 30
+"""The cost of what the vocabulary cannot spell; larger than any budget."""
+
+MAX_RELAXED_STATES = 512  # of an automaton without its bounds, among which the fewest tokens to an end are looked for
 _LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
 
 
-class TokenCosts:
-    """Costs in tokens under one vocabulary, remembered. Safe to share between threads."""
+class CapturePrices(Protocol):
+    """The costs of captures, as far as the costs of other parts and of token groups need them; see ``capture_costs.CaptureCosts``."""
 
-    def __init__(self, walks: Walks) -> None:
-        self._walks = walks
+    def cheapest(self, node: Capture) -> tuple[int, bytes] | None: ...  # noqa: D102
+    def of_cell(self, cell: CaptureCell) -> int: ...  # noqa: D102
+    def of_end(self, cell: CaptureCell, state: State, text: bytes) -> int: ...  # noqa: D102
+    def bound_at(self, node: Capture, state: State, text: bytes) -> int: ...  # noqa: D102
+    def after(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
+    def rest(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
+    def bytes_of(self, token_id: int) -> bytes: ...  # noqa: D102
+
+
+class TokenCosts:
+    """Costs in tokens under one vocabulary, remembered. Safe to share between threads.
+
+    Args:
+        lexemes: the tokens of lexemes under the vocabulary.
+        prices: makes the costs of captures for these costs, which need each other.
+
+    Attributes:
+        captures: the costs of captures.
+        of_node: the cost of a node by itself; ``None`` if the vocabulary cannot spell it.
+        of_literal: for each offset in a literal, the fewest tokens that spell the rest.
+    """
+
+    def __init__(self, lexemes: LexemeTokenCache, prices: Callable[[TokenCosts, LexemeTokenCache], CapturePrices]) -> None:
+        self._lexemes = lexemes
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
-        self.captures = CaptureCosts(self, walks)
+        self.captures = prices(self, lexemes)
         self.of_node = CheapestText(self._of_terminal, self.captures.cheapest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
-        self._most_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
+        self._bounds_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
-        self._at_most_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
-        self._loose_ways: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
-        self._of_times = lru_cache(maxsize=_COUNTERS)(_no_times_yet)
-        self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_time)
+        self._bounds_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
+        self._relaxed: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
+        self._of_iterations = lru_cache(maxsize=_COUNTERS)(lambda _automaton: [0])  # for 0, 1, ... iterations
+        self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_iteration)
 
     def of_state(self, state: State) -> int:
         """Tokens that suffice from here to the end, the end-of-text token included."""
@@ -89,8 +123,7 @@ class TokenCosts:
         for one in reversed(pending):
             own = self.of_node(one.node)
             total = IMPOSSIBLE if own is None else min(total + own, IMPOSSIBLE)
-            if not self.of_node.inside_cycle:
-                self._of_continuation[one] = total
+            self.settled(self._of_continuation, one, total)
         return total
 
     def of_set(self, members: LiteralSet, low: int, high: int, offset: int) -> int:
@@ -98,20 +131,12 @@ class TokenCosts:
         known = self._of_sets.setdefault(members, {})
         place = (low, high, offset)
         found = known.get(place)
-        if found is None:
-            found = self._of_set(members, low, high, offset)
-            if not self.of_node.inside_cycle:
-                known[place] = found
-        return found
+        return self.settled(known, place, self._of_set(members, low, high, offset)) if found is None else found
 
-    def most_of_set(self, members: LiteralSet) -> int:
-        """As many tokens as suffice for any rest of any of the members and what follows it, or more: one for each byte."""
-        most = self._most_of_sets.get(members)
-        if most is None:
-            most = self._most_of_set(members)
-            if not self.of_node.inside_cycle:
-                self._most_of_sets[members] = most
-        return most
+    def bound_of_set(self, members: LiteralSet) -> int:
+        """An upper bound of the tokens for any rest of any of the members and what follows it: one token for each byte."""
+        bound = self._bounds_of_sets.get(members)
+        return self.settled(self._bounds_of_sets, members, self._bound_of_set(members)) if bound is None else bound
 
     def of_lexeme(self, automaton: Automaton, state: int) -> int:
         """The fewest tokens from a state of an automaton to where a text may end."""
@@ -120,31 +145,37 @@ class TokenCosts:
             known[state] = self._of_lexeme(automaton, state)
         return known[state]
 
-    def at_most_of_lexeme(self, automaton: Automaton, state: int) -> int:
-        """As many tokens as suffice from there, or more: where an exact search is long, those of a text of the fewest bytes."""
+    def bound_of_lexeme(self, automaton: Automaton, state: int) -> int:
+        """An upper bound of the same: where an exact search is long, the tokens of a text of the fewest bytes."""
         exact = self._of_lexemes.setdefault(automaton, {}).get(state)
         if exact is not None:
             return exact
         if not automaton.node_of(state).has_boolean:
             return self.of_lexeme(automaton, state)
-        known = self._at_most_of_lexemes.setdefault(automaton, {})
+        known = self._bounds_of_lexemes.setdefault(automaton, {})
         if state not in known:
-            most = self._of_literal(shortest_way(automaton, state))[0]
-            known[state] = most if most < IMPOSSIBLE else self.of_lexeme(automaton, state)
+            bound = self._of_literal(shortest_way(automaton, state))[0]
+            known[state] = bound if bound < IMPOSSIBLE else self.of_lexeme(automaton, state)
         return known[state]
 
     def of_counter(self, automaton: Automaton, state: int, missing: int) -> int:
-        """Tokens that suffice until ``missing`` more times of a repeat are done, the one begun in ``state`` included."""
+        """Tokens that suffice until ``missing`` more iterations of a repeat are done, the one begun in ``state`` included."""
         if automaton.accepting[state]:
             return self._of_missing(automaton, max(missing, 0))
         begun = self._of_begun(automaton, state)
         return IMPOSSIBLE if begun >= IMPOSSIBLE else min(begun + self._of_missing(automaton, max(missing - 1, 0)), IMPOSSIBLE)
 
+    def settled(self, memo: MutableMapping[Key, Value], key: Key, value: Value) -> Value:
+        """Return a cost, and remember it, unless it depends on a capture that is being priced just now: it may not be final."""
+        if not self.of_node.inside_cycle:
+            memo[key] = value
+        return value
+
     def _of_terminal(self, node: Node) -> int | None:
         if isinstance(node, Literal):
             cost = self.of_literal(node.data)[0]
-        elif (times := counter_of(node)) is not None:
-            cost = self.of_counter(times.automaton, START, times.minimum)
+        elif (counter := counter_of(node)) is not None:
+            cost = self.of_counter(counter.automaton, START, counter.minimum)
         else:
             automaton = Automaton.of(node)
             cost = IMPOSSIBLE if automaton.is_empty else self.of_lexeme(automaton, START)
@@ -154,12 +185,12 @@ class TokenCosts:
         """For each offset, the fewest tokens that spell the rest."""
         costs = [0] * (len(data) + 1)
         for start in range(len(data) - 1, -1, -1):
-            spot, best = self._walks.spots.root, IMPOSSIBLE
+            cursor, best = self._lexemes.cursors.root, IMPOSSIBLE
             for end in range(start, len(data)):
-                spot = spot.child(data[end])
-                if spot.token_ids and costs[end + 1] < best:
+                cursor = cursor.step(data[end])
+                if cursor.token_ids and costs[end + 1] < best:
                     best = costs[end + 1] + 1
-                if not spot.has_children:
+                if not cursor.has_children:
                     break
             costs[start] = best
         return tuple(costs)
@@ -172,38 +203,38 @@ class TokenCosts:
                 best = min(best, self.of_literal(text)[offset] + after)
         return best
 
-    def _most_of_set(self, members: LiteralSet) -> int:
-        spelled = bytes(self._walks.vocabulary.spelled_bytes) + SPECIAL_DELIMITERS  # a special token is one token, whatever bytes name it
-        most = 0
+    def _bound_of_set(self, members: LiteralSet) -> int:
+        spelled = bytes(self._lexemes.vocabulary.spelled_bytes) + SPECIAL_DELIMITERS  # a special token is one token, whatever bytes name it
+        bound = 0
         for text, rest in zip(members.texts, members.rests, strict=True):
             after = self.of_node(rest)
             if after is None or text.translate(None, spelled):
                 return IMPOSSIBLE
-            most = max(most, len(text) + after)
-        return most
+            bound = max(bound, len(text) + after)
+        return bound
 
     def _of_lexeme(self, automaton: Automaton, state: int) -> int:
-        """As without the large bounds of intersections, if the tokens found so keep to them; else a search of its own."""
+        """Without the large bounds of intersections, if the tokens found so keep to them; else by a search of its own."""
         node = automaton.node_of(state)
-        loose = relaxed(node)
-        if loose is not node:
-            found = self._loosely(Automaton.of(relaxed(automaton.node)), loose)
+        without_bounds = relaxed(node)
+        if without_bounds is not node:
+            found = self._of_relaxed(Automaton.of(relaxed(automaton.node)), without_bounds)
             if found is not None and any(matches(node, text) for text in found[1]):
                 return found[0]
-        return self._searched(automaton, state)
+        return self._of_searched(automaton, state)
 
-    def _loosely(self, automaton: Automaton, node: Node) -> tuple[int, tuple[bytes, bytes]] | None:
-        """The fewest tokens for texts of ``node``, one of the states of an automaton, a short and a long one; ``None``: not found."""
-        known, start = self._loose_ways.setdefault(automaton, {}), automaton.state_of(node)
+    def _of_relaxed(self, automaton: Automaton, node: Node) -> tuple[int, tuple[bytes, bytes]] | None:
+        """The fewest tokens for texts of ``node``, a state of an automaton; a short and a long such text. ``None``: not found."""
+        known, start = self._relaxed.setdefault(automaton, {}), automaton.state_of(node)
         if start == DEAD:
             return None
         if start not in known:
             came_from = {start: start}
             frontier = [start]
-            while frontier and not any(automaton.accepting[one] for one in frontier) and len(came_from) <= MAX_LOOSE_STATES:
+            while frontier and not any(automaton.accepting[one] for one in frontier) and len(came_from) <= MAX_RELAXED_STATES:
                 following: dict[int, int] = {}
                 for one in frontier:
-                    following.update((end, one) for end in self._walks.of(automaton, one, self._walks.spots.root).ends)
+                    following.update((end, one) for end in self._lexemes.of(automaton, one, self._lexemes.cursors.root).ends)
                 frontier = [end for end in following if end not in came_from]
                 came_from.update((end, following[end]) for end in frontier)
             here = next((one for one in frontier if automaton.accepting[one]), DEAD)
@@ -219,31 +250,31 @@ class TokenCosts:
         return known[start]
 
     def _tokens_between(self, automaton: Automaton, state: int, end: int) -> list[bytes]:
-        """What the tokens write that lead from a state of an automaton to another one."""
-        vocabulary = self._walks.vocabulary
+        """The bytes of the tokens that lead from one state of an automaton to another."""
+        vocabulary = self._lexemes.vocabulary
         nodes, states = vocabulary.trie.walk(automaton, np.zeros(1, dtype=np.int32), np.array([state], dtype=np.int32))
         ids = vocabulary.trie.tokens_at(nodes[(states == end) & vocabulary.trie.is_token[nodes]]).tolist()
         return [vocabulary.token_bytes[id_] or b"" for id_ in ids]
 
-    def _searched(self, automaton: Automaton, state: int) -> int:
-        """A breadth-first search, each token one edge."""
-        root = self._walks.spots.root
+    def _of_searched(self, automaton: Automaton, state: int) -> int:
+        """A breadth-first search in which each token is an edge."""
+        root = self._lexemes.cursors.root
         seen, frontier, cost = {state}, [state], 0
         while frontier:
             if any(automaton.accepting[s] for s in frontier):
                 return cost
             cost += 1
-            following = {end for one in frontier for end in self._walks.of(automaton, one, root).ends}
+            following = {end for one in frontier for end in self._lexemes.of(automaton, one, root).ends}
             frontier = sorted(following - seen)
             seen |= following
         return IMPOSSIBLE
 
-    def _to_end_of_time(self, automaton: Automaton, state: int) -> int:
-        """The fewest tokens from ``state`` to the end of one time of a repeat, and not beyond it."""
+    def _to_end_of_iteration(self, automaton: Automaton, state: int) -> int:
+        """The fewest tokens from ``state`` to the end of one iteration, and not beyond it."""
         seen, waiting = {state}, deque([(state, 0)])
         while waiting:
             here, cost = waiting.popleft()
-            for done, end in self._walks.counted(automaton, here, self._walks.spots.root).ends:
+            for done, end in self._lexemes.counted(automaton, here, self._lexemes.cursors.root).ends:
                 if done == 1 and automaton.accepting[end]:
                     return cost + 1
                 if done == 0 and end not in seen:
@@ -252,26 +283,22 @@ class TokenCosts:
         return IMPOSSIBLE
 
     def _of_missing(self, automaton: Automaton, missing: int) -> int:
-        """The fewest tokens that hold ``missing`` times of a repeat: whole ones, or one time spelled with several tokens."""
-        known = self._of_times(automaton)
+        """The fewest tokens that hold ``missing`` iterations: whole ones, or one iteration spelled with several tokens."""
+        known = self._of_iterations(automaton)
         if missing < len(known):
             return known[missing]
         ends = Counter(automaton, 0, None).iteration_ends
-        one = max(self._of_begun(automaton, end) for end in ends)  # it holds wherever the time before has led to
+        one = max(self._of_begun(automaton, end) for end in ends)  # it holds wherever the iteration before has led to
         if one >= IMPOSSIBLE:
             return IMPOSSIBLE
-        whole = set.intersection(*(self._whole_times(automaton, end) for end in ends))
+        whole = set.intersection(*(self._whole_iterations(automaton, end) for end in ends))
         known = known.copy()  # another thread may be reading it
-        for times in range(len(known), missing + 1):
-            known.append(min(known[times - 1] + one, min((known[times - n] + 1 for n in whole if n <= times), default=IMPOSSIBLE)))
-        self._of_times(automaton)[:] = known
+        for count in range(len(known), missing + 1):
+            known.append(min(known[count - 1] + one, min((known[count - n] + 1 for n in whole if n <= count), default=IMPOSSIBLE)))
+        self._of_iterations(automaton)[:] = known
         return known[missing]
 
-    def _whole_times(self, automaton: Automaton, state: int) -> set[int]:
-        """How many times of a repeat tokens hold that begin with one and end with one."""
-        ends = self._walks.counted(automaton, state, self._walks.spots.root).ends
+    def _whole_iterations(self, automaton: Automaton, state: int) -> set[int]:
+        """How many iterations tokens hold that begin with one and end with one."""
+        ends = self._lexemes.counted(automaton, state, self._lexemes.cursors.root).ends
         return {done for done, end in ends if done and automaton.accepting[end]}
-
-
-def _no_times_yet(_automaton: Automaton) -> list[int]:
-    return [0]

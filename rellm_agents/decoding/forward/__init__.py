@@ -9,6 +9,7 @@ order:
     prefix_cache   keys and values of recent texts, for prompts that begin alike
 """
 
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import NAMES as CACHE_NAMES
 from rellm_agents.decoding.forward.cache_names import output_name, taken_from
 from rellm_agents.decoding.forward.passes import ForwardPasses

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import cache_name, taken_from
-from rellm_agents.decoding.masks import AllowedTokens
 from rellm_agents.errors import DecodingError
 
 if TYPE_CHECKING:

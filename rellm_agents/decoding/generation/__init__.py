@@ -13,12 +13,10 @@ Knows neither how a mask is found nor how a model is run. In reading order:
     generate_arguments   what ``model.generate`` hands to a loop, read and checked
     custom_generate      the loop inside of ``model.generate``
     decoder              what users hold
-    request_queue        one decoder for many callers at once
     logits_processor     masks alone, for plain ``model.generate``
 """
 
-from rellm_agents.decoding.generation.decoder import ConstrainedDecoder
+from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
 from rellm_agents.decoding.generation.options import Spelling, TextKeywords, TextOptions
-from rellm_agents.decoding.generation.request_queue import RequestQueue
 from rellm_agents.decoding.generation.sequence import Completion

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import torch
 
-from rellm_agents.decoding.forward import ForwardPasses
+from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses
 from rellm_agents.decoding.generation.sequence import TextSequence
-from rellm_agents.decoding.masks import AllowedTokens
 
 
 def allowed_log_probabilities(passes: ForwardPasses, sequence: TextSequence) -> tuple[float, ...]:

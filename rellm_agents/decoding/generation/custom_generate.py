@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
-from rellm_agents.decoding.forward import ForwardPasses, Scores, output_name, taken_from
+from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Scores, output_name, taken_from
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
-from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, prefixes_of
+from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, may_be_callers, prefixes_of
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
-from rellm_agents.decoding.masks import AllowedTokens
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -94,7 +93,8 @@ class CustomGenerate:
         """
         streamer = streamer or self._streamer
         check_arguments(
-            self._engine,
+            self._engine.model,
+            self._engine.vocabulary.end_ids,
             model,
             input_ids,
             logits_processor,
@@ -162,7 +162,7 @@ class CustomGenerate:
         if mask is not None:
             for sequence, is_read in zip(sequences, mask, strict=True):
                 sequence.consumed = int(is_read.sum())
-        owns_cache = not (is_shared or getattr(cache, "_is_user_defined", False))
+        owns_cache = not (is_shared or may_be_callers(cache))
         passes = ForwardPasses(
             scorer, len(sequences), cache=cache, attention_mask=mask, encoded=encoded, embedded=embedded, owns_cache=owns_cache
         )

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rellm_agents.decoding.forward import ForwardPasses, Scores
+from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Scores
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import TextSequence
-from rellm_agents.decoding.masks import AllowedTokens
 
 Choose = Callable[[TextSequence, Scores, int, int, AllowedTokens], int]
 """Chooses the next token of a sequence: the sequence, the scores of a pass, the sequence's number in them, how many positions back from the

@@ -18,7 +18,7 @@ from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.engine import Engine
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
-from rellm_agents.decoding.masks import TokenMasks
+from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:

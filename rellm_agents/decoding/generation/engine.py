@@ -21,8 +21,7 @@ from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_optio
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
-from rellm_agents.decoding.masks import TokenMasks
-from rellm_agents.decoding.spelling import speller_of
+from rellm_agents.decoding.spelling import TokenMasks, speller_of
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.patterns import Pattern

@@ -9,9 +9,12 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+import transformers
+from packaging.version import Version
 
 from rellm_agents.decoding.forward import CACHE_NAMES, EncodedPrompts
 
@@ -19,19 +22,19 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
     from transformers.cache_utils import Cache
 
-    from rellm_agents.decoding.generation.engine import Engine
-
 _USED = frozenset({"attention_mask", "encoder_outputs", "inputs_embeds", "position_ids", *CACHE_NAMES})
 _HARMLESS = frozenset({"cache_position", "logits_to_keep", "use_cache"})  # this loop finds them out by itself
 _OF_STEPS = frozenset(
     {"ClassifierFreeGuidanceLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor", "UnbatchedClassifierFreeGuidanceLogitsProcessor"}
 )
 """Processors that count on seeing all texts at each step."""
+_MARKS_CALLERS_CACHE = Version(transformers.__version__) >= Version("5.17")
 _PLAIN = "pass a ConstrainedLogitsProcessor to generate instead, which leaves the loop to transformers"
 
 
 def check_arguments(
-    engine: Engine,
+    own_model: PreTrainedModel,
+    end_ids: Sequence[int],
     model: PreTrainedModel,
     input_ids: torch.Tensor,
     processors: LogitsProcessorList,
@@ -43,12 +46,23 @@ def check_arguments(
 ) -> None:
     """Refuse what would be left out or done wrong.
 
+    Args:
+        own_model: the model that the loop was made for.
+        end_ids: the tokens that end its texts.
+        model: the model that calls the loop; this and the following arguments are those of ``generate``.
+        input_ids: int64[rows, length].
+        processors: of logits.
+        generation_config: of the call.
+        model_kwargs: what ``generate`` would hand to the model.
+        is_streamed: tokens are given to a streamer.
+        synced_gpus: whether several machines make the same passes.
+
     Raises:
         ValueError: names the argument, the reason, and mostly another way.
     """
     if synced_gpus:
         raise ValueError(f"synced_gpus: rows on several machines end at different steps; {_PLAIN}")
-    if model is not engine.model:
+    if model is not own_model:
         raise ValueError(f"this loop was made for another model than the {type(model).__name__} that calls it")
     if (generation_config.num_beams or 1) > 1:
         raise ValueError(f"num_beams={generation_config.num_beams}: this loop writes each row by itself; {_PLAIN}")
@@ -57,7 +71,7 @@ def check_arguments(
             raise ValueError(f"{name}=True: forced tokens are not scored one by one; {_PLAIN}")
     if is_streamed and len(input_ids) > 1:
         raise ValueError(f"a streamer takes one text at a time, not {len(input_ids)}")
-    ends, end_ids = generation_config.eos_token_id, engine.vocabulary.end_ids
+    ends = generation_config.eos_token_id
     if set(ends if isinstance(ends, list) else [ends]) - {None, *end_ids}:
         raise ValueError(
             f"eos_token_id={ends}: texts end with one of {list(end_ids)}, as the model's generation config and the "
@@ -103,11 +117,16 @@ def cached_mask(cache: Cache | None, input_ids: torch.Tensor, model_kwargs: dict
     return torch.ones((len(input_ids), length), dtype=torch.long, device=input_ids.device) if attention is None else attention[:, :length]
 
 
+def may_be_callers(cache: Cache | None) -> bool:
+    """True unless ``generate`` made the cache; before transformers 5.17 it does not say. A cache of the caller has to stay whole."""
+    return bool(getattr(cache, "_is_user_defined", not _MARKS_CALLERS_CACHE))
+
+
 def _length(cache: Cache) -> int:
-    """How many positions of a cache are filled; none of one that ``generate`` made for a model of one state, which does not tell."""
+    """How many positions of a cache are filled."""
     try:
         return cache.get_seq_length()
-    except ValueError as error:
-        if getattr(cache, "_is_user_defined", False):
+    except ValueError as error:  # of a model that keeps one state for all tokens
+        if cache.has_previous_state():
             raise ValueError(f"a {type(cache).__name__} of one state does not tell how many tokens were read into it; {_PLAIN}") from error
         return 0

@@ -1,4 +1,6 @@
-"""A pattern in, a transformers ``LogitsProcessor`` out, for plain ``model.generate``, beams included.
+"""A logits processor for plain ``model.generate``, beams included: it denies the tokens that the mask of a pattern denies.
+
+It knows neither the model nor who chooses the tokens, so forced text costs a pass for each token; ``custom_generate`` saves those.
 
     model.generate(**inputs, logits_processor=[ConstrainedLogitsProcessor(pattern, tokenizer, prompt_length=n, max_new_tokens=64)])
 
@@ -13,7 +15,9 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from transformers import LogitsProcessor
 
-from rellm_agents.decoding.masks import ENDED, AllowedTokens, TokenMasks
+from rellm_agents.decoding.forward import AllowedTokens
+from rellm_agents.decoding.masks import ENDED
+from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.errors import BudgetTooSmall, TokenRefused
 from rellm_agents.patterns import Pattern
@@ -23,11 +27,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _LOST = State(None, (), accepting=False)
-"""The state of a row that holds a denied token: a beam of no probability, which transformers carries along to fill up."""
+"""The state of a text that holds a denied token: a beam of no probability, which transformers carries along to fill up."""
 
 
 class ConstrainedLogitsProcessor(LogitsProcessor):
-    """Holds every row to a pattern, and to an end within the budget. Make one for each call of ``generate``.
+    """Holds every text to a pattern, and to an end within the budget. Make one for each call of ``generate``.
 
     Args:
         pattern: what is written after the prompt has to match it.
@@ -68,6 +72,8 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         Returns:
             ``scores``.
 
+        Raises:
+            TokenRefused: the texts of all rows hold a denied token.
         """
         written = [tuple(row) for row in input_ids[:, self._prompt_length :].tolist()]
         states = {row: self._state(row) for row in written}
@@ -84,9 +90,10 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         return scores
 
     def _state(self, row: tuple[int, ...]) -> State:
-        known = self._states.get(row)
-        if known is not None:
-            return known
+        """The state after the tokens of a text, mostly one token after a state of the last step."""
+        found = self._states.get(row)
+        if found is not None:
+            return found
         before = self._states.get(row[:-1])
         if before is not None:
             return self._after(before, row[-1])
@@ -96,7 +103,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         return state
 
     def _after(self, state: State, token_id: int) -> State:
-        if state in (ENDED, _LOST):  # behind the end stands padding
+        if state in (ENDED, _LOST):  # what follows the end is padding
             return state
         try:
             return self.masks.advance(state, token_id)

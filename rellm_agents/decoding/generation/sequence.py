@@ -27,10 +27,11 @@ from typing import Literal
 import torch
 
 from rellm_agents.decoding.budget import PartBudget
+from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
-from rellm_agents.decoding.masks import ENDED, AllowedTokens, TokenMasks
-from rellm_agents.decoding.spelling import CanonicalSpelling, Fit, Speller
+from rellm_agents.decoding.masks import ENDED
+from rellm_agents.decoding.spelling import CanonicalSpelling, Fit, Speller, TokenMasks
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
@@ -93,7 +94,7 @@ class TextSequence:
         self._speller, self._canonical = speller, CanonicalSpelling(masks, speller)
         self._spells_canonically = options.spelling == "canonical"
         self._stops = StopStrings(tuple(options.stop), options.stop_behind)
-        self._parts = [PartBudget(masks.exits(name), tokens) for name, tokens in (options.part_tokens or {}).items()]
+        self._parts = [PartBudget(masks.part_costs(name), tokens) for name, tokens in (options.part_tokens or {}).items()]
         self.committed, self.consumed, self.drafts = list(prefix), 0, list[int]()
         self.generator = torch.Generator()
         if seed is None:
@@ -117,7 +118,7 @@ class TextSequence:
         self._unhealed = b"".join(map(self._bytes, self._healed))  # bytes of them that are not written again yet
         del self.committed[self._text_start :]
         self.tokens_left = options.max_new_tokens + healed
-        self.state: State = masks.behind(self._unhealed)
+        self.state: State = masks.start_with(self._unhealed)
         self._close_spent_parts()
         self._extend(None)
 
@@ -177,15 +178,15 @@ class TextSequence:
         forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
         if forced_text and self._spells_canonically:
-            row = self._speller.row(self.committed, data + forced_text)
-            if (count := self._canonical.forced_count(self.state, row)) and self._is_in_budget(row[:count]):
-                forced, drafts = row[:count], row[count:]
-            elif row[: len(forced)] == forced:
-                drafts = row[len(forced) :]
+            ids = self._speller.spell(self.committed, data + forced_text)
+            if (count := self._canonical.forced_count(self.state, ids)) and self._is_in_budget(ids[:count]):
+                forced, drafts = ids[:count], ids[count:]
+            elif ids[: len(forced)] == forced:
+                drafts = ids[len(forced) :]
         elif forced_text:
             again = self._healed if chosen is None and self._unhealed and forced_text.startswith(self._unhealed) else ()
             rest = forced_text[len(self._unhealed) if again else 0 :]
-            drafts = (*again, *self._speller.row((*self.committed, *forced, *again), rest))
+            drafts = (*again, *self._speller.spell((*self.committed, *forced, *again), rest))
         closes_part = False
         for token_id in forced:
             closes_part = self._append(token_id)
@@ -242,7 +243,7 @@ class TextSequence:
         """Close the parts whose budgets are spent; True if there are any."""
         before = self.state
         for part in self._parts:
-            after = part.behind(self.state)
+            after = part.after_part(self.state)
             if after is not self.state and self.masks.tokens_needed(after) <= self.tokens_left:
                 self.state = after
                 self._closed_parts.append(part.name)

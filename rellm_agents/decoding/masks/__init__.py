@@ -1,4 +1,10 @@
-"""FACE."""
+"""Which tokens may come next: one bitmask for each state of a pattern, under one vocabulary.
 
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
-from rellm_agents.decoding.masks.pattern_masks import ENDED, MAX_MASKS, TokenMasks
+Knows nothing of tokenizers, models or torch. In reading order:
+
+    mask_assembly   puts a mask together; what all patterns under one vocabulary share
+    pattern_masks   the masks of one pattern, remembered by state
+"""
+
+from rellm_agents.decoding.masks.mask_assembly import ENDED, MAX_MASKS
+from rellm_agents.decoding.masks.pattern_masks import PatternMasks

@@ -1,10 +1,12 @@
-"""The masks of a pattern in, the same with only the tokens that the tokenizer itself would write out, where that can be told.
+"""The masks of a pattern with only the tokens that the tokenizer itself would write, where that can be told.
 
 Where few tokens fit - in names, members of enums, forced text - each is looked at; in free text, where thousands fit, all are allowed.
-What a text was written with so far has a say in how it goes on, so a state is one of the pattern with the last tokens before it.
+Whether a token is canonical depends on the tokens before it. So a state here is a state of the pattern with the last tokens that led to
+it: after ``"na`` + ``me`` the state of the pattern is that after ``"name``, and the tokens that may follow are other ones.
 
->>> from rellm_agents.decoding.masks import TokenMasks
->>> issubclass(CanonicalMasks, TokenMasks)
+Knows nothing of models or torch. How one token is judged is in ``canonical``.
+
+>>> issubclass(CanonicalMasks, PatternMasks)
 True
 """
 
@@ -12,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rellm_agents.decoding.lru import LruCache
-from rellm_agents.decoding.masks import ENDED, MAX_MASKS, AllowedTokens, TokenMasks
-from rellm_agents.decoding.spelling.canonical import MAX_FOLLOWING, CanonicalSpelling
+from rellm_agents.decoding.lru import BoundedCache, LruCache
+from rellm_agents.decoding.masks import ENDED, MAX_MASKS, PatternMasks
+from rellm_agents.decoding.spelling.canonical import CanonicalSpelling, few_ids
 from rellm_agents.decoding.spelling.tokenizer_spelling import CONTEXT, speller_of
 from rellm_agents.decoding.vocabulary import Bits, Vocabulary, packed
 from rellm_agents.patterns import Pattern
@@ -26,7 +28,7 @@ class SpelledState(State):
 
     Attributes:
         inner: the state of the pattern.
-        known: the tokens' ids.
+        known: the ids of the tokens, at most ``CONTEXT``.
     """
 
     __slots__ = ("inner", "known")
@@ -36,28 +38,28 @@ class SpelledState(State):
         self.inner, self.known = inner, known
 
 
-class CanonicalMasks(TokenMasks):
-    """As :class:`TokenMasks`, in the tokenizer's own spelling; ``TokenMasks(..., spelling="canonical")`` makes one.
+class CanonicalMasks(PatternMasks):
+    """As :class:`PatternMasks`, in the tokenizer's own spelling; ``TokenMasks(..., spelling="canonical")`` makes one.
 
-    With ``tokens_left`` all tokens are allowed again where those of the tokenizer's own would not end the text in time.
+    With ``tokens_left`` all tokens are allowed again where the canonical ones would not end the text in time. A state of the pattern
+    without tokens, as :meth:`start_with` gives it, has the plain masks.
 
     Raises:
         VocabularyError: the vocabulary was not made of a tokenizer; or as for all masks.
     """
 
-    def __init__(self, pattern: Pattern, vocabulary: Vocabulary, *, spelling: str = "canonical") -> None:  # noqa: ARG002 - the base's signature
+    def __init__(self, pattern: Pattern, vocabulary: Vocabulary) -> None:
         super().__init__(pattern, vocabulary)
-        self._plain = TokenMasks(pattern, vocabulary)
-        self._own = CanonicalSpelling(self._plain, speller_of(vocabulary))
-        self._states: dict[tuple[int, tuple[int, ...]], SpelledState] = {}
-        self._spelled = LruCache(MAX_MASKS, self._of_state)
-        self.start = self._state(self._plain.start, ())
+        self._spelling = CanonicalSpelling(self, speller_of(vocabulary))
+        self._states: BoundedCache[tuple[int, tuple[int, ...]], SpelledState] = BoundedCache(MAX_MASKS)
+        self._spelled = LruCache(MAX_MASKS, self._canonical_bits)
+        self.start = self._state(self.start, ())
 
     def bits(self, state: State, tokens_left: int | None = None) -> Bits:
-        """See :meth:`TokenMasks.bits`."""
+        """See :meth:`PatternMasks.bits`."""
         if not isinstance(state, SpelledState):
-            return self._plain.bits(state, tokens_left)
-        within = self._plain.bits(state.inner, tokens_left)
+            return super().bits(state, tokens_left)
+        within = super().bits(state.inner, tokens_left)
         found = self._spelled[state]
         if tokens_left is None or found is within:
             return found
@@ -65,15 +67,15 @@ class CanonicalMasks(TokenMasks):
         return both if both.any() else within
 
     def advance(self, state: State, token_id: int) -> State:
-        """See :meth:`TokenMasks.advance`; within a budget tokens of other spellings may be allowed, so they are taken here."""
+        """See :meth:`PatternMasks.advance`; within a budget tokens of other spellings may be allowed, so they are taken here."""
         if not isinstance(state, SpelledState):
-            return self._plain.advance(state, token_id)
-        inner = self._plain.advance(state.inner, token_id)
+            return super().advance(state, token_id)
+        inner = super().advance(state.inner, token_id)
         return ENDED if inner is ENDED else self._state(inner, (*state.known, token_id)[-CONTEXT:])
 
     def forced_bytes(self, state: State) -> bytes:
-        """See :meth:`TokenMasks.forced_bytes`."""
-        return self._plain.forced_bytes(state.inner if isinstance(state, SpelledState) else state)
+        """See :meth:`PatternMasks.forced_bytes`."""
+        return super().forced_bytes(state.inner if isinstance(state, SpelledState) else state)
 
     def tokens_needed(self, state: State) -> int:
         """Tokens that suffice, in any spelling."""
@@ -81,22 +83,18 @@ class CanonicalMasks(TokenMasks):
 
     def _state(self, inner: State, known: tuple[int, ...]) -> SpelledState:
         key = inner.id, known
-        found = self._states.get(key)
-        if found is None:
-            if len(self._states) >= MAX_MASKS:
-                self._states.clear()  # equal states made later are other ones: only memos are lost
-            found = self._states[key] = SpelledState(inner, known)
-        return found
+        found = self._states.get(key)  # equal states made after it was full are other ones: only memos are lost
+        return self._states.remember(key, SpelledState(inner, known)) if found is None else found
 
-    def _of_state(self, state: State) -> Bits:
+    def _canonical_bits(self, state: State) -> Bits:
         assert isinstance(state, SpelledState)
-        bits = self._plain.bits(state.inner)
-        allowed = AllowedTokens.of(bits, self.vocabulary.size)
-        if not allowed.keeps_few or allowed.count > MAX_FOLLOWING:
+        bits = super().bits(state.inner)
+        ids = few_ids(bits, self.vocabulary.size)
+        if ids is None:
             return bits
-        kept = [token_id for token_id in allowed.ids.tolist() if self._own.is_canonical(state.inner, state.known, token_id)]
-        if not kept or len(kept) == allowed.count:
+        canonical = [token_id for token_id in ids if self._spelling.is_canonical(state.inner, state.known, token_id)]
+        if not canonical or len(canonical) == len(ids):
             return bits
-        made = packed(np.array(kept, dtype=np.int32), self.vocabulary.size)
+        made = packed(np.array(canonical, dtype=np.int32), self.vocabulary.size)
         made.flags.writeable = False
         return made

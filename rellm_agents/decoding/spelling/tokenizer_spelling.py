@@ -1,6 +1,9 @@
-"""Text in, the tokens that the tokenizer itself writes it with out.
+"""Spells text as a tokenizer does: the tokens that it writes a text with, after the tokens that stand before it.
 
-Of the many token rows that write a text, a model was trained on one. What has to come anyway is written in that row.
+Many sequences of tokens write the same text; a model was trained on one of them, the *canonical* one. Text that has to come anyway is
+written with it. Knows no patterns.
+
+    "ab" could be a b, or ab; the tokenizer writes ab
 
 >>> from transformers import PreTrainedTokenizerFast
 >>> from tokenizers import Tokenizer, models, decoders
@@ -9,7 +12,7 @@ Of the many token rows that write a text, a model was trained on one. What has t
 >>> backend.decoder = decoders.Fuse()
 >>> tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<end>")
 >>> speller = Speller(tokenizer, Vocabulary.from_tokenizer(tokenizer))
->>> speller.row([0], b"ab"), speller.row([0], b"b")
+>>> speller.spell([0], b"ab"), speller.spell([0], b"b")
 ((2,), (1,))
 """
 
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rellm_agents.decoding.lru import LruCache
+from rellm_agents.decoding.lru import BoundedCache
 from rellm_agents.decoding.vocabulary import Vocabulary, fast_backend
 from rellm_agents.errors import VocabularyError
 from rellm_agents.patterns.ir import contents_in, holds_special, pieces
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CONTEXT = 8
-"""Tokens before a text that may have a say in how it is split."""
-MAX_ROWS = 16_384  # remembered
+"""Tokens before a text that its split may depend on."""
+MAX_TEXTS = 16_384
+"""Upper bound of the texts whose tokens are remembered, and of the answers about states and tokens."""
 _STAND_IN = "\n"  # before a text with nothing before it, where a tokenizer writes the beginning of a text in a way of its own
 
 
@@ -47,7 +51,7 @@ def speller_of(vocabulary: Vocabulary) -> Speller:
 
 
 class Speller:
-    """Spells text as a tokenizer does. Safe to share between threads.
+    """Spells text as one tokenizer does. Safe to share between threads: a race spells a text twice.
 
     Args:
         tokenizer: a fast tokenizer.
@@ -55,6 +59,7 @@ class Speller:
 
     Attributes:
         added_ids: ids of tokens that are found in a text before it is split.
+        continuable: by the id of a pattern's state and a token: whether the tokenizer could write the token and another after it.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary: Vocabulary) -> None:
@@ -63,10 +68,10 @@ class Speller:
         self._backend.no_truncation()
         self._vocabulary = vocabulary
         self.added_ids = frozenset(self._backend.get_added_tokens_decoder())
-        self.leads_on: LruCache[int, bool] = LruCache(MAX_ROWS, bool)  # by state and token, where it was found
-        self._rows = lru_cache(maxsize=MAX_ROWS)(self._spelled)
+        self.continuable: BoundedCache[int, bool] = BoundedCache(MAX_TEXTS)  # one number for state and token, as an object less
+        self._memo = lru_cache(maxsize=MAX_TEXTS)(self._spell_in_context)
 
-    def row(self, before: Sequence[int], data: bytes) -> tuple[int, ...]:
+    def spell(self, before: Sequence[int], data: bytes) -> tuple[int, ...]:
         """The tokens of a text.
 
         Args:
@@ -77,20 +82,20 @@ class Speller:
             Their ids; none if the tokenizer writes no such text, or no token begins where it does.
         """
         if not holds_special(data):
-            return self._rows(tuple(before[-CONTEXT:]), data)
+            return self._memo(tuple(before[-CONTEXT:]), data)
         found: list[int] = []
-        for piece in pieces(data):  # what stands before a special token has no say in how the text behind it is split, nor the other way
+        for piece in pieces(data):  # how a text is split does not depend on what stands across a special token
             content = contents_in(piece)
             if content:
                 found.append(self._vocabulary.special_ids[content[0]])
                 continue
-            row = self.row((*before[-CONTEXT:], *found), piece)
-            if not row:
+            ids = self.spell((*before[-CONTEXT:], *found), piece)
+            if not ids:
                 return ()
-            found += row
+            found += ids
         return tuple(found)
 
-    def _spelled(self, before: tuple[int, ...], data: bytes) -> tuple[int, ...]:
+    def _spell_in_context(self, before: tuple[int, ...], data: bytes) -> tuple[int, ...]:
         for size in dict.fromkeys((len(before), min(len(before), 1))):
             found = self._split(self._text_of(before[len(before) - size :]), data)
             if found:
@@ -98,7 +103,7 @@ class Speller:
         return self._split(b"", data) or self._split(_STAND_IN.encode(), data)
 
     def _text_of(self, ids: tuple[int, ...]) -> bytes:
-        """The text of the last tokens, from where one begins that writes text, and a character."""
+        """The text of the last tokens, from the first after which all write text, and from the beginning of a character."""
         data = b""
         for id_ in reversed(ids):
             piece = self._vocabulary.token_bytes[id_] if id_ < self._vocabulary.size else None
@@ -109,7 +114,7 @@ class Speller:
         return data[begin:] if begin < 4 else b""
 
     def _split(self, before: bytes, data: bytes) -> tuple[int, ...]:
-        """The tokens of ``data`` in the row of both."""
+        """The tokens of ``data`` among those of ``before + data``; none if no token begins where ``data`` does."""
         whole = before + data
         try:
             ids: list[int] = self._backend.encode(whole.decode(), add_special_tokens=False).ids

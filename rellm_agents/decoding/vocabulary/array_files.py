@@ -1,7 +1,10 @@
-"""Arrays in, a file out that appears whole; read back, the arrays, or nothing if the file is not what was written.
+r"""Keeps arrays in files that appear whole or not at all, and reads them back.
 
-A file is written beside its place and moved there, so that it is there whole or not at all, whoever else writes; one that is not whole
-nevertheless - a full disk, a power failure - is told by its checksum. A folder that cannot be read or written costs time, nothing else.
+A file is written under another name and moved to its own, so that whoever else writes, no reader sees half of it. A file that is damaged
+nevertheless - a full disk, a power failure - is found by its checksum. A folder that cannot be read or written costs time, nothing else.
+
+    rellm-agents arrays\n   checksum, header in JSON\n   the arrays, each aligned to 16 bytes
+
 Knows nothing of what the arrays mean.
 
 >>> with tempfile.TemporaryDirectory() as folder:
@@ -46,22 +49,22 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
     if not data.startswith(_MAGIC) or not head_end:
         _log.debug("%s is not a file of arrays", path)
         return None
-    checksum, _, told = data[len(_MAGIC) : head_end].partition(b" ")
-    if checksum != _checksum(told, memoryview(data)[begin:]):
+    checksum, _, header = data[len(_MAGIC) : head_end].partition(b" ")
+    if checksum != _checksum(header, memoryview(data)[begin:]):
         _log.debug("%s is damaged: its checksum is another", path)
         return None
     arrays, at = {}, begin
-    for name, kind, count in json.loads(told):
-        arrays[name] = np.frombuffer(data, dtype=kind, count=count, offset=at)
+    for name, dtype, count in json.loads(header):
+        arrays[name] = np.frombuffer(data, dtype=dtype, count=count, offset=at)
         at += -(-arrays[name].nbytes // _ALIGNED) * _ALIGNED
     return arrays
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Keep arrays of one dimension in a file that appears whole; where that cannot be, it is said to the log only."""
-    told = json.dumps([(name, array.dtype.str, len(array)) for name, array in arrays.items()]).encode() + b"\n"
+    """Keep arrays of one dimension in a file. A failure is only logged."""
+    header = json.dumps([(name, array.dtype.str, len(array)) for name, array in arrays.items()]).encode() + b"\n"
     body = b"".join(array.tobytes() + bytes(-array.nbytes % _ALIGNED) for array in arrays.values())
-    head = _MAGIC + _checksum(told, body) + b" " + told
+    head = _MAGIC + _checksum(header, body) + b" " + header
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -85,7 +88,7 @@ def _checksum(*parts: bytes | memoryview) -> bytes:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what writers that were killed left behind."""
+    """Remove the unfinished files of writers that were killed."""
     for left in folder.glob("writing-*"):
         with contextlib.suppress(OSError):  # another process sweeps too
             if left.stat().st_mtime < time.time() - _STALE_SECONDS:

@@ -1,9 +1,13 @@
-"""A fast transformers tokenizer in, the bytes that each of its ids adds to a text out, every one compared with what it decodes.
+"""Reads the bytes that each token of a fast transformers tokenizer adds to a text, and compares every one with what it decodes.
 
-What a token adds is what it writes after other text: a constrained text follows a prompt. So a leading word mark is a space, though
-decoders leave it out at the very beginning of what they are given. Read is what the decoder itself writes behind an anchor; only
-parts of characters, which it cannot show, are read by the rules of byte-level BPE and of byte fallback. Decoders in which a token's
-text depends on more than that some text stands before it are refused. Knows nothing of tries or of patterns.
+The bytes of a token are those it writes after other text: a constrained text follows a prompt. So a leading word mark is a space, though
+decoders leave it out at the very beginning of their input. The bytes are read from the decoder itself, after an anchor token; only parts of
+characters, which a decoder cannot show, are read by the rules of byte-level BPE and of byte fallback. Decoders in which the text of a token
+depends on more than whether some text stands before it are refused.
+
+    tokens "\u2581the", "<0xE2>"      bytes  " the", one byte of a character
+
+Knows nothing of tries or of patterns.
 
 >>> decoder_stages(None), decoder_stages(decoders.Sequence([decoders.Metaspace(), decoders.Fuse()]))
 ([], ['Metaspace', 'Fuse'])
@@ -28,8 +32,8 @@ from rellm_agents.errors import VocabularyError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_OTHERWISE = "Build Vocabulary(token_bytes, end_ids=...) yourself if you know the bytes of its tokens"
-_ROW = 32  # tokens that are decoded together
+_ADVICE = "Build Vocabulary(token_bytes, end_ids=...) yourself if you know the bytes of its tokens"
+_BATCH = 32  # tokens that are decoded together
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
 
@@ -68,7 +72,7 @@ def fast_backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
         raise VocabularyError(
-            f"{type(tokenizer).__name__} is not a fast tokenizer: load it with AutoTokenizer.from_pretrained(...). {_OTHERWISE}"
+            f"{type(tokenizer).__name__} is not a fast tokenizer: load it with AutoTokenizer.from_pretrained(...). {_ADVICE}"
         )
     return backend
 
@@ -106,7 +110,7 @@ def decoder_stages(decoder: decoders.Decoder | None) -> list[str]:
     if decoder is None:  # tokens are joined by spaces
         return []
     if type(decoder) is decoders.Decoder:  # a subclass for each kind, but for those of Decoder.custom()
-        raise VocabularyError(f"the decoder of this tokenizer is written in Python: what it does cannot be known. {_OTHERWISE}")
+        raise VocabularyError(f"the decoder of this tokenizer is written in Python: what it does cannot be known. {_ADVICE}")
     stages = list(_flat(json.loads(decoder.__getstate__())))
     kinds = [stage["type"] for stage in stages]
     for i, stage in enumerate(stages):
@@ -114,7 +118,7 @@ def decoder_stages(decoder: decoders.Decoder | None) -> list[str]:
         if why:
             raise VocabularyError(
                 f"the decoder of this tokenizer has the stage {stage['type']}, which {why}: its tokens have no bytes of "
-                f"their own. {_OTHERWISE}"
+                f"their own. {_ADVICE}"
             )
     return kinds
 
@@ -128,7 +132,7 @@ def _flat(stage: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _not_local(stage: dict[str, Any], before: Sequence[str]) -> str:
-    """Why what this stage does to a token depends on other tokens; ``""`` if it depends on no more than whether the token is the first.
+    """Why the text of a token at this stage depends on other tokens; ``""`` if it depends on no more than whether the token is the first.
 
     As the decoders of the ``tokenizers`` library work, version 0.23: each stage is given a list of texts; ``Fuse`` and ``ByteLevel``
     make them one, ``ByteFallback`` makes one of each run of bytes.
@@ -158,13 +162,13 @@ def _not_local(stage: dict[str, Any], before: Sequence[str]) -> str:
 
 
 def _anchor(backend: Tokenizer, written: dict[int, str]) -> int:
-    """An id that writes plain text, to stand before those that are read."""
+    """An id that writes plain text, to be decoded before those that are read."""
     words = (id_ for id_, text in written.items() if text.isascii() and text.isalnum())
     for id_ in chain(islice(words, 64), islice(written, 64)):
         text = backend.decode([id_], skip_special_tokens=False)
         if text.strip() and _REPLACED not in text:
             return id_
-    raise VocabularyError(f"this tokenizer decodes none of its first tokens to text, e.g. {next(iter(written.values()))!r}. {_OTHERWISE}")
+    raise VocabularyError(f"this tokenizer decodes none of its first tokens to text, e.g. {next(iter(written.values()))!r}. {_ADVICE}")
 
 
 def _by_alphabet(written: dict[int, str]) -> dict[int, bytes]:
@@ -179,7 +183,7 @@ def _by_alphabet(written: dict[int, str]) -> dict[int, bytes]:
 
 
 def _by_decoding(backend: Tokenizer, anchor: int, written: dict[int, str], stages: Sequence[str]) -> dict[int, bytes]:
-    """What each token writes behind the anchor."""
+    """The bytes that each token writes after the anchor."""
     base = backend.decode([anchor], skip_special_tokens=False)
     found = {}
     decoded = backend.decode_batch([[anchor, id_] for id_ in written], skip_special_tokens=False)
@@ -190,12 +194,16 @@ def _by_decoding(backend: Tokenizer, anchor: int, written: dict[int, str], stage
         elif both.startswith(base) and (_REPLACED not in both or _REPLACED in text):
             found[id_] = both[len(base) :].encode("utf-8")
         else:
-            raise VocabularyError(f"token {id_} ({text!r}) cannot be read: behind {base!r} the tokenizer decodes {both!r}. {_OTHERWISE}")
+            raise VocabularyError(f"token {id_} ({text!r}) cannot be read: after {base!r} the tokenizer decodes {both!r}. {_ADVICE}")
     return found
 
 
 def _verify(tokenizer: PreTrainedTokenizerBase, anchor: int, read: dict[int, bytes], texts: dict[int, str]) -> None:
-    """Decode every token, in rows of many and in an order of chance; parts of characters made whole by other tokens."""
+    """Decode every token, in batches in a random order; parts of characters are completed by other tokens.
+
+    Raises:
+        VocabularyError: a batch is decoded to another text; names the tokens.
+    """
 
     def decoded(ids: Sequence[int]) -> str:
         return str(tokenizer.decode([anchor, *ids], skip_special_tokens=False, clean_up_tokenization_spaces=False))
@@ -205,33 +213,33 @@ def _verify(tokenizer: PreTrainedTokenizerBase, anchor: int, read: dict[int, byt
 
     base = decoded([])
     whole: list[int] = []
-    parts: list[int] = []
+    partial: list[int] = []
     for id_, data in read.items():
-        (whole if _is_utf8(data) else parts).append(id_)
+        (whole if _is_utf8(data) else partial).append(id_)
     whole = np.random.default_rng(0).permutation(np.array(whole, dtype=np.int64)).tolist()
     single = {data[0]: id_ for id_, data in read.items() if len(data) == 1}
-    rows = (whole[i : i + _ROW] for i in range(0, len(whole), _ROW))
-    for row in chain(rows, ([id_] for id_ in parts), _made_whole(parts, read, single)):
-        if decoded(row) == spelled(row):
+    batches = (whole[i : i + _BATCH] for i in range(0, len(whole), _BATCH))
+    for batch in chain(batches, ([id_] for id_ in partial), _completed(partial, read, single)):
+        if decoded(batch) == spelled(batch):
             continue
-        wrong = next(([id_] for id_ in row if decoded([id_]) != spelled([id_])), row)
+        wrong = next(([id_] for id_ in batch if decoded([id_]) != spelled([id_])), batch)
         named = ", ".join(f"{id_} ({texts[id_]!r})" for id_ in wrong[:3])
         raise VocabularyError(
-            f"the tokens of {type(tokenizer).__name__} cannot be read: {named} should write {spelled(wrong)[len(base) :]!r} behind "
-            f"{base!r}, and the tokenizer decodes {decoded(wrong)!r}. {_OTHERWISE}"
+            f"the tokens of {type(tokenizer).__name__} cannot be read: {named} should write {spelled(wrong)[len(base) :]!r} after "
+            f"{base!r}, and the tokenizer decodes {decoded(wrong)!r}. {_ADVICE}"
         )
 
 
-def _made_whole(parts: Iterable[int], read: dict[int, bytes], single: dict[int, int]) -> Iterator[list[int]]:
-    """For each part of a character, that part with tokens of single bytes around it so that they are characters, where that can be."""
-    for id_ in parts:
+def _completed(partial: Iterable[int], read: dict[int, bytes], single: dict[int, int]) -> Iterator[list[int]]:
+    """Each part of a character between tokens of single bytes that complete the character, if there are such tokens."""
+    for id_ in partial:
         around = _rest_of_characters(read[id_])
         if around is not None and single.keys() >= {*around[0], *around[1]}:
             yield [*(single[b] for b in around[0]), id_, *(single[b] for b in around[1])]
 
 
 def _rest_of_characters(data: bytes) -> tuple[bytes, bytes] | None:
-    r"""What makes UTF-8 of ``data`` before and behind it; ``None``: nothing does.
+    r"""Bytes before and after ``data`` that complete its characters; ``None``: there are none.
 
     >>> _rest_of_characters("€".encode()[1:] + "é".encode()[:1])
     (b'\xe1', b'\x80')

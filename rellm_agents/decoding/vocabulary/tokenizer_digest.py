@@ -1,11 +1,14 @@
-"""A tokenizer in, a digest of all that the bytes of its tokens depend on out, in less time than it takes to list the tokens.
+"""Computes a digest of all that the bytes of a tokenizer's tokens depend on, in less time than it takes to list the tokens.
+
+It is the name under which a vocabulary is kept on disk: equal digests promise equal bytes. It covers the tokens, the decoder, the added
+tokens, and the versions of the libraries that decode.
 
 Knows nothing of what is kept under it.
 
 >>> from tokenizers import models
 >>> from transformers import PreTrainedTokenizerFast
 >>> one, other = (PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({word: 0}))) for word in ("a", "b"))
->>> fingerprint(one) == fingerprint(one), fingerprint(one) == fingerprint(other), fingerprint(one) == fingerprint(one, size=5)
+>>> digest_of(one) == digest_of(one), digest_of(one) == digest_of(other), digest_of(one) == digest_of(one, size=5)
 (True, False, False)
 """
 
@@ -17,7 +20,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import tokenizers
-import transformers
 from tokenizers import Tokenizer, decoders
 
 from rellm_agents.decoding.vocabulary.token_bytes import decoder_stages, denied_ids, fast_backend
@@ -26,25 +28,28 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 FORMAT: Final = 2
-"""Grows when what is kept, or how the bytes of tokens are read, changes."""
+"""Grows with each change of the files that are kept, or of how the bytes of tokens are read."""
 
-_ROW: Final = 64
+_BATCH: Final = 64
 
 
-def fingerprint(tokenizer: PreTrainedTokenizerBase, **further: object) -> str:
+def digest_of(tokenizer: PreTrainedTokenizerBase, **further: object) -> str:
     """A digest of all that the bytes of the tokens depend on, and of ``further``.
 
     Raises:
         VocabularyError: not a fast tokenizer, or its decoder is refused.
     """
+    import transformers  # noqa: PLC0415 - whose tokenizer this is: masks of other vocabularies do without it
+
     backend = fast_backend(tokenizer)
     decoder_stages(backend.decoder)  # one that is refused cannot always be told
     added = [(id_, token.content, token.special) for id_, token in sorted(backend.get_added_tokens_decoder().items())]
-    kind = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
+    class_name = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
     decoder = backend.decoder.__getstate__() if backend.decoder is not None else b""
     versions = [FORMAT, tokenizers.__version__, transformers.__version__]
-    told = [versions, kind, type(backend.model).__name__, decoder.decode(), added, sorted(denied_ids(tokenizer)), sorted(further.items())]
-    digest = hashlib.sha256(json.dumps(told).encode())
+    model, denied = type(backend.model).__name__, sorted(denied_ids(tokenizer))
+    dependencies = [versions, class_name, model, decoder.decode(), added, denied, sorted(further.items())]
+    digest = hashlib.sha256(json.dumps(dependencies).encode())
     for text in _texts(backend):
         digest.update(text.encode())
         digest.update(b" ")
@@ -54,15 +59,15 @@ def fingerprint(tokenizer: PreTrainedTokenizerBase, **further: object) -> str:
 def _texts(backend: Tokenizer) -> Iterable[str]:
     """The texts of the model's tokens by their ids, whatever the decoder makes of them, such that each id's can be told from the others'.
 
-    Without a decoder tokens are joined by spaces. If none has a space in it and there is one for every id below their number, the
-    joined texts tell all, and are had in a third of the time of the list of the tokens.
+    Without a decoder tokens are joined by spaces. If no token holds a space, and every id below their number has a token, the joined texts
+    determine all tokens, and take a third of the time of their list.
     """
     size = backend.get_vocab_size(with_added_tokens=False)
     plain = Tokenizer(backend.model)
-    rows = [range(i, min(size, i + _ROW)) for i in range(0, size, _ROW)]
-    joined = plain.decode_batch(rows, skip_special_tokens=False)
+    batches = [range(i, min(size, i + _BATCH)) for i in range(0, size, _BATCH)]
+    joined = plain.decode_batch(batches, skip_special_tokens=False)
     plain.decoder = decoders.Fuse()
-    fused = plain.decode_batch(rows, skip_special_tokens=False)
+    fused = plain.decode_batch(batches, skip_special_tokens=False)
     spaced = any(" " in text for text in fused)
-    complete = sum(text.count(" ") for text in joined) == size - len(rows)
+    complete = sum(text.count(" ") for text in joined) == size - len(batches)
     return [backend.to_str()] if spaced or not complete else joined

@@ -1,6 +1,10 @@
-"""The bytes of tokens in, a trie in flat arrays out, walked by many tokens at once.
+"""The trie of all tokens, in flat arrays, walked by many tokens at once.
 
-How its nodes are numbered is told in ``trie_build``. Knows nothing of patterns but automata's tables.
+A walk goes level by level: an array of nodes and an array of automaton states of the same length, one numpy step for each byte of the
+longest token. A state from which most of the trie is reached is walked over all nodes instead (:meth:`TokenTrie.walk_all`), whose index
+arithmetic is cheaper for each node.
+
+How the nodes are numbered is told in ``trie_arrays``. Knows nothing of patterns but the tables of automata.
 
 >>> trie = TokenTrie([b"a", b"ab", b"b", None])
 >>> trie.tokens_at(trie.child(trie.root, ord("a"))).tolist()
@@ -17,15 +21,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rellm_agents.decoding.vocabulary.bitmask import Bits, Ids, packed
 from rellm_agents.decoding.vocabulary.trie_arrays import TrieArrays, build_trie
 from rellm_agents.patterns.automaton import DEAD, Automaton
 
-Ids = NDArray[np.int32]  # token ids, nodes of the trie or states of an automaton
-Bits = NDArray[np.uint32]  # ceil(V / 32) words, bit i % 32 of word i // 32: id i
-
-_WIDE = 0.15  # a state whose next bytes have as many of all nodes below them is walked over all nodes
-_NARROW = 64  # nodes of a level that are walked one by one, as are those of all levels behind it: long runs of spaces and dashes
-_MANY_NODES = 1_000  # children of as many nodes are found among all nodes of the byte
+_WIDE = 0.15  # of all nodes: a state whose next bytes lead to as many is walked over all nodes
+_NARROW = 64  # nodes of a level: fewer are walked one by one, as on all deeper levels: long runs of spaces and dashes
+_MANY_NODES = 1_000  # the children of as many nodes are found among all nodes of the byte
 
 
 class TokenTrie:
@@ -33,6 +35,14 @@ class TokenTrie:
 
     Args:
         token_bytes: the bytes of each id, not empty; ``None``: not in the trie.
+
+    Attributes:
+        vocabulary_size: V, ids without text included.
+        size: number of nodes.
+        max_length: of a token, in bytes.
+        parent, byte: see ``trie_arrays``.
+        child_count, first_child: int32[size]; the children of a node are ``first_child .. first_child + child_count``, ascending by byte.
+        is_token: bool[size], some token ends at the node.
     """
 
     def __init__(self, token_bytes: Sequence[bytes | None]) -> None:
@@ -46,7 +56,7 @@ class TokenTrie:
         return trie
 
     def arrays(self) -> TrieArrays:
-        """What the trie is made of, to be kept on disk."""
+        """The arrays of the trie, to be kept on disk."""
         return self._arrays
 
     def _take(self, arrays: TrieArrays) -> None:
@@ -142,21 +152,21 @@ class TokenTrie:
         return packed(self.tokens_at(nodes), self.vocabulary_size)
 
     def walk(self, automaton: Automaton, nodes: Ids, states: Ids) -> tuple[Ids, Ids]:
-        """All places below ``nodes`` that an automaton reaches.
+        """All nodes below ``nodes`` that an automaton reaches alive.
 
         Args:
-            automaton: walks along the bytes.
+            automaton: reads the bytes.
             nodes: int32[n], where to begin.
             states: int32[n], the automaton's state at each of them.
 
         Returns:
-            Nodes strictly below, and the automaton's state at each; none of them ``DEAD``.
+            Nodes strictly below, and the automaton's state at each, never ``DEAD``: int32[m] each.
         """
         nodes, states, _ = self.walk_counting(automaton, nodes, states)
         return nodes, states
 
     def walk_counting(self, automaton: Automaton, nodes: Ids, states: Ids) -> tuple[Ids, Ids, Ids]:
-        """The same, and for each place how many times the automaton accepted on the way, there included: int32[n] each."""
+        """The same, and for each node how often the automaton accepted on the way, the node included: int32[m] each."""
         times = np.zeros(len(nodes), dtype=np.int32)
         found = [(nodes[:0], states[:0], times[:0])]
         while len(nodes):
@@ -198,11 +208,11 @@ class TokenTrie:
         return states
 
     def at_tokens(self, of_nodes: NDArray[Any]) -> NDArray[Any]:
-        """What ``of_nodes``, [size], says of the node at which each token ends: [V]; the root's for ids that are not in the trie."""
+        """The value in ``of_nodes``, [size], of the node at which each token ends: [V]; the root's for ids that are not in the trie."""
         return of_nodes.take(self._node_of_token)
 
     def added_up(self, of_nodes: NDArray[np.bool_]) -> NDArray[np.int16]:
-        """For each node, how many of the nodes from the root to it ``of_nodes``, bool[size], says true of: int16[size]."""
+        """For each node, the number of nodes on the path from the root to it that are true in ``of_nodes``, bool[size]: int16[size]."""
         counts = of_nodes.astype(np.int16)
         for first, end in self._levels:
             counts[first:end] += counts.take(self._parent_index[first:end])
@@ -222,7 +232,7 @@ class TokenTrie:
 
     @cached_property
     def _wide_levels(self) -> list[tuple[int, int]]:
-        """The levels up to the first behind the widest that is narrow."""
+        """The levels above the first narrow one after the widest."""
         widths = [end - first for first, end in self._levels]
         widest = max(range(len(widths)), key=widths.__getitem__, default=0)
         narrow = (i for i in range(widest + 1, len(widths)) if widths[i] < _NARROW)
@@ -240,48 +250,6 @@ class TokenTrie:
         for first, end in self._levels[1:]:
             found[first:end] = found.take(self._parent_index[first:end])
         return found
-
-
-class Mask:
-    """A mask that many may hold: told apart by identity, its bits not to be written.
-
-    Attributes:
-        bits: uint32[ceil(V / 32)].
-    """
-
-    __slots__ = ("__weakref__", "bits")
-
-    def __init__(self, bits: Bits) -> None:
-        bits.flags.writeable = False
-        self.bits = bits
-
-
-def packed(ids: Ids, size: int) -> Bits:
-    """A mask with the bits of ``ids`` set: uint32[ceil(size / 32)].
-
-    >>> packed(np.array([0, 33], dtype=np.int32), 40).tolist()
-    [1, 2]
-    """
-    flags = np.zeros(-(-size // 32) * 32, dtype=bool)
-    flags[ids] = True
-    return packed_flags(flags)
-
-
-def packed_flags(flags: NDArray[np.bool_]) -> Bits:
-    """bool[V] as a mask: uint32[ceil(V / 32)]."""
-    octets = np.packbits(flags, bitorder="little")
-    if len(octets) % 4:
-        octets = np.concatenate((octets, np.zeros(-len(octets) % 4, dtype=np.uint8)))
-    return octets.view(np.uint32)
-
-
-def unpacked(bits: Bits, size: int) -> NDArray[np.bool_]:
-    """The mask as bool[size].
-
-    >>> unpacked(np.array([5], dtype=np.uint32), 3).tolist()
-    [True, False, True]
-    """
-    return np.unpackbits(bits.view(np.uint8), count=size, bitorder="little").view(bool)
 
 
 def _ranges(starts: Ids, counts: Ids) -> Ids:

@@ -1,6 +1,11 @@
-"""The bytes of tokens in, the arrays of a trie over them out.
+"""Builds the trie of all tokens as flat arrays, which can be kept on disk and walked by many tokens at once.
 
-Nodes are numbered breadth first, so the children of a node are neighbours and ``parent * 256 + byte`` ascends. Knows nothing of walks.
+Nodes are numbered breadth first, so the children of a node are neighbours and ``parent * 256 + byte`` ascends: a child is found by binary
+search, and a level of the trie is a slice. The tokens are sorted once; each level then takes one byte of all of them.
+
+    tokens  a, ab, b       node 0 the root, 1 a, 2 b, 3 ab       parent 0 0 0 1     byte . a b b
+
+Knows nothing of walks; those are in ``trie``.
 
 >>> arrays = build_trie([b"a", b"ab", b"b", None])
 >>> arrays["parent"].tolist(), bytes(arrays["byte"][1:])
@@ -18,13 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 TrieArrays = Mapping[str, NDArray[Any]]
-"""What a trie is made of; all else follows from it.
+"""The arrays of a trie, from which all others are computed.
 
-    parent         int32[nodes], the root's is the root
-    byte           uint8[nodes], from the parent to the node; the root's is 0
-    level_ends     int64[depths + 1], where the nodes of each depth end
-    token_ids      int32[tokens], in the order of the nodes at which they end
-    token_nodes    int32[tokens], these nodes
+    parent           int32[nodes], the parent of each node; the root's is the root
+    byte             uint8[nodes], the byte from the parent to the node; the root's is 0
+    level_ends       int64[depths + 1], the first node after each level
+    token_ids        int32[tokens], in the order of the nodes at which they end
+    token_nodes      int32[tokens], these nodes
     vocabulary_size  int64[1], ids without text included
 """
 

@@ -1,8 +1,11 @@
-r"""A transformers tokenizer in, the bytes of each of its tokens out, with a trie over them.
+r"""The tokens of a transformers tokenizer as bytes, with a trie over them.
 
-The bytes of a token are what it adds to a text when it follows other text. Special tokens and markup have no bytes: no text is written
-with them, and a pattern has to name them (see :func:`rellm_agents.patterns.special_token`). How tokens are read is in
-``token_reader``, how they are kept on disk in ``array_files``. Knows nothing of torch, and of patterns only how they name tokens.
+The bytes of a token are those it adds to a text when it follows other text. Special tokens and markup have no bytes: no text is written
+with them, and a pattern has to name them (see :func:`rellm_agents.patterns.special_token`). A pattern reads such a token as its content
+between two bytes that UTF-8 never uses, so that it is one more text in the trie.
+
+Knows nothing of torch, and of patterns only how they name tokens. How tokens are read is in ``token_bytes``, how a vocabulary is kept on
+disk in ``array_files``.
 
 >>> vocabulary = Vocabulary([b"a", b"ab", b"b", None], end_ids=[3])
 >>> vocabulary.size, vocabulary.token_bytes[1]
@@ -27,7 +30,7 @@ from numpy.typing import NDArray
 
 from rellm_agents.decoding.vocabulary.array_files import read_arrays, write_arrays
 from rellm_agents.decoding.vocabulary.token_bytes import fast_backend, read_tokens, special_contents
-from rellm_agents.decoding.vocabulary.tokenizer_digest import fingerprint
+from rellm_agents.decoding.vocabulary.tokenizer_digest import digest_of
 from rellm_agents.decoding.vocabulary.trie import TokenTrie
 from rellm_agents.errors import VocabularyError
 from rellm_agents.patterns.ir import COMMON_BYTES, holds_special, special_bytes
@@ -117,7 +120,7 @@ class Vocabulary:
         if cache_dir is False or len(tokenizer) < MIN_KEPT:
             return cls._read(tokenizer, ends, size)
         user_dir = platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir
-        path = Path(user_dir) / "vocabularies" / f"{fingerprint(tokenizer, end_ids=ends, size=size)}.arrays"
+        path = Path(user_dir) / "vocabularies" / f"{digest_of(tokenizer, end_ids=ends, size=size)}.arrays"
         arrays = read_arrays(path)
         if arrays is not None:
             return cls._from_arrays(arrays, ends, special_contents(tokenizer))
@@ -148,10 +151,10 @@ class Vocabulary:
         return vocabulary
 
     def read_bytes(self, id_: int) -> bytes | None:
-        """What a pattern reads of a token: its text, or what names it where it is special; ``None`` if it can never be written.
+        """The bytes that a pattern reads of a token: its text, or its name where it is special; ``None`` if it can never be written.
 
-        Tokens with bytes that UTF-8 never uses, as byte-level vocabularies have them, are never written: with these bytes special tokens
-        begin and end inside of patterns.
+        Tokens of byte-level vocabularies that hold bytes which UTF-8 never uses are never written: these bytes delimit special tokens
+        inside of patterns.
         """
         content = self.special_tokens.get(id_)
         if content is not None:
@@ -160,7 +163,7 @@ class Vocabulary:
         return None if not data or holds_special(data) else data
 
     def shown_bytes(self, id_: int) -> bytes:
-        """What a text shows of a token: its text, or the content of a special one; nothing of ids beyond the vocabulary."""
+        """The bytes that a reader sees of a token: its text, or the content of a special one; none for ids beyond the vocabulary."""
         content = self.special_tokens.get(id_)
         if content is not None:
             return content.encode("utf-8")
@@ -189,12 +192,12 @@ class Vocabulary:
 
     @cached_property
     def spells_every_text(self) -> bool:
-        """Every byte that UTF-8 uses is a token of its own, so that any text can be written from any place."""
+        """Whether every byte that UTF-8 uses is a token of its own, so that any text can be written from any place."""
         return self.spelled_bytes >= _BYTES_OF_UTF8
 
     @cached_property
     def spells_common_bytes(self) -> bool:
-        """Every one of ``COMMON_BYTES`` is a token of its own."""
+        """Whether every one of ``COMMON_BYTES`` is a token of its own."""
         return self.spelled_bytes.issuperset(COMMON_BYTES)
 
     @cached_property
@@ -209,7 +212,7 @@ class TokenBytes(Sequence[bytes | None]):
 
     Args:
         flat: uint8, the bytes of all tokens.
-        ends: uint32[V + 1], where the bytes of each token begin in ``flat``, and behind the last.
+        ends: uint32[V + 1], the offsets in ``flat`` at which the bytes of each token begin, and at which the last ones end.
 
     >>> TokenBytes(np.frombuffer(b"abb", dtype=np.uint8), np.array([0, 2, 2, 3], dtype=np.uint32))[:]
     (b'ab', None, b'b')

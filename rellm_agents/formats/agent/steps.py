@@ -1,4 +1,4 @@
-"""One step of an agent as data: an :class:`Action` or a :class:`Finish`.
+"""One step of an agent as data: an :class:`Action` or a :class:`Finish`. Knows nothing of how it is written.
 
 >>> Action("search", {"query": "rain"}).tool
 'search'
@@ -16,7 +16,7 @@ class Action:
 
     Attributes:
         tool: its name.
-        tool_input: its arguments; a string where the format writes text.
+        tool_input: its arguments by name; a string where the format writes text.
         thought: the free text before it, where the format has one.
     """
 

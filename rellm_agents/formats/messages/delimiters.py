@@ -1,11 +1,16 @@
-r"""The declaration of a message format in, the words around what its messages say out, and where these are in a text.
+r"""The delimiters around the content and the calls of a message, and where they are in its text, also while it is still being written.
+
+Declarations are refused in which nothing ends a name or the arguments. Knows nothing of how arguments are written, or of reasoning.
+
+    Let me see.\n<tool_call>\n{"name": "search", ...}\n</tool_call>
+    content    call_separator         name   delimiters of the call
 
 >>> from rellm_agents.formats.template import builtin_declaration
->>> words = MessageWords.of(builtin_declaration("hermes", "message"))
+>>> delimiters = Delimiters.of(builtin_declaration("hermes", "message"))
 >>> text = 'Let me see.\n<tool_call>\n{"name": "search", "arguments": {}}\n</tool_call>'
->>> content, calls = words.cut(text, is_whole=True)
->>> content, words.name_at(calls, len(words.begin))
-('Let me see.', Span(text='search', end=44))
+>>> content, calls = delimiters.split(text, is_whole=True)
+>>> content, delimiters.name_at(calls, len(delimiters.begin))
+('Let me see.', CallName(text='search', end=44))
 """
 
 from __future__ import annotations
@@ -22,22 +27,24 @@ from rellm_agents.formats.template import Declaration, Template
 _NAME, _NO_NAME = re.compile(TOOL_NAME_REGEX), r"[^A-Za-z0-9_.-]"
 
 
-class Span(NamedTuple):
-    """A part of a text, and where it ends there."""
+class CallName(NamedTuple):
+    """The name of a call in a text, and the index at which the call's arguments begin."""
 
     text: str
     end: int
 
 
 @dataclass(frozen=True)
-class MessageWords:
-    """The words of messages.
+class Delimiters:
+    """The delimiters of a message format. Immutable.
 
     Attributes:
         call: the template of a call.
-        begin, between, end: what stands before the first call, between calls, and behind the last; no ``between``: there is one at most.
-        before_content: what stands before content.
-        before_calls: what stands between content and calls; ``None``: a message has either.
+        begin: before the first call.
+        between: between calls; ``None``: there is one call at most.
+        end: after the last call.
+        before_content: before the content.
+        before_calls: between content and the first call, ``begin`` not included; ``None``: a message has either content or calls.
     """
 
     call: Template
@@ -48,18 +55,18 @@ class MessageWords:
     before_calls: str | None
 
     @classmethod
-    def of(cls, declaration: Declaration) -> MessageWords:
-        """The words that a declaration names.
+    def of(cls, declaration: Declaration) -> Delimiters:
+        """The delimiters of a declaration.
 
         Raises:
-            FormatError: a template has the wrong slots, or nothing tells where something begins or ends: names the place.
+            FormatError: a template has the wrong slots, or no delimiter tells where something begins or ends: names the JSON pointer.
         """
-        title, style = f"format {declaration['name']!r}", declaration.get("arguments", "json")
-        for i, text in enumerate(declaration.get("shown", ())):
-            _template(title, f"shown/{i}", text, ("name", "arguments"))
+        title, style = f"format {declaration['name']!r}", declaration.get("argument_style", "json")
+        for i, text in enumerate(declaration.get("rendered_as", ())):
+            _template(title, f"rendered_as/{i}", text, ("name", "arguments"))
         _template(title, "result", declaration["result"], ("content",))
-        slots = ("key", "is_string", "value") if "{is_string}" in declaration.get("argument", "") else ("key", "value")
-        argument = _template(title, "argument", declaration["argument"], slots) if style == "tagged" else None
+        slots = ("key", "is_string", "value") if "{is_string}" in declaration.get("argument_template", "") else ("key", "value")
+        argument = _template(title, "argument_template", declaration["argument_template"], slots) if style == "tagged" else None
         calls = declaration.get("calls", {})
         found = cls(
             _template(title, "call", declaration["call"], ("name", "arguments")),
@@ -69,77 +76,81 @@ class MessageWords:
             declaration.get("content", {}).get("begin", ""),
             declaration.get("before_calls"),
         )
-        _, behind_name, behind_call = found.call.words
-        first = {"tagged": [argument.words[0], behind_call] if argument else [], "python": [""]}.get(style, ["{"])
-        if not found.opening:
-            raise FormatError(f"{title}, #/call: a call begins with nothing that marks it")
-        if not (re.search(_NO_NAME, behind_name) if behind_name else all(re.match(_NO_NAME, words) for words in first)):
-            raise FormatError(f"{title}, #/call: nothing tells where {{name}} ends: put words behind it that no name of a tool can hold")
-        if style in ("tagged", "bare") and not behind_call:
-            raise FormatError(f"{title}, #/call: nothing tells where {{arguments}} end: put words behind them")
-        if style == "python" and not behind_call.startswith(")"):
-            raise FormatError(f"{title}, #/call: {{arguments}} as Python has them end at a parenthesis: put ')' behind them")
-        another = None if found.between is None else found.between + found.call.words[0]
+        _, after_name, after_call = found.call.delimiters
+        first = {"tagged": [argument.delimiters[0], after_call] if argument else [], "python": [""]}.get(style, ["{"])
+        if not found.call_begin:
+            raise FormatError(f"{title}, #/call: no delimiter begins a call")
+        if not (re.search(_NO_NAME, after_name) if after_name else all(re.match(_NO_NAME, text) for text in first)):
+            raise FormatError(f"{title}, #/call: nothing tells where {{name}} ends: put a delimiter after it that no tool's name can hold")
+        if style in ("tagged", "bare") and not after_call:
+            raise FormatError(f"{title}, #/call: nothing tells where {{arguments}} end: put a delimiter after them")
+        if style == "python" and not after_call.startswith(")"):
+            raise FormatError(f"{title}, #/call: {{arguments}} as Python has them end at a parenthesis: put ')' after them")
+        another = None if found.between is None else found.between + found.call.delimiters[0]
         if another is not None and found.end.startswith(another) and _NAME.match(found.end, len(another)):
             raise FormatError(f"{title}, #/calls/end: {found.end!r} begins as another call does")
         return found
 
     @property
-    def opening(self) -> str:
-        """What the first call begins with."""
-        return self.begin + self.call.words[0]
+    def call_begin(self) -> str:
+        """All text before the name of the first call, where no content comes before."""
+        return self.begin + self.call.delimiters[0]
 
     @property
-    def mark(self) -> str:
-        """Between content and the name of the first call; nothing, if there is no such place."""
-        return "" if self.before_calls is None else self.before_calls + self.opening
+    def call_separator(self) -> str:
+        """All text between content and the name of the first call; empty if calls cannot follow content."""
+        return "" if self.before_calls is None else self.before_calls + self.call_begin
 
     @cached_property
     def _whole_name(self) -> re.Pattern[str]:
-        return re.compile(rf"{_NAME.pattern}(?={re.escape(self.call.words[1]) or _NO_NAME})")
+        return re.compile(rf"{_NAME.pattern}(?={re.escape(self.call.delimiters[1]) or _NO_NAME})")
 
-    def name_at(self, text: str, at: int, between: str = "") -> Span | None:
-        """The name of a call, and where its arguments begin; ``None``: there is no call, or its name is not over.
+    def name_at(self, text: str, at: int, between: str = "") -> CallName | None:
+        """The name of the call that begins at an index; ``None``: there is no call, or its name has not ended.
 
         Args:
             text: a message, or its beginning.
-            at: where the call would begin.
-            between: what would stand before it.
+            at: the index of the delimiter before the call.
+            between: that delimiter.
         """
-        before = between + self.call.words[0]
+        before = between + self.call.delimiters[0]
         name = self._whole_name.match(text, at + len(before)) if text.startswith(before, at) else None
-        return Span(name[0], name.end() + len(self.call.words[1])) if name else None
+        return CallName(name[0], name.end() + len(self.call.delimiters[1])) if name else None
 
-    def cut(self, body: str, *, is_whole: bool, holds_both: bool = True) -> tuple[str, str]:
-        """The content of a message that may hold calls, and what begins with the first of them.
+    def split(self, body: str, *, is_whole: bool, has_both: bool = True) -> tuple[str, str]:
+        """The content of a message, as far as it is certain, and the text from the first call on.
 
         Args:
-            body: what stands behind the reasoning, or its beginning.
-            is_whole: nothing follows.
-            holds_both: calls may follow content.
+            body: the message, or its beginning, without reasoning.
+            is_whole: the message has ended.
+            has_both: calls may follow content.
         """
-        if body.startswith(self.opening):
+        if body.startswith(self.call_begin):
             return "", body
-        if not is_whole and self.opening.startswith(body):
+        if not is_whole and self.call_begin.startswith(body):
             return "", ""
         content = body[len(self.before_content) :]
-        if not holds_both or not self.mark:
+        if not has_both or not self.call_separator:
             return content, ""
-        content, found, calls = content.partition(self.mark)
+        content, found, calls = content.partition(self.call_separator)
         if found:
-            return content, self.opening + calls
-        return (content if is_whole else content[: len(content) - begun(content, self.mark)]), ""
+            return content, self.call_begin + calls
+        return (content if is_whole else content[: len(content) - partial_length(content, self.call_separator)]), ""
 
 
-def begun(text: str, mark: str) -> int:
-    """How many characters at the end of a text begin a mark."""
-    return next((n for n in range(min(len(mark) - 1, len(text)), 0, -1) if mark.startswith(text[-n:])), 0)
+def partial_length(text: str, delimiter: str) -> int:
+    """The length of the longest end of a text that is a beginning of a delimiter, but not all of it.
+
+    >>> partial_length("Hm.</thi", "</think>")
+    5
+    """
+    return next((n for n in range(min(len(delimiter) - 1, len(text)), 0, -1) if delimiter.startswith(text[-n:])), 0)
 
 
-def _template(title: str, place: str, text: str, slots: tuple[str, ...]) -> Template:
-    """A template with given slots, each once and in this order."""
+def _template(title: str, key: str, text: str, slots: tuple[str, ...]) -> Template:
+    """A template that has some slots, each once and in this order."""
     template = Template.of(text)
     if template.slots != slots:
         names = ", ".join(f"{{{slot}}}" for slot in slots)
-        raise FormatError(f"{title}, #/{place}: a template has {names} once each, in this order, and no other word in braces, not {text!r}")
+        raise FormatError(f"{title}, #/{key}: a template has {names} once each, in this order, and no other word in braces, not {text!r}")
     return template

@@ -1,4 +1,4 @@
-"""One message of a chat model as data: what it says, what it calls, what it thought before.
+"""One message of a chat model as data: its content, the tools that it calls, the reasoning before. Knows nothing of how it is written.
 
 >>> Message(tool_calls=(ToolCall("search", {"query": "rain"}),)).content
 ''
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TOOL_NAME_REGEX = "[A-Za-z0-9_.-]{1,128}"
-"""A regex of what tools can be named."""
+"""Matches the names that a tool of a chat model can have."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Message:
     """The model's turn.
 
     Attributes:
-        content: what it says.
-        tool_calls: what it calls, in its order.
-        reasoning: what it thought before, where the format has a place for that.
+        content: the text for the user.
+        tool_calls: in the order in which they are written.
+        reasoning: the text before content and calls, where the format has reasoning.
     """
 
     content: str = ""

@@ -1,7 +1,12 @@
-r"""What a response template says of where a field begins or ends in, the texts to write there and to keep out of other texts out.
+r"""A delimiter of a response template, given by texts or by a regex: its shortest text, and texts to keep out of others.
 
->>> mark = Mark("tool_calls/open_pattern", (), r"\s*<(?:call|tool) (?P<name>[a-z()]+)>")
->>> mark.shortest({"name": "probe"}), mark.group("name"), mark.heads
+A template says which delimiters its reader recognises, and not which of them a model writes. To write a field, one text is needed; to keep
+the delimiter out of other texts, a few prefixes such that each match begins with one of them. Knows nothing of fields.
+
+    \s*<(?:call|tool) (?P<name>[a-z]+)>    shortest: "<call a>"    prefixes: "<call ", "<tool "
+
+>>> delimiter = DelimiterRegex("tool_calls/open_pattern", (), r"\s*<(?:call|tool) (?P<name>[a-z()]+)>")
+>>> delimiter.shortest({"name": "probe"}), delimiter.group("name"), delimiter.prefixes
 ('<call probe>', '[a-z()]+', ('<call ', '<tool '))
 """
 
@@ -20,31 +25,31 @@ from rellm_agents.patterns.ir import SPACES, Characters, Choice, Literal, Repeat
 _MAX_TEXTS = 32
 
 
-def refusal(place: str, reason: str) -> FormatError:
-    """The error that names a place in the fields of a template."""
-    return FormatError(f"the response template, #/fields/{place}: {reason}: choose a message format by hand")
+def refusal(pointer: str, reason: str) -> FormatError:
+    """The error that names a place below ``#/fields/`` of a response template."""
+    return FormatError(f"the response template, #/fields/{pointer}: {reason}: choose a message format by hand")
 
 
 @dataclass(frozen=True)
-class Mark:
-    """What a field begins behind, or ends before.
+class DelimiterRegex:
+    """The delimiter before or after a field. Immutable.
 
     Attributes:
-        place: in the fields of the template.
-        texts: one of these; none: what the regex matches.
-        source: a regex that matches them, as the ``regex`` module does where a dot is any character.
+        pointer: the place below ``#/fields/``, for errors.
+        texts: the delimiter is one of these; none: any match of the regex.
+        source: a regex that matches them, of the ``regex`` module with a dot for any character.
     """
 
-    place: str
+    pointer: str
     texts: tuple[str, ...]
     source: str
 
     @classmethod
-    def of(cls, name: str, rules: Mapping[str, object], side: str) -> Mark | None:
-        """The mark of one side of a field, ``"open"`` or ``"close"``; ``None``: it has none.
+    def of(cls, name: str, rules: Mapping[str, object], side: str) -> DelimiterRegex | None:
+        """The delimiter of one side of a field, ``"open"`` or ``"close"``; ``None``: it has none.
 
         Raises:
-            FormatError: it is said in two ways.
+            FormatError: it is given both as texts and as a regex.
         """
         match rules.get(side), rules.get(f"{side}_pattern"):
             case None, None:
@@ -58,49 +63,49 @@ class Mark:
 
     @cached_property
     def compiled(self) -> regex.Pattern[str]:
-        """For the search in an example."""
+        """The regex, to search an example."""
         try:
             return regex.compile(self.source, regex.DOTALL)
         except regex.error as error:
-            raise refusal(self.place, str(error)) from error
+            raise refusal(self.pointer, str(error)) from error
 
     @cached_property
     def node(self) -> Node:
-        """All of its texts."""
+        """All of its texts, as a pattern."""
         try:
             node = read_regex(f"(?s){self.source}")
         except PatternError as error:
-            raise refusal(self.place, f"it cannot be kept out of a text: {error}") from error
+            raise refusal(self.pointer, f"it cannot be kept out of a text: {error}") from error
         if not Pattern(node).shortest():
-            raise refusal(self.place, "it may be empty")
+            raise refusal(self.pointer, "it may be empty")
         return node
 
     @cached_property
-    def heads(self) -> tuple[str, ...]:
-        """Texts of which each match begins with one, behind white space or not."""
-        found = self.texts or _heads(_behind_blank(self.node))[0]
+    def prefixes(self) -> tuple[str, ...]:
+        """A few texts; each match begins with one of them, after white space or not."""
+        found = self.texts or _prefixes(_after_space(self.node))[0]
         if not all(found or [""]):
-            raise refusal(self.place, "its matches begin in too many ways to keep them out of other texts")
+            raise refusal(self.pointer, "its matches begin in too many ways to keep them out of other texts")
         if any(set(text) & set('"\\') for text in found):
-            raise refusal(self.place, "quotes and backslashes cannot be kept out of JSON")
+            raise refusal(self.pointer, "quotes and backslashes cannot be kept out of JSON")
         return found
 
-    def overlaps(self, words: str) -> bool:
-        """Whether a text may end in what is taken, with the beginning of some words, for one of the heads."""
-        rests = [head[i:] for head in self.heads for i in range(1, len(head))]
-        return any(words.startswith(rest) or rest.startswith(words) for rest in rests)
+    def overlaps(self, delimiter: str) -> bool:
+        """Whether the end of some text, with the beginning of another delimiter after it, may read as one of the prefixes."""
+        rests = [head[i:] for head in self.prefixes for i in range(1, len(head))]
+        return any(delimiter.startswith(rest) or rest.startswith(delimiter) for rest in rests)
 
-    def grows(self, text: Node, following: Node) -> bool:
-        """Whether a match that begins as one of some texts may go on into what stands behind these.
+    def can_extend(self, text: Node, following: Node) -> bool:
+        """Whether a match that begins with one of some texts may extend into the characters after it.
 
         Args:
             text: the texts.
-            following: what may stand behind them.
+            following: the characters that may stand after them.
         """
-        return self.meets(sequence(text, following, TEXT))
+        return self.intersects(sequence(text, following, TEXT))
 
-    def meets(self, texts: Node) -> bool:
-        """Whether some of its texts are among others."""
+    def intersects(self, texts: Node) -> bool:
+        """Whether some of its texts is one of others."""
         try:
             Pattern(intersection(self.node, texts))
         except EmptyPattern:
@@ -108,12 +113,12 @@ class Mark:
         return True
 
     @property
-    def takes_blank(self) -> bool:
-        """White space before it may be part of it."""
-        return not self.texts and _behind_blank(self.node) is not self.node
+    def absorbs_space(self) -> bool:
+        """Whether white space before it may be part of it."""
+        return not self.texts and _after_space(self.node) is not self.node
 
     def group(self, name: str) -> str | None:
-        """The regex inside of a named group."""
+        """The regex inside of a named group; ``None``: there is no such group."""
         if name not in self.compiled.groupindex:
             return None
         start, end = self._span(name)
@@ -123,18 +128,18 @@ class Mark:
         """A shortest text.
 
         Args:
-            given: what stands in named groups.
+            given: the texts of named groups.
         """
         if self.texts:
             return self.texts[0]
         text = self.source
         for name, inside in (given or {}).items():
-            start, end = Mark(self.place, (), text)._span(name)
+            start, end = DelimiterRegex(self.pointer, (), text)._span(name)
             text = f"{text[:start]}{regex.escape(inside)}{text[end:]}"
-        return Pattern(Mark(self.place, (), text).node).shortest()
+        return Pattern(DelimiterRegex(self.pointer, (), text).node).shortest()
 
     def _span(self, name: str) -> tuple[int, int]:
-        """Where a named group has its inside."""
+        """The indices in the source at which the inside of a named group begins and ends."""
         opening = regex.search(rf"\(\?P?<{name}>", self.source)
         assert opening, "the regex was compiled, and has this group"
         start = at = opening.end()
@@ -156,37 +161,37 @@ class Mark:
             at += 1
 
 
-def _behind_blank(node: Node) -> Node:
-    """What is left of a node without the white space that it may begin with."""
+def _after_space(node: Node) -> Node:
+    """A node without the white space that its texts may begin with."""
     parts = list(node.parts) if isinstance(node, Sequence) else [node]
-    while len(parts) > 1 and _is_blank(parts[0]):
+    while len(parts) > 1 and _is_space(parts[0]):
         del parts[0]
     return sequence(*parts)
 
 
-def _is_blank(node: Node) -> bool:
+def _is_space(node: Node) -> bool:
     if not isinstance(node, Repeat):
         return False
     one = node.inner
     return one.text.isspace() if isinstance(one, Literal) else isinstance(one, Characters) and not one.charset & ~SPACES
 
 
-def _heads(node: Node) -> tuple[tuple[str, ...], bool]:
-    """What the texts of a node begin with, if that is one of few texts, and whether nothing follows these."""
+def _prefixes(node: Node) -> tuple[tuple[str, ...], bool]:
+    """The few texts that all texts of a node begin with, none if they are many; and whether nothing follows these."""
     match node:
         case Literal():
             return (node.text,), True
         case Characters(charset) if len(charset) <= _MAX_TEXTS:
             return tuple(charset.nth(i) for i in range(len(charset))), True
         case Repeat(inner, minimum) if minimum:
-            return _heads(inner)[0], False
+            return _prefixes(inner)[0], False
         case Choice(options):
-            heads, are_whole = zip(*map(_heads, options), strict=True)
-            return tuple(text for texts in heads for text in texts) if all(heads) else (), all(are_whole)
+            prefixes, are_whole = zip(*map(_prefixes, options), strict=True)
+            return tuple(text for texts in prefixes for text in texts) if all(prefixes) else (), all(are_whole)
         case Sequence(parts):
             found: tuple[str, ...] = ("",)
             for part in parts:
-                texts, is_whole = _heads(part)
+                texts, is_whole = _prefixes(part)
                 if not texts or len(found) * len(texts) > _MAX_TEXTS:
                     return found, False
                 found = tuple(before + text for before in found for text in texts)

@@ -1,9 +1,14 @@
-r"""Patterns of what a format writes in, a text out that its reader would take for another one, if there is such a text.
+r"""Searches for texts that a format can write and its reader would cut in the wrong place.
 
-A reader ends what stands in a text where the words behind it first occur. So what a declaration allows can be looked through for
-texts that would be cut elsewhere.
+A reader ends a slot at the first occurrence of the delimiter after it. A slot whose texts ``L`` are followed by the delimiter ``d`` is
+ambiguous exactly if some text of ``L d`` holds ``d`` before its end, that is if ``L d`` and ``.* d .* .`` have a text in common. Both are
+regular, so the emptiness of an intersection decides it (Rabin and Scott, 1959), and a shortest text of that is the counterexample to show.
 
->>> cut_early(choice(literal("ab"), literal("a>")), ">>"), cut_early(literal("ab"), ">>")
+    L = ab | a>    d = ">>"    L d = "ab>>", "a>>>"    "a>>>" is cut after "a": ambiguous
+
+Some quick tests of the delimiters alone avoid building large automata. Knows nothing of declarations.
+
+>>> early_end(choice(literal("ab"), literal("a>")), ">>"), early_end(literal("ab"), ">>")
 ('a>>>', None)
 """
 
@@ -17,50 +22,57 @@ from rellm_agents.patterns.ir import CHARACTER
 from rellm_agents.patterns.machine import has_text
 from rellm_agents.patterns.sampling import shortest_text
 
-# What any JSON is spelled with: punctuation, numbers and names outside of strings, and strings without control characters.
+# JSON is spelled with punctuation, numbers and names outside of strings, and with strings without control characters.
 _PUNCTUATION = r"[{}\[\],:+\-.0-9Eaeflnrstu ]"
 _OUTSIDE, _INSIDE = read_regex(_PUNCTUATION), read_regex(r'(?:[^"\\\x00-\x1f]|\\.)*')
 
 
-def json_like(without: Iterable[str], *, has_lines: bool = False) -> Node:
-    """All JSON texts whose strings hold none of some texts, and more.
+def json_superset(banned: Iterable[str], *, has_lines: bool = False) -> Node:
+    """A regular superset of all JSON texts whose strings hold none of some texts.
 
     Args:
-        without: the texts.
-        has_lines: there may be more than spaces between parts.
+        banned: the texts.
+        has_lines: tabs and line breaks may stand between parts, and not only spaces.
     """
-    string = sequence(literal('"'), intersection(_INSIDE, not_containing(*without)), literal('"'))
+    string = sequence(literal('"'), intersection(_INSIDE, not_containing(*banned)), literal('"'))
     return lexeme(repeat(choice(_OUTSIDE, *map(literal, "\t\r\n" if has_lines else ""), string)))
 
 
-def cut_early(node: Node, words: str) -> str | None:
-    """A text that would be cut too early at the words behind it, with these; ``None``: there is none."""
-    return common(sequence(node, literal(words)), sequence(TEXT, literal(words), TEXT, CHARACTER))
+def early_end(node: Node, delimiter: str) -> str | None:
+    """A shortest text, with its delimiter, in which the delimiter occurs before the end; ``None``: there is none."""
+    return common_text(sequence(node, literal(delimiter)), sequence(TEXT, literal(delimiter), TEXT, CHARACTER))
 
 
-def stands_apart(text: str, words: Iterable[str], outside: str = _PUNCTUATION) -> bool:
-    """Whether a text that no string holds cannot stand in what words, strings and punctuation make up, told without looking at it.
+def cannot_occur(text: str, delimiters: Iterable[str], punctuation: str = _PUNCTUATION) -> bool:
+    """Whether a text that no string holds cannot occur in a text of delimiters, strings and punctuation, as a quick test says.
 
     Args:
-        text: that is looked for.
-        words: all that stand between strings and punctuation, quotes among them where they are not of JSON.
-        outside: a regex of one character of the punctuation.
+        text: the text that is searched for.
+        delimiters: all texts that stand between strings and punctuation, quotes among them where they are not those of JSON.
+        punctuation: a regex of one character of it.
+
+    Returns:
+        False also means that the quick test cannot say.
     """
-    is_foreign = '"' not in text and any(not re.match(outside, c) for c in text)
-    return is_foreign and not can_overlap(text, text) and not any(touches(text, one) for one in words)
+    is_foreign = '"' not in text and any(not re.match(punctuation, c) for c in text)
+    return is_foreign and not can_overlap(text, text) and not any(can_share(text, one) for one in delimiters)
 
 
-def touches(text: str, words: str) -> bool:
-    """A text of words, with anything before and behind, may hold a text that covers one of their characters."""
-    return text in words or words in text or can_overlap(text, words) or can_overlap(words, text)
+def can_share(text: str, delimiter: str) -> bool:
+    """Whether an occurrence of the text, anything before and after the delimiter, can share a character with the delimiter."""
+    return text in delimiter or delimiter in text or can_overlap(text, delimiter) or can_overlap(delimiter, text)
 
 
 def can_overlap(one: str, other: str) -> bool:
-    """The one may end in the midst of the other."""
+    """Whether some end of the one, not all of it, is a beginning of the other.
+
+    >>> can_overlap("aba", "bac"), can_overlap("ab", "a")
+    (True, False)
+    """
     return any(one[-length:] == other[:length] for length in range(1, min(len(one), len(other))))
 
 
-def common(one: Node, other: Node) -> str | None:
+def common_text(one: Node, other: Node) -> str | None:
     """A shortest text of both; ``None``: there is none."""
     both = intersection(one, other)
     return shortest_text(both) if has_text(both) else None

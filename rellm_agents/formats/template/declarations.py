@@ -1,15 +1,19 @@
-r"""The data of a format in - the name of one of ours, a file, a mapping - and the same out, checked against its schema.
+r"""Format declarations: data that is read from a file or a mapping, and checked against its JSON Schema.
 
-There are two kinds: action formats, one step of an agent as text, and message formats, a chat model's answer with tool calls. What
-the keys mean stands in ``schemas/action-format.schema.json`` and ``schemas/message-format.schema.json``. Knows nothing of what is
-made of them.
+There are two kinds: action formats say how one step of an agent is written, message formats how a chat model writes its answers and
+tool calls. The keys are described in ``schemas/action-format.schema.json`` and ``schemas/message-format.schema.json``, which list keys of
+earlier versions under ``renamed``: these are refused with their new name. Knows nothing of the formats that are built of declarations.
 
 >>> builtin_declaration("react")["action"]
 '{thought}\nAction: {tool}\nAction Input: {input}'
 >>> read_declaration({**builtin_declaration("react"), "stpo": []})
 Traceback (most recent call last):
   ...
-rellm_agents.errors.FormatError: format 'react', #/stpo: there is no such key, only $schema, name, encoding, ...
+rellm_agents.errors.FormatError: format 'react', #/stpo: there is no such key, only $schema, version, name, encoding, ...
+>>> read_declaration({**builtin_declaration("react_json"), "without": ["```"]})
+Traceback (most recent call last):
+  ...
+rellm_agents.errors.FormatError: format 'react_json', #/without: this key is now called 'banned_substrings'
 """
 
 from __future__ import annotations
@@ -30,19 +34,19 @@ from rellm_agents.patterns.regex_parser import Flags, source_of
 from rellm_agents.resources import data_path
 
 Declaration = Mapping[str, Any]
-Kind = Literal["action", "message"]
+FormatKind = Literal["action", "message"]
 
-_FOLDERS: Mapping[Kind, str] = {"action": "formats", "message": "messages"}
+_FOLDERS: Mapping[FormatKind, str] = {"action": "formats", "message": "messages"}
 
 
-def builtin_names(kind: Kind = "action") -> list[str]:
-    """The names of the formats of ours."""
+def builtin_names(kind: FormatKind = "action") -> list[str]:
+    """The names of the formats of this package, sorted."""
     return sorted(path.stem for path in data_path(_FOLDERS[kind]).glob("*.json"))
 
 
 @lru_cache(maxsize=64)
-def builtin_declaration(name: str, kind: Kind = "action") -> Declaration:
-    """The data of a format of ours.
+def builtin_declaration(name: str, kind: FormatKind = "action") -> Declaration:
+    """The declaration of a format of this package. The same object each time: do not change it.
 
     Raises:
         FormatError: there is no such format.
@@ -54,15 +58,15 @@ def builtin_declaration(name: str, kind: Kind = "action") -> Declaration:
     return read_declaration(path, kind)
 
 
-def read_declaration(source: str | Path | Declaration, kind: Kind = "action") -> Declaration:
-    """A declaration of one's own.
+def read_declaration(source: str | Path | Declaration, kind: FormatKind = "action") -> Declaration:
+    """A user's declaration, checked.
 
     Args:
-        source: the path of a JSON file, or its content as a mapping, in which a regex may be a compiled pattern.
+        source: the path of a JSON file, or its content as a mapping, which is copied and in which a regex may be a compiled pattern.
         kind: of format.
 
     Raises:
-        FormatError: the file is not there or no JSON, or what it says is no format of this kind: names the place.
+        FormatError: the file is missing or no JSON, or its content is no format of this kind: names the JSON pointer.
         RegexSyntaxError: a compiled pattern that cannot be read; names the place in it.
 
     >>> ours = builtin_declaration("react")
@@ -75,17 +79,17 @@ def read_declaration(source: str | Path | Declaration, kind: Kind = "action") ->
         try:
             data = json.loads(json.dumps(_with_regex_text(source)))
         except TypeError as error:
-            raise FormatError(f"{title}: {error}: it is JSON data; compiled regexes stand in {_PLACES}") from error
+            raise FormatError(f"{title}: {error}: it is JSON data; compiled regexes stand in {_REGEX_KEYS}") from error
     else:
         title = f"format file {str(source)!r}"
         try:
             data = json.loads(Path(source).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise FormatError(f"{title}: {error}") from error
-    return checked(title, data, f"{kind}-format")
+    return validate(title, data, f"{kind}-format")
 
 
-_PLACES = '"matches" and "without" of a slot, "names" and "keys"'
+_REGEX_KEYS = '"matches" and "banned_regexes" of a slot, "tool_name_regex" and "argument_name_regex"'
 
 
 def _with_regex_text(value: Any, *path: str) -> Any:
@@ -93,28 +97,28 @@ def _with_regex_text(value: Any, *path: str) -> Any:
     match value, path:
         case Mapping(), _:
             return {name: _with_regex_text(one, *path, name) for name, one in value.items()}
-        case list() | tuple(), ("slots", _, "without"):
+        case list() | tuple(), ("slots", _, "banned_regexes"):
             return [_with_regex_text(one, *path) for one in value]
-        case re.Pattern() | regex.Pattern(), ("names",) | ("keys",) | ("slots", _, "matches" | "without"):
-            pattern, written = compile_regex(value), source_of(value)
-            return written.text if (written.dialect, written.flags) == ("regex", Flags()) else pattern.regex
+        case re.Pattern() | regex.Pattern(), ("tool_name_regex",) | ("argument_name_regex",) | ("slots", _, "matches" | "banned_regexes"):
+            pattern, source = compile_regex(value), source_of(value)
+            return source.text if (source.dialect, source.flags) == ("regex", Flags()) else pattern.regex
     return value
 
 
-def checked(title: str, data: Any, schema: str) -> Declaration:
-    """Data that is as a schema of ours says.
+def validate(title: str, data: Any, schema: str) -> Declaration:
+    """The data, if it is valid against a schema of this package.
 
     Args:
-        title: what it is, for errors.
-        data: as JSON has it.
-        schema: the name of its schema, as in ``schemas/NAME.schema.json``.
+        title: names the data in errors.
+        data: a JSON value.
+        schema: the name of the schema, as in ``schemas/NAME.schema.json``.
 
     Raises:
-        FormatError: it is not: names the place.
+        FormatError: the data is not valid: names the JSON pointer of the first error; an unknown key before all else in its object.
     """
-    found = min(_validator(schema).iter_errors(data), key=lambda e: list(map(str, e.absolute_path)), default=None)
+    found = min(_validator(schema).iter_errors(data), key=_position, default=None)
     if found is not None:
-        raise FormatError(f"{title}, {_told(found)}")
+        raise FormatError(f"{title}, {_explanation(found)}")
     declaration: Declaration = data
     return declaration
 
@@ -124,13 +128,20 @@ def _validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads(data_path(f"{schema}.schema.json").read_text(encoding="utf-8")))
 
 
-def _told(error: ValidationError) -> str:
+def _position(error: ValidationError) -> tuple[list[str], bool]:
+    return list(map(str, error.absolute_path)), error.validator != "additionalProperties"
+
+
+def _explanation(error: ValidationError) -> str:
     path = list(error.absolute_path)
     schema = error.schema
     if error.validator == "additionalProperties" and isinstance(schema, dict) and isinstance(error.instance, dict):
-        known = schema["properties"]
-        path.append(next(key for key in error.instance if key not in known))
-        return f"{_pointer(path)}: there is no such key, only {', '.join(known)}"
+        known, renamed = schema["properties"], schema.get("renamed", {})
+        unknown = next(key for key in error.instance if key not in known)
+        pointer = _pointer([*path, unknown])
+        if unknown in renamed:
+            return f"{pointer}: this key is now called {renamed[unknown]!r}"
+        return f"{pointer}: there is no such key, only {', '.join(known)}"
     return f"{_pointer(path)}: {error.message}"
 
 

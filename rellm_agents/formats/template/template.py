@@ -1,9 +1,14 @@
-r"""The template of a step in, out come its words and slots: filled with texts, with patterns, and taken apart again.
+r"""Text templates: delimiters and named slots in turns, which can be filled with texts or with patterns, and split again.
+
+A delimiter is fixed text; the delimiter after a slot ends it, so a slot's text is cut at the first occurrence. Whether a slot can hold its
+own delimiter is not known here: see ``ambiguity``.
+
+    {thought}\nAction: {tool}    delimiters "", "\nAction: ", ""    slots thought, tool
 
 >>> template = Template.of("{thought}\nAction: {tool}\nAction Input: {input}")
->>> template.filled({"thought": "Hm.", "tool": "search", "input": "rain"})
+>>> template.fill({"thought": "Hm.", "tool": "search", "input": "rain"})
 'Hm.\nAction: search\nAction Input: rain'
->>> template.taken_apart("Hm.\nAction: search\nAction Input: rain")
+>>> template.split("Hm.\nAction: search\nAction Input: rain")
 {'thought': 'Hm.', 'tool': 'search', 'input': 'rain'}
 """
 
@@ -20,17 +25,17 @@ _SLOT = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Template:
-    """Words and slots in turns.
+    """Delimiters and slots in turns; there is one delimiter more than slots, and any of them may be empty.
 
     Attributes:
         text: as it is declared, slots in braces.
         slots: their names, from left to right.
-        words: what stands before the first slot, and behind each.
+        delimiters: the text before the first slot, and the text after each.
     """
 
     text: str
     slots: tuple[str, ...]
-    words: tuple[str, ...]
+    delimiters: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str) -> Template:
@@ -40,53 +45,55 @@ class Template:
 
     @property
     def ends_in_slot(self) -> bool:
-        """Nothing marks the end of the last slot."""
-        return bool(self.slots) and not self.words[-1]
+        """Whether no delimiter ends the last slot."""
+        return bool(self.slots) and not self.delimiters[-1]
 
-    def behind(self, slot: str) -> str:
-        """The words that end a slot."""
-        return self.words[self.slots.index(slot) + 1]
+    def delimiter_after(self, slot: str) -> str:
+        """The delimiter that ends a slot."""
+        return self.delimiters[self.slots.index(slot) + 1]
 
-    def parts(self, nodes: Mapping[str, Node], written: Callable[[str], Node] = literal) -> tuple[Node, ...]:
-        """The nodes of words and slots.
+    def parts(self, nodes: Mapping[str, Node], delimiter_node: Callable[[str], Node] = literal) -> tuple[Node, ...]:
+        """The nodes of delimiters and slots, from left to right, without empty ones.
 
         Args:
             nodes: by the names of the slots.
-            written: how words are.
+            delimiter_node: makes the node of a delimiter.
         """
-        first, *words = map(written, self.words)
+        first, *others = map(delimiter_node, self.delimiters)
         slots = (nodes[slot] for slot in self.slots)
-        return tuple(part for part in (first, *(p for pair in zip(slots, words, strict=True) for p in pair)) if part is not EMPTY)
+        return tuple(part for part in (first, *(p for pair in zip(slots, others, strict=True) for p in pair)) if part is not EMPTY)
 
-    def filled(self, values: Mapping[str, str]) -> str:
+    def fill(self, values: Mapping[str, str]) -> str:
         """The text with a value in each slot."""
         return _SLOT.sub(lambda slot: values[slot[1]], self.text)
 
-    def taken_apart(self, text: str) -> dict[str, str]:
-        """What stands in each slot of a text of this template: a slot ends where the words behind it first occur."""
+    def split(self, text: str) -> dict[str, str]:
+        """The text in each slot, of a text of this template: a slot ends where the delimiter after it first occurs."""
         found: dict[str, str] = {}
-        rest = text[len(self.words[0]) :]
-        for slot, words in zip(self.slots, self.words[1:], strict=True):
-            found[slot], _, rest = rest.partition(words) if words else (rest, "", "")
+        rest = text[len(self.delimiters[0]) :]
+        for slot, delimiter in zip(self.slots, self.delimiters[1:], strict=True):
+            found[slot], _, rest = rest.partition(delimiter) if delimiter else (rest, "", "")
         return found
 
 
-def any_of(texts: Sequence[tuple[Node, ...]]) -> Node:
-    """Texts of the same beginnings, each beginning once: what is walked before it is known which text it will be.
+def choice_by_prefix(texts: Sequence[tuple[Node, ...]]) -> Node:
+    """A choice of sequences that writes each common first part once, so that it is matched before the options part.
 
     Args:
-        texts: the parts of each.
+        texts: the parts of each option.
     """
     by_first: dict[Node, list[tuple[Node, ...]]] = {}
     for parts in texts:
         by_first.setdefault(parts[0] if parts else EMPTY, []).append(parts[1:])
-    return choice(*(sequence(first, *rests[0]) if len(rests) == 1 else sequence(first, any_of(rests)) for first, rests in by_first.items()))
+    return choice(
+        *(sequence(first, *rests[0]) if len(rests) == 1 else sequence(first, choice_by_prefix(rests)) for first, rests in by_first.items())
+    )
 
 
-def with_meanings(text: str, words: Mapping[str, str]) -> str:
-    """A text with words replaced, all at once: what one of them means may hold others.
+def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
+    """A text with placeholders replaced, all at once: a value may hold the text of another placeholder.
 
-    >>> with_meanings("{tools}: {names}", {"{tools}": "a tool for {names}", "{names}": "x"})
+    >>> fill_placeholders("{tools}: {names}", {"{tools}": "a tool for {names}", "{names}": "x"})
     'a tool for {names}: x'
     """
-    return re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], text)
+    return re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], text)

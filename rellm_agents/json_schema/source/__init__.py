@@ -11,8 +11,10 @@ Knows nothing of patterns or JSON text. In reading order:
     deferrable       the subschemas that can be compiled later
     source_location  the parts of the source that describe one location of an instance
     relaxation       a schema without a keyword that cannot be enforced
+    all_properties   a schema that requires every property that it declares
 """
 
+from rellm_agents.json_schema.source.all_properties import endless_property, with_all_properties
 from rellm_agents.json_schema.source.deferrable import Deferrable
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, schema_of, text_of
 from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas
@@ -28,6 +30,6 @@ from rellm_agents.json_schema.source.normal_form import (
     json_key,
     matches,
 )
-from rellm_agents.json_schema.source.pointers import below, names_of
+from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.relaxation import relaxed
 from rellm_agents.json_schema.source.source_location import SourceLocation

@@ -6,14 +6,14 @@ Knows nothing of schemas: the conditions come as plain values. In reading order:
     raw_strings        strings that are written as they are, between quotes of their own
     layout             whitespace, separators, given values
     string_formats     dates, addresses, identifiers: the keyword ``format``
-    decoded_strings    the strings that fit all conditions
+    decoded            the strings that fit all conditions
     strings            the same as JSON text, or raw
-    serializations     all texts of one value that a node has
+    serialization      all texts of one value that a node has
 """
 
 from rellm_agents.json_schema.text.banned_substrings import ban_substrings
-from rellm_agents.json_schema.text.decoded_strings import Conditions, decoded_strings
+from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
 from rellm_agents.json_schema.text.layout import BOOLEAN, Layout, Whitespace, dumps
 from rellm_agents.json_schema.text.raw_strings import RawStrings
-from rellm_agents.json_schema.text.serializations import serializations
+from rellm_agents.json_schema.text.serialization import serializations
 from rellm_agents.json_schema.text.strings import name_node, raw_string, string_node

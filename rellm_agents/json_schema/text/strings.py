@@ -2,7 +2,7 @@ r"""Makes the JSON strings that fit all conditions of a schema, or raw ones: dec
 
 JSON text has one form of a character: raw UTF-8, short escapes, other control characters as ``\u00xx``. Encoding takes one character
 after the other and never two to the same text (it is an injective homomorphism of strings), so it goes through every kind of node,
-intersections and complements among them. Knows nothing of how the conditions become a node: see ``decoded_strings``.
+intersections and complements among them. Knows nothing of how the conditions become a node: see ``decoded``.
 
 >>> from rellm_agents.patterns import Pattern
 >>> quoted_words = Pattern(string_node(patterns=('^"[ab]+"$',), max_length=4))
@@ -28,7 +28,7 @@ from rellm_agents.json_schema.text.banned_substrings import (
     string_text,
     within_alphabet,
 )
-from rellm_agents.json_schema.text.decoded_strings import Conditions, decoded_strings
+from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
 from rellm_agents.json_schema.text.layout import Layout
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import (

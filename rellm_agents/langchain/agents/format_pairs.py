@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from rellm_agents.errors import FormatError, MissingExtra
+from rellm_agents.errors import FormatError
 from rellm_agents.formats import (
     ActionFormat,
     ToolsLike,
@@ -32,6 +32,7 @@ from rellm_agents.json_schema import SchemaLike
 from rellm_agents.langchain.agents.step_parser import StepOutputParser
 from rellm_agents.langchain.output_parsers import reader_for
 from rellm_agents.patterns import Pattern
+from rellm_agents.requirements import require
 
 
 class _Pair(NamedTuple):
@@ -83,6 +84,7 @@ def parser_for(source: ActionFormat | Pattern | SchemaLike, /) -> Any:
 
     Raises:
         MissingExtra: ``langchain-classic``, which has the parser, is not installed.
+        UnfitVersion: ``langchain-classic`` is installed in a version outside of the range.
         ParserError, SchemaError: the schema cannot be compiled.
     """
     if not isinstance(source, ActionFormat):
@@ -140,7 +142,5 @@ def _refuse_other_settings(parser: Any, kind: type, pair: _Pair) -> None:
 
 
 def _parser_class(pair: _Pair) -> Any:
-    try:
-        return getattr(import_module(pair.qualified_name[0]), pair.parser)
-    except ModuleNotFoundError as error:
-        raise MissingExtra("langchain_classic", extra="executor", purpose="a LangChain agent parser") from error
+    require("langchain_classic", extra="executor", purpose="a LangChain agent parser")
+    return getattr(import_module(pair.qualified_name[0]), pair.parser)

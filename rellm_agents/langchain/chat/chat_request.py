@@ -84,7 +84,7 @@ def chat_request(
     if regex is not None:
         answer = compile_regex(regex)
     elif response_format is not None:
-        answer, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("without", ())))
+        answer, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("banned_substrings", ())))
     own = frozenset(declaration.get("special_tokens", ())).intersection(special_tokens)
     return ChatRequest(_format(_key(declaration), _key(list(tools)), choice, parallel, reasoning, answer, own), instructions)
 

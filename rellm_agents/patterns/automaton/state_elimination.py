@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.automaton.character_automaton import CharacterAutomaton, character_automaton, minimised
+from rellm_agents.patterns.automaton.character_automata import CharacterAutomaton, character_automaton, minimised
 from rellm_agents.patterns.ir import (
     EMPTY,
     NOTHING,

@@ -11,7 +11,7 @@ constructors own all invariants. Knows nothing of automata, regex syntax, JSON a
     parts           named parts, and what a node names
     trimming        texts that ``str.strip`` leaves alone
     escapes         characters, sets and counts as regex text
-    fingerprint     a digest of a node that is the same in every process
+    digest          a digest of a node that is the same in every process
 """
 
 from rellm_agents.patterns.ir.charset import ALL_CHARACTERS, COMMON_BYTES, MAX_CODE_POINT, CharSet, Range
@@ -39,8 +39,8 @@ from rellm_agents.patterns.ir.constructors import (
     special_token,
     tail,
 )
+from rellm_agents.patterns.ir.digest import fingerprint
 from rellm_agents.patterns.ir.escapes import ANY_CHARACTER_REGEX, escape, escape_set, quantifier
-from rellm_agents.patterns.ir.fingerprint import fingerprint
 from rellm_agents.patterns.ir.node import MAX_DEPTH, MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import (
     AnyNode,

@@ -10,7 +10,7 @@ Knows nothing of tokens. In reading order:
     interning        the tables in which a machine interns continuations and cells
     cheapest         the cost of a cheapest text, whatever costs are
     machine          states, and how they are entered, read and put together
-    part_end         the end of a named part
+    part_ends        the end of a named part
 """
 
 from rellm_agents.patterns.machine.captures import can_avoid, first_bytes
@@ -18,4 +18,4 @@ from rellm_agents.patterns.machine.cells import HOLE, CaptureCell, Cell, Continu
 from rellm_agents.patterns.machine.cheapest import CheapestText, LowerBound
 from rellm_agents.patterns.machine.literal_set import LiteralSet
 from rellm_agents.patterns.machine.machine import DEAD_STATE, Machine, has_allowed_text, has_text, run, start
-from rellm_agents.patterns.machine.part_end import part_end
+from rellm_agents.patterns.machine.part_ends import part_end

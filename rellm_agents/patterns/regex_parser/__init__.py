@@ -1,6 +1,6 @@
 """Regex text of three dialects, parsed into one syntax tree that knows neither dialects nor flags.
 
-Flags, case, anchors and escapes are resolved while parsing, by the word of the module that the dialect belongs to. Whatever is refused
+Flags, case, anchors and escapes are resolved while parsing, as the module of the dialect itself matches them. Whatever is refused
 raises a ``RegexSyntaxError`` with its offset. Knows no automata. In reading order:
 
     syntax           the tree

@@ -1,4 +1,4 @@
-r"""The characters of classes, with and without case: by the word of the ``regex`` module, or by ECMA-262.
+r"""The characters of classes, with and without case: as the ``regex`` module itself matches them, or by ECMA-262.
 
 >>> without_case(CharSet.of("k"), ascii_only=False) == CharSet.of("kK\u212a")
 True
@@ -22,7 +22,7 @@ LINE_BREAKS = CharSet.of("\n\v\f\r\x85\u2028\u2029")
 _CASED = r"\p{Changes_When_Casemapped}|\p{Changes_When_Casefolded}|\p{Changes_When_Titlecased}|[iIİı]"  # noqa: RUF001
 
 
-MAX_ASKED_ONE_BY_ONE = 128  # characters of a class; for more the whole table of cases is made, once
+MAX_SINGLE_QUERIES = 128  # characters of a class; for more, the table of all cases is made once
 
 
 @lru_cache(maxsize=1)
@@ -45,14 +45,14 @@ def _each(charset: CharSet) -> Iterable[str]:
 
 @lru_cache(maxsize=1_024)
 def cases_of(c: str, *, ascii_only: bool) -> CharSet:
-    """What matches ``c`` where the ``regex`` module ignores case."""
+    """The characters that match ``c`` where the ``regex`` module ignores case."""
     return CharSet.of(c) | CharSet.of(regex.findall(f"(?{'a' if ascii_only else 'u'}i){regex.escape(c)}", _cased(), regex.VERSION0))
 
 
 @lru_cache(maxsize=1_024)
 def without_case(charset: CharSet, *, ascii_only: bool) -> CharSet:
-    """The characters with a case in ``charset``."""
-    if len(charset) <= MAX_ASKED_ONE_BY_ONE:
+    """The characters of which some case is in ``charset``."""
+    if len(charset) <= MAX_SINGLE_QUERIES:
         return CharSet(pair for c in _each(charset) for pair in cases_of(c, ascii_only=ascii_only).ranges)
     return CharSet(
         [*charset.ranges, *(pair for c, members in _cases(ascii_only).items() if c in charset for pair in members.ranges)],
@@ -69,7 +69,7 @@ def _expanding() -> dict[str, str]:
 
 
 def expanding(charset: CharSet) -> list[str]:
-    """What the members fold to that fold to several characters; of the dotted capital I the module knows it in words only."""
+    """The foldings of the members that fold to several characters, without the dotted capital I, which the module folds in strings only."""
     return list(dict.fromkeys(folded for c, folded in _expanding().items() if c in charset and c != "\u0130"))
 
 

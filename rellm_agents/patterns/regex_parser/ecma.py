@@ -35,7 +35,7 @@ def parse_ecma(text: str) -> tuple[Tree, Scanner]:
     """The tree of a regex, and the text as it was read, to say where something is refused.
 
     Raises:
-        RegexSyntaxError: the text is not in the dialect; names the place.
+        RegexSyntaxError: the text is not in the dialect; names the offset.
     """
     parser = _Parser(text)
     return parser.whole(), parser

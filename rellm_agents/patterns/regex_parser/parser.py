@@ -60,7 +60,7 @@ def parse_regex(text: str, parts: Container[str] = (), flags: Flags | None = Non
         flags: those that the text begins under; ``None``: those of version 0, or of version 1 if the text asks for it.
 
     Raises:
-        RegexSyntaxError: the text is not in the dialect; names the place.
+        RegexSyntaxError: the text is not in the dialect; names the offset.
     """
     if flags is None:
         version_1 = _asks_for_version_1(text)
@@ -71,7 +71,7 @@ def parse_regex(text: str, parts: Container[str] = (), flags: Flags | None = Non
 
 
 class _Parser(SetScanner):
-    """Recursive descent over one text, with the flags that hold at the place and the groups met so far."""
+    """Recursive descent over one text, with the flags that hold at the cursor and the groups read so far."""
 
     def __init__(self, text: str, parts: Container[str], flags: Flags) -> None:
         super().__init__(text, flags)

@@ -53,7 +53,7 @@ class SetScanner(Scanner):
     flags: Flags
 
     def set(self) -> Tree:
-        """A class, from its bracket on; where case or ASCII matters, or properties stand in classes inside, by the module's word."""
+        """Read a class from its bracket on; the module is asked where case, ASCII or properties in nested classes matter."""
         begin, flags = self.at, self.flags
         given = self._bracketed(begin)
         charset, text = given.charset, self.text[begin : self.at]
@@ -192,7 +192,7 @@ class SetScanner(Scanner):
             self.fail("what a property is under i and a, the regex module reads in two ways: drop one of the flags", begin)
 
     def _asked(self, one_character: str, otherwise: str, begin: int, *, case: bool = True) -> CharSet:
-        """By the module's word."""
+        """The characters that the module itself matches; ``otherwise`` is the reason for a refusal."""
         text, whole = self.with_flags(one_character, case=case)
         try:
             found = members_of(text, whole)

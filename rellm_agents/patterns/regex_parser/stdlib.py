@@ -52,14 +52,14 @@ def parse_re(text: str, flags: Flags) -> tuple[Tree, Scanner]:
         flags: those of the compiled pattern.
 
     Raises:
-        RegexSyntaxError: the text says what is not regular; names the place.
+        RegexSyntaxError: the text says what is not regular; names the offset.
     """
     parser = _Parser(text, flags)
     return parser.alternation(), parser
 
 
 class _Parser(Scanner):
-    """Recursive descent over one text, with the flags that hold at the place."""
+    """Recursive descent over one text, with the flags that hold at the cursor."""
 
     def __init__(self, text: str, flags: Flags) -> None:
         super().__init__(text, flags)

@@ -1,4 +1,4 @@
-"""The characters that a regex for one character matches, by the word of the module that reads it.
+"""The characters that a regex for one character matches, as the module of its dialect itself matches them.
 
 >>> members_of("[a-c]").ranges
 ((97, 99),)
@@ -17,7 +17,7 @@ from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
 
 @lru_cache(maxsize=256)
 def members_of(one_character: str, flags: str = "") -> CharSet:
-    """The characters that a regex text for one character matches, by the ``regex`` module's own word.
+    """The characters that a regex text for one character matches, as the ``regex`` module itself matches them.
 
     Args:
         one_character: the text.
@@ -30,7 +30,7 @@ def members_of(one_character: str, flags: str = "") -> CharSet:
 
 @lru_cache(maxsize=256)
 def members_in_re(one_character: str, flags: int = 0) -> CharSet:
-    """The characters that a regex text for one character matches, by the word of Python's own ``re`` module.
+    """The characters that a regex text for one character matches, as Python's own ``re`` module itself matches them.
 
     Args:
         one_character: the text.

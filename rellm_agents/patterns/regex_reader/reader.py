@@ -51,7 +51,7 @@ def read_regex(text: RegexLike, *, dialect: Dialect = "regex", search: bool = Fa
         search: the texts that the regex matches somewhere inside, as the JSON Schema keyword ``pattern`` asks for.
 
     Raises:
-        RegexSyntaxError: the text is not in the dialect, or says what is not regular; names the place. Or a flag that a pattern was
+        RegexSyntaxError: the text is not in the dialect, or says what is not regular; names the offset. Or a flag that a pattern was
             compiled with has no counterpart; names it.
         TypeError: neither text nor a compiled pattern.
 

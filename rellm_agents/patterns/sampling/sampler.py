@@ -1,7 +1,7 @@
 """Random texts of a pattern, for tests and for showing a pattern to people.
 
 The distribution is not uniform: options and automaton targets are equally likely, so that rare targets are reached; where texts must not
-contain a string, the walk so prefers states in which it is nearly there. Rules that recurse are left by their shortest way out once the
+contain a string, so states in which it is nearly there are preferred. Rules that recurse are left by their shortest way out once the
 text is long. Knows nothing of tokens.
 
 >>> import random
@@ -48,7 +48,7 @@ from rellm_agents.patterns.ir import (
 from rellm_agents.patterns.machine import CheapestText
 from rellm_agents.patterns.sampling.shortest import allowed_length, shortest_captured, shortest_length, shortest_option
 
-MAX_DEPTH = 12  # rules inside rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
+MAX_DEPTH = 12  # of nested rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
 _TRIES = 8  # draws of a text that may turn out to be excluded
 _STOP = 0.15  # chance that a text or a repeat ends where it may
@@ -119,8 +119,8 @@ class _Sampler:
                 alive = tuple(o for o in options if character_length(o) is not None)
                 self.add(shortest_option(alive) if self.is_long(depth) else self.chance.choice(alive), depth)
             case Repeat(inner, minimum, maximum):
-                times = 0 if character_length(inner) is None else self.times(minimum, maximum)
-                for i in range(times):
+                count = 0 if character_length(inner) is None else self.iterations(minimum, maximum)
+                for i in range(count):
                     if i < minimum or not self.is_long(depth):
                         self.add(inner, depth)
             case Lexeme(inner):
@@ -129,8 +129,8 @@ class _Sampler:
                 self.add(rule.witness if self.is_long(depth) else rule.body, depth + 1)
             case Capture() as capture:
                 self.capture(capture, depth)
-            case Intersection() if (several := counter_of(node)) is not None:
-                self.walk_times(several)
+            case Intersection() if (counter := counter_of(node)) is not None:
+                self.walk_iterations(counter)
             case Intersection() | Complement() | Dfa():
                 self.walk(node)
             case Utf8Tail():
@@ -151,11 +151,11 @@ class _Sampler:
                     return text
         return shortest_captured(capture)
 
-    def times(self, minimum: int, maximum: int | None) -> int:
-        times = minimum
-        while (maximum is None or times < maximum) and self.chance.random() > _STOP:
-            times += 1
-        return times
+    def iterations(self, minimum: int, maximum: int | None) -> int:
+        count = minimum
+        while (maximum is None or count < maximum) and self.chance.random() > _STOP:
+            count += 1
+        return count
 
     def character(self, charset: CharSet) -> str:
         if charset.printable_ascii and self.chance.random() < _ASCII:
@@ -164,16 +164,16 @@ class _Sampler:
             charset = CharSet([self.chance.choice(charset.ranges)])
         return charset.nth(self.chance.randrange(len(charset)))
 
-    def walk_times(self, times: Counter) -> None:
-        """So many times, byte by byte: an automaton of all of them would grow with their number."""
+    def walk_iterations(self, counter: Counter) -> None:
+        """Add iterations of a counted repeat, byte by byte: an automaton of all of them would grow with their number."""
         text, state = bytearray(), START
-        for done in range(self.times(times.minimum, times.maximum)):
-            if done >= times.minimum and (self.is_long(0) or len(text) > MAX_PIECES):
+        for done in range(self.iterations(counter.minimum, counter.maximum)):
+            if done >= counter.minimum and (self.is_long(0) or len(text) > MAX_PIECES):
                 break
             while True:
-                state, byte = self.step(times.automaton, state)
+                state, byte = self.step(counter.automaton, state)
                 text.append(byte)
-                if times.automaton.accepting[state]:
+                if counter.automaton.accepting[state]:
                     break
         self.out.append(text.decode("utf-8"))
 
@@ -203,7 +203,7 @@ class _Sampler:
             self.out.append(self.character(charset))
 
     def walk_bytes(self, automaton: Automaton) -> None:
-        """The same without making the whole automaton first: state by state, then the shortest way out."""
+        """Add a text of an automaton that is too large to be made whole: state by state, then the shortest way to the end."""
         text, state = bytearray(), START
         while True:
             if not any(automaton.row(state)) or len(text) > MAX_PIECES or self.chance.random() < _STOP / 3:

@@ -7,8 +7,9 @@ import random
 import pytest
 
 from rellm_agents.decoding import Vocabulary
+from rellm_agents.decoding.budget.capture_costs import CaptureCosts
 from rellm_agents.decoding.budget.token_costs import TokenCosts
-from rellm_agents.decoding.transitions.lexeme_tokens import Walks
+from rellm_agents.decoding.transitions.lexeme_tokens import LexemeTokenCache
 from rellm_agents.patterns import intersection, read_regex, repeat, sequence
 from rellm_agents.patterns.automaton.automaton import START, Automaton
 from rellm_agents.patterns.ir.constructors import CHARACTER
@@ -29,10 +30,10 @@ def vocabulary(seed: int) -> Vocabulary:
 @pytest.mark.parametrize("text", REGEXES)
 def test_the_short_way_is_as_short_as_a_search_finds(text: str, least: int, most: int, seed: int) -> None:
     node = sequence(intersection(read_regex(text), repeat(CHARACTER, least, most)), read_regex(";?"))
-    automaton, costs, chance = Automaton.of(node), TokenCosts(Walks(vocabulary(seed))), random.Random(seed)
+    automaton, costs, chance = Automaton.of(node), TokenCosts(LexemeTokenCache(vocabulary(seed)), CaptureCosts), random.Random(seed)
     state = START
     for _ in range(12):
-        assert costs.of_lexeme(automaton, state) == costs._searched(automaton, state)
+        assert costs.of_lexeme(automaton, state) == costs._of_searched(automaton, state)
         following = sorted({target for byte in LETTERS.encode() if (target := automaton.row(state)[byte])})
         if not following:
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rellm_agents.decoding import TokenMasks, Vocabulary
-from rellm_agents.decoding.vocabulary.trie import unpacked
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.errors import TokenRefused, VocabularyError
 from rellm_agents.patterns import compile_regex
 from rellm_agents.patterns.ir.charset import COMMON_BYTES

@@ -14,7 +14,7 @@ from json_schema.test_compiler import schemas
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import TokenMasks, Vocabulary
-from rellm_agents.decoding.vocabulary.trie import unpacked
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.errors import SchemaError
 
 PIECES = [

@@ -14,7 +14,7 @@ from rellm_agents import compile_schema
 from rellm_agents.decoding import TokenMasks, Vocabulary
 from rellm_agents.errors import UnsatisfiableSchema
 from rellm_agents.patterns import literal, read_regex, sequence
-from rellm_agents.patterns.automaton.shortest_way import few_texts
+from rellm_agents.patterns.automaton.shortest_paths import few_texts
 
 LIST: dict[str, Any] = {"type": "array", "uniqueItems": True}
 FLAG = {"type": "object", "properties": {"x": {"type": "boolean"}}, "required": ["x"], "additionalProperties": False}

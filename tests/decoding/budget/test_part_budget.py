@@ -67,7 +67,7 @@ def longest_part(decoder: ConstrainedDecoder, written: str, made: Completion) ->
 def test_a_part_keeps_its_budget_and_the_text_matches_within_its_own(name, spelling, fallback):
     decoder, (pattern, written), chance = decoder_of(fallback=fallback), PATTERNS[name], random.Random(name)
     masks = decoder.masks(pattern)
-    least, least_part = masks.tokens_needed(masks.start), masks.exits("t").needed
+    least, least_part = masks.tokens_needed(masks.start), masks.part_costs("t").needed
     was_closed = 0
     for seed in range(6):
         tokens, budget = least_part + chance.randrange(6), least + chance.randrange(30)

@@ -11,9 +11,9 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import cache_name
 from rellm_agents.decoding.forward.scorer import Scorer
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.errors import DecodingError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -104,7 +104,11 @@ def test_a_model_that_keeps_nothing_in_its_cache_is_refused():
 def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_name():
     decoder, pattern = decoder_of("llama"), compile_regex("[a-z ]{9}")
     inner, name = decoder.model.forward, cache_name(decoder.model.forward)
-    decoder.model.forward = lambda **inputs: inner(**inputs)  # noqa: PLW0108  # what is tested is the wrapper
+
+    def handing_on(**inputs):
+        return inner(**inputs)
+
+    decoder.model.forward = handing_on
     assert cache_name(decoder.model.forward) == name
     assert ConstrainedDecoder(decoder.model, decoder.tokenizer).generate("a", pattern) == decoder_of("llama").generate("a", pattern)
 

@@ -212,6 +212,7 @@ def test_a_cache_of_the_caller_is_gone_on_with_and_stays_whole():
 def test_a_state_of_the_caller_that_does_not_tell_what_was_read_is_refused():
     decoder, pattern = decoder_of("mamba"), compile_regex("[a-z ]{12}")
     options = {"max_new_tokens": 20, cache_name(decoder.model.forward): DynamicCache(config=decoder.model.config)}
+    decoder.model.generate(**inputs_of(decoder, ["the"]), custom_generate=decoder.custom_generate(pattern), **options)
     with pytest.raises(ValueError, match="a DynamicCache of one state does not tell how many tokens were read into it"):
         decoder.model.generate(**inputs_of(decoder, ["the"]), custom_generate=decoder.custom_generate(pattern), **options)
 

@@ -15,7 +15,7 @@ from rellm_agents import Pattern, compile_regex, compile_schema, json_action, re
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks, Vocabulary, smollm2
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
-from rellm_agents.decoding.vocabulary.trie import unpacked
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.errors import BudgetTooSmall, VocabularyError
 from rellm_agents.patterns import choice, literal, not_containing, optional, sequence
 

@@ -10,7 +10,7 @@ import pytest
 
 from rellm_agents import Pattern, compile_regex, compile_schema
 from rellm_agents.decoding import TokenMasks, Vocabulary, smollm2
-from rellm_agents.decoding.vocabulary.trie import unpacked
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
 
 REGEXES = (
     "[a-z]+",

@@ -19,8 +19,8 @@ from transformers import PreTrainedTokenizerFast
 
 from rellm_agents import Pattern
 from rellm_agents.decoding import ConstrainedDecoder, ConstrainedLogitsProcessor, TokenMasks, Vocabulary
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation.options import TextOptions
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.masks.pattern_masks import ENDED
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import (
@@ -54,7 +54,7 @@ NAMING = {
     for name, node in {
         "one": CHANNEL,
         "before text": sequence(CHANNEL, WORD),
-        "behind text": sequence(WORD, CHANNEL),
+        "after text": sequence(WORD, CHANNEL),
         "between": sequence(CHANNEL, WORD, MESSAGE, WORD, THE_END),
         "one begins another": choice(CHANNEL, CHAN, sequence(CHAN, CHANNEL, WORD)),
         "in a choice with text": repeat(choice(CHANNEL, AB, sequence(CHAN, MESSAGE)), 1, 5),
@@ -175,10 +175,10 @@ def test_a_text_goes_on_behind_an_end_of_text_token_that_it_names_and_stops_at_a
     masks = TokenMasks(
         Pattern(sequence(special_token("<call>"), literal("a"), optional(sequence(special_token("<call>"), literal("a"))))), vocabulary
     )
-    behind = masks.advance(masks.start, 1)
-    assert behind is not ENDED
+    after = masks.advance(masks.start, 1)
+    assert after is not ENDED
     assert allowed_ids(masks, masks.bits(masks.start)) == {1}
-    accepting = masks.advance(behind, 0)
+    accepting = masks.advance(after, 0)
     assert allowed_ids(masks, masks.bits(accepting)) == {1, 2}
     assert masks.advance(accepting, 1) is masks.advance(accepting, 2) is ENDED  # where the text may end, either ends it
     with pytest.raises(TokenRefused, match="token 2 ends the text, which may not end here"):
@@ -232,8 +232,8 @@ def test_no_token_of_bytes_can_begin_or_end_a_special_token():
     vocabulary = Vocabulary(tokens, end_ids=[len(tokens) - 2], special_tokens={len(tokens) - 1: "<|x|>"})
     masks = TokenMasks(Pattern(sequence(special_token("<|x|>"), literal("<|x|>"))), vocabulary)
     assert allowed_ids(masks, masks.bits(masks.start)) == tried_ids(masks, masks.start) == {len(tokens) - 1}
-    behind = masks.advance(masks.start, len(tokens) - 1)
-    assert allowed_ids(masks, masks.bits(behind)) == tried_ids(masks, behind) == {pieces.index(b"<|x|>"), len(pieces) + ord("<")}
+    after = masks.advance(masks.start, len(tokens) - 1)
+    assert allowed_ids(masks, masks.bits(after)) == tried_ids(masks, after) == {pieces.index(b"<|x|>"), len(pieces) + ord("<")}
     assert masks.tokens_needed(masks.start) == 3
 
 

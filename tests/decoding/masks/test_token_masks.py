@@ -14,7 +14,8 @@ from toys import byte_fallback_tokenizer, byte_level_tokenizer, random_pieces, v
 from rellm_agents import Pattern, compile_regex
 from rellm_agents.decoding import TokenMasks, Vocabulary
 from rellm_agents.decoding.masks.pattern_masks import ENDED
-from rellm_agents.decoding.vocabulary.trie import TokenTrie, unpacked
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
+from rellm_agents.decoding.vocabulary.trie import TokenTrie
 from rellm_agents.errors import BudgetTooSmall, PatternTooLarge, TokenRefused, UnsupportedRegex, VocabularyError
 from rellm_agents.patterns import choice, intersection, lexeme, literal, read_regex, repeat, sequence
 from rellm_agents.patterns.machine import machine

@@ -13,7 +13,7 @@ from toys import random_pieces, vocabulary_of
 
 from rellm_agents import Pattern, compile_regex, compile_schema
 from rellm_agents.decoding import TokenMasks, Vocabulary
-from rellm_agents.decoding.vocabulary.trie import unpacked
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns.machine.machine import State
 

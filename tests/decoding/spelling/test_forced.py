@@ -14,10 +14,10 @@ from toys import FixedLogits, byte_fallback_tokenizer, byte_level_tokenizer, ran
 
 from rellm_agents import Pattern, compile_regex, json_action
 from rellm_agents.decoding import ConstrainedDecoder, TokenMasks
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation import sequence as rows
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.spelling.tokenizer_spelling import Speller
 from rellm_agents.patterns import literal, sequence
 
@@ -213,7 +213,7 @@ def test_rows_are_those_of_the_tokenizer(fallback):
     for _ in range(300):
         before, text = ("".join(chance.choices(["the", " a", '{"', '": "', "action", "é", "€", "x", " "], k=n)) for n in (3, 4))
         ids, whole = encode(before, add_special_tokens=False), encode(before + text, add_special_tokens=False)
-        row = decoder.engine._speller.row(ids, text.encode())
+        row = decoder.engine._speller.spell(ids, text.encode())
         if whole[: len(ids)] == ids:
             assert list(row) == whole[len(ids) :]
             split += 1
@@ -226,7 +226,7 @@ def test_a_tokenizer_that_pads_and_cuts_its_calls_is_asked_without():
     decoder = ConstrainedDecoder(random_model(tokenizer), tokenizer)
     tokenizer(["a", "abc"], padding="max_length", max_length=3, truncation=True)
     speller = Speller(tokenizer, decoder.vocabulary)
-    assert speller.row([ord("x")], b"the the the") == speller.row([], b"the the the") != ()
+    assert speller.spell([ord("x")], b"the the the") == speller.spell([], b"the the the") != ()
 
 
 def test_an_end_of_text_with_bytes_of_its_own_is_no_text():
@@ -291,5 +291,5 @@ def test_masks_say_what_a_token_may_span():
     masks = TokenMasks(compile_regex("(abc|ax)"), decoder_of().vocabulary)
     assert masks.goes_beyond(masks.start, b"a")
     assert not masks.goes_beyond(masks.start, b"abc")
-    assert masks.behind(b"") is masks.start
-    assert masks.advance(masks.behind(b"a"), ord("a")) is masks.start
+    assert masks.start_with(b"") is masks.start
+    assert masks.advance(masks.start_with(b"a"), ord("a")) is masks.start

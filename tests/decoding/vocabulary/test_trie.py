@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from toys import random_pieces
 
-from rellm_agents.decoding.vocabulary.trie import TokenTrie, packed, unpacked
+from rellm_agents.decoding.vocabulary.bitmask import packed, unpacked
+from rellm_agents.decoding.vocabulary.trie import TokenTrie
 from rellm_agents.patterns import read_regex
 from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton
 

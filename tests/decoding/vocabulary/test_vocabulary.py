@@ -14,8 +14,8 @@ from toys import END, PIECES, byte_fallback_tokenizer, byte_level_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from rellm_agents.decoding import TokenMasks, Vocabulary
-from rellm_agents.decoding.masks.allowed_tokens import AllowedTokens
-from rellm_agents.decoding.vocabulary.trie import unpacked
+from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.decoding.vocabulary.vocabulary import TokenBytes
 from rellm_agents.errors import TokenRefused, VocabularyError
 
@@ -27,7 +27,7 @@ def tokenizer(request) -> PreTrainedTokenizerFast:
     return request.param()
 
 
-def test_what_is_spelled_is_what_the_tokenizer_decodes_behind_other_text(tokenizer):
+def test_what_is_spelled_is_what_the_tokenizer_decodes_after_other_text(tokenizer):
     vocabulary, chance, judged = Vocabulary.from_tokenizer(tokenizer), random.Random(0), 0
     anchor = tokenizer.convert_tokens_to_ids(ANCHOR)
     written = [i for i, data in enumerate(vocabulary.token_bytes) if data]
@@ -62,7 +62,7 @@ def test_special_unknown_and_missing_tokens_are_not_written(tokenizer):
     unknown = {i for text, i in tokenizer.get_vocab().items() if text in ("<unk>", "[UNK]")}
     markup = {i for i, token in added.items() if token.special or token.content.startswith(("<", "["))}
     empty = {i for i in present - denied if vocabulary.token_bytes[i] == b""}
-    assert denied - {i for i in present if not decoded_behind(tokenizer, i)} == {*range(vocabulary.size)} - present | unknown | markup
+    assert denied - {i for i in present if not decoded_after(tokenizer, i)} == {*range(vocabulary.size)} - present | unknown | markup
     assert not empty
     assert vocabulary.end_ids == (tokenizer.eos_token_id,)
 
@@ -107,7 +107,7 @@ def test_the_pieces_of_the_toys_are_tokens():
     byte_level, byte_fallback = (Vocabulary.from_tokenizer(made()).token_bytes for made in (byte_level_tokenizer, byte_fallback_tokenizer))
     assert set(PIECES) <= set(byte_level)
     assert {b"action", b'{"query": "', b"    "} <= set(byte_fallback)
-    assert byte_fallback.count(b"a") == 2  # a letter, and the byte behind it
+    assert byte_fallback.count(b"a") == 2  # a letter, and the byte after it
 
 
 def test_a_mark_at_the_start_is_a_space_since_the_text_follows_a_prompt():
@@ -158,7 +158,7 @@ def test_an_unknown_token_is_not_written_though_no_special_token():
         (decoders.Sequence([decoders.Fuse(), decoders.WordPiece()]), "WordPiece, which comes after tokens were joined"),
         (decoders.Sequence([decoders.Fuse(), decoders.Metaspace()]), "Metaspace, which comes after tokens were joined"),
         (decoders.Sequence([decoders.Replace("a", "b"), decoders.ByteLevel()]), "ByteLevel, which comes after other stages"),
-        (decoders.Replace("b", "\N{REPLACEMENT CHARACTER}"), r"token 2 \('b'\) cannot be read: behind 'a' the tokenizer decodes"),
+        (decoders.Replace("b", "\N{REPLACEMENT CHARACTER}"), r"token 2 \('b'\) cannot be read: after 'a' the tokenizer decodes"),
     ],
 )
 def test_a_decoder_that_looks_at_more_than_one_token_is_refused(decoder, message):
@@ -181,7 +181,7 @@ def test_a_tokenizer_that_decodes_in_a_way_of_its_own_is_refused():
 
     tokenizer = Shouting(tokenizer_object=byte_level_tokenizer().backend_tokenizer, eos_token=END)
     with pytest.raises(
-        VocabularyError, match=r"the tokens of Shouting cannot be read: .* should write '.*query.*' behind '.*', and .* '.*QUERY"
+        VocabularyError, match=r"the tokens of Shouting cannot be read: .* should write '.*query.*' after '.*', and .* '.*QUERY"
     ):
         Vocabulary.from_tokenizer(tokenizer)
 
@@ -264,7 +264,7 @@ def spelled(vocabulary: Vocabulary, ids: list[int]) -> bytes:
     return b"".join(vocabulary.token_bytes[i] or b"<?>" for i in ids)
 
 
-def decoded_behind(tokenizer: PreTrainedTokenizerFast, id_: int) -> str:
+def decoded_after(tokenizer: PreTrainedTokenizerFast, id_: int) -> str:
     return tokenizer.decode([tokenizer.convert_tokens_to_ids(ANCHOR), id_]).removeprefix(ANCHOR)
 
 

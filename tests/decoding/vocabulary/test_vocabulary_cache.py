@@ -20,7 +20,7 @@ from rellm_agents import compile_regex
 from rellm_agents.decoding import TokenMasks, Vocabulary
 from rellm_agents.decoding.vocabulary import array_files, vocabulary
 from rellm_agents.decoding.vocabulary.array_files import read_arrays, write_arrays
-from rellm_agents.decoding.vocabulary.tokenizer_digest import fingerprint
+from rellm_agents.decoding.vocabulary.tokenizer_digest import digest_of
 
 SIZE = 5_000
 LETTERS = "abcdefghij"
@@ -115,7 +115,7 @@ def test_a_file_that_is_not_whole_is_told(tmp_path):
     for data in damaged:
         path.write_bytes(data)
         found = read_arrays(path)
-        # only the padding behind the head is not covered
+        # only the padding after the header is not covered
         assert found is None or {name: array.tolist() for name, array in found.items()} == {n: a.tolist() for n, a in arrays.items()}
 
 
@@ -129,43 +129,43 @@ def test_a_damaged_file_is_made_anew(damage, tokenizer, built, tmp_path):
     assert path.read_bytes() == whole
 
 
-def test_whatever_the_bytes_depend_on_changes_the_fingerprint():
+def test_whatever_the_bytes_depend_on_changes_the_digest():
     swapped = [*WORDS[:-2], WORDS[-1], WORDS[-2]]
     variants = [
-        fingerprint(tokenizer_of()),
-        fingerprint(tokenizer_of(swapped)),
-        fingerprint(tokenizer_of(WORDS[:-1])),
-        fingerprint(tokenizer_of([*WORDS[:-1], "a b"])),  # spaces within tokens: joined, they could be others
-        fingerprint(tokenizer_of([*WORDS[:-2], "a", "b"])),
-        fingerprint(tokenizer_of([*WORDS[:-2], "a", "b c"])),
-        fingerprint(tokenizer_of([*WORDS[:-2], "a b", "c"])),
-        fingerprint(tokenizer_of([*WORDS[:63], "a\n\nb", "c"])),
-        fingerprint(tokenizer_of([*WORDS[:63], "a", "b\n\nc"])),
-        fingerprint(tokenizer_of(decoder=decoders.Fuse())),
-        fingerprint(tokenizer_of(decoder=decoders.Metaspace())),
-        fingerprint(tokenizer_of(unknown=WORDS[7])),
-        fingerprint(tokenizer_of(added=(AddedToken("word"),))),
-        fingerprint(tokenizer_of(added=(AddedToken("word", special=True),))),
-        fingerprint(tokenizer_of(added=(AddedToken("wort"),))),
-        fingerprint(tokenizer_of(), end_ids=[1]),
-        fingerprint(tokenizer_of(), end_ids=[1, 2]),
-        fingerprint(tokenizer_of(), end_ids=[1], size=6_000),
-        fingerprint(byte_fallback_tokenizer()),
-        fingerprint(byte_fallback_tokenizer(prefix_space=True)),
+        digest_of(tokenizer_of()),
+        digest_of(tokenizer_of(swapped)),
+        digest_of(tokenizer_of(WORDS[:-1])),
+        digest_of(tokenizer_of([*WORDS[:-1], "a b"])),  # spaces within tokens: joined, they could be others
+        digest_of(tokenizer_of([*WORDS[:-2], "a", "b"])),
+        digest_of(tokenizer_of([*WORDS[:-2], "a", "b c"])),
+        digest_of(tokenizer_of([*WORDS[:-2], "a b", "c"])),
+        digest_of(tokenizer_of([*WORDS[:63], "a\n\nb", "c"])),
+        digest_of(tokenizer_of([*WORDS[:63], "a", "b\n\nc"])),
+        digest_of(tokenizer_of(decoder=decoders.Fuse())),
+        digest_of(tokenizer_of(decoder=decoders.Metaspace())),
+        digest_of(tokenizer_of(unknown=WORDS[7])),
+        digest_of(tokenizer_of(added=(AddedToken("word"),))),
+        digest_of(tokenizer_of(added=(AddedToken("word", special=True),))),
+        digest_of(tokenizer_of(added=(AddedToken("wort"),))),
+        digest_of(tokenizer_of(), end_ids=[1]),
+        digest_of(tokenizer_of(), end_ids=[1, 2]),
+        digest_of(tokenizer_of(), end_ids=[1], size=6_000),
+        digest_of(byte_fallback_tokenizer()),
+        digest_of(byte_fallback_tokenizer(prefix_space=True)),
     ]
     for one, other in combinations(range(len(variants)), 2):
         assert variants[one] != variants[other], (one, other)
-    assert fingerprint(tokenizer_of()) == variants[0]
+    assert digest_of(tokenizer_of()) == variants[0]
 
 
-def test_ids_that_are_left_out_change_the_fingerprint():
+def test_ids_that_are_left_out_change_the_digest():
     def with_ids(ids: dict[str, int]) -> PreTrainedTokenizerFast:
         backend = Tokenizer(models.WordLevel(ids, unk_token="?"))
         backend.add_special_tokens([AddedToken(END, special=True)])
         return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=END)
 
     given = [{"?": 0, "a": 1, "b": 2}, {"?": 0, "a": 1, "b": 3}, {"?": 0, "a": 1, "b": 4}, {"?": 0, "a b": 1, "c": 5}]
-    assert len({fingerprint(with_ids(ids)) for ids in given}) == len(given)
+    assert len({digest_of(with_ids(ids)) for ids in given}) == len(given)
 
 
 def test_a_folder_that_cannot_be_used_is_no_error(tokenizer, built, tmp_path, monkeypatch, caplog):

@@ -18,7 +18,7 @@ from langchain_core.exceptions import OutputParserException
 
 from rellm_agents.errors import EmptyPattern, FormatError
 from rellm_agents.formats import Action, ActionFormat, Finish, Step
-from rellm_agents.formats.agent.template_check import prove
+from rellm_agents.formats.agent.template_check import check_unambiguous
 from rellm_agents.formats.template.declarations import builtin_declaration
 from rellm_agents.langchain import parser_for
 from rellm_agents.patterns import TEXT as ANY_TEXT
@@ -73,7 +73,7 @@ def values(text: str) -> list[Any]:
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_no_text_can_be_read_in_two_ways(name: str) -> None:
-    prove(builtin_declaration(name))
+    check_unambiguous(builtin_declaration(name))
 
 
 @pytest.mark.parametrize("name", MAKERS)

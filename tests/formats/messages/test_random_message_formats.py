@@ -24,14 +24,14 @@ TEXTS_ALONE = {"tagged", "bare"}
 
 def random_declaration(chance):
     style = chance.choice(["json", "tagged", "python", "bare"])
-    behind_name, behind_call = bits(chance), bits(chance)
+    after_name, after_call = bits(chance), bits(chance)
     if style == "python" and chance.random() < 0.8:
-        behind_name, behind_call = f"{behind_name}(", f"){behind_call}"
+        after_name, after_call = f"{after_name}(", f"){after_call}"
     found = {
         "name": "own",
         "description": "Random words.",
-        "arguments": style,
-        "call": f"{chance.choice(['', bits(chance)])}{{name}}{behind_name}{{arguments}}{behind_call}",
+        "argument_style": style,
+        "call": f"{chance.choice(['', bits(chance)])}{{name}}{after_name}{{arguments}}{after_call}",
         "slots": {"content": {"not_empty": True, "trimmed": chance.random() < 0.5}},
         "instructions": [],
         "result": "{content}",
@@ -41,7 +41,7 @@ def random_declaration(chance):
         found["call"] = f"{bits(chance)}{{name}}{{arguments}}"
     if style == "tagged":
         between = f"{bits(chance)}{{is_string}}{bits(chance)}" if chance.random() < 0.3 else bits(chance)
-        found["argument"] = f"{chance.choice(['', bits(chance)])}{{key}}{between}{{value}}{bits(chance)}"
+        found["argument_template"] = f"{chance.choice(['', bits(chance)])}{{key}}{between}{{value}}{bits(chance)}"
     if style == "bare":
         found["quote"] = bits(chance)
     if chance.random() < 0.8:
@@ -53,7 +53,7 @@ def random_declaration(chance):
     if chance.random() < 0.5:
         found["reasoning"] = {"begin": bits(chance), "end": bits(chance)}
     if chance.random() < 0.5:
-        found["without"] = [bits(chance) for _ in range(chance.randrange(1, 3))]
+        found["banned_substrings"] = [bits(chance) for _ in range(chance.randrange(1, 3))]
     return found
 
 

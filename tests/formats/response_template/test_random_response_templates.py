@@ -31,8 +31,8 @@ def mark(chance, side):
     kind = chance.random()
     if kind < 0.65:
         return {side: bits(chance) if kind < 0.5 else [bits(chance) for _ in range(chance.randrange(1, 3))]}
-    before, behind = chance.choice(["", r"\s*", r"\n*", r"\s+", "x?"]), chance.choice(["", r"\s*", "a*", ""])
-    return {f"{side}_pattern": before + re.escape(bits(chance)) + behind}
+    before, after = chance.choice(["", r"\s*", r"\n*", r"\s+", "x?"]), chance.choice(["", r"\s*", "a*", ""])
+    return {f"{side}_pattern": before + re.escape(bits(chance)) + after}
 
 
 def text_field(chance, sides):
@@ -45,8 +45,8 @@ def calls_field(chance):
     function = {"name": "{name}", "arguments": "{content}"} if is_named else "{content}"
     opening = mark(chance, "open")
     if is_named:
-        before, behind = chance.choice(["", r"\s*"]) + re.escape(bits(chance)), re.escape(bits(chance)) if chance.random() < 0.8 else ""
-        opening = {"open_pattern": f"{before}(?P<name>{chance.choice(NAMES)}){behind}"}
+        before, after = chance.choice(["", r"\s*"]) + re.escape(bits(chance)), re.escape(bits(chance)) if chance.random() < 0.8 else ""
+        opening = {"open_pattern": f"{before}(?P<name>{chance.choice(NAMES)}){after}"}
     options = {"repeats": True} if chance.random() < 0.7 else {}
     if kind == "bare":
         options["content_args"] = {"unquoted_keys": True, "string_delims": [[bits(chance)] * 2]}

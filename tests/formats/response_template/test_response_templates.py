@@ -8,7 +8,7 @@ import re
 
 import pytest
 from formats.every_format import arguments
-from formats.messages.test_message_format import TOOLS, WAYS
+from formats.messages.test_format import TOOLS, WAYS
 from formats.tricky import TRICKY, writes
 from transformers.cli.serving.utils import _RESPONSE_TEMPLATE_FALLBACKS
 from transformers.utils.chat_parsing import parse_response
@@ -280,7 +280,7 @@ NAMED = {"open_pattern": "<(?P<name>[a-z]+)>", "close": "</>", "transform": FUNC
         ({"fields": {"content": {"opne": "a"}}}, "#/fields/content/opne", "there is no such key, only open, "),
         ({"fields": {"content": {}}}, "", "the response template has no field 'tool_calls', only content"),
         ({"version": 2, "fields": {}}, "#/fields", "should be non-empty"),
-        (template(), "#/fields/tool_calls", "calls begin with nothing that marks them"),
+        (template(), "#/fields/tool_calls", "no delimiter opens a call"),
         (template({"open": "a", "open_pattern": "a"}, **FINE), "#/fields/content/open", "it stands beside open_pattern"),
         (template({"content": "json"}, **FINE), "#/fields/content/content", "the text of this field is written as it is"),
         (template({"optional": False}, **FINE), "#/fields/content/optional", "a message has to have this field"),
@@ -290,13 +290,13 @@ NAMED = {"open_pattern": "<(?P<name>[a-z]+)>", "close": "</>", "transform": FUNC
         (template(open_pattern=r"\w+:", close="x"), "#/fields/tool_calls/open_pattern", "its matches begin in too many ways"),
         (template(open="<call>", close_pattern="x*"), "#/fields/tool_calls/close_pattern", "it may be empty"),
         (template(open="<call>", close="}"), "#/fields/tool_calls/close", "is not the end of that call"),
-        (template(open_pattern="<call>.*>", close="</call>"), "#/fields/tool_calls/open_pattern", "may go on behind '<call>>', into"),
+        (template(open_pattern="<call>.*>", close="</call>"), "#/fields/tool_calls/open_pattern", "may extend beyond '<call>>' into"),
         (template(open="aa", close="</call>"), "#/fields/tool_calls/open", "may be read as it together"),
         (template(**FINE, content="int"), "#/fields/tool_calls/content", "cannot be read as 'int'"),
         (template(**FINE, transform={"name": "x"}), "#/fields/tool_calls/transform", 'where a call has its "name"'),
         (template(**FINE, repeats=True, join="a"), "#/fields/tool_calls/join", "calls are no texts"),
         (template(**FINE, content_args={"unquoted_keys": True}), "#/fields/tool_calls/content_args", "unquoted_keys need"),
-        (template(open="{x}", close="</call>"), "#/fields/tool_calls", "a place to be filled: '{x}"),
+        (template(open="{x}", close="</call>"), "#/fields/tool_calls", "a text that would be taken for a slot: '{x}"),
         (
             template(**NAMED, content="xml-inline", content_args={"tag_pattern": "x"}),
             "#/fields/tool_calls/content_args/tag_pattern",
@@ -309,7 +309,7 @@ NAMED = {"open_pattern": "<(?P<name>[a-z]+)>", "close": "</>", "transform": FUNC
         ),
         (template(**NAMED, content="kv-lines", content_args={"strip": False}), "#/fields/tool_calls/content_args/strip", "white space"),
         (template(**FINE, content="kv-lines"), "#/fields/tool_calls/content_args", "arguments are written one by one where"),
-        (template(None, {"thinking": {"close": "x"}}, **FINE), "#/fields/thinking/close", "begins with nothing that marks it"),
+        (template(None, {"thinking": {"close": "x"}}, **FINE), "#/fields/thinking/close", "no delimiter opens the reasoning"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_with_the_place(wrong, place, reason):

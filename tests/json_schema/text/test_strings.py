@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from patterns.blueprints import Blueprint, blueprints, build
 
 from rellm_agents.errors import InexactFormat, PatternError, RegexSyntaxError
-from rellm_agents.json_schema.text.decoded_strings import length_bounds, with_length
+from rellm_agents.json_schema.text.decoded import length_bounds, with_length
 from rellm_agents.json_schema.text.strings import encoded, json_string, string_node
 from rellm_agents.patterns import (
     NOTHING,

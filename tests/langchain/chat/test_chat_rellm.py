@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
+import regex
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
@@ -362,6 +364,17 @@ def test_stop_strings_cut_words_and_no_calls():
     called = chat().bind_tools([search], tool_choice="any").invoke("Go.", stop=["e", '"', "}"])
     check_calls(called, search)
     assert len(called.tool_calls) == 1
+
+
+@pytest.mark.parametrize("compile_", [re.compile, regex.compile])
+def test_a_compiled_regex_holds_the_content(compile_):
+    one, other = (compile_(f"(?#{'-' * 300})X{{3}}{c}", re.IGNORECASE if compile_ is re.compile else regex.IGNORECASE) for c in "YZ")
+    model = chat(cache=InMemoryCache())
+    for asked in (one, other):
+        assert asked.fullmatch(model.invoke("a", regex=asked).text)
+        assert asked.fullmatch(model.bind(regex=asked).invoke("a").text)
+    with pytest.raises(ValueError, match="flag REVERSE"):
+        model.invoke("a", regex=regex.compile("a", regex.REVERSE))
 
 
 def test_a_cache_tells_calls_apart():

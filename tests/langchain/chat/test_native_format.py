@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from toys import byte_level_tokenizer, random_model
 
 from rellm_agents.formats import message_format
-from rellm_agents.formats.messages.message_format import message_declaration
+from rellm_agents.formats.messages.format import message_declaration
 from rellm_agents.formats.template.declarations import builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
@@ -229,7 +229,7 @@ def test_a_response_template_that_cannot_be_written_is_named_in_the_reason():
 
 def test_a_declaration_of_ones_own_can_be_chosen():
     tokenizer, text = with_response_template(RESPONSE)
-    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "without": ["|>"]}
+    own = {**message_declaration("hermes"), "call": "<|{name}|{arguments}|>", "banned_substrings": ["|>"]}
     model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=text, message_format=own, max_new_tokens=150)
     assert model.native_format[:2] == ("hermes", "it was chosen")
     assert model._identifying_params["message_format"] == own

@@ -11,7 +11,7 @@ from patterns.blueprints import Blueprint, build, plain_blueprints
 from patterns.regex_texts import law
 
 from rellm_agents.patterns import read_regex
-from rellm_agents.patterns.automaton import length_bounds as short_texts
+from rellm_agents.patterns.automaton import length_bounds
 from rellm_agents.patterns.automaton.automaton import Automaton
 from rellm_agents.patterns.automaton.emptiness import Emptiness
 from rellm_agents.patterns.ir.charset import COMMON_BYTES
@@ -22,10 +22,10 @@ _COMMON = sum(1 << byte for byte in COMMON_BYTES)
 
 @pytest.fixture(autouse=True)
 def every_bound_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(short_texts, "LARGE", 0)
-    short_texts.relaxed.cache_clear()
+    monkeypatch.setattr(length_bounds, "LARGE", 0)
+    length_bounds.relaxed.cache_clear()
     yield
-    short_texts.relaxed.cache_clear()
+    length_bounds.relaxed.cache_clear()
 
 
 @settings(law, max_examples=400)

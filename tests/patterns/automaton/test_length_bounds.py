@@ -15,7 +15,7 @@ from rellm_agents.patterns import Node, Pattern, intersection, literal, read_reg
 from rellm_agents.patterns.automaton.automaton import START, Automaton
 from rellm_agents.patterns.automaton.derivative import BYTES, members, transitions
 from rellm_agents.patterns.automaton.length_bounds import INFINITE, max_bytes, min_bytes, witness
-from rellm_agents.patterns.automaton.shortest_way import shortest_way
+from rellm_agents.patterns.automaton.shortest_paths import shortest_way
 from rellm_agents.patterns.ir.constructors import CHARACTER
 
 MAX_SEARCHED = 3_000

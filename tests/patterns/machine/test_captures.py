@@ -155,6 +155,12 @@ def test_where_all_texts_are_excluded_nothing_matches() -> None:
     assert shortest_length(none) is None
     assert Pattern(choice(none, literal("c"))).fullmatch("c")
     assert machine.run(machine.start(choice(none, literal("c"))), b"b") is machine.DEAD_STATE
+    later = choice(sequence(literal("x"), none), literal("c"))
+    assert machine.has_text(later)
+    assert not machine.has_text(sequence(literal("x"), none))
+    assert machine.run(machine.start(choice(rule("test_captures.later", lambda: sequence(literal("x"), none)), literal("c"))), b"x") is (
+        machine.DEAD_STATE
+    )
 
 
 def test_a_capture_inside_its_own_text_is_measured() -> None:

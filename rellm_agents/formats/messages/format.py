@@ -1,0 +1,331 @@
+r"""The format of a chat model's messages that a declaration makes of tools: content, tool calls, or an answer of a given pattern.
+
+Every text of the pattern is read back as the message it stands for, also while it is still being written. All native formats of tool
+calls are this class with a data file of ``schemas/messages/`` each. Knows nothing of chat templates or tokens.
+
+>>> search = {"search": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}}
+>>> format = message_format("hermes", search)
+>>> text = format.write(Message("Let me see.", (ToolCall("search", {"query": "rain"}),)))
+>>> print(text)
+Let me see.
+<tool_call>
+{"name": "search", "arguments": {"query": "rain"}}
+</tool_call>
+>>> format.read(text).tool_calls
+(ToolCall(name='search', arguments={'query': 'rain'}),)
+>>> format.read_partial(text[:71])
+PartialMessage(reasoning='', content='Let me see.', calls=(PartialCall(name='search', arguments='{"query": "rain', is_whole=False),))
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+
+from rellm_agents.errors import FormatError
+from rellm_agents.formats.messages.arguments import argument_style
+from rellm_agents.formats.messages.delimiters import Delimiters
+from rellm_agents.formats.messages.message import Message, ToolCall
+from rellm_agents.formats.messages.message_reader import MessageReader, PartialMessage
+from rellm_agents.formats.messages.reasoning import Reasoning
+from rellm_agents.formats.messages.tool_choice import ToolChoice, choose_tools
+from rellm_agents.formats.template import (
+    Declaration,
+    Slot,
+    Template,
+    builtin_declaration,
+    choice_by_prefix,
+    fill_placeholders,
+    read_declaration,
+)
+from rellm_agents.formats.tools import ToolsLike, tools_of
+from rellm_agents.patterns import (
+    EMPTY,
+    TEXT,
+    Node,
+    Pattern,
+    choice,
+    difference,
+    intersection,
+    literal,
+    not_containing,
+    optional,
+    part,
+    read_regex,
+    repeat,
+    sequence,
+    special_token,
+)
+from rellm_agents.patterns.ir import CHARACTER
+
+
+def message_format(
+    declaration: str | Path | Declaration,
+    tools: ToolsLike = (),
+    *,
+    choice: ToolChoice = "auto",
+    parallel: bool = True,
+    reasoning: bool = False,
+    answer: Pattern | None = None,
+    special_tokens: Collection[str] = (),
+) -> MessageFormat:
+    """The format in which a chat model writes its messages.
+
+    Args:
+        declaration: the name of a format of this package, such as ``"hermes"``; the path of a JSON file as those in
+            ``schemas/messages/``, or its content as a mapping, as ``schemas/message-format.schema.json`` describes it.
+        tools: LangChain tools, pydantic models, or a mapping of names to argument schemas; none: there are no calls.
+        choice: ``"auto"``: content, or calls; ``"required"``: at least one call; ``"none"``: no call; or the name of the one tool
+            that has to be called.
+        parallel: a message may hold several calls.
+        reasoning: a message begins with reasoning.
+        answer: what stands in place of free content, such as the pattern of a JSON Schema; it then stands alone, not before calls.
+        special_tokens: those that the model's tokenizer has: delimiters of the format that are among them are written as these
+            tokens, the others as text.
+
+    Raises:
+        FormatError: the declaration has an unknown or a missing key; a name or arguments that the format cannot write; a
+            ``choice`` that names no tool.
+    """
+    read = message_declaration(declaration)
+    return MessageFormat(read, tools, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
+
+
+def message_declaration(source: str | Path | Declaration) -> Declaration:
+    """The declaration of a message format, checked.
+
+    Args:
+        source: a name, a path or a mapping, as for :func:`message_format`.
+
+    Raises:
+        FormatError: there is no format of this name; or the content is no message format: names the JSON pointer.
+    """
+    is_name = isinstance(source, str) and not source.endswith(".json")
+    return builtin_declaration(str(source), "message") if is_name else read_declaration(source, "message")
+
+
+class MessageFormat:
+    """A declared format of messages, for given tools. Immutable; made by :func:`message_format`.
+
+    Attributes:
+        name: unique among formats.
+        tools: the tools that may be called.
+        pattern: the texts of all messages; its parts ``content`` and ``reasoning`` can have token budgets.
+        special_tokens: the delimiters of the format that are written as one token each.
+    """
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        tools: ToolsLike,
+        *,
+        choice: ToolChoice,
+        parallel: bool,
+        reasoning: bool,
+        answer: Pattern | None,
+        special_tokens: Collection[str],
+    ) -> None:
+        self._declaration, self.name = declaration, str(declaration["name"])
+        declared_tokens = tuple(declaration.get("special_tokens", ()))
+        self.special_tokens: tuple[str, ...] = tuple(token for token in declared_tokens if token in special_tokens)
+        self._all_tools = {tool.name: tool for tool in (tools_of(tools) if tools else ())}
+        self.tools = choose_tools(self.name, tuple(self._all_tools.values()), choice, declaration.get("tool_name_regex", ".*"))
+        self._is_forced = choice not in ("auto", "none")
+        self._delimiters = Delimiters.of(declaration)
+        separator = self._delimiters.call_separator
+        self._banned = (self._delimiters.call_begin, *declared_tokens) if separator else declared_tokens
+        self._arguments = argument_style(declaration, self._delimiter_node)
+        self._reasoning = Reasoning.of(declaration, self._banned) if reasoning else None
+        self._slot = Slot(declaration["slots"]["content"], self._banned, after=separator if self.tools else "")
+        self._answer = answer
+        self._reader = MessageReader(
+            self._delimiters,
+            self._arguments,
+            {tool.name: tool for tool in self.tools},
+            self._reasoning,
+            has_both=bool(self.tools and separator and not answer),
+            is_parallel=parallel and self._delimiters.between is not None,
+        )
+        self.pattern = Pattern(self._node())
+
+    # Patterns
+
+    def _delimiter_node(self, text: str) -> Node:
+        """A delimiter of the format, with its special tokens."""
+        if not self.special_tokens:
+            return literal(text)
+        pieces = re.split(f"({'|'.join(map(re.escape, self.special_tokens))})", text)
+        return sequence(*(special_token(piece) if piece in self.special_tokens else literal(piece) for piece in pieces))
+
+    def _node(self) -> Node:
+        delimiters, texts = self._delimiters, self._answer.node if self._answer else self._slot.node
+        content = sequence(self._delimiter_node(delimiters.before_content), texts if self._answer else part("content", texts))
+        calls = self._calls() if self.tools else None
+        if calls is None:
+            body = content
+        elif self._is_forced:
+            body = calls
+        else:
+            self._refuse_content_like_calls(texts)
+            calls_after = sequence(self._delimiter_node(delimiters.before_calls or ""), calls)
+            body = choice(sequence(content, optional(calls_after) if self._reader.has_both else EMPTY), calls)
+        return sequence(self._reasoning.node(self._delimiter_node), body) if self._reasoning else body
+
+    def _refuse_content_like_calls(self, texts: Node) -> None:
+        """Raise if content, or an answer, could be taken for a call."""
+        call_begin, content = self._delimiters.call_begin, sequence(literal(self._delimiters.before_content), texts)
+        if self._reader.has_both:
+            content = sequence(intersection(content, sequence(CHARACTER, TEXT)), literal(self._delimiters.call_separator))
+        if Pattern(content).begins(call_begin):
+            advice = (
+                "choose another format, such as 'hermes', or ask for the answer without tools"
+                if self._answer
+                else "keep content from it by a rule of its slot, or declare before_calls"
+            )
+            raise FormatError(
+                f"{self.name}: {'an answer' if self._answer else 'content'} may begin with {call_begin!r}, as a call does, "
+                f"so the two cannot be told apart: {advice}"
+            )
+
+    def _calls(self) -> Node:
+        delimiters, node = self._delimiters, self._delimiter_node
+        slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool)} for tool in self.tools)
+        one = choice_by_prefix([delimiters.call.parts(nodes, node) for nodes in slots])
+        more = repeat(sequence(node(delimiters.between or ""), one), 0, None) if self._reader.is_parallel else EMPTY
+        return sequence(node(delimiters.begin), one, more, node(delimiters.end))
+
+    @cached_property
+    def free_content(self) -> Pattern:
+        """The beginnings of messages, without special tokens, that end in free content: a user's stop string counts after these only."""
+        rules, delimiters = self._declaration["slots"]["content"], self._delimiters
+        content = not_containing(*self._banned, *map(read_regex, rules.get("banned_regexes", ())))
+        free = sequence(literal(delimiters.before_content), content)
+        if not delimiters.call_separator:
+            free = difference(free, sequence(literal(delimiters.call_begin), TEXT))
+        return Pattern(sequence(self._reasoning.node(), free) if self._reasoning else free)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The named parts of the pattern, which can have token budgets."""
+        return frozenset(name for name, is_there in (("content", self.has_free_content), ("reasoning", self._reasoning)) if is_there)
+
+    @property
+    def has_free_content(self) -> bool:
+        """A message may be content without a pattern of its own."""
+        return self._answer is None and not self._is_forced
+
+    # Writing
+
+    def write(self, message: Message) -> str:
+        """The text of a message, which :meth:`read` gives back.
+
+        Raises:
+            FormatError: the format cannot write this message without loss.
+        """
+        text = self.render(message)
+        if not self.pattern.fullmatch(text) or self.read(text) != message:
+            raise FormatError(
+                f"{self.name} cannot write this message so that it is read back as it is: {self._objection(message)}: {message!r}"
+            )
+        return text
+
+    def _objection(self, message: Message) -> str:
+        """Why a message cannot be written."""
+        if message.reasoning and not self._reasoning:
+            return "it has reasoning, and this format has none"
+        if message.reasoning and self._reasoning and (objection := self._reasoning.slot.objection(message.reasoning)):
+            return f"of its reasoning, {objection}"
+        if (message.content or not message.tool_calls) and not self._answer and (objection := self._slot.objection(message.content)):
+            return f"of its content, {objection}"
+        known = self._reader.tools
+        for call in message.tool_calls:
+            if call.name not in known:
+                return f"there is no tool named {call.name!r} to call, only {', '.join(known) or 'none'}"
+            if not Pattern(self._arguments.node(known[call.name])).fullmatch(self._call_values(call)["arguments"]):
+                return f"the arguments of {call.name!r} are not of its schema, or hold what this format has no text for"
+        return "content, reasoning and calls do not stand together in this way"
+
+    def render(self, message: Message) -> str:
+        """The text of any message, for a prompt that shows earlier messages: also one with calls of tools that are gone."""
+        delimiters = self._delimiters
+        joined = ("\n" if delimiters.between is None else delimiters.between).join(map(self._render_call, message.tool_calls))
+        parts = [f"{delimiters.before_content}{message.content}"] if message.content or not joined else []
+        if joined:
+            parts.append(f"{delimiters.begin}{joined}{delimiters.end}")
+        text = ("\n" if delimiters.before_calls is None else delimiters.before_calls).join(parts)
+        return f"{self._reasoning.begin}{message.reasoning}{self._reasoning.end}{text}" if self._reasoning else text
+
+    def _render_call(self, call: ToolCall) -> str:
+        return self._delimiters.call.fill(self._call_values(call))
+
+    def _call_values(self, call: ToolCall) -> dict[str, str]:
+        """The texts in the slots of a call."""
+        tool = self._all_tools.get(call.name)
+        return {"name": call.name, "arguments": self._arguments.text(tool, tool.ordered(call.arguments) if tool else call.arguments)}
+
+    def template_renderings(self, call: ToolCall) -> tuple[str, ...]:
+        """The texts by which a chat template may render a message of one call: as it is written, or in further ways that are declared."""
+        others = (Template.of(text).fill(self._call_values(call)) for text in self._declaration.get("rendered_as", ()))
+        renderings = (self.render(Message(tool_calls=(call,))), *others)
+        is_python = self._declaration.get("argument_style") == "python"
+        return (*renderings, *(text.replace('"', "'") for text in renderings)) if is_python else renderings
+
+    def render_result(self, content: str) -> str:
+        """The text of a tool's result in a prompt."""
+        return Template.of(self._declaration["result"]).fill({"content": content})
+
+    def adjust_prompt(self, prompt: str) -> str:
+        """The prompt of a message in this format.
+
+        Some chat templates end a prompt in the delimiter that begins reasoning. It is left to the message, or, if the message has no
+        reasoning, the reasoning is ended at once.
+        """
+        delimiters = self._declaration.get("reasoning", {"begin": "", "end": ""})
+        begin, text = delimiters["begin"].rstrip(), prompt.rstrip()
+        if not begin or not text.endswith(begin):
+            return prompt
+        before = text.removesuffix(begin)
+        return before if self._reasoning else f"{before}{delimiters['begin']}{delimiters['end']}"
+
+    @cached_property
+    def instructions(self) -> str:
+        """Text that tells a model that was not trained on tools which there are, and how to call them; empty without tools."""
+        if not self.tools:
+            return ""
+        example = self._delimiters.call.fill({"name": "NAME", "arguments": self._arguments.text(None, {"ARGUMENT": "VALUE"})})
+        placeholders = {
+            "{tools}": "\n".join(json.dumps(tool.definition, ensure_ascii=False) for tool in self.tools),
+            "{tool_names}": ", ".join(tool.name for tool in self.tools),
+            "{call_example}": f"{self._delimiters.begin}{example}{self._delimiters.end}",
+        }
+        return fill_placeholders("\n".join(self._declaration["instructions"]), placeholders)
+
+    # Reading
+
+    def read(self, text: str) -> Message:
+        """The message that a text stands for.
+
+        Raises:
+            FormatError: the text is not in the language of the format.
+        """
+        if not self.pattern.fullmatch(text):
+            raise FormatError(f"{self.name}: this is no message that the format writes: {text!r}")
+        return self.message(text)
+
+    def message(self, text: str) -> Message:
+        """The message of a text that is known to be in the language, or to be the beginning of one that ends in its content."""
+        found = self.read_partial(text, is_whole=True)
+        calls = tuple(ToolCall(call.name, json.loads(call.arguments)) for call in found.calls)
+        return Message(found.content, calls, found.reasoning)
+
+    def read_partial(self, text: str, *, is_whole: bool = False) -> PartialMessage:
+        """The part of a message that is certain, whatever follows.
+
+        Args:
+            text: the beginning of a text of the pattern.
+            is_whole: nothing follows.
+        """
+        return self._reader.read(text, is_whole=is_whole)

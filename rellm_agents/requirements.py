@@ -1,0 +1,68 @@
+"""This module checks that an optional package is installed, in a version that this one promises to work with.
+
+The ranges are those of ``pyproject.toml``, as the installed distribution tells them; a bare checkout tells none, and then any version is
+taken. Packages are asked for where they are first needed, so that nobody installs what he does not use.
+
+>>> require("numpy", purpose="this example")
+>>> require("no_such_module", extra="cli", purpose="this")
+Traceback (most recent call last):
+rellm_agents.errors.MissingExtra: this needs the module 'no_such_module', which is not installed: pip install 'rellm-agents[cli]'
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Final
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from rellm_agents.errors import MissingExtra, UnfitVersion
+
+DISTRIBUTION: Final = "rellm-agents"
+
+
+def require(*modules: str, extra: str = "", purpose: str) -> None:
+    """Import modules of other packages, which are named as their distributions are.
+
+    Args:
+        *modules: e.g. ``"langchain_core"``, of the distribution ``langchain-core``.
+        extra: of this distribution, which brings them; none for what it always brings.
+        purpose: what they are needed for, the subject of the message.
+
+    Raises:
+        MissingExtra: one is not installed.
+        UnfitVersion: one is installed in a version outside of the range.
+    """
+    for module in modules:
+        name = canonicalize_name(module)
+        wanted, found = ranges().get(name), _version(name)
+        if wanted is not None and found is not None and not wanted.contains(found, prereleases=True):
+            raise UnfitVersion(name, found, ",".join(sorted(map(str, wanted), reverse=True)), purpose=purpose)
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise MissingExtra(module, extra=extra, purpose=purpose) from error
+
+
+@cache
+def ranges() -> dict[str, SpecifierSet]:
+    """The versions of each distribution that this one promises to work with, by canonical names."""
+    try:
+        found = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
+    except PackageNotFoundError:
+        return {}
+    return {canonicalize_name(one.name): one.specifier for one in reversed(found)}  # what is always needed stands first
+
+
+def _version(name: str) -> str | None:
+    """The version of an installed distribution; ``None`` if there is none, or it does not say."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

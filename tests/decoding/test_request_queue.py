@@ -1,0 +1,157 @@
+"""Many callers of one model: each gets the text that it gets alone, whoever comes and goes beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+
+import pytest
+from toys import byte_level_tokenizer, random_model
+
+from rellm_agents import compile_regex
+from rellm_agents.decoding import Completion, ConstrainedDecoder, RequestQueue
+from rellm_agents.decoding.request_queue import MAX_GROUPS
+from rellm_agents.errors import BudgetTooSmall
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PATTERNS = [compile_regex(text) for text in (r"[ab]{20}", r'\{"answer": "[^"]{0,60}"\}', r"yes|no", r"(thought|action): [a-z ]{5,40}")]
+CALLERS = 16
+
+
+def requests(count=CALLERS):
+    return [(f"Question {i}:", PATTERNS[i % len(PATTERNS)], {"max_new_tokens": 60, "temperature": 1.0, "seed": i}) for i in range(count)]
+
+
+@pytest.fixture(params=["llama", "mamba", "mistral"])
+def decoder(request):
+    tokenizer = byte_level_tokenizer()
+    return ConstrainedDecoder(random_model(tokenizer, kind=request.param), tokenizer)
+
+
+def alone(decoder):
+    return [decoder.generate(prompt, pattern, **options).text for prompt, pattern, options in requests()]
+
+
+def drained(pieces):
+    def to_the_end():
+        completion = yield from pieces
+        written.append(completion.text)
+
+    written: list[str] = []
+    text = "".join(to_the_end())
+    assert written == [text]
+    return text
+
+
+def test_threads_get_their_own_texts_and_half_of_them_leave(decoder):
+    queue = RequestQueue(decoder, wait=0.02)
+    texts: dict[int, str] = {}
+
+    def ask(i, prompt, pattern, options):
+        pieces = queue.stream(prompt, pattern, **options)
+        if i % 2:
+            next(pieces)
+            pieces.close()
+        else:
+            texts[i] = drained(pieces)
+
+    threads = [threading.Thread(target=ask, args=(i, *one)) for i, one in enumerate(requests())]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert texts == {i: text for i, text in enumerate(alone(decoder)) if i % 2 == 0}
+
+
+def test_coroutines_get_their_own_texts_and_half_of_them_are_cancelled(decoder):
+    queue = RequestQueue(decoder, wait=0.02)
+    begun: list[int] = []
+
+    async def ask(i, prompt, pattern, options):
+        text = ""
+        async for piece in queue.astream(prompt, pattern, **options):
+            begun.append(i)
+            if isinstance(piece, Completion):
+                assert piece.text == text
+                return text
+            text += piece
+        raise AssertionError("no completion came")
+
+    async def all_of_them():
+        tasks = [asyncio.create_task(ask(i, *one)) for i, one in enumerate(requests())]
+        await asyncio.sleep(0)
+        tasks[1].cancel()  # before anything was asked
+        while not begun:
+            await asyncio.sleep(0.001)
+        for task in tasks[3::2]:
+            task.cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    found, wanted = asyncio.run(all_of_them()), alone(decoder)
+    for i in range(CALLERS):
+        assert found[i] == wanted[i] if i % 2 == 0 else isinstance(found[i], asyncio.CancelledError) or found[i] == wanted[i]
+
+
+def test_those_who_leave_are_written_no_further():
+    tokenizer = byte_level_tokenizer()
+    model = random_model(tokenizer)
+    queue = RequestQueue(ConstrainedDecoder(model, tokenizer))
+    passes = []
+    model.register_forward_hook(lambda *_: passes.append(1))
+    pieces = queue.stream("a", compile_regex("[ab]{4000}"), max_new_tokens=5000)
+    next(pieces)
+    pieces.close()
+    time.sleep(0.3)
+    before = len(passes)
+    time.sleep(0.3)
+    assert len(passes) == before < 1000
+
+
+def test_requests_at_the_same_time_share_forward_passes():
+    tokenizer = byte_level_tokenizer()
+    model = random_model(tokenizer)
+    queue = RequestQueue(ConstrainedDecoder(model, tokenizer), max_batch=8, wait=0.2)
+    rows = []
+    model.register_forward_hook(lambda module, args, kwargs, output: rows.append(len(kwargs["input_ids"])), with_kwargs=True)
+    threads = [threading.Thread(target=queue.generate, args=(f"{i}", PATTERNS[0]), kwargs={"max_new_tokens": 30}) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert rows[0] == 8
+
+
+def test_what_is_wrong_is_raised_where_it_was_asked():
+    tokenizer = byte_level_tokenizer()
+    model = random_model(tokenizer)
+    queue = RequestQueue(ConstrainedDecoder(model, tokenizer))
+    with pytest.raises(BudgetTooSmall):
+        queue.generate("a", PATTERNS[0], max_new_tokens=3)
+    model.forward = None  # breaks in the middle
+    with pytest.raises(TypeError):
+        queue.generate("a", PATTERNS[0], max_new_tokens=30)
+
+    async def asked():
+        return [piece async for piece in queue.astream("a", PATTERNS[0], max_new_tokens=30)]
+
+    with pytest.raises(TypeError):
+        asyncio.run(asked())
+
+
+def test_nothing_is_left_behind():
+    tokenizer = byte_level_tokenizer()
+    queue = RequestQueue(ConstrainedDecoder(random_model(tokenizer), tokenizer))
+    for prompt, pattern, options in requests():
+        queue.generate(prompt, pattern, **options)
+    (threads,) = [queue._threads._threads]
+    assert 0 < len(threads) <= MAX_GROUPS
+    assert not queue._open
+    still_there = set(threads)
+    del queue, threads
+    gc.collect()
+    for thread in still_there:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in still_there)
