@@ -1,6 +1,6 @@
-"""A tokenizer in, engines out that are driven alike: a grammar made of a schema, a matcher made of a grammar, masks in an int32 buffer.
+"""Wraps this package, llguidance and xgrammar in one interface: schema -> grammar -> matcher, with masks in an int32 buffer.
 
-Knows no schemas, no clocks. Peers are imported late, since they are optional: ``installed`` says which are there.
+Knows no schemas and measures no time. The other engines, the peers, are optional and imported late; ``installed`` lists those present.
 
 >>> [name for name in PEERS if name not in ("llguidance", "xgrammar")]
 []
@@ -30,27 +30,27 @@ Whitespace = Literal["spaced", "flexible"]
 
 
 class NotCompiled(ValueError):
-    """An engine does not take this schema or regex."""
+    """An engine does not support this schema or regex."""
 
 
 class Matcher(Protocol):
-    """One text being written: ``fill`` the mask, look whether it ``allows`` a token, ``advance`` by that token."""
+    """The state of one text: ``fill`` the mask, check that it :func:`allows` a token, ``advance`` by that token."""
 
     mask: NDArray[np.int32]
-    """int32[ceil(V / 32)], bit ``i % 32`` of word ``i // 32`` set if token ``i`` may come next: what ``fill`` fills."""
+    """int32[ceil(V / 32)]; bit ``i % 32`` of word ``i // 32`` is set if token ``i`` may come next."""
 
     def fill(self) -> object:
         """Fill ``mask``."""
 
     def advance(self, token_id: int) -> object:
-        """Go on by a token that the mask allows."""
+        """Append a token that the mask allows."""
 
     def apply(self, logits: torch.Tensor) -> object:
-        """Find the mask and set the logits of denied tokens to minus infinity: float32[V], in place."""
+        """Compute the mask and set the logits (float32[V]) of the other tokens to minus infinity, in place."""
 
 
 class Engine(Protocol):
-    """Makes matchers; a grammar is whatever the engine keeps for a schema."""
+    """Compiles grammars and starts matchers; a grammar is an object of the engine's own."""
 
     name: str
     version: str
@@ -59,7 +59,7 @@ class Engine(Protocol):
         """A fresh grammar for the text of a JSON Schema.
 
         Raises:
-            NotCompiled: the engine does not take it.
+            NotCompiled: the engine does not support it.
         """
 
     def compile_regex(self, regex: str) -> Any:
@@ -80,7 +80,7 @@ def installed(names: Iterable[str] = PEERS) -> list[str]:
 
 
 def engines(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: Whitespace) -> list[Engine]:
-    """This package's engine, then the peers, for one setting of whitespace; llguidance has only the flexible one."""
+    """This package's engine, then the peers, for one setting of whitespace; llguidance supports flexible whitespace only."""
     ours = Ours(Vocabulary.from_tokenizer(tokenizer), whitespace)
     return [ours, *(LLGuidance(tokenizer) if name == "llguidance" else XGrammar(tokenizer, whitespace) for name in peers)]
 
@@ -170,7 +170,7 @@ class _LLGuidanceMatcher:
 
     def fill(self) -> None:
         self._fill(self._matcher, self._buffer, 0)
-        if self._matcher.is_error():  # a limit of its own was reached: the buffer holds no mask
+        if self._matcher.is_error():  # it reached one of its limits: the buffer has no mask
             self.mask[:] = 0
 
     def apply(self, logits: torch.Tensor) -> None:
@@ -178,7 +178,7 @@ class _LLGuidanceMatcher:
 
 
 class XGrammar:
-    """xgrammar as JSON Schema has it (``strict_mode=False``), one thread, its cache of grammars off."""
+    """xgrammar with JSON Schema's semantics (``strict_mode=False``), one thread, without its grammar cache."""
 
     name = "xgrammar"
 

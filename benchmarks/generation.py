@@ -1,9 +1,9 @@
-"""What a constrained text costs with a real model, beside transformers with xgrammar's masks and transformers alone.
+"""Measures the cost of constrained texts with a real model, compared with transformers alone and with xgrammar's masks.
 
     python benchmarks/generation.py
     python benchmarks/generation.py --data SCHEMAS.jsonl.gz --limit 300 --parts wall passes spelling --json RESULT.json
 
-The model is SmolLM2 (135 million parameters, float32). Engines take turns within each repetition; the ratio is that of the medians.
+The model is SmolLM2 (135 million parameters, float32). Engines take turns within each repetition; ratios are ratios of medians.
 Without ``--data`` the schemas are generated ones, always the same. Peers come with the extra ``bench``.
 """
 
@@ -25,7 +25,7 @@ import torch
 from engines import Engine, NotCompiled, engines, installed
 from generation_tasks import ACTIONS, FREE, MIXED, OBJECT, Task, agent_prompts, prompt_of
 from rich.console import Console
-from schema_rows import Row, generated, read
+from schema_cases import SchemaCase, generated, read
 from tables import figures_table
 from transformers import DynamicCache
 
@@ -41,18 +41,18 @@ from rellm_agents.errors import BudgetTooSmall, RELLMError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-PARTS = ("wall", "passes", "prefill", "spelling", "kept")
+PARTS = ("wall", "passes", "prefill", "spelling", "allowed_probability")
 GENERATED, STEPS, LONGEST = 40, 5, 160
 _ASK = "Write an example as JSON.\n"
 
 
 class Bench:
-    """One model, and what is measured with it.
+    """The measurements with one model.
 
     Args:
         model: a transformers causal model.
         tokenizer: its fast tokenizer.
-        repetitions: of everything that is timed.
+        repetitions: of each timed measurement.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, repetitions: int) -> None:
@@ -62,7 +62,7 @@ class Bench:
         self._peers: list[Engine] = engines(tokenizer, installed(), "spaced")[1:]
 
     def wall(self) -> dict[str, Any]:
-        """Seconds of whole texts, greedy: ours, and the peer's."""
+        """Seconds for whole texts, greedy: this package, and the other engine."""
         return {
             "object of 12 properties / xgrammar": self._against(OBJECT, self._with_xgrammar),
             "JSON action step / xgrammar": self._against(ACTIONS, self._with_xgrammar),
@@ -106,10 +106,10 @@ class Bench:
         return int(made.shape[1] - inputs["input_ids"].shape[1])
 
     def _batches(self) -> dict[str, Any]:
-        """Tokens a second in a batch of different patterns, against the same prompts unconstrained, up to the longest of our texts.
+        """Tokens per second in a batch of different patterns, compared with the same prompts unconstrained, up to the longest of our texts.
 
-        Rows end at different times, and ours leave the batch then: ``ratio`` counts in both as many tokens of each row as ours has,
-        ``all rows to the end`` all that transformers wrote.
+        Our texts end at different times and leave the batch then. ``ratio`` counts for both as many tokens of each text as ours has;
+        ``all rows to the end`` counts all tokens that transformers wrote.
         """
         prompts = [prompt_of(task, self.tokenizer) for task in MIXED]
         patterns = [task.pattern() for task in MIXED]
@@ -136,8 +136,8 @@ class Bench:
             "tokens of peer": plain,
         }
 
-    def passes(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Forward passes for a token of the shortest text of each schema, if the model writes just that; no model is needed."""
+    def passes(self, rows: Sequence[SchemaCase]) -> dict[str, Any]:
+        """Forward passes per token if a model writes the shortest text of each schema; needs no model."""
         passes = tokens = otherwise = 0
         for pattern in _patterns(rows):
             target = self.tokenizer.encode("\n" + pattern.shortest(), add_special_tokens=False)[1:]
@@ -152,30 +152,30 @@ class Bench:
         return {"passes a token": passes / tokens, "passes": passes, "tokens": tokens, "texts written otherwise": otherwise}
 
     def prefill(self) -> dict[str, Any]:
-        """Tokens that the model reads before its first choice in the steps of one agent run, with and without what is kept."""
+        """Tokens that the model reads before its first choice, in the steps of one agent run, with and without the prefix cache."""
         counts = []
         for kept_bytes in (256 << 20, 0):
             decoder, read, prompt = ConstrainedDecoder(self.model, self.tokenizer, kept_bytes=kept_bytes), [], agent_prompts("react")[0]
             pattern = ACTIONS.pattern()
             for _ in range(STEPS):
-                with _counted() as fed:
+                with _count_prompt_tokens() as fed:
                     made = decoder.generate(prompt, pattern, max_new_tokens=96)
                 read.append(fed[0])
                 prompt += f"{made.text}\nObservation: nothing was found\nThought:"
             counts.append(sum(read))
         return {"ratio": counts[0] / counts[1], "tokens": counts[0], "without": counts[1]}
 
-    def spelling(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """How many texts, drawn at temperature 1, are written with the tokens that the tokenizer writes them with."""
+    def spelling(self, rows: Sequence[SchemaCase]) -> dict[str, Any]:
+        """The share of texts, drawn at temperature 1, whose tokens are those that the tokenizer would produce."""
         found: dict[str, list[bool]] = {}
         for number, row in enumerate(rows):
             for pattern in _patterns([row]):
                 made = self._made(pattern, number)
                 if made is not None:
-                    found.setdefault("ours", []).append(self._is_own_spelling(list(made)))
+                    found.setdefault("ours", []).append(self._is_canonical(list(made)))
             for peer in self._peers:
                 with suppress(NotCompiled):
-                    found.setdefault(peer.name, []).append(self._is_own_spelling(self._drawn(peer, row, number)))
+                    found.setdefault(peer.name, []).append(self._is_canonical(self._drawn(peer, row, number)))
         return {name: {"share": fmean(same), "texts": len(same)} for name, same in found.items()}
 
     def _made(self, pattern: Pattern, seed: int) -> tuple[int, ...] | None:
@@ -186,13 +186,13 @@ class Bench:
             return None
         return made.token_ids
 
-    def _is_own_spelling(self, ids: list[int]) -> bool:
+    def _is_canonical(self, ids: list[int]) -> bool:
         text: Any = self.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
         return bool(self.tokenizer.encode("\n" + text, add_special_tokens=False)[1:] == ids)
 
     @torch.inference_mode()
-    def _drawn(self, engine: Engine, row: Row, seed: int) -> list[int]:
-        """What a peer's masks leave of the model, drawn token by token."""
+    def _drawn(self, engine: Engine, row: SchemaCase, seed: int) -> list[int]:
+        """A text drawn token by token under the masks of a peer."""
         matcher = engine.start(engine.compile(json.dumps(row.schema)))
         chance, cache, ids = torch.Generator().manual_seed(seed), DynamicCache(config=self.model.config), list[int]()
         new, keep = list(self.tokenizer(_ASK)["input_ids"]), {str(cache_name(self.model.forward)): cache, "use_cache": True}
@@ -211,10 +211,10 @@ class Bench:
             new = [chosen]
         return ids
 
-    def kept(self) -> dict[str, Any]:
-        """Mean logarithm of the probability that patterns leave the model at each token, on agent prompts."""
+    def allowed_probability(self) -> dict[str, Any]:
+        """Mean logarithm of the model's probability of the allowed tokens, on agent prompts."""
         found = {}
-        for name, pattern, prompts in kinds_of_steps():
+        for name, pattern, prompts in step_patterns():
             logs = [
                 one
                 for prompt in prompts
@@ -227,8 +227,8 @@ class Bench:
         return found
 
 
-def kinds_of_steps() -> list[tuple[str, Pattern, list[str]]]:
-    """The same JSON step in three kinds of whitespace, and behind a free thought."""
+def step_patterns() -> list[tuple[str, Pattern, list[str]]]:
+    """The same JSON step with three settings of whitespace, and after a free thought."""
     from rellm_agents.patterns import lexeme, literal, not_containing, part, sequence  # noqa: PLC0415
 
     prompts = agent_prompts("json_action")
@@ -236,11 +236,11 @@ def kinds_of_steps() -> list[tuple[str, Pattern, list[str]]]:
         (kind, compile_schema(ACTIONS.schema, whitespace=kind), prompts) for kind in ("spaced", "compact", "flexible")
     ]
     thought = part("thought", lexeme(not_containing("\n")))
-    behind = Pattern(sequence(literal("Thought:"), thought, literal("\n"), found[0][1].node))
-    return [*found, ("spaced, behind a thought", behind, prompts)]
+    after_thought = Pattern(sequence(literal("Thought:"), thought, literal("\n"), found[0][1].node))
+    return [*found, ("spaced, after a thought", after_thought, prompts)]
 
 
-def _patterns(rows: Sequence[Row]) -> list[Pattern]:
+def _patterns(rows: Sequence[SchemaCase]) -> list[Pattern]:
     found: list[Pattern] = []
     for row in rows:
         try:
@@ -251,15 +251,15 @@ def _patterns(rows: Sequence[Row]) -> list[Pattern]:
 
 
 def _next_of(row: TextSequence, target: list[int], _at: int, allowed: AllowedTokens) -> int:
-    """The next token of a text, or the end; where the text is written otherwise already, the first token that fits."""
+    """The next token of the target, or the end; the first allowed token if the text differs from the target already."""
     written, ids = row.committed[1:], allowed.ids_allowed()
     is_as_wanted = written == target[: len(written)] and len(written) < len(target)
     wanted = target[len(written)] if is_as_wanted else row.masks.vocabulary.end_ids[0]
     return wanted if bool((ids == wanted).any()) else int(ids[0])
 
 
-class _counted:  # noqa: N801 - reads as what it does
-    """Counts the tokens of the first pass of each text within the block."""
+class _count_prompt_tokens:  # noqa: N801 - reads as what it does
+    """Counts the tokens of all forward passes within the block, pass by pass."""
 
     def __enter__(self) -> list[int]:
         self.found: list[int] = []

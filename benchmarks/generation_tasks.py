@@ -1,4 +1,4 @@
-"""The texts that ``generation.py`` lets a model write: schemas, prompts, budgets.
+"""Defines the tasks of ``generation.py``: schemas, prompts and budgets.
 
 >>> OBJECT.pattern().fullmatch('{"name": "Ada"}')
 False
@@ -51,10 +51,10 @@ class Task:
     """A text to be written.
 
     Attributes:
-        prompt: what the user says.
+        prompt: the message of the user.
         max_new_tokens: the budget.
-        schema: what the text looks like, or
-        regex: the same as a regex.
+        schema: the schema of the text, or
+        regex: its regex.
     """
 
     prompt: str
@@ -63,7 +63,7 @@ class Task:
     regex: str = ""
 
     def pattern(self) -> Pattern:
-        """What the text looks like."""
+        """The pattern of the text."""
         return compile_schema(self.schema) if self.schema is not None else compile_regex(self.regex)
 
 
@@ -98,15 +98,17 @@ MIXED = [
 
 
 def prompt_of(task: Task, tokenizer: PreTrainedTokenizerBase) -> str:
-    """The prompt as the model knows it."""
+    """The prompt in the chat template of the model."""
     text = tokenizer.apply_chat_template([{"role": "user", "content": task.prompt}], add_generation_prompt=True, tokenize=False)
     assert isinstance(text, str)
     return text
 
 
 def agent_prompts(name: str) -> list[str]:
-    """A hundred prompts of an agent, each with a question of its own."""
+    """A hundred prompts of an agent with different questions."""
     lead = {"json_action": "\n", "react": "\nThought:"}[name]
-    told = ACTIONS.prompt.splitlines()[0]
-    shown = '{"action": "search", "action_input": {"query": "capital of France", "language": "en"}}'
-    return [f"{told}\n\nQuestion: What is the capital of France?\n{shown}\n\nQuestion: {question}{lead}" for question in QUESTIONS]
+    instructions = ACTIONS.prompt.splitlines()[0]
+    example = '{"action": "search", "action_input": {"query": "capital of France", "language": "en"}}'
+    return [
+        f"{instructions}\n\nQuestion: What is the capital of France?\n{example}\n\nQuestion: {question}{lead}" for question in QUESTIONS
+    ]

@@ -1,11 +1,11 @@
-"""How fast masks are made, side by side with llguidance and xgrammar: figures, ratios, memory.
+"""Measures the time and memory of masks, compared with llguidance and xgrammar.
 
     python benchmarks/masks.py --tokenizer smollm2
     python benchmarks/masks.py --tokenizer FOLDER --data SCHEMAS.jsonl.gz --limit 600 --json RESULT.json
 
-Everything runs on one thread. Each part has a process of its own, in which all engines take turns, warmed up before. Python's garbage
-collector is left as it is: its collections are part of the figures, but for what the schemas before have left. Without ``--data`` the
-schemas are generated ones, always the same. Peers come with the extra ``bench``; one that is not installed is left out.
+Everything runs on one thread. Each part has a process of its own, in which all engines take turns after a warm-up. Python's garbage
+collector stays on: its collections are part of the figures, except for garbage of earlier schemas. Without ``--data`` the schemas are
+generated, always the same. Peers come with the extra ``bench``; peers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from engines import PEERS, Whitespace, installed
+from hard_cases import hard_cases
 from memory import memory, vocabulary_seconds
-from nasty import nasty
-from schema_rows import Row, generated, read
+from schema_cases import SchemaCase, generated, read
 from speed import speed
 from tables import show
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 GENERATED = 40
-PARTS = ("speed", "nasty", "memory", "vocabulary")
+PARTS = ("speed", "hard_cases", "memory", "vocabulary")
 SETTINGS: tuple[Whitespace, ...] = ("spaced", "flexible")
 
 P = ParamSpec("P")
@@ -41,14 +41,14 @@ T = TypeVar("T")
 
 
 def apart(measure: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-    """Call a function in a process of its own, so that no part finds what another has learnt."""
+    """Call a function in a process of its own, so that no part uses caches of another."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(measure, *args, **options).result()
 
 
 def report(
     tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[Row],
+    rows: Sequence[SchemaCase],
     *,
     peers: Sequence[str],
     parts: Sequence[str] = PARTS,
@@ -62,16 +62,16 @@ def report(
         rows: schemas with instances.
         peers: names of other engines.
         parts: which of ``PARTS`` are measured.
-        thousands: how many schemas are made to see that memory is bounded.
+        thousands: how many schemas are compiled to check that memory is bounded.
         run: calls a function, in this process or another.
 
     Returns:
-        What JSON can hold.
+        Data that JSON can hold.
     """
     figures: dict[str, Any] = {"machine": _machine(tokenizer)}
     for setting in SETTINGS:
-        if "nasty" in parts:
-            figures.setdefault("nasty", {})[setting] = run(nasty, tokenizer, peers, setting)
+        if "hard_cases" in parts:
+            figures.setdefault("hard_cases", {})[setting] = run(hard_cases, tokenizer, peers, setting)
         if "speed" in parts:
             figures.setdefault("speed", {})[setting] = run(speed, tokenizer, rows, peers, setting)
     if "memory" in parts:
@@ -82,7 +82,7 @@ def report(
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The tokenizer in a folder, or that of the small model this package knows."""
+    """The tokenizer in a folder, or that of SmolLM2."""
     if name == "smollm2":
         from rellm_agents.decoding import smollm2  # noqa: PLC0415 - loads a model
 
@@ -106,8 +106,8 @@ def _machine(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.is_file() else []
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="how many schemas at most")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=installed(), help="default: those that are installed")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
-    parser.add_argument("--thousands", type=int, default=10_000, help="schemas made to see that memory is bounded (default: 10000)")
+    parser.add_argument("--thousands", type=int, default=10_000, help="schemas compiled to check that memory is bounded (default: 10000)")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args(arguments)
     rows = read(options.data, options.limit) if options.data else [generated(seed) for seed in range(options.limit or GENERATED)]

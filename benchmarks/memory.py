@@ -1,4 +1,4 @@
-"""Schemas in, bytes per schema, resident size over thousands of them, and the time a vocabulary takes from the disk out.
+"""Measures the memory of compiled schemas, the resident size over thousands of them, and the loading time of a vocabulary.
 
 Knows only this package's engine.
 """
@@ -17,43 +17,43 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from engines import NotCompiled, Ours, Whitespace
-from schema_rows import Row, generated
-from timing import Steps, timed_pass
+from schema_cases import SchemaCase, generated
+from timing import Timings, timed_pass
 
 from rellm_agents.decoding import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-KEPT = 200
-"""Schemas that are kept to see what one takes."""
+SCHEMAS = 200
+"""Schemas that are held in memory at once, to measure the bytes of one."""
 
-_FIRST_SEED = 1_000_000  # so that none is the same as a schema of another measure
+_FIRST_SEED = 1_000_000  # unlike those of other measurements
 
 
-def memory(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], whitespace: Whitespace, *, thousands: int) -> dict[str, Any]:
-    """Bytes of memory: for each of some schemas kept, and for many that are made and dropped.
+def memory(tokenizer: PreTrainedTokenizerBase, rows: Sequence[SchemaCase], whitespace: Whitespace, *, thousands: int) -> dict[str, Any]:
+    """Bytes of memory: of each of some schemas that are held at once, and over many that are compiled and dropped.
 
     Args:
         tokenizer: its vocabulary is not counted.
-        rows: up to ``KEPT`` of them are kept, each after its instances were written.
+        rows: up to ``SCHEMAS`` of them are held, each after its instances were decoded.
         whitespace: of the patterns.
-        thousands: how many different generated schemas are made one after another, an instance of each written.
+        thousands: how many different generated schemas are compiled one after another, each with one decoded instance.
 
     Returns:
-        ``bytes_per_schema``: what goes with each, ``kept``: how many there were, ``shared_bytes``: what stays, such as masks, which all
-        patterns of a vocabulary share and of which there is a most; ``resident``: bytes after a quarter, half and all of the thousands.
+        ``bytes_per_schema``: freed with each schema; ``schemas``: how many were held; ``shared_bytes``: not freed, such as masks, which
+        all patterns of a vocabulary share in a bounded cache; ``resident``: bytes after a quarter, half and all of the thousands.
     """
     engine = Ours(Vocabulary.from_tokenizer(tokenizer), whitespace)
     _written(engine, tokenizer, generated(1))
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    kept = [grammar for row in rows[:KEPT] if (grammar := _written(engine, tokenizer, row)) is not None]
+    held = [grammar for row in rows[:SCHEMAS] if (grammar := _written(engine, tokenizer, row)) is not None]
     gc.collect()
     with_all, _ = tracemalloc.get_traced_memory()
-    count = len(kept)
-    kept.clear()
+    count = len(held)
+    held.clear()
     gc.collect()
     without, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -63,33 +63,33 @@ def memory(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], whitespace: 
         made += _written(engine, tokenizer, generated(next(seeds), instances=1)) is not None
         if made in (thousands // 4, thousands // 2, thousands):
             resident[made] = resident_bytes()
-    own = (with_all - without) / max(count, 1)
-    return {"bytes_per_schema": own, "kept": count, "shared_bytes": without - before, "resident": resident}
+    each = (with_all - without) / max(count, 1)
+    return {"bytes_per_schema": each, "schemas": count, "shared_bytes": without - before, "resident": resident}
 
 
 def vocabulary_seconds(tokenizer: PreTrainedTokenizerBase, *, times: int = 5) -> dict[str, float]:
-    """Seconds to build a vocabulary, and to read it from a cache on disk (the median of some times)."""
+    """Seconds to build a vocabulary, and the median seconds to read it from a cache on disk."""
     with tempfile.TemporaryDirectory() as folder:
         first, *again = (_vocabulary_time(tokenizer, folder) for _ in range(1 + times))
     return {"built": first, "from_disk": median(again), "size": len(tokenizer)}
 
 
 def resident_bytes() -> int | None:
-    """The resident size of this process, where the system tells it."""
+    """The resident size of this process; ``None`` on systems without ``/proc``."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return None
     return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmRSS"))
 
 
-def _written(engine: Ours, tokenizer: PreTrainedTokenizerBase, row: Row) -> Any:
-    """A grammar that has written all instances; nothing if it is not compiled."""
+def _written(engine: Ours, tokenizer: PreTrainedTokenizerBase, row: SchemaCase) -> Any:
+    """A grammar after all instances have been decoded; ``None`` if the schema is not supported."""
     try:
         grammar = engine.compile(json.dumps(row.schema, ensure_ascii=False))
     except NotCompiled:
         return None
     for instance in row.instances:
-        timed_pass(engine, grammar, tokenizer.encode(json.dumps(instance, ensure_ascii=False), add_special_tokens=False), Steps())
+        timed_pass(engine, grammar, tokenizer.encode(json.dumps(instance, ensure_ascii=False), add_special_tokens=False), Timings())
     return grammar
 
 

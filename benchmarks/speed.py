@@ -1,10 +1,10 @@
-"""Schemas with instances and engines in, what first masks, tokens and applied masks take out.
+"""Measures the time to the first mask, per token, and per applied mask, for several engines on the same schemas.
 
 All engines run in this one process and take turns, schema by schema, each time with a fresh grammar: ``cold`` is the first pass over an
-instance, ``warm`` the second on the same grammar. Grammars are made in a fixed order, so that none is asked to compile for minutes what
-another refuses at once; who writes first changes from schema to schema. Counted are schemas that all engines compile and instances that
-all of them write to the end; what is left out is reported with the engine that left it out. What earlier
-schemas left behind is collected before each one, off the clock.
+instance, ``warm`` the second with the same grammar. Grammars are compiled in a fixed order, so that no engine compiles for minutes what
+another refuses at once; the engine that decodes first changes from schema to schema. Only schemas that all engines compile and instances
+that all of them decode to the end are counted; the others are reported with the engine that refused them. Garbage of earlier schemas is
+collected before each schema, outside the measured time.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from engines import Engine, LLGuidance, NotCompiled, Whitespace, engines
-from schema_rows import Row, generated
-from timing import Ids, Steps, summary, timed_applying, timed_pass
+from schema_cases import SchemaCase, generated
+from timing import Ids, Timings, summary, timed_applying, timed_pass
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,18 +31,18 @@ _WARM_UP = (0, 1)  # seeds of schemas
 
 @dataclass
 class _Taken:
-    """Seconds of one engine by measure, and its slowest cold masks: seconds, of which collecting, schema, place."""
+    """Seconds of one engine by measure, and its slowest cold masks: seconds, seconds of garbage collection, schema, token index."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: {measure: [] for measure in MEASURES})
     slowest: list[tuple[float, float, str, int]] = field(default_factory=list)
 
-    def cold(self, steps: Steps, id_: str) -> None:
-        self.seconds["token, cold"] += steps.totals
-        places = enumerate(zip(steps.fills, steps.collected, strict=True))
-        self.slowest = sorted([*self.slowest, *((fill, gone, id_, i) for i, (fill, gone) in places)], reverse=True)[:SLOWEST]
+    def cold(self, timings: Timings, id_: str) -> None:
+        self.seconds["token, cold"] += timings.token_seconds
+        tokens = enumerate(zip(timings.mask_seconds, timings.collection_seconds, strict=True))
+        self.slowest = sorted([*self.slowest, *((fill, gone, id_, i) for i, (fill, gone) in tokens)], reverse=True)[:SLOWEST]
 
 
-def speed(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], peers: Iterable[str], whitespace: Whitespace) -> dict[str, Any]:
+def speed(tokenizer: PreTrainedTokenizerBase, rows: Sequence[SchemaCase], peers: Iterable[str], whitespace: Whitespace) -> dict[str, Any]:
     """The figures for one setting of whitespace.
 
     Returns:
@@ -78,14 +78,14 @@ def speed(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], peers: Iterab
         "not_compiled": dict(not_compiled),
         "refused": dict(refused),
         "slowest": [
-            {"us": fill * 1e6, "collecting_us": gone * 1e6, "schema": id_, "token": place}
-            for fill, gone, id_, place in taken[running[0].name].slowest
+            {"us": fill * 1e6, "collecting_us": gone * 1e6, "schema": id_, "token": index}
+            for fill, gone, id_, index in taken[running[0].name].slowest
         ],
     }
 
 
 def _schema(
-    row: Row,
+    row: SchemaCase,
     tokenizer: PreTrainedTokenizerBase,
     running: Sequence[Engine],
     taken: dict[str, _Taken],
@@ -97,15 +97,15 @@ def _schema(
     """Measure one schema under all engines; how many of its instances count.
 
     Raises:
-        NotCompiled: an engine does not take it; the first argument is the engine's name.
+        NotCompiled: an engine does not support it; the first argument is the engine's name.
     """
     gc.collect()
     text = json.dumps(row.schema, ensure_ascii=False)
     grammars = []
     for engine in running:
-        steps = Steps()
+        timings = Timings()
         try:
-            grammars.append((engine, steps.compiled(lambda engine=engine: engine.compile(text), engine), steps.first_mask))  # type: ignore[misc]
+            grammars.append((engine, timings.compiled(lambda engine=engine: engine.compile(text), engine), timings.first_mask))  # type: ignore[misc]
         except NotCompiled as error:
             raise NotCompiled(engine.name, *error.args) from error
     for engine, _, seconds in grammars:
@@ -114,8 +114,8 @@ def _schema(
     in_turn = [*grammars[first:], *grammars[:first]]
     counted = 0
     for ids in _token_ids(row, tokenizer):
-        passes = [(engine, grammar, timed_pass(engine, grammar, ids, Steps())) for engine, grammar, _ in in_turn]
-        left_out = [engine.name for engine, _, cold in passes if cold.refused is not None]
+        passes = [(engine, grammar, timed_pass(engine, grammar, ids, Timings())) for engine, grammar, _ in in_turn]
+        left_out = [engine.name for engine, _, cold in passes if cold.refused_at is not None]
         if left_out:
             refused.update(left_out)
             continue
@@ -123,13 +123,13 @@ def _schema(
         for engine, grammar, cold in passes:
             of_engine = taken[engine.name]
             of_engine.cold(cold, row.id)
-            of_engine.seconds["token, warm"] += timed_pass(engine, grammar, ids, Steps()).totals
+            of_engine.seconds["token, warm"] += timed_pass(engine, grammar, ids, Timings()).token_seconds
             if not isinstance(engine, LLGuidance):
                 of_engine.seconds["mask + apply, warm"] += timed_applying(engine, grammar, ids, logits)
     return counted
 
 
-def _token_ids(row: Row, tokenizer: PreTrainedTokenizerBase) -> Iterator[Ids]:
+def _token_ids(row: SchemaCase, tokenizer: PreTrainedTokenizerBase) -> Iterator[Ids]:
     for instance in row.instances:
         ids = tokenizer.encode(json.dumps(instance, ensure_ascii=False), add_special_tokens=False)
         if ids:

@@ -1,4 +1,4 @@
-"""Figures in, tables on the terminal out: microseconds, and our time divided by each peer's."""
+"""Prints the figures as tables: microseconds, and our time divided by that of each peer."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def show(figures: Figures, console: Console | None = None) -> None:
         left_out = {"not compiled by": of_setting["not_compiled"], "instances refused by": of_setting["refused"]}
         console.print(*(f"{what} {counts}" for what, counts in left_out.items() if counts), sep="; ")
         console.print(_slowest_table(of_setting["slowest"], setting))
-    for setting, rows in figures.get("nasty", {}).items():
-        console.print(_nasty_table(rows, setting))
+    for setting, rows in figures.get("hard_cases", {}).items():
+        console.print(_hard_cases_table(rows, setting))
     if "memory" in figures:
         console.print(*_memory_lines(figures["memory"]), sep="\n")
     if "vocabulary" in figures:
@@ -38,7 +38,7 @@ def show(figures: Figures, console: Console | None = None) -> None:
 
 
 def figures_table(title: str, figures: Figures) -> Table:
-    """Figures by what was measured, or just figures."""
+    """A table of figures, with a row for each measurement if there are several."""
     rows = figures if all(isinstance(one, dict) for one in figures.values()) else {"": figures}
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     table = Table(title=title, title_justify="left")
@@ -83,17 +83,17 @@ def _slowest_table(rows: list[Figures], setting: str) -> Table:
     return table
 
 
-def _nasty_table(rows: list[Figures], setting: str) -> Table:
+def _hard_cases_table(rows: list[Figures], setting: str) -> Table:
     table = Table(title=f"{setting} whitespace: hard cases; microseconds", title_justify="left")
     for name in ("case", "engine"):
         table.add_column(name, no_wrap=True)
-    for name in ("first mask", "largest mask", "not collecting", "2nd round", "average token", "tokens"):
+    for name in ("first mask", "largest mask", "without gc", "2nd round", "average token", "tokens"):
         table.add_column(name, justify="right")
     table.add_column("note")
-    for place, row in enumerate(rows):
-        if place and row["case"] != rows[place - 1]["case"]:
+    for i, row in enumerate(rows):
+        if i and row["case"] != rows[i - 1]["case"]:
             table.add_section()
-        seconds = [row[key] for key in ("first_mask", "largest_mask", "largest_working", "largest_again", "average")]
+        seconds = [row[key] for key in ("first_mask", "largest_mask", "largest_without_collection", "largest_second_round", "average")]
         table.add_row(
             row["case"], row["engine"], *("" if s is None else f"{s * 1e6:,.1f}" for s in seconds), f"{row['tokens']:,}", row["note"]
         )
@@ -103,7 +103,7 @@ def _nasty_table(rows: list[Figures], setting: str) -> Table:
 def _memory_lines(figures: Figures) -> list[str]:
     resident = ", ".join(f"{size / 1e6:,.0f} MB after {count}" for count, size in figures["resident"].items() if size is not None)
     return [
-        f"memory: {figures['bytes_per_schema'] / 1e3:,.0f} kB a schema ({figures['kept']} kept, their instances written)",
+        f"memory: {figures['bytes_per_schema'] / 1e3:,.0f} kB a schema ({figures['schemas']} schemas, their instances decoded)",
         f"memory that they share: {figures['shared_bytes'] / 1e6:,.0f} MB",
         f"resident size over generated schemas: {resident or 'not told by this system'}",
     ]

@@ -1,8 +1,8 @@
-"""An engine, a schema and token ids in, seconds per mask and per token out.
+"""Times the masks and tokens of a text under one engine.
 
-Knows no engine by name. A token takes what its mask takes (``fill``) plus what going on takes (``advance``); looking whether the mask
-allows the token is not timed. Python's garbage collector is left as it is: its collections are part of every figure, and are noted beside
-them.
+The time of a token is that of its mask (``fill``) and of ``advance``; the check that the mask allows the token is not timed. Python's
+garbage collector stays on: its collections are part of every figure, and their time is recorded separately as well. Knows no engine by
+name.
 
 >>> summary([5e-6, 1e-6, 2e-6])["p50"]
 2.0
@@ -25,25 +25,25 @@ Ids = Sequence[int]
 
 
 @dataclass
-class Steps:
-    """Seconds, one entry a token.
+class Timings:
+    """Seconds, with one entry for each token.
 
     Attributes:
         first_mask: from the text of the schema to the first mask.
-        fills: masks.
-        totals: masks and going on.
-        collected: what of it the garbage collector took.
-        refused: the place of the first token that a mask did not allow.
+        mask_seconds: masks.
+        token_seconds: masks and ``advance``.
+        collection_seconds: the part of it that garbage collections took.
+        refused_at: the index of the first token that a mask did not allow.
     """
 
     first_mask: float = 0.0
-    fills: list[float] = field(default_factory=list)
-    totals: list[float] = field(default_factory=list)
-    collected: list[float] = field(default_factory=list)
-    refused: int | None = None
+    mask_seconds: list[float] = field(default_factory=list)
+    token_seconds: list[float] = field(default_factory=list)
+    collection_seconds: list[float] = field(default_factory=list)
+    refused_at: int | None = None
 
     def compiled(self, make: Callable[[], Any], engine: Engine) -> Any:
-        """What ``make`` gives, timed until its first mask is filled."""
+        """The result of ``make``, timed until its first mask is filled."""
         began = perf_counter()
         grammar = make()
         engine.start(grammar).fill()
@@ -51,30 +51,30 @@ class Steps:
         return grammar
 
 
-def timed_pass(engine: Engine, grammar: Any, ids: Ids, steps: Steps) -> Steps:
-    """Write a text, token by token, and note what it takes in ``steps``."""
+def timed_pass(engine: Engine, grammar: Any, ids: Ids, timings: Timings) -> Timings:
+    """Decode a text token by token, and record its times in ``timings``."""
     matcher = engine.start(grammar)
     fill, advance = matcher.fill, matcher.advance
     with _collections() as collections:
-        for place, token_id in enumerate(ids):
+        for index, token_id in enumerate(ids):
             collections.clear()
             began = perf_counter()
             fill()
             filled = perf_counter()
             if not allows(matcher, token_id):
-                steps.refused = place
+                timings.refused_at = index
                 break
             looked = perf_counter()
             advance(token_id)
             ended = perf_counter()
-            steps.fills.append(filled - began)
-            steps.totals.append(filled - began + ended - looked)
-            steps.collected.append(sum(collections))
-    return steps
+            timings.mask_seconds.append(filled - began)
+            timings.token_seconds.append(filled - began + ended - looked)
+            timings.collection_seconds.append(sum(collections))
+    return timings
 
 
 def timed_applying(engine: Engine, grammar: Any, ids: Ids, logits: torch.Tensor) -> list[float]:
-    """Seconds for each token's mask, found and applied to ``logits`` (float32[V]), which are made anew in between."""
+    """Seconds for each token to compute the mask and apply it to a fresh copy of ``logits`` (float32[V])."""
     matcher, scratch = engine.start(grammar), logits.clone()
     found = []
     for token_id in ids:
@@ -95,7 +95,7 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
 
 @contextmanager
 def _collections() -> Iterator[list[float]]:
-    """The seconds of each garbage collection while the block runs."""
+    """A list of the seconds of each garbage collection within the block."""
     found: list[float] = []
     began = 0.0
 

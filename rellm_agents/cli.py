@@ -1,7 +1,7 @@
-"""The command ``rellm-agents`` shows a demo on the terminal; its exit status tells whether all was well.
+"""Defines the command ``rellm-agents``, which shows the demo on the terminal; the exit status is 0 if every constrained step was valid.
 
-Knows no more than the options: the demo is in :mod:`rellm_agents.demo`. Imports what is optional late, so that an absent
-package is one line that says what to install.
+Knows only the options; :mod:`rellm_agents.demo` is the demo. Imports optional packages late, so that a missing one is reported in one
+line that says what to install.
 """
 
 import sys
@@ -28,7 +28,7 @@ def application() -> "typer.Typer":
 
     Raises:
         MissingExtra: a package of the extra ``cli`` is not installed.
-        UnfitVersion: one is, in a version outside of the range.
+        UnfitVersion: the installed version of one is outside the range.
     """
     require("typer", "rich", extra="cli", purpose="the command rellm-agents")
     import typer  # noqa: PLC0415 - an optional dependency

@@ -1,12 +1,12 @@
-"""Every error the package raises on purpose, one tree.
+"""Defines all errors that the package raises on purpose, as one tree.
 
     RELLMError
     |-- PatternError (ValueError)       a pattern cannot be made
-    |   |-- RegexSyntaxError            regex text outside the dialect: the place, with a caret
-    |   |-- UnsupportedRegex            a pattern that a dialect of regex text cannot say: what, and which can
-    |   |-- InexactFormat               all strings but those of a format that is only known in part
+    |   |-- RegexSyntaxError            regex text outside the dialect: the position, with a caret
+    |   |-- UnsupportedRegex            a pattern that a dialect of regex text cannot express: the reason, and a dialect that can
+    |   |-- InexactFormat               the complement of a string format whose pattern is only a part of it
     |   |-- EmptyPattern                a pattern that no text matches
-    |   `-- PatternTooLarge             a named bound was passed: both numbers
+    |   `-- PatternTooLarge             a named bound was exceeded: both numbers
     |-- SchemaError (ValueError)        a JSON Schema cannot be compiled: its JSON pointer
     |   |-- InvalidSchema               not a JSON Schema at all
     |   |-- UnsupportedSchema           a keyword that cannot be enforced exactly
@@ -14,14 +14,14 @@
     |   `-- UnsatisfiableSchema         no instance is valid
     |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
-    |-- ParserError (ValueError)        an output parser of which no text can be told that it reads without loss
+    |-- ParserError (ValueError)        an output parser for which lossless reading cannot be shown
     |-- DecodingError
     |   |-- VocabularyError (ValueError)  a tokenizer whose tokens cannot be read, or cannot spell the pattern
     |   |-- TokenRefused (ValueError)   a token that the mask does not allow
     |   `-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
-    |-- ModelNotFound (OSError)         no model where one was looked for: what to pass or install
-    |-- MissingExtra (ImportError)      a dependency is absent: what to install
-    `-- UnfitVersion (ImportError)      a dependency is there in a version outside of the range: both, and what to install
+    |-- ModelNotFound (OSError)         there is no such model: what to pass or install
+    |-- MissingExtra (ImportError)      a dependency is not installed: what to install
+    `-- UnfitVersion (ImportError)      the installed version of a dependency is outside the range: both, and what to install
 
 >>> issubclass(RegexSyntaxError, ValueError)
 True
@@ -31,7 +31,7 @@ from __future__ import annotations
 
 
 class RELLMError(Exception):
-    """Base of all errors of this package. They survive being sent to another process."""
+    """The base of all errors of this package. They can be pickled, and so sent to another process."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), str(self), self.__dict__)
@@ -61,21 +61,19 @@ class RegexSyntaxError(PatternError):
 
 
 class UnsupportedRegex(PatternError):
-    """A pattern that a dialect of regex text cannot say."""
+    """A pattern that a dialect of regex text cannot express."""
 
 
 class InexactFormat(PatternError):
-    """All strings but those of a format of which only a part is known: some of its strings would pass.
+    """The complement of a string format whose pattern covers the format only in part, so the complement would contain some of its strings.
 
     >>> print(InexactFormat("regex"))
-    the format "regex" is only known in part, so what is not written in it cannot be told: say with "pattern" what is meant
+    the format "regex" is only known in part, so its complement is not known: describe the strings with "pattern"
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(
-            f'the format "{name}" is only known in part, so what is not written in it cannot be told: say with "pattern" what is meant'
-        )
+        super().__init__(f'the format "{name}" is only known in part, so its complement is not known: describe the strings with "pattern"')
 
 
 class EmptyPattern(PatternError):
@@ -83,7 +81,7 @@ class EmptyPattern(PatternError):
 
 
 class PatternTooLarge(PatternError):
-    """A pattern, or an automaton made from one, that passes a named bound."""
+    """A pattern, or an automaton made from one, that exceeds a named bound."""
 
 
 class _ErrorAtPointer(RELLMError, ValueError):
@@ -96,7 +94,7 @@ class SchemaError(_ErrorAtPointer):
     """A JSON Schema cannot be compiled.
 
     Attributes:
-        pointer: JSON pointer (as a URI fragment) to the place in the schema.
+        pointer: JSON pointer (as a URI fragment) into the schema.
         reason: what is wrong there, and what to write instead.
 
     >>> print(SchemaError("#/properties/a", "is not a schema"))
@@ -113,7 +111,7 @@ class UnsupportedSchema(SchemaError):
 
 
 class UnknownReference(UnsupportedSchema):
-    """A reference to what is neither in the schema nor in the registry."""
+    """A reference whose target is neither in the schema nor in the registry."""
 
 
 class UnsatisfiableSchema(SchemaError):
@@ -121,10 +119,10 @@ class UnsatisfiableSchema(SchemaError):
 
 
 class InvalidInstance(_ErrorAtPointer):
-    """A value that a schema does not allow, or no text of its pattern.
+    """A value that a schema does not allow, or for which its pattern has no text.
 
     Attributes:
-        pointer: JSON pointer (as a URI fragment) to the place in the value.
+        pointer: JSON pointer (as a URI fragment) into the value.
         reason: what is not allowed there, and by which keyword.
 
     >>> print(InvalidInstance("#/a", "1 is not of type 'string'"))
@@ -133,15 +131,15 @@ class InvalidInstance(_ErrorAtPointer):
 
 
 class FormatError(RELLMError, ValueError):
-    """An action format that cannot be built, or a step that it cannot write or read."""
+    """An action format or message format that cannot be built, or a step or message that it cannot write or read."""
 
 
 class ParserError(RELLMError, ValueError):
-    """An output parser of which no text can be told that it reads without loss."""
+    """An output parser for which lossless reading cannot be shown."""
 
 
 class DecodingError(RELLMError):
-    """Something is wrong between a pattern and a tokenizer or a model."""
+    """A pattern and a tokenizer or a model do not fit."""
 
 
 class VocabularyError(DecodingError, ValueError):
@@ -171,11 +169,11 @@ class BudgetTooSmall(DecodingError, ValueError):
 
 
 class ModelNotFound(RELLMError, OSError):
-    """No model or tokenizer where one was looked for."""
+    """There is no model or tokenizer at the given place."""
 
 
 class MissingExtra(RELLMError, ImportError):
-    """A dependency is absent, most likely an optional one.
+    """A dependency is not installed, most likely an optional one.
 
     >>> print(MissingExtra("langchain_classic", extra="executor", purpose="AgentExecutor"))
     AgentExecutor needs the module 'langchain_classic', which is not installed: pip install 'rellm-agents[executor]'
@@ -187,7 +185,7 @@ class MissingExtra(RELLMError, ImportError):
 
 
 class UnfitVersion(RELLMError, ImportError):
-    """A dependency is installed in a version that this package is not made for.
+    """The installed version of a dependency is one that this package does not support.
 
     >>> print(UnfitVersion("transformers", "4.57.1", ">=5.15,<6", purpose="ConstrainedDecoder"))
     ConstrainedDecoder needs transformers>=5.15,<6, and transformers 4.57.1 is installed: pip install 'transformers>=5.15,<6'

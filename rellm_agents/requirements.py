@@ -1,7 +1,7 @@
-"""This module checks that an optional package is installed, in a version that this one promises to work with.
+"""Checks that an optional package is installed in a version that this package supports.
 
-The ranges are those of ``pyproject.toml``, as the installed distribution tells them; a bare checkout tells none, and then any version is
-taken. Packages are asked for where they are first needed, so that nobody installs what he does not use.
+The ranges are those of ``pyproject.toml``, read from the metadata of the installed distribution; in a bare checkout there are none, and
+any version is accepted. Packages are required where they are first needed, so that nobody has to install packages that he does not use.
 
 >>> require("numpy", purpose="this example")
 >>> require("no_such_module", extra="cli", purpose="this")
@@ -26,16 +26,16 @@ DISTRIBUTION: Final = "rellm-agents"
 
 
 def require(*modules: str, extra: str = "", purpose: str) -> None:
-    """Import modules of other packages, which are named as their distributions are.
+    """Import modules of other packages, whose names are also those of their distributions.
 
     Args:
         *modules: e.g. ``"langchain_core"``, of the distribution ``langchain-core``.
-        extra: of this distribution, which brings them; none for what it always brings.
-        purpose: what they are needed for, the subject of the message.
+        extra: the extra of this distribution that installs them; none for its own requirements.
+        purpose: what they are needed for; the subject of the message.
 
     Raises:
         MissingExtra: one is not installed.
-        UnfitVersion: one is installed in a version outside of the range.
+        UnfitVersion: the installed version of one is outside the range.
     """
     for module in modules:
         name = canonicalize_name(module)
@@ -52,16 +52,16 @@ def require(*modules: str, extra: str = "", purpose: str) -> None:
 
 @cache
 def ranges() -> dict[str, SpecifierSet]:
-    """The versions of each distribution that this one promises to work with, by canonical names."""
+    """The supported versions of each distribution, by canonical names."""
     try:
         found = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
     except PackageNotFoundError:
         return {}
-    return {canonicalize_name(one.name): one.specifier for one in reversed(found)}  # what is always needed stands first
+    return {canonicalize_name(one.name): one.specifier for one in reversed(found)}  # requirements without an extra come first, and win
 
 
 def _version(name: str) -> str | None:
-    """The version of an installed distribution; ``None`` if there is none, or it does not say."""
+    """The version of an installed distribution; ``None`` if it is not installed or has no version."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# An installed wheel first: beside an installed package, a folder "schemas" would be somebody else's.
-_PLACES = (Path(__file__).resolve().parent / "schemas", Path(__file__).resolve().parent.parent / "schemas")
+# The folder inside the package first: next to an installed package, a folder "schemas" would belong to another project.
+_FOLDERS = (Path(__file__).resolve().parent / "schemas", Path(__file__).resolve().parent.parent / "schemas")
 
 
 def data_path(relative: str) -> Path:
@@ -25,7 +25,7 @@ def data_path(relative: str) -> Path:
         An absolute path that exists.
 
     Raises:
-        FileNotFoundError: neither place has it; the message names both.
+        FileNotFoundError: neither folder has it; the message names both.
 
     >>> data_path("formats").name
     'formats'
@@ -33,8 +33,8 @@ def data_path(relative: str) -> Path:
     Traceback (most recent call last):
     FileNotFoundError: no data file 'no/such.json': looked for ...no/such.json and ...no/such.json
     """
-    places = [place / relative for place in _PLACES]
-    for path in places:
+    paths = [folder / relative for folder in _FOLDERS]
+    for path in paths:
         if path.exists():
             return path
-    raise FileNotFoundError(f"no data file {relative!r}: looked for {' and '.join(map(str, places))}")
+    raise FileNotFoundError(f"no data file {relative!r}: looked for {' and '.join(map(str, paths))}")

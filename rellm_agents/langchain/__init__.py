@@ -1,14 +1,16 @@
-"""Everything below, for LangChain: language models whose texts match, and the parsers that read them.
+"""Offers the package to LangChain: language models whose texts match a pattern, and parsers that read those texts without loss.
 
-local_model     the model that runs, shared by all who use it
-rellm           a language model
-drop_ins        the same under other names
-chat            a chat model with tools and typed answers
-parsers         formats and the parsers they are paired with
-step_parser     a parser for formats of one's own
-output_parsers  the texts that output parsers read
+Knows all rooms below; only the demo knows this one. Needs the extra ``langchain``. In reading order:
 
-Needs the extra ``langchain``.
+    model_schema      JSON Schemas of pydantic models, and the reasons why a model may reject instances of its schema
+    output_parsers/   output parsers <-> patterns: ``compile_parser``, ``register_parser``, ``reader_for``
+    agents/           action formats <-> LangChain's agent parsers: ``parser_for``, ``format_for``
+    local_model       the fields, options and shared decoder of a local model
+    rellm             ``RELLM``, a language model
+    pointer_tracker   the JSON pointer of the value that is being written
+    drop_ins          ``JsonFormer`` and ``LMFormatEnforcer``, replacements for other wrappers
+    chat/             ``ChatRELLM``, a chat model with tools and typed answers
+    answer_in_time    ``AnswerInTime``, a middleware for agents; needs the extra ``agents``
 """
 
 from rellm_agents.requirements import require

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from generation import Bench, kinds_of_steps
+from generation import Bench, step_patterns
 from generation_tasks import ACTIONS, QUESTIONS, agent_prompts
 from rich.console import Console
-from schema_rows import generated
+from schema_cases import generated
 from tables import figures_table
 from toys import byte_level_tokenizer, random_model
 
@@ -36,9 +36,9 @@ def test_texts_are_in_the_tokenizers_own_spelling():
 def test_steps_are_written_behind_prompts_of_their_own():
     assert len(set(agent_prompts("react"))) == len(QUESTIONS) == 100
     text = '{"action": "calculate", "action_input": {"expression": "1 + 1"}}'
-    kinds = {name: pattern for name, pattern, _ in kinds_of_steps()}
+    kinds = {name: pattern for name, pattern, _ in step_patterns()}
     assert ACTIONS.pattern().fullmatch(text)
     assert kinds["spaced"].fullmatch(text)
     assert kinds["flexible"].fullmatch(text)
     assert not kinds["compact"].fullmatch(text)
-    assert kinds["spaced, behind a thought"].fullmatch(f"Thought: I add them.\n{text}")
+    assert kinds["spaced, after a thought"].fullmatch(f"Thought: I add them.\n{text}")

@@ -10,19 +10,19 @@ from toys import byte_level_tokenizer
 pytest.importorskip("rich")
 
 from engines import installed
+from hard_cases import cases
 from masks import PARTS, SETTINGS, report
-from nasty import cases
 from rich.console import Console
-from schema_rows import Row, generated, read
+from schema_cases import SchemaCase, generated, read
 from speed import MEASURES
 from tables import show
 from timing import summary
 
 ROWS = [
-    Row("a", {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}, [{"n": 12}]),
-    Row("b", {"enum": ["ab", "abc", "b"]}, ["abc"]),
-    Row("c", {"type": "array", "items": {"type": "string"}}, [[], ["x", "y"]]),
-    Row("not compiled", {"enum": []}, []),
+    SchemaCase("a", {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}, [{"n": 12}]),
+    SchemaCase("b", {"enum": ["ab", "abc", "b"]}, ["abc"]),
+    SchemaCase("c", {"type": "array", "items": {"type": "string"}}, [[], ["x", "y"]]),
+    SchemaCase("not compiled", {"enum": []}, []),
 ]
 
 
@@ -42,9 +42,9 @@ def test_every_figure_is_there(figures):
         assert {*found["engines"]["rellm-agents"]} == {"version", *MEASURES}
         assert all(found["engines"]["rellm-agents"][measure]["n"] >= 3 for measure in MEASURES)
         assert found["slowest"]
-        assert [row["case"] for row in figures["nasty"][setting]] == [case.name for case in cases()]
-        assert all(row["tokens"] and row["average"] > 0 for row in figures["nasty"][setting])
-    assert figures["memory"]["kept"] == 3
+        assert [row["case"] for row in figures["hard_cases"][setting]] == [case.name for case in cases()]
+        assert all(row["tokens"] and row["average"] > 0 for row in figures["hard_cases"][setting])
+    assert figures["memory"]["schemas"] == 3
     assert [*figures["memory"]["resident"]] == [2, 4, 8]
     assert figures["vocabulary"]["from_disk"] > 0
     assert {*figures} == {"machine", *PARTS}
@@ -85,7 +85,7 @@ def test_rows_are_read_with_their_valid_instances(tmp_path):
     line = {"id": "x", "schema": {"type": "null"}, "tests": [{"data": None, "valid": True}, {"data": 1, "valid": False}]}
     path = tmp_path / "rows.jsonl"
     path.write_text(2 * (json.dumps(line) + "\n"))
-    assert read(path, 1) == [Row("x", {"type": "null"}, [None])]
+    assert read(path, 1) == [SchemaCase("x", {"type": "null"}, [None])]
     assert len(read(path)) == 2
 
 

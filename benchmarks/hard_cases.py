@@ -1,7 +1,7 @@
-"""A tokenizer in, the largest mask and the average token of cases that are hard for engines out.
+"""Measures the slowest mask and the average token of patterns that are hard for constrained-decoding engines.
 
-Each case runs on grammars of its own, over a few texts drawn with seeds. Knows no tables. The first round of a case is cold in everything
-but what the vocabulary has learnt before; in the second round only the grammar is fresh.
+Each case runs twice, with a fresh grammar each time, over a few texts drawn with seeds. In the first round all caches are cold but those
+of the vocabulary that earlier cases have filled; in the second round only the grammar is fresh. Knows no tables.
 
 >>> [case.name for case in cases()][0]
 'enum of 1,000 strings'
@@ -16,8 +16,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from engines import Engine, NotCompiled, Ours, Whitespace, engines
-from schema_rows import generated, words
-from timing import Steps, timed_pass
+from schema_cases import generated, words
+from timing import Timings, timed_pass
 
 from rellm_agents import Pattern, compile_regex, compile_schema, react
 
@@ -30,7 +30,7 @@ DEPTH = 60
 
 @dataclass(frozen=True)
 class Case:
-    """A hard pattern: the text of a schema or of a regex, or a pattern of ours that peers cannot be given, and texts of it."""
+    """A hard pattern: a schema or regex as text, or a pattern that only this package can express; and texts that match it."""
 
     name: str
     pattern: Pattern
@@ -38,8 +38,8 @@ class Case:
     regex: str | None = None
     texts: Sequence[str] = ()
 
-    def spelled(self, tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-        """The texts that are decoded, as token ids: by default drawn from the pattern, those that the tokenizer spells without loss."""
+    def token_rows(self, tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+        """The token ids of the texts; by default drawn from the pattern, if the tokenizer encodes them without loss."""
         found: list[list[int]] = []
         for text in self.texts or (self.pattern.sample(seed=seed) for seed in range(20 * TEXTS)):
             ids = tokenizer.encode(text, add_special_tokens=False)
@@ -52,26 +52,26 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one engine took for one case, in seconds; ``None`` where it does not take the case or refuses a text.
+    """The figures of one engine for one case, in seconds; ``None`` if it does not compile the case or refuses a text.
 
     Attributes:
         case: its name.
         engine: its name.
         first_mask: from the text of the schema to the first mask.
         largest_mask: the slowest mask of the first round.
-        largest_working: the slowest mask when garbage collections are not counted.
-        largest_again: the slowest mask of the second round.
-        average: of a token in the first round, its mask and going on.
-        tokens: how many there were.
-        note: why there are no figures, or at which token that slowest mask was.
+        largest_without_collection: the slowest mask of the first round, without the time of garbage collections.
+        largest_second_round: the slowest mask of the second round.
+        average: mask and advance, per token of the first round.
+        tokens: the number of tokens.
+        note: why there are no figures, or the index of the token with the slowest mask (without garbage collections).
     """
 
     case: str
     engine: str
     first_mask: float | None = None
     largest_mask: float | None = None
-    largest_working: float | None = None
-    largest_again: float | None = None
+    largest_without_collection: float | None = None
+    largest_second_round: float | None = None
     average: float | None = None
     tokens: int = 0
     note: str = ""
@@ -90,7 +90,7 @@ def cases() -> Iterator[Case]:
     yield Case("string of 3,000..5,000", compile_regex(regex), regex=regex, texts=[_long_text(seed) for seed in range(2)])
     leaves: list[object] = [{"type": kind} for kind in ("null", "boolean", "number", "string")]
     again = {"$ref": "#/$defs/any"}
-    nested = {"type": "object", "properties": {"beside": again, "then": again}, "additionalProperties": False}
+    nested = {"type": "object", "properties": {"first": again, "then": again}, "additionalProperties": False}
     deep = again | {"$defs": {"any": {"anyOf": [*leaves, {"type": "array", "items": again}, nested]}}}
     yield _of_schema(f"{DEPTH}-deep free JSON", deep, [_deep_text(seed) for seed in range(TEXTS)])
     yield _of_schema("anyOf of 20 objects", {"anyOf": [_object(Random(100 + i), i) for i in range(20)]})
@@ -98,7 +98,7 @@ def cases() -> Iterator[Case]:
     yield Case("ReAct step with stop strings", react(tools).pattern)
 
 
-def nasty(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: Whitespace) -> list[dict[str, Any]]:
+def hard_cases(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: Whitespace) -> list[dict[str, Any]]:
     """All cases under all engines, for one setting of whitespace."""
     running = engines(tokenizer, peers, whitespace)
     row = generated(0)
@@ -110,24 +110,24 @@ def nasty(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: 
 
 def measure(tokenizer: PreTrainedTokenizerBase, engine: Engine, case: Case) -> Measured:
     """One case under one engine."""
-    texts = case.spelled(tokenizer)
+    texts = case.token_rows(tokenizer)
     try:
         first, again = (_round(engine, case, texts) for _ in range(2))
     except NotCompiled as error:
         return Measured(case.name, engine.name, note=str(error).partition("\n")[0][:60])
-    if first.refused is not None:
-        return Measured(case.name, engine.name, note=f"refuses token {first.refused}")
-    working = [fill - gone for fill, gone in zip(first.fills, first.collected, strict=True)]
+    if first.refused_at is not None:
+        return Measured(case.name, engine.name, note=f"refuses token {first.refused_at}")
+    without_collection = [fill - gone for fill, gone in zip(first.mask_seconds, first.collection_seconds, strict=True)]
     return Measured(
         case.name,
         engine.name,
         first_mask=first.first_mask,
-        largest_mask=max(first.fills),
-        largest_working=max(working),
-        largest_again=max(again.fills),
-        average=sum(first.totals) / len(first.totals),
-        tokens=len(first.totals),
-        note=f"at {working.index(max(working))}",
+        largest_mask=max(first.mask_seconds),
+        largest_without_collection=max(without_collection),
+        largest_second_round=max(again.mask_seconds),
+        average=sum(first.token_seconds) / len(first.token_seconds),
+        tokens=len(first.token_seconds),
+        note=f"at {without_collection.index(max(without_collection))}",
     )
 
 
@@ -143,15 +143,15 @@ def grammar_of(engine: Engine, case: Case) -> Any:
         return engine.compile_regex(case.regex)
     if isinstance(engine, Ours):
         return engine.masks(case.pattern)
-    raise NotCompiled("a pattern of ours")
+    raise NotCompiled("a pattern that only this package can express")
 
 
-def _round(engine: Engine, case: Case, texts: Sequence[Sequence[int]]) -> Steps:
-    steps = Steps()
-    grammar = steps.compiled(lambda: grammar_of(engine, case), engine)
+def _round(engine: Engine, case: Case, texts: Sequence[Sequence[int]]) -> Timings:
+    timings = Timings()
+    grammar = timings.compiled(lambda: grammar_of(engine, case), engine)
     for ids in texts:
-        timed_pass(engine, grammar, ids, steps)
-    return steps
+        timed_pass(engine, grammar, ids, timings)
+    return timings
 
 
 def _of_schema(name: str, schema: object, texts: Sequence[str] = ()) -> Case:
@@ -164,7 +164,7 @@ def _one_text(name: str) -> dict[str, object]:
 
 
 def _object(random: Random, index: int) -> dict[str, object]:
-    names = [f"{word}_{place}" for place, word in enumerate(words(random, 4))]
+    names = [f"{word}_{i}" for i, word in enumerate(words(random, 4))]
     kinds = [{"type": "string"}, {"type": "integer"}, {"type": "array", "items": {"type": "number"}}, {"type": "boolean"}]
     properties = {"kind": {"const": f"kind_{index}"}} | dict(zip(names, kinds, strict=True))
     return {"type": "object", "properties": properties, "required": ["kind", *names[:2]], "additionalProperties": False}
@@ -180,6 +180,6 @@ def _deep_text(seed: int) -> str:
     random = Random(seed)
     value: Any = random.choice([None, True, 12.5, "leaf", -7])
     for _ in range(DEPTH):
-        beside: Any = random.choice([None, False, 3, "a side leaf", [], {}])
-        value = [beside, value] if random.random() < 0.5 else {"beside": beside, "then": value}
+        leaf: Any = random.choice([None, False, 3, "a side leaf", [], {}])
+        value = [leaf, value] if random.random() < 0.5 else {"first": leaf, "then": value}
     return json.dumps(value)
