@@ -1,9 +1,8 @@
-"""The README's first code block runs as it stands."""
+"""The README's quick starts print what stands below them, and the pages say of the compiler what it does."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,43 @@ import pytest
 from rellm_agents.json_schema.source.keywords import ANNOTATIONS, ENFORCED
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUICK_STARTS = re.findall(r"```python\n((?!>>>).*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.model
-def test_the_first_code_block_runs_an_agent(capsys: pytest.CaptureFixture[str]) -> None:
-    block = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert block is not None
-    exec(compile(block.group(1), "README.md", "exec", dont_inherit=True), {})
-    assert "letters=" in capsys.readouterr().out
+@pytest.mark.parametrize(("program", "printed"), QUICK_STARTS)
+def test_a_quick_start_prints_what_stands_below_it(program: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(program, "README.md", "exec", dont_inherit=True), {})
+    assert capsys.readouterr().out == printed
+
+
+def test_there_are_four_quick_starts() -> None:
+    assert len(QUICK_STARTS) == 4
+
+
+def test_the_readme_can_be_read_in_one_go() -> None:
+    assert len(README.splitlines()) < 200
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [
+        ROOT / "README.md",
+        ROOT / "ARCHITECTURE.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "MIGRATION.md",
+        *(ROOT / "docs").glob("*.md"),
+    ]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_paths_that_the_pages_name_are_there() -> None:
+    folders = [ROOT / "rellm_agents", *(ROOT / "rellm_agents").iterdir(), ROOT]
+    for page in ("ARCHITECTURE.md", "CONTRIBUTING.md", "docs/agents.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for named in re.findall(r"`([a-z][\w./]*/[\w./]*|[\w/]+\.(?:py|json|md))`", text):
+            assert any((folder / named).exists() for folder in folders) or list((ROOT / "rellm_agents").rglob(named)), (page, named)
 
 
 def test_the_table_of_keywords_is_that_of_the_compiler() -> None:
@@ -28,22 +55,4 @@ def test_the_table_of_keywords_is_that_of_the_compiler() -> None:
         reasons.setdefault(reason, []).append(keyword)
     rows = [("enforced", sorted(ENFORCED)), *((f"passed over: {reason}", keywords) for reason, keywords in reasons.items())]
     table = [f"| {what} | {', '.join(f'`{keyword}`' for keyword in keywords)} |" for what, keywords in rows]
-    assert "\n".join(table) in README.read_text(encoding="utf-8"), "\n".join(table)
-
-
-def test_the_table_of_extras_and_the_lower_ends_are_those_of_the_package() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    install = README.read_text(encoding="utf-8").partition("## Install\n")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", install, re.MULTILINE) == list(project["optional-dependencies"])
-    declared = " ".join(line for lines in project["optional-dependencies"].values() for line in lines)
-    told = re.search(r"\((.*)\)\.", install.splitlines()[-1] or install.splitlines()[-2])
-    assert told is not None
-    for name, lower in (one.rsplit(" ", 1) for one in told[1].split(", ")):
-        assert f"{name}>={lower}" in declared
-
-
-def test_each_command_installs_extras_that_there_are() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    named = re.findall(r"pip install [^\n]*'\.\[([\w,]+)\]'", README.read_text(encoding="utf-8"))
-    assert len(named) >= 3
-    assert {extra for extras in named for extra in extras.split(",")} <= project["optional-dependencies"].keys()
+    assert "\n".join(table) in (ROOT / "docs" / "json-schema.md").read_text(encoding="utf-8"), "\n".join(table)
