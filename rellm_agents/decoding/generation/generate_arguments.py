@@ -28,7 +28,7 @@ _OF_STEPS = frozenset(
     {"ClassifierFreeGuidanceLogitsProcessor", "SynthIDTextWatermarkLogitsProcessor", "UnbatchedClassifierFreeGuidanceLogitsProcessor"}
 )
 """Processors that count on seeing all texts at each step."""
-_MARKS_CALLERS_CACHE = Version(transformers.__version__) >= Version("5.17")
+_SHOWS_CALLERS_CACHE = Version(transformers.__version__) >= Version("5.17")
 _PLAIN = "pass a ConstrainedLogitsProcessor to generate instead, which leaves the loop to transformers"
 
 
@@ -119,7 +119,7 @@ def cached_mask(cache: Cache | None, input_ids: torch.Tensor, model_kwargs: dict
 
 def may_be_callers(cache: Cache | None) -> bool:
     """True unless ``generate`` made the cache; before transformers 5.17 it does not say. A cache of the caller has to stay whole."""
-    return bool(getattr(cache, "_is_user_defined", not _MARKS_CALLERS_CACHE))
+    return bool(getattr(cache, "_is_user_defined", not _SHOWS_CALLERS_CACHE))
 
 
 def _length(cache: Cache) -> int:
