@@ -25,7 +25,7 @@ from pydantic import Field, PrivateAttr
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import message_declaration
-from rellm_agents.langchain.chat.chat_request import ChatRequest, chat_request, response_format_of
+from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
@@ -193,7 +193,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         """The format of the message, and the instructions, that the options of a call ask for."""
         self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES), _IGNORED)
         given = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None}}
-        return chat_request(self._native.declaration, **given, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
+        return compile_request(self._native.declaration, **given, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> TextKeywords:
         strings, options = self._text_options(stop, {_ALIASES.get(name, name): value for name, value in changed.items()})

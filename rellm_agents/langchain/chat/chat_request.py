@@ -4,10 +4,10 @@ Knows no model and no prompt.
 
 >>> from rellm_agents.formats.messages import message_declaration
 >>> hermes = message_declaration("hermes")
->>> request = chat_request(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
+>>> request = compile_request(hermes, tools=[{"type": "function", "function": {"name": "now", "description": "The time."}}])
 >>> request.format.pattern.fullmatch("It is noon.")
 True
->>> chat_request(hermes, response_format={"type": "json_object"}).format.pattern.shortest()
+>>> compile_request(hermes, response_format={"type": "json_object"}).format.pattern.shortest()
 '{}'
 """
 
@@ -42,7 +42,7 @@ class ChatRequest:
     instructions: tuple[str, ...] = ()
 
 
-def chat_request(
+def compile_request(
     declaration: Declaration,
     *,
     tools: Sequence[Mapping[str, Any]] = (),

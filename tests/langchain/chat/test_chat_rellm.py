@@ -52,7 +52,7 @@ class TripData:
 
 def prompt_of(messages, model=None, **bound):
     model = model or chat()
-    return model._begun(messages, None, bound).asked[0]
+    return model._start_reply(messages, None, bound).prompt
 
 
 # Calls
@@ -159,7 +159,7 @@ def test_words_that_are_special_tokens_are_one_token_each(family):
     bound = model.bind_tools([search, book], tool_choice="any", parallel_tool_calls=True).kwargs
     seen = set()
     for seed in range(6):
-        reply = model._begun([HumanMessage("Plan.")], None, {**bound, "seed": seed})
+        reply = model._start_reply([HumanMessage("Plan.")], None, {**bound, "seed": seed})
         completion = model._queue.decoder.generate(reply.prompt, reply.pattern, **reply.options)
         ids = [tokenizer.convert_ids_to_tokens(id_) for id_ in completion.token_ids]
         assert {token: ids.count(token) for token in tokens} == {token: completion.text.count(token) for token in tokens}

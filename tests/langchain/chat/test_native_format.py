@@ -204,7 +204,7 @@ def test_what_a_model_calls_is_read_by_its_response_template():
     tool = {"type": "function", "function": {"name": "look-up", "description": "", "parameters": LOOK_UP}}
     request = model._request({"tools": [tool], "tool_choice": "any", "parallel_tool_calls": True})
     for seed in range(8):
-        reply = model._begun([HumanMessage("Rain?")], None, {**model.bind_tools([tool], tool_choice="any").kwargs, "seed": seed})
+        reply = model._start_reply([HumanMessage("Rain?")], None, {**model.bind_tools([tool], tool_choice="any").kwargs, "seed": seed})
         written = model._queue.decoder.generate(reply.prompt, reply.pattern, **reply.options).text
         parsed = tokenizer.parse_response(written, prefix="", tools=[tool])
         called = [(call["function"]["name"], call["function"]["arguments"]) for call in parsed["tool_calls"]]
