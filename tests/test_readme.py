@@ -49,6 +49,11 @@ def test_paths_that_the_pages_name_are_there() -> None:
             assert any((folder / named).exists() for folder in folders) or list((ROOT / "rellm_agents").rglob(named)), (page, named)
 
 
+def test_the_page_on_chat_models_names_every_message_format() -> None:
+    page = (ROOT / "docs" / "chat-models.md").read_text(encoding="utf-8")
+    assert [path.stem for path in (ROOT / "schemas" / "messages").glob("*.json") if f"`{path.stem}`" not in page] == []
+
+
 def test_the_table_of_keywords_is_that_of_the_compiler() -> None:
     reasons: dict[str, list[str]] = {}
     for keyword, reason in sorted(ANNOTATIONS.items()):
