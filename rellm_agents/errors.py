@@ -176,12 +176,13 @@ class MissingExtra(RELLMError, ImportError):
     """A dependency is not installed, most likely an optional one.
 
     >>> print(MissingExtra("langchain_classic", extra="executor", purpose="AgentExecutor"))
-    AgentExecutor needs the module 'langchain_classic', which is not installed: pip install 'rellm-agents[executor]'
+    AgentExecutor needs the module 'langchain_classic', which is not installed: pip install 'rellm-agents[executor]', or '.[executor]' in a clone
     """
 
     def __init__(self, module: str, *, extra: str = "", purpose: str) -> None:
-        wanted = f"rellm-agents[{extra}]" if extra else "rellm-agents"
-        super().__init__(f"{purpose} needs the module {module!r}, which is not installed: pip install '{wanted}'")
+        extras = f"[{extra}]" if extra else ""
+        installed = f"pip install 'rellm-agents{extras}', or '.{extras}' in a clone"
+        super().__init__(f"{purpose} needs the module {module!r}, which is not installed: {installed}")
 
 
 class UnfitVersion(RELLMError, ImportError):

@@ -80,7 +80,7 @@ def test_canonical_masks_need_a_tokenizer_and_no_model():
     ],
 )
 def test_what_needs_an_absent_package_names_the_extra(program, without, extra):
-    end = f"needs the module {without!r}, which is not installed: pip install 'rellm-agents[{extra}]'"
+    end = f"needs the module {without!r}, which is not installed: pip install 'rellm-agents[{extra}]', or '.[{extra}]' in a clone"
     assert told(program, without=(without,)).endswith(end)
     assert extra in PROJECT["optional-dependencies"]
 

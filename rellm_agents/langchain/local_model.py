@@ -44,8 +44,11 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
         model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None)
         if model is None or tokenizer is None:
             raise ValueError(f"pipeline={pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline")
-    elif model is None or tokenizer is None:
+    elif model is None and tokenizer is None:
         raise ValueError("no model: give pipeline=, or model= and tokenizer=")
+    elif model is None or tokenizer is None:
+        given, absent = ("tokenizer=", "model=") if model is None else ("model=", "tokenizer=")
+        raise ValueError(f"{given} is given without {absent}: give both, or pipeline=")
     with _lock:
         key = id(model), id(tokenizer)  # unique while the queue lives, since the queue holds both
         queue = _queues.get(key)

@@ -31,7 +31,7 @@ def test_an_absent_package_is_one_line_that_says_what_to_install(missing, monkey
     with pytest.raises(SystemExit) as end:
         cli.main()
     needs = f"the command rellm-agents needs the module '{missing}', which is not installed"
-    assert end.value.code == f"rellm-agents: {needs}: pip install 'rellm-agents[cli]'"
+    assert end.value.code == f"rellm-agents: {needs}: pip install 'rellm-agents[cli]', or '.[cli]' in a clone"
 
 
 @pytest.mark.parametrize("missing", ["torch", "transformers", "langchain_core", "langchain_classic"])
@@ -40,7 +40,7 @@ def test_the_demo_says_what_it_needs(missing, monkeypatch):
     result = CliRunner().invoke(cli.application(), ["demo"])
     assert result.exit_code == 1
     needs = f"the demo needs the module '{missing}', which is not installed"
-    assert result.output == f"rellm-agents: {needs}: pip install 'rellm-agents[cli,executor]'\n"
+    assert result.output == f"rellm-agents: {needs}: pip install 'rellm-agents[cli,executor]', or '.[cli,executor]' in a clone\n"
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path):

@@ -91,7 +91,7 @@ def source_of(compiled: re.Pattern[str] | regex.Pattern[str]) -> RegexSource:
         return RegexSource(text, "re", Flags(**{field: bool(compiled.flags & flag) for flag, field in _CARRIED_OF_RE.items()}))
     for flag, (name, reason) in _WITHOUT_COUNTERPART.items():
         if compiled.flags & flag:
-            raise RegexSyntaxError(text, 0, f"it is compiled with the flag {name}: {reason}")
+            raise RegexSyntaxError(text, 0, f"it is compiled with a flag that is not read: {name}{reason[1:]}")
     _refuse_unknown(text, compiled.flags & ~_HARMLESS, _CARRIED)
     version_1, given = bool(compiled.flags & regex.VERSION1), _from_the_start(compiled)
     fields = {field: bool(given & flag) for flag, field in _CARRIED.items()}

@@ -166,6 +166,8 @@ class _Parser(SetScanner):
             case "*" | "+" | "?":
                 self.fail("there is nothing to repeat here: escape it, or write what comes before it")
             case "{":
+                if self.match(r"(?=\{[0-9<=,+\s]*[ides][^{}]*\})"):
+                    self.fail("fuzzy matching is not regular: write out the texts that may match, or escape the brace as \\{")
                 self.fail("a brace that counts nothing: escape it as \\{")
             case "[":
                 return self.set()
