@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,25 @@ def test_there_are_four_quick_starts() -> None:
 
 def test_the_readme_can_be_read_in_one_go() -> None:
     assert len(README.splitlines()) < 200
+
+
+def test_the_table_of_extras_and_the_lower_ends_are_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)))
+    assert listed == list(project["optional-dependencies"])
+    declared = " ".join(line for lines in project["optional-dependencies"].values() for line in lines)
+    lower_ends = re.search(r"whose lower ends are\s+tested too \((.*)\)", page)
+    assert lower_ends is not None
+    for name, lower in (one.rsplit(" ", 1) for one in lower_ends[1].split(", ")):
+        assert f"{name}>={lower}" in declared
+
+
+def test_each_command_installs_extras_that_there_are() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = re.findall(r"pip install [^\n]*'\.\[([\w,]+)\]'", README + (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
+    assert len(named) >= 4
+    assert {extra for extras in named for extra in extras.split(",")} <= project["optional-dependencies"].keys()
 
 
 def test_links_lead_somewhere() -> None:
