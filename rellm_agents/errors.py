@@ -175,8 +175,8 @@ class ModelNotFound(RELLMError, OSError):
 class MissingExtra(RELLMError, ImportError):
     """A dependency is not installed, most likely an optional one.
 
-    >>> print(MissingExtra("langchain_classic", extra="executor", purpose="AgentExecutor"))
-    AgentExecutor needs the module 'langchain_classic', which is not installed: pip install 'rellm-agents[executor]', or '.[executor]' in a clone
+    >>> print(MissingExtra("rich", extra="cli", purpose="the demo"))
+    the demo needs the module 'rich', which is not installed: pip install 'rellm-agents[cli]', or '.[cli]' in a clone
     """
 
     def __init__(self, module: str, *, extra: str = "", purpose: str) -> None:

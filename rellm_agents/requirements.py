@@ -6,7 +6,7 @@ any version is accepted. Packages are required where they are first needed, so t
 >>> require("numpy", purpose="this example")
 >>> require("no_such_module", extra="cli", purpose="this")
 Traceback (most recent call last):
-rellm_agents.errors.MissingExtra: this needs the module 'no_such_module', which is not installed: pip install 'rellm-agents[cli]', or '.[cli]' in a clone
+rellm_agents.errors.MissingExtra: this needs the module 'no_such_module', which is not installed: pip install 'rellm-agents[cli]', ...
 """
 
 from __future__ import annotations
