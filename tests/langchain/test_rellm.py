@@ -203,7 +203,7 @@ def test_a_stop_string_does_not_cut_a_step():
         ({"regex": "a", "format": json_action({"search": SEARCH})}, "exactly one of .*, not regex, format"),
         ({"regex": "a(b"}, "this group is never closed, at position 1"),
         ({"regex": r"(a)\1"}, "back-reference"),
-        ({"regex": regex.compile("a", regex.BESTMATCH)}, "flag BESTMATCH: .* drop it"),
+        ({"regex": regex.compile("a", regex.BESTMATCH)}, "not read: BESTMATCH .* drop it"),
         ({"regex": 3}, "regex=3 is of the wrong type: a regex is a str"),
         ({"regex": "a", "pipeline": 3}, "has no model and tokenizer: pass a transformers text-generation pipeline"),
         ({"regex": "a", "model_kwargs": {}}, "Extra inputs are not permitted"),
