@@ -41,9 +41,10 @@ from rellm_agents.patterns.ir import (
     Terminal,
     repeat,
 )
+from rellm_agents.patterns.machine.allowed_text import shortest_allowed
 from rellm_agents.patterns.machine.captures import can_avoid
 from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Exit, State
-from rellm_agents.patterns.machine.cheapest import LowerBound
+from rellm_agents.patterns.machine.cheapest import CheapestText, LowerBound
 from rellm_agents.patterns.machine.interning import MAX_INTERNED, CellTable
 from rellm_agents.patterns.machine.literal_set import MIN_LITERALS, LiteralSet, begins_with_literal
 from rellm_agents.patterns.machine.whitespace_runs import fuse_whitespace
@@ -326,19 +327,24 @@ def has_allowed_text(node: Capture) -> bool:
 
 
 def has_text(node: Node) -> bool:
-    """Whether some text matches ``node``: the emptiness test of a context-free grammar, with captures by :func:`has_allowed_text`.
+    """Whether some text matches ``node``: the emptiness test of a context-free grammar; of a capture, an allowed text is tried.
 
     Raises:
-        PatternTooLarge: an automaton passes a bound.
+        PatternTooLarge: an automaton passes a bound, or too many states were searched for an allowed text.
     """
-    return not node.may_be_empty or _possible(node) is not None
+    return not node.may_be_empty or _exists(node) is not None
 
 
 def _cost_of_terminal(node: Node) -> int | None:
     return None if node.may_be_empty and counter_of(node) is None and Automaton.of(node).is_empty else 0
 
 
-_possible = LowerBound(_cost_of_terminal, lambda capture: (0, b"") if has_allowed_text(capture) else None)
+def _allowed(node: Capture) -> tuple[int, bytes] | None:
+    text = shortest_allowed(node, Machine.of(node.inner).open_start)
+    return None if text is None else (0, text)
+
+
+_exists = CheapestText(_cost_of_terminal, _allowed, LowerBound(_cost_of_terminal, lambda _: (0, b"")))
 
 
 def _id_of(cell: Cell) -> int:

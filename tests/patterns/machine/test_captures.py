@@ -41,6 +41,7 @@ STRING = sequence(literal('"'), lexeme(read_regex(r'(?:[^"\\\x00-\x1f]|\\["\\n])
 ONLY_TWO: Blueprint = ("distinct", ("choice", ("literal", "b"), ("literal", "a"), ("literal", "(")), ("empty",), 2)
 ONE_TOO_FEW: Blueprint = ("distinct", ("choice", ("literal", "b"), ("literal", "a")), ("literal", "a"), 2)
 OF_LISTS: Blueprint = ("distinct", ("distinct", ("characters", "ab"), ("literal", "a"), 0), ("literal", "a"), 1)
+TWO_OF_ONE: Blueprint = ("distinct", ("distinct", ("literal", "("), ("literal", "a"), 2), ("empty",), 0)  # no inner list ends
 
 
 def texts_to_try(pattern: Pattern, seed: int) -> Iterator[str]:
@@ -95,6 +96,7 @@ def test_no_text_is_shorter_than_the_shortest(blueprint: Blueprint) -> None:
 @given(capturing_blueprints(), st.randoms(use_true_random=False))
 @example(ONLY_TWO, random.Random(0))
 @example(OF_LISTS, random.Random(0))
+@example(TWO_OF_ONE, random.Random(0))
 def test_every_state_that_is_not_dead_can_reach_the_end(blueprint: Blueprint, chance: random.Random) -> None:
     pattern = pattern_of(blueprint)
     for _ in range(3):

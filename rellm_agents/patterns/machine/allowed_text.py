@@ -1,0 +1,127 @@
+"""A shortest text that a capture allows, found among the states of the machine of its inner part.
+
+What a capture excludes is a matter of single texts, so the states are searched best-first (A*: Hart, Nilsson and Raphael, "A formal basis
+for the heuristic determination of minimum cost paths", 1968), with the length of what the cells still have to read as the bound.
+
+    [ab]* ";" without ";" and "a;"      ";" no, "a;" no, then "b;"
+
+Knows a machine only by its states.
+
+>>> from rellm_agents.patterns.ir import EMPTY, capture, choice, literal
+>>> from rellm_agents.patterns.machine.machine import Machine
+>>> inner = choice(literal("ab"), literal("ac"), literal("d"))
+>>> node = capture(inner, frozenset({b"ab", b"d"}), EMPTY, "allowed_text", lambda text: EMPTY)
+>>> shortest_allowed(node, Machine.of(inner).open_start)
+b'ac'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import cache
+from heapq import heappop, heappush
+
+from rellm_agents.errors import PatternTooLarge
+from rellm_agents.patterns.automaton import INFINITE, shortest_bytes
+from rellm_agents.patterns.ir import Capture, Node
+from rellm_agents.patterns.machine.captures import first_bytes
+from rellm_agents.patterns.machine.cells import CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
+from rellm_agents.patterns.machine.cheapest import LowerBound
+
+MAX_SEARCHED = 50_000  # states in which a shortest allowed text is looked for
+
+
+def bytes_of_terminal(node: Node) -> int | None:
+    """The length in bytes of a shortest text of a node that one automaton stands for; ``None`` if nothing matches."""
+    text = shortest_bytes(node)
+    return None if text is None else len(text)
+
+
+allowed_length = LowerBound(bytes_of_terminal, lambda _: (0, b""))
+"""A lower bound on the length in bytes of a shortest text: as if captures excluded nothing."""
+
+
+def shortest_allowed(node: Capture, start: State) -> bytes | None:
+    """A shortest text that a capture allows, among equals the one of lowest bytes; ``None`` if it excludes all.
+
+    Args:
+        node: the capture, with its excluded texts.
+        start: of the machine of its inner part.
+
+    Raises:
+        PatternTooLarge: none was found in the first ``MAX_SEARCHED`` states.
+    """
+
+    @cache
+    def length_of(then: Continuation | None) -> int:
+        return 0 if then is None else (allowed_length(then.node) or 0) + length_of(then.then)
+
+    def min_bytes(state: State) -> int:
+        """No text leads from a state to the end in fewer bytes."""
+        return 0 if state.accepting else min(map(of_cell, state.cells), default=INFINITE)
+
+    def of_cell(cell: Cell) -> int:
+        match cell:
+            case LiteralCell(data=data, offset=offset):
+                own = len(data) - offset
+            case SetCell(low=low, high=high, offset=offset):
+                own = min(map(len, cell.members.texts[low:high])) - offset
+            case LexemeCell(automaton=automaton):
+                own = automaton.min_bytes(cell.state)
+            case CounterCell():
+                own = max(cell.minimum - cell.done, 0)
+            case CaptureCell():
+                own = min_bytes(cell.state) + (allowed_length(cell.node.then) or 0)
+        return own + length_of(cell.then)
+
+    queue = [(min_bytes(start), b"", start.id, start)]
+    seen: set[State] = set()  # those with no excluded text ahead: the way to them does not matter
+    searched = 0
+    while queue:
+        _, text, _, state = heappop(queue)
+        if state.accepting and text not in node.excluded:
+            return text
+        low, high = node.beginning(text)
+        if low == high:
+            if state in seen:
+                continue
+            seen.add(state)
+        searched += 1
+        if searched > MAX_SEARCHED:
+            raise PatternTooLarge(f"no text that is not excluded was found in the first {MAX_SEARCHED} states of a capture")
+        for byte in _representatives(node, state, text):
+            longer = text + bytes((byte,))
+            after = state.after(longer[-1:])
+            if after.machine is not None:
+                heappush(queue, (len(longer) + min_bytes(after), longer, after.id, after))
+    return None
+
+
+def _representatives(node: Capture, state: State, text: bytes) -> list[int]:
+    """The bytes that can come next, ascending; of those that lead to the same target, with no excluded text ahead, the lowest."""
+    low, high = node.beginning(text)
+    excluded = {one[len(text)] for one in node.ordered[low:high] if len(one) > len(text)}
+    lowest: dict[Hashable, int] = {}
+    for byte in sorted(first_bytes(state)):
+        lowest.setdefault(("excluded", byte) if byte in excluded else _target(state, byte), byte)
+    return list(lowest.values())
+
+
+def _target(state: State, byte: int) -> Hashable:
+    """Equal for two bytes that lead to states from which equally short texts lead to the end.
+
+    The text of a capture inside does not matter where none of its excluded texts is ahead: by contract, what follows costs no more.
+    """
+    if isinstance(state, LexemeCell):
+        return state.automaton.row(state.state)[byte]
+    assert state.machine is not None
+    targets: list[Hashable] = []
+    data = bytes((byte,))
+    for cell in state.cells:
+        if isinstance(cell, CaptureCell) and byte in first_bytes(cell.state):
+            low, high = cell.node.beginning(cell.text + data)
+            targets.append(_target(cell.state, byte) if low == high else ("excluded", byte))
+        else:
+            inside, exits = cell.read(state.machine, data, 0)
+            targets.append((inside, *exits))
+    return tuple(targets)
