@@ -32,6 +32,7 @@ from rellm_agents.patterns.regex_parser import stdlib
 from rellm_agents.patterns.regex_parser.unicode_classes import members_in_re
 
 MAX_TRIED = 14  # characters: the re module backtracks without a time limit
+TURKIC = frozenset("\u0130\u0131")
 UNSURE = "\u0130\u0131\u017f\u212a\u0345\u1e9e\x1c\x1f\x85\xa0\u00b2\u0663 \n_aAkKsS"  # what the two modules take for different kinds
 
 
@@ -71,7 +72,10 @@ def agrees_with_its_module(compiled: RegexLike, *, seed: int = 0) -> bool:
         tried.update(dict.fromkeys(sampled))
         for one in sampled:
             tried.update(dict.fromkeys(near_misses(one, chance, count=12)))
+    folds_fully = isinstance(compiled, regex.Pattern) and bool(compiled.flags & regex.FULLCASE)
     for one in tried:
+        if folds_fully and not TURKIC.isdisjoint(one):  # which the module takes for a plain i in some places only
+            continue
         if len(one) <= MAX_TRIED:
             ours = pattern is not None and pattern.fullmatch(one)
             assert says_of(compiled, one) in {ours, None}, f"{compiled!r} on {one!r}: ours says {ours}"
