@@ -32,7 +32,7 @@ from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
 from rellm_agents.langchain.local_model import LocalModel
-from rellm_agents.patterns import Pattern, compile_regex
+from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
 _REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _ALIASES = {"max_tokens": "max_new_tokens"}
@@ -144,6 +144,15 @@ class ChatRELLM(LocalModel, BaseChatModel):
         """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
         return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions))
+
+    def answer_among(self, messages: Sequence[BaseMessage], options: Sequence[str]) -> Reply:
+        """The reply, not yet begun, whose content is one of some texts, and which has neither reasoning nor calls.
+
+        Raises:
+            ValueError: the format of messages, or the chat template, cannot write this.
+        """
+        answer = Pattern(choice(*map(literal, options)))
+        return self._start_reply(list(messages), None, {"pattern": answer, "reasoning": False})
 
     # Options of a call
 
