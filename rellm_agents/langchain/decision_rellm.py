@@ -99,7 +99,7 @@ class DecisionRELLM(BaseDecisionModel):
         return asked
 
     def _question(self, name: str, question: Question, state: str) -> _Asked:
-        text, options = _told(name, question)
+        text, options = _question_text(name, question)
         try:
             reply, empty = (self.chat.answer_among([HumanMessage(f"{one}{text}")], options) for one in (f"{state}\n\n", "\n\n"))
         except ValueError as error:
@@ -156,7 +156,7 @@ class _Asked:
         raise AssertionError("other questions are refused")
 
 
-def _told(name: str, question: Question) -> tuple[str, list[str]]:
+def _question_text(name: str, question: Question) -> tuple[str, list[str]]:
     """What the model is told of a question, and the possible replies."""
     where, criteria = f"question {name!r}", dict[str, Any]()
     match question:

@@ -17,11 +17,11 @@ from small_chats import chat
 
 pytest.importorskip("langchain_core.decisions", reason="decision models come with langchain-core 1.8")
 
-from langchain.agents import create_agent  # noqa: E402
-from langchain_core.decisions import Box, Choice, Noul, NoulCriteria, Score  # noqa: E402
+from langchain.agents import create_agent
+from langchain_core.decisions import Box, Choice, Noul, NoulCriteria, Score
 
-from rellm_agents.decoding import smollm2  # noqa: E402
-from rellm_agents.langchain import ChatRELLM, DecisionRELLM  # noqa: E402
+from rellm_agents.decoding import smollm2
+from rellm_agents.langchain import ChatRELLM, DecisionRELLM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -54,6 +54,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
         spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
+        selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
+            most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
         chat_template: a Jinja template that replaces the tokenizer's own.
