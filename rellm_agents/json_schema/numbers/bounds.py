@@ -29,7 +29,6 @@ MAX_NUMBER_DIGITS = 1_000  # of a bound or a divisor: arithmetic with it is exac
 MAX_KNOWN = 4_096  # cached bounds
 _FAR = 400  # a bound beyond 1e400, or nearer to 0 than 1e-400, is as good as that
 _BEYOND_DOUBLES = Fraction(10**_FAR)
-_SHORT = 1e15  # integers below are written as they are
 _READ_DIGITS = 30  # of the decimals between two doubles, as far as they are told apart
 _AFTER_DOUBLES = Fraction(2) ** 1024  # what would be the next double after the greatest
 
@@ -76,7 +75,7 @@ class Magnitudes(NamedTuple):
     @classmethod
     def of(cls, value: Number) -> Magnitudes:
         """One number from 0 on, as it is written: texts that mean it exactly, and are read as equal to it."""
-        decimal = Fraction(repr(value)) if isinstance(value, float) else exact(value)
+        decimal = exact(value)
         is_read_as_integer = decimal.denominator == 1 and decimal == Fraction(value)
         first, last = (int(decimal), int(decimal)) if is_read_as_integer else (1, 0)
         is_read_as_double = not isinstance(value, int) or Fraction(_nearest(decimal)) == decimal
@@ -89,13 +88,13 @@ def negated(number: Number) -> Number:
 
 
 def exact(number: Number) -> Fraction:
-    """The value: a float with a fraction counts as it is written, 0.1 as a tenth.
+    """The value: a float counts as it is written, 0.1 as a tenth.
 
     Raises:
         PatternTooLarge: it has more than ``MAX_NUMBER_DIGITS`` digits.
     """
     if isinstance(number, float):
-        return Fraction(int(number)) if number.is_integer() else Fraction(repr(number))
+        return Fraction(repr(number))
     if isinstance(number, Decimal):
         if number and not -_FAR <= number.adjusted() <= _FAR:
             number = Decimal((number.is_signed(), (1,), _FAR if number.adjusted() > 0 else -_FAR))
@@ -111,22 +110,21 @@ def _outermost(bound: Number, *, strict: bool) -> tuple[int, Fraction]:
     """The greatest integer, and the greatest decimal to be read as a double, that are not beyond ``bound``."""
     value = exact(bound)
     nearest = _nearest(value)
-    # A schema that says 1e23 may have been read as the double or as the integer: the values that fit are inside of both.
-    readings = [value]
-    if not isinstance(bound, int) or _written(nearest) == value:
-        readings.append(Fraction(nearest))
-    integer = min(math.ceil(one) - 1 if strict else math.floor(one) for one in readings)
-    # A float with a fraction is compared with the double itself, an integer is what it is to both.
-    limits = [Fraction(nearest)] if value.denominator > 1 else readings
-    double = nearest
-    while any(Fraction(double) > one or (strict and Fraction(double) == one) for one in limits):
+    written, double_value = Fraction(repr(nearest)), Fraction(nearest)
+    decimals, doubles = {value}, {double_value}  # what exact decimals are compared with, and what doubles are
+    if isinstance(bound, int):
+        # A schema that says 1e23 may have been read as the double or as the integer: the values that fit are inside of both.
+        decimals = doubles = {written, double_value} if value in (written, double_value) else {value}
+    integer = min(math.ceil(one) - 1 if strict else math.floor(one) for one in decimals | doubles)
+    double, least = nearest, min(doubles)
+    while Fraction(double) > least or (strict and Fraction(double) == least):
         double = math.nextafter(double, -math.inf)
         if math.isinf(double):
             return integer, -_BEYOND_DOUBLES
-    decimal = _last_read_as(double)
-    if strict and decimal >= value:
-        decimal = value - Fraction(10) ** (len(str(abs(math.ceil(value)))) - _READ_DIGITS)
-    return integer, min(decimal, value)
+    decimal, last = _last_read_as(double), min(decimals)
+    if strict and decimal >= last:
+        decimal = last - Fraction(10) ** (len(str(abs(math.ceil(last)))) - _READ_DIGITS)
+    return integer, min(decimal, last)
 
 
 def _nearest(value: Fraction) -> float:
@@ -147,7 +145,3 @@ def _last_read_as(double: float) -> Fraction:
     step = Fraction(10) ** (magnitude - _READ_DIGITS)
     rounded = math.floor(half / step) * step
     return rounded - step if rounded == half and float(half) != double else rounded
-
-
-def _written(double: float) -> Fraction:
-    return exact(double) if abs(double) < _SHORT else Fraction(repr(double))

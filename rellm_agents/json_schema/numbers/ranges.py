@@ -124,11 +124,8 @@ def _from_1(one: Range, limits: Limits, *, has_wholes: bool) -> Node:
 
 def _rounded_inwards(whole: int, rounded: Callable[[Fraction], int]) -> int:
     """A bound with fewer digits that are not 9 or 0: what is nested deeper is no node."""
-    beyond = len(str(whole)) - _COMPARED
-    if beyond <= 0 or not (whole + 1) % 10**beyond:
-        return whole
-    few_digits: int = rounded(Fraction(whole, 10**beyond))
-    return few_digits * 10**beyond
+    unit: int = 10 ** max(len(str(whole)) - _COMPARED, 0)
+    return whole if (whole + 1) % unit == 0 else rounded(Fraction(whole, unit)) * unit
 
 
 @lru_cache(maxsize=MAX_KNOWN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from decimal import Decimal, localcontext
 from fractions import Fraction
 from random import Random
 from typing import Any
@@ -70,11 +69,12 @@ def _compared(exact: Fraction, read: float, bound: Any) -> list[tuple[Fraction, 
     """The pairs of a value and a bound that readers compare: all are exact, or all are doubles where that is what JSON says."""
     if bound is None:
         return []
-    written, double = Fraction(str(bound)), Fraction(float(bound)) if abs(bound) < 1e308 else Fraction(bound)
+    written, double = Fraction(str(bound)), Fraction(float(bound))
     if not isinstance(bound, int):
         return [(exact, written), (Fraction(read), double)]
-    readings = {written, double} if Fraction(repr(float(bound))) == bound else {written}  # 1e23, or the integer
-    return [(exact, written), *((Fraction(read), one) for one in readings)]
+    readings = {double, Fraction(repr(float(bound)))}  # of 1e23, as a schema may say: the double, or the integer
+    readings = readings if written in readings else {written}
+    return [(value, one) for value in (exact, Fraction(read)) for one in readings]
 
 
 def is_valid(schema: Any, text: str, validator: Any) -> bool:

@@ -23,6 +23,7 @@ from rellm_agents.json_schema.limits import DEFAULT_LIMITS
 from rellm_agents.json_schema.numbers import Numbers, canonical_numbers, narrowing_of, numbers_node, value_node
 from rellm_agents.patterns import NOTHING
 
+A_TENTH = "0.1000000000000000055511151231257827021181583404541015625"  # the double, in full
 DIVISORS: list[Any] = [1, 2, 3, 5, 7, 10, 12, 60, 100, 1000, 0.5, 0.25, 0.01, Decimal("0.1"), 0.3, 1.5, 2.0]
 
 edges = st.one_of(
@@ -96,7 +97,8 @@ def test_with_divisors_no_other_number_is_a_text_and_what_is_left_out_is_told(on
         if is_match(node, text):
             assert is_admitted(one, text), (one, text)
         elif is_admitted(one, text) and abs(value) < 10**6 and len(re.sub("[eE].*|[^1-9]", "", text)) < 6:
-            assert narrowing_of(one, "any") and ("e" in text.lower() or one.not_multiple_of or one.excludes_integers), (one, text)
+            assert narrowing_of(one, "any"), (one, text)
+            assert "e" in text.lower() or one.not_multiple_of or one.excludes_integers, (one, text)
 
 
 def schema_of(one: Numbers) -> dict[str, Any]:
@@ -106,6 +108,9 @@ def schema_of(one: Numbers) -> dict[str, Any]:
     if one.maximum is not None:
         schema["exclusiveMaximum" if one.exclusive_maximum else "maximum"] = one.maximum
     return schema
+
+
+UNWRITTEN = {"any": r"[^-+.0-9eE]", "plain": "[eE]", "digits": "[eE.]", "python": r"E|e[0-9]|\.[0-9]+0(e|$)|e.[0-9]$"}
 
 
 @settings(max_examples=200, deadline=None)
@@ -130,9 +135,7 @@ def test_samples_are_valid_as_doubles_and_as_decimals(one: Numbers, notation: An
         assert is_admitted(one, text), (one, text)
         jsonschema.Draft202012Validator(doubles).validate(json.loads(text))
         assert is_valid(exact, text, jsonschema.Draft202012Validator), (one, text)
-        assert not re.search(
-            {"plain": "[eE]", "digits": "[eE.]", "python": r"E|e[0-9]|e.0$|[.][0-9]+0(e|$)(?<![.]0)"}.get(notation, "$^"), text
-        )
+        assert not re.search(UNWRITTEN[notation], text), (one, text)
 
 
 @settings(max_examples=300, deadline=None)
@@ -277,7 +280,15 @@ def test_far_bounds_are_no_bounds() -> None:
 
 def test_the_limits_are_as_large_as_what_is_read() -> None:
     number = Pattern(numbers_node(Numbers()))
-    for text in ("5e-324", "1e-400", "1.7976931348623157e308", "17976931348623157e292", "9" * 308, f"0.{'0' * 323}5", f"{Decimal(0.1)}"):
+    for text in (
+        "5e-324",
+        "1e-400",
+        "1.7976931348623157e308",
+        "17976931348623157e292",
+        "9" * 308,
+        f"0.{'0' * 323}5",
+        "0.1000000000000000055511151231257827021181583404541015625",
+    ):
         assert number.fullmatch(text), text
     for text in ("1.8e308", "1" + "0" * 308 + ".0", "99e308"):
         assert not number.fullmatch(text), text
@@ -311,5 +322,5 @@ def test_equal_canonical_numbers_are_the_same_text() -> None:
 
 def test_what_there_is_not_is_refused() -> None:
     for options in ({"numbers": "exponents"}, {"integers": "python"}):
-        with pytest.raises(ValueError, match="there are 'any'|there are 'digits', 'any'"):
+        with pytest.raises(ValueError, match=r"there are '(any|digits)', '(plain|any)'"):
             compile_schema({}, **options)
