@@ -58,7 +58,7 @@ def test_literals_are_chosen_as_a_whole_where_that_is_asked_for():
         llm = rellm(schema={"enum": options}, selection="likeliest", healing=False)
         best = decoder.probabilities(prompt, [f'"{option}"' for option in options], healing=False).best
         assert llm.invoke(prompt) == rellm(schema={"enum": options}, healing=False).bind(selection="likeliest").invoke(prompt) == best
-    with pytest.raises(ValueError, match="selection='exact' beside temperature=1.0"):
+    with pytest.raises(ValueError, match=r"selection='exact' beside temperature=1\.0"):
         rellm(selection="exact", temperature=1.0).invoke("a")
 
 
