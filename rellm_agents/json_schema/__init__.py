@@ -21,7 +21,7 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 
 from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, schema_node
-from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties
+from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties, without_titles
 from rellm_agents.json_schema.text import Whitespace
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "schema_node",
     "schema_of",
     "with_all_properties",
+    "without_titles",
 ]

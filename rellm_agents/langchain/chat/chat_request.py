@@ -22,8 +22,8 @@ from typing import Any
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import MessageFormat, Tool, message_format, tool_from_schema
 from rellm_agents.formats.template import Declaration
-from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.chat.tool_schemas import answer_schema, without_titles
+from rellm_agents.json_schema import compile_schema, without_titles
+from rellm_agents.langchain.chat.tool_schemas import answer_schema
 from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
