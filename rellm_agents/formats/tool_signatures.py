@@ -83,7 +83,7 @@ class _Signature:
         self.has_optional = False
         arguments, types = self._arguments(), self._named_types()
         if not self._is_complete:
-            arguments, types, self._notes = self._schema_of_arguments(), [], {}
+            arguments, types, self._notes, self.has_optional = self._schema_of_arguments(), [], {}, False
         described = f" - {tool.description}" if tool.description else ""
         self.text = "\n".join([_indented(f"{tool.name}{arguments}{described}", ""), *self._lines(), *types])
 
