@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
@@ -86,11 +86,12 @@ class ChatTemplate:
         tools = [tool.definition for tool in format_.tools] if shows_tools and format_.tools else None
         refusal = None
         for as_text in (False, True) if shows_tools and any(one.message.tool_calls for one in examples) else (not shows_tools,):
-            shown = _after_system(self._example_turns(examples, format_ if as_text else None), turns)
-            shown = shown if self._shows_system else _without_system(shown)
-            for candidate in (shown, _merged(_without_system(shown), {"user", "assistant"})):
+            parts = _after_system(self._example_turns(examples, format_ if as_text else None), turns)
+            if not self._shows_system:
+                parts = list(map(_without_system, parts))
+            for candidate in (parts, [_merged(_without_system(part), {"user", "assistant"}) for part in parts]):
                 try:  # most templates that refuse a chat require alternating roles, some a result after each call
-                    return self.render(candidate, tools)
+                    return self.render(list(chain(*candidate)), tools)
                 except TemplateError as error:
                     refusal = refusal or error
         raise ValueError(f"the chat template refuses these messages: {refusal}") from refusal
@@ -214,10 +215,10 @@ def _with_system(instructions: Sequence[str], turns: list[Turn]) -> list[Turn]:
     return [{"role": "system", "content": text}, *turns]
 
 
-def _after_system(examples: list[Turn], turns: list[Turn]) -> list[Turn]:
-    """The turns, with examples after the system message."""
+def _after_system(examples: list[Turn], turns: list[Turn]) -> list[list[Turn]]:
+    """The turns, with examples after the system message, in parts between which no turns are merged."""
     first = 1 if turns[0]["role"] == "system" else 0
-    return [*turns[:first], *examples, *turns[first:]]
+    return [[*turns[:first], *examples], turns[first:]] if examples else [turns]
 
 
 def _without_system(turns: list[Turn]) -> list[Turn]:
