@@ -1,4 +1,4 @@
-r"""Tells tools in a prompt as signatures, with the types, defaults and descriptions of their arguments: a third of the tokens of JSON Schemas.
+r"""Tells tools in a prompt as signatures, with types, defaults and descriptions of arguments: half of the tokens of JSON Schemas, or less.
 
 Types are written as in TypeScript. What has no short form there is told as its JSON Schema, so that nothing of it is lost. Knows nothing
 of formats.

@@ -1,4 +1,4 @@
-"""What a prompt tells of a tool is what its pattern lets a model write: a second reader takes the signature for a schema of the same texts."""
+"""What a prompt tells of a tool is what its pattern lets a model write: a second reader makes of a signature a schema of the same texts."""
 
 from __future__ import annotations
 

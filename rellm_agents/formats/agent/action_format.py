@@ -144,7 +144,10 @@ class ActionFormat:
     @cached_property
     def instructions(self) -> str:
         """Text for the prompt that tells the model the tools and how to write a step."""
-        placeholders = {"{tools}": signatures_of(self.tools, as_text=not self._is_json), "{tool_names}": ", ".join(tool.name for tool in self.tools)}
+        placeholders = {
+            "{tools}": signatures_of(self.tools, as_text=not self._is_json),
+            "{tool_names}": ", ".join(tool.name for tool in self.tools),
+        }
         if self._is_json:
             placeholders["{action_example}"] = self._json("TOOL", {"ARGUMENT": "VALUE"})
             if self._templates.finish is None:

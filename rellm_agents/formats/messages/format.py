@@ -63,7 +63,6 @@ from rellm_agents.patterns import (
 )
 from rellm_agents.patterns.ir import CHARACTER
 
-
 ToolPrompt = Literal["signatures", "schemas"]
 
 _INTRODUCTIONS: Mapping[ToolPrompt, str] = {

@@ -57,8 +57,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
-        tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as ``search(query: string, limit?: integer)``,
-            or ``"schemas"``, JSON Schemas, which take three times the tokens.
+        tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as
+            ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
         chat_template: a Jinja template that replaces the tokenizer's own.
         template_options: further values for the template, such as ``{"enable_thinking": False}``.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.

@@ -138,7 +138,9 @@ def _answer(response_format: str, without: tuple[str, ...]) -> tuple[AnswerSchem
             return AnswerSchema(schema, compile_schema(schema, closed=True, without=without), without), (instruction,)
         case {"type": "json_object"}:
             schema = {"type": "object"}
-            return AnswerSchema(schema, compile_schema(schema, without=without), without), ("Answer with one JSON object, and nothing else.",)
+            return AnswerSchema(schema, compile_schema(schema, without=without), without), (
+                "Answer with one JSON object, and nothing else.",
+            )
     return None, ()
 
 

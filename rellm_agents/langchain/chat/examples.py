@@ -74,9 +74,10 @@ def plain_examples(examples: Examples) -> list[list[Any]]:
 
     Raises:
         InvalidExample: one is no such pair, or has no JSON text.
+        TypeError: it is no list.
     """
     if isinstance(examples, (str, Mapping)) or not isinstance(examples, Sequence):
-        raise ValueError(f"examples={examples!r}: a list of pairs, [(input, answer), ...]")
+        raise TypeError(f"examples={examples!r}: a list of pairs, [(input, answer), ...]")
     return [_plain(index, example) for index, example in enumerate(examples)]
 
 
@@ -143,8 +144,8 @@ def _message(value: Any, format_: MessageFormat, answers: AnswerSchema | None) -
         return Message(instance_text(answers.pattern, answers.schema, value, without=answers.without))
     if isinstance(value, str):
         return Message(value)
-    calls = ', or a call, {"name": ..., "args": {...}}, or a list of calls' if format_.tools else ""
-    raise InvalidInstance("#", f"an answer is a text here{calls}, not {json.dumps(value, ensure_ascii=False)}")
+    or_calls = ', or a call, {"name": ..., "args": {...}}, or a list of calls' if format_.tools else ""
+    raise InvalidInstance("#", f"an answer is a text here{or_calls}, not {json.dumps(value, ensure_ascii=False)}")
 
 
 def _call(value: Any, format_: MessageFormat, pointer: str) -> ToolCall:
@@ -155,7 +156,9 @@ def _call(value: Any, format_: MessageFormat, pointer: str) -> ToolCall:
             raise InvalidInstance(pointer, f'a call is {{"name": ..., "args": {{...}}}}, not {json.dumps(value, ensure_ascii=False)}')
     tool = next((one for one in format_.tools if one.name == name), None)
     if tool is None:
-        raise InvalidInstance(f"{pointer}/name", f"there is no tool named {name!r} to call, only {', '.join(t.name for t in format_.tools)}")
+        raise InvalidInstance(
+            f"{pointer}/name", f"there is no tool named {name!r} to call, only {', '.join(t.name for t in format_.tools)}"
+        )
     try:
         text = instance_text(Pattern(tool.arguments_node("spaced")), tool.parameters, arguments)
     except InvalidInstance as error:

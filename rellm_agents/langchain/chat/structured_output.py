@@ -56,8 +56,8 @@ def structured_output_chain(
     if method == "function_calling":
         tool = openai_tool({"title": "answer", **schema} if is_json_schema(schema) else schema)
         name = tool["function"]["name"]
-        given = [(text, {"name": name, "args": value}) for text, value in plain_examples(examples)]
-        shown = {"examples": given} if given else {}
+        calls = [[text, {"name": name, "args": value}] for text, value in plain_examples(examples)]
+        shown: dict[str, Any] = {"examples": calls} if calls else {}
         bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=trace, **shown)
     else:
         answers = {"type": "json_object"} if answers_schema is None else response_format_of(answers_schema)

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from small_chats import CHATML, QWEN, Trip, book, chat, now, search
 from toys import byte_level_tokenizer
 
-from rellm_agents import compile_regex
+from rellm_agents import compile_regex, compile_schema
 from rellm_agents.errors import InvalidExample
 from rellm_agents.formats import message_format
 from rellm_agents.formats.template.declarations import builtin_names
@@ -51,9 +51,18 @@ TOOLS = {
 def test_every_template_shows_examples_before_the_chat(name: str, system: bool) -> None:
     shown = TEMPLATES[name]()
     format_ = message_format(native_format(shown).declaration, TOOLS)
-    given = [("Ask one.", {"name": "pick", "args": {"key": "first key"}}), ("Ask two.", "Answer two."), ("Ask three.", {"name": "now", "args": {}})]
+    given = [
+        ("Ask one.", {"name": "pick", "args": {"key": "first key"}}),
+        ("Ask two.", "Answer two."),
+        ("Ask three.", {"name": "now", "args": {}}),
+    ]
     examples = example_messages(given, format_)
-    chat_so_far = [*([SystemMessage("Be kind.")] if system else []), HumanMessage("Ask four."), AIMessage("Answer four."), HumanMessage("Go.")]
+    chat_so_far = [
+        *([SystemMessage("Be kind.")] if system else []),
+        HumanMessage("Ask four."),
+        AIMessage("Answer four."),
+        HumanMessage("Go."),
+    ]
     prompt = shown.prompt(chat_so_far, format_, (), examples)
     in_order = ["Ask one.", "first key", "Ask two.", "Answer two.", "Ask three.", "Ask four.", "Answer four.", "Go."]
     order = [*(["Be kind."] if system else []), *in_order]
@@ -118,8 +127,6 @@ def changed(value: Any, pointer: str, new: Any) -> Any:
 @pytest.mark.parametrize("seed", range(60))
 def test_a_typed_answer_is_an_example_and_a_changed_one_is_refused_at_its_place(seed: int) -> None:
     """In any order of its properties; what is changed is of a type that no schema here has."""
-    from rellm_agents import compile_schema
-
     chance = random.Random(seed)
     schema = random_answer(chance)
     pattern = compile_schema(schema, closed=True)
@@ -183,7 +190,12 @@ def test_typed_answers_have_examples_of_every_kind(name: str, method: str) -> No
         ({}, {"name": "book", "args": {"day": "Monday", "nights": 10}}, "#/args/nights", "10 is greater than the maximum of 9"),
         ({}, {"name": "book", "args": {"day": "Monday"}}, "#/args", '"nights" is a required property'),
         ({}, {"name": "now", "args": {"x": 1}}, "#/args/x", "the pattern of the schema has no text for this"),
-        ({}, [{"name": "now", "args": {}}, {"name": "fly", "args": {}}], "#/1/name", "there is no tool named 'fly' to call, only search, book, now"),
+        (
+            {},
+            [{"name": "now", "args": {}}, {"name": "fly", "args": {}}],
+            "#/1/name",
+            "there is no tool named 'fly' to call, only search, book, now",
+        ),
         ({}, [{"name": "now", "args": {}}, "x"], "#/1", 'a call is {"name": ..., "args": {...}}, not "x"'),
         ({}, {"city": "Oslo"}, "#", 'an answer is a text here, or a call, {"name": ..., "args": {...}}, or a list of calls'),
         ({}, {1, 2, object()}, "#", "an answer is what JSON can say"),
@@ -203,7 +215,7 @@ def test_an_example_that_could_not_be_written_is_refused_when_it_is_bound(bound:
 
 @pytest.mark.parametrize("examples", ["Ask.", {"Ask.": "Answer."}, 3])
 def test_examples_are_a_list(examples: Any) -> None:
-    with pytest.raises(ValueError, match=re.escape("a list of pairs, [(input, answer), ...]")):
+    with pytest.raises(TypeError, match=re.escape("a list of pairs, [(input, answer), ...]")):
         chat().bind_tools([search], examples=examples)
 
 
@@ -220,7 +232,10 @@ def test_an_answer_of_an_ai_message() -> None:
     bound = model.bind_tools([search], examples=given).kwargs
     assert bound["examples"] == [["Rain?", [{"name": "search", "args": {"query": "rain"}}]], ["Hello.", "Good day."]]
     prompt = model._start_reply([HumanMessage("Go.")], None, bound).prompt
-    assert 'user\nRain?<|im_end|>\n<|im_start|>assistant\n<tool_call>\n{"name": "search", "arguments": {"query": "rain"}}\n</tool_call>' in prompt
+    assert (
+        'user\nRain?<|im_end|>\n<|im_start|>assistant\n<tool_call>\n{"name": "search", "arguments": {"query": "rain"}}\n</tool_call>'
+        in prompt
+    )
     with pytest.raises(InvalidExample, match="an answer is calls or text, not both"):
         model.bind_tools([search], examples=[("Rain?", AIMessage("I see.", tool_calls=call.tool_calls))])
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from chat_templates import CALLS, TURNS, template
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from toys import byte_level_tokenizer, random_model
 
 from rellm_agents.formats import message_format
@@ -13,6 +13,7 @@ from rellm_agents.formats.template.declarations import builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.native_format import native_format
+
 
 @pytest.mark.parametrize("way", CALLS)
 def test_the_family_is_the_one_whose_calls_are_shown(way):
