@@ -29,13 +29,11 @@ _DEFINITION = re.compile(r"#/(?P<where>\$defs|definitions)/(?P<name>[^\W\d]\w*)"
 _REFERENCE = re.compile(r'"\$ref": "([^"]*)"')
 _ANNOTATIONS = frozenset({"$defs", "$schema", "default", "definitions", "deprecated", "description", "examples", "readOnly", "title"})
 _OF_OBJECTS = frozenset({"type", "properties", "required", "additionalProperties"})
-_CONDITIONS = frozenset(
-    {
-        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format"),
-        *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
-    }
+_CONDITIONS = (
+    *("format", "pattern", "minLength", "maxLength", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"),
+    *("minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
 )
-"""Keywords that are told behind the description of an argument."""
+"""Keywords that are told behind the description of an argument, in this order."""
 
 
 def signatures_of(tools: Iterable[Tool], *, as_text: bool = False) -> str:
@@ -126,7 +124,7 @@ class _Signature:
             self._is_complete &= all(map(self._definition, _REFERENCE.findall(text)))
             return f"JSON Schema {text}"
         if isinstance(schema, dict):
-            conditions = [f"{key} {_value(value)}" for key, value in schema.items() if key in _CONDITIONS]
+            conditions = [f"{key} {_value(schema[key])}" for key in _CONDITIONS if key in schema]
             if schema.get("deprecated") is True:
                 conditions.append("deprecated")
             if isinstance(schema.get("examples"), list):
@@ -139,7 +137,7 @@ class _Signature:
         """The type of a schema, as in TypeScript; ``None`` where there is none."""
         if isinstance(schema, bool):
             return "any" if schema else "never"
-        keywords = schema.keys() - _ANNOTATIONS - _CONDITIONS
+        keywords = (schema.keys() - _ANNOTATIONS).difference(_CONDITIONS)
         match schema:
             case {"$ref": str(pointer)} if keywords == {"$ref"}:
                 return self._definition(pointer)
@@ -158,7 +156,7 @@ class _Signature:
                 return f"{{{', '.join(self._members(schema, path, is_closed=bool(schema.get('properties'))))}}}"
             case {"type": str(name)} if keywords == {"type"}:
                 return name
-        return None if keywords or schema.keys() & _CONDITIONS else "any"
+        return None if keywords or any(key in schema for key in _CONDITIONS) else "any"
 
     def _literal(self, value: Any) -> str:
         return _value(value) if self._as_text else json.dumps(value, ensure_ascii=False)
