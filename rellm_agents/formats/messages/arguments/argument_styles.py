@@ -45,7 +45,8 @@ class ArgumentStyle(Protocol):
     def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:
         """Where each value stands in the arguments between ``start`` and ``end``, by its JSON pointer below ``pointer``, theirs.
 
-        A string has its quotes with it; where nothing is quoted, the first character after it, which ends it.
+        What has quotes or brackets of its own has them with it; other strings, and arguments without brackets, have the first character
+        after them with them, which ends them.
         """
 
 

@@ -85,7 +85,7 @@ class PythonArguments:
 
     def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:  # noqa: ARG002  # likewise
         """See :class:`ArgumentStyle`."""
-        found, at = {pointer: (start, end)}, start
+        found, at = {pointer: (start, end + 1)}, start
         while key := _KEY.match(text, at, end):
             own = below(pointer, key[1])
             found |= value_spans(text, key.end(), end, pointer=own)

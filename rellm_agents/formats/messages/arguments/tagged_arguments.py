@@ -214,7 +214,7 @@ class TaggedArguments:
 
     def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:
         """See :class:`ArgumentStyle`."""
-        found, encodings = {pointer: (start, end)}, self._encodings_of(tool)
+        found, encodings = {pointer: (start, end + 1)}, self._encodings_of(tool)
         for one in self._one.finditer(text, start, end):
             own, value = below(pointer, one[1]), one.span(3)
             is_text = self._is_text(encodings.get(one[1]), one[2], one[3])
