@@ -154,8 +154,13 @@ class Measurements:
             token.likeliest = tuple(zip(ids.tolist(), values.tolist(), strict=True))
 
     def _allowed(self, token: _Token) -> AllowedTokens:
-        """The tokens that pattern and budget allowed where a forced one stands."""
-        return AllowedTokens.of(self._masks.bits(token.state, token.tokens_left), self._masks.vocabulary.size)
+        """The tokens that pattern and budget allowed where a forced one stands.
+
+        Forced tokens are within the budget together: half way, what is left may be less than the masks count on, which then say nothing.
+        """
+        masks, left = self._masks, token.tokens_left
+        bits = masks.bits(token.state, left if masks.tokens_needed(token.state) <= left else None)
+        return AllowedTokens.of(bits, masks.vocabulary.size)
 
     def kept(self, start: int) -> tuple[float, ...] | None:
         """See :class:`Completion`; without the first tokens. ``None`` if it was not asked for."""
