@@ -127,7 +127,7 @@ class TextSequence:
         self.end_id: int | None = None
         self.measurements = Measurements(options.measure, masks) if options.measure else None
         self._choice: Choice | None = None  # of the token that is added next; only where something is measured
-        self._certain: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
+        self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
         self._was_narrowed = False  # the budget has taken tokens from a mask
         self._allowed: AllowedTokens | None = None  # in the present state
@@ -204,14 +204,14 @@ class TextSequence:
         """Note that a token was chosen, for what is measured; not if it is a draft that would be forced without drafts."""
         if self.measurements is None:
             return
-        is_forced = self._certain[:1] == [token_id]
+        is_forced = self._forced_drafts[:1] == [token_id]
         self._choice = None if is_forced else choice
         if token_id != draft:
-            self._certain = []
+            self._forced_drafts = []
         elif is_forced:
-            del self._certain[0]
+            del self._forced_drafts[0]
         else:
-            self._certain = list(self._following(token_id)[0][1:])
+            self._forced_drafts = list(self._following(token_id)[0][1:])
 
     def _following(self, chosen: int | None) -> tuple[Sequence[int], Sequence[int]]:
         """A token with the tokens that it forces, which are certain, and drafts for those behind them; see :meth:`_extend`."""
