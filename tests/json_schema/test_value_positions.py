@@ -1,4 +1,4 @@
-"""Where values stand in a text is where ``json.loads`` finds them, however the text is spelled; and a beginning has those that have ended."""
+"""Where values stand in a text is where ``json.loads`` finds them, however it is spelled; a beginning has those that have ended."""
 
 from __future__ import annotations
 

@@ -174,7 +174,9 @@ def test_what_is_kept_is_the_probability_of_all_that_is_allowed(spelling):
     table = torch.randn((7, len(tokenizer)), generator=torch.Generator().manual_seed(1))
     decoder, budget = ConstrainedDecoder(FixedLogits(table), tokenizer), 12
     for pattern in map(compile_regex, [*SMALL, "(?s:.)*"]):
-        made = decoder.generate("a", pattern, max_new_tokens=budget, temperature=1.0, seed=3, spelling=spelling, measure=["kept", "logprobs"])
+        made = decoder.generate(
+            "a", pattern, max_new_tokens=budget, temperature=1.0, seed=3, spelling=spelling, measure=["kept", "logprobs"]
+        )
         masks, state, last = decoder.masks(pattern), decoder.masks(pattern).start, ord("a")
         assert len(made.kept) - len(made.token_ids) <= 1  # the end, if it was chosen
         assert all(one.free is None and not one.masked for one in made.logprobs[len(made.kept) :])  # forced behind the last choice
