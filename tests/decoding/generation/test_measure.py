@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import torch
 from decoding.many_patterns import GROUPS
+from tokenizers import Tokenizer, decoders, models
+from toy_tokenizers import wrapped
 from toys import byte_fallback_tokenizer, byte_level_tokenizer, random_model
 
 from rellm_agents import Pattern, compile_regex, compile_schema
@@ -248,6 +250,19 @@ def test_every_kind_of_model_is_measured(kind):
                 logits = decoder.model(torch.tensor([prompt_ids[:kept] + written])).logits[0, len(prompt_ids[:kept]) - 1 :]
         for one, row in zip(made.logprobs, logits.float().log_softmax(-1), strict=False):
             assert one.free is None or one.free == pytest.approx(float(row[one.token_id]), abs=1e-3)
+
+
+def test_what_is_forced_behind_a_draft_is_certain(monkeypatch):
+    """A token spans all of a forced text and what follows; of the parts of the text none does, so they are forced after its first token."""
+    backend = Tokenizer(models.Unigram([("<unk>", 0.0), *((c, -1.0) for c in "qrabcxde"), ("cx", -9.0), ("abcxd", -20.0)], unk_id=0))
+    backend.decoder = decoders.Fuse()
+    tokenizer = wrapped(backend)
+    for seed in range(20):
+        decoder = ConstrainedDecoder(random_model(tokenizer, seed=seed, spread=2.0), tokenizer, kept_bytes=0)
+        with_drafts = decoder.generate("q", compile_regex("(q|r)abcx(d|e)"), max_new_tokens=12, measure=ALL)
+        monkeypatch.setattr(rows, "MAX_DRAFTS", 0)
+        assert same(with_drafts, decoder.generate("q", compile_regex("(q|r)abcx(d|e)"), max_new_tokens=12, measure=ALL))
+        monkeypatch.undo()
 
 
 def test_a_loop_of_generate_measures_too():
