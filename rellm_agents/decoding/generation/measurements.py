@@ -63,21 +63,20 @@ class TokenLogprobs:
     likeliest: tuple[tuple[int, float], ...] = ()
 
 
-Decision = tuple[int, AllowedTokens]
-"""A token that was chosen, and among which."""
-
-
 class Choice(NamedTuple):
     """How a token was chosen.
 
     Attributes:
         allowed: the tokens that the mask allowed.
-        decisions: one; or several, where the tokenizer writes the text of a chosen token with a longer one, which is chosen next. Tokens
-            that the tokenizer would not write there are not among those that a decision is made among, once they were refused.
+        steps: tokens that were chosen, and among which. One; or several, where the tokenizer writes the text of a chosen token with a
+            longer one, which is chosen next. Tokens that the tokenizer would not write there are left out, once they were refused.
+        whole: instead of steps, where it begins a literal that was chosen as a whole: the literal's log probability among those that could
+            be; the tokens behind it are as forced.
     """
 
     allowed: AllowedTokens
-    decisions: tuple[Decision, ...]
+    steps: tuple[tuple[int, AllowedTokens], ...] = ()
+    whole: float = 0.0
 
 
 @dataclass
@@ -142,7 +141,7 @@ class Measurements:
         choice, token.choice = token.choice, None  # masks need not live on
         token.free = float(logits[token.id] - total)
         if choice and _WITH_CHOICES & self._measure:
-            token.masked = fsum(_log_probability(logits, *decision) for decision in choice.decisions)
+            token.masked = fsum([choice.whole, *(_log_probability(logits, *step) for step in choice.steps)])
         if "kept" not in self._measure and (choice is None or "logprobs" not in self._measure):
             return
         allowed = choice.allowed if choice else self._allowed(token)

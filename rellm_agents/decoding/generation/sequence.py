@@ -28,8 +28,9 @@ from typing import Literal
 import torch
 
 from rellm_agents.decoding.budget import PartBudget
+from rellm_agents.decoding.decisions import END, Row, literal_rows
 from rellm_agents.decoding.forward import AllowedTokens
-from rellm_agents.decoding.generation.measurements import Choice, Decision, LogProbability, Measurements, TokenLogprobs
+from rellm_agents.decoding.generation.measurements import Choice, LogProbability, Measurements, TokenLogprobs
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
@@ -131,6 +132,7 @@ class TextSequence:
         self.text = ""
         self._was_narrowed = False  # the budget has taken tokens from a mask
         self._allowed: AllowedTokens | None = None  # in the present state
+        self._rows: list[Row] | None = None  # likewise
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._searched = 0  # characters of the text in which no stop string begins
         self._stopped_at: int | None = None
@@ -173,16 +175,37 @@ class TextSequence:
             self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
         return self._allowed
 
+    def option_rows(self) -> list[Row]:
+        """The token rows of literals that are weighed as a whole, one of which comes next, within the budget; else none."""
+        if self._rows is None:
+            weighed = self.options.selection != "greedy" and not self.is_finished
+            rows = literal_rows(self.masks, self._speller, self.state, self.committed) if weighed else []
+            self._rows = [row for row in rows if self._is_in_budget([one for one in row if one != END])]
+            self._was_narrowed |= 0 < len(self._rows) < len(rows)
+        return self._rows
+
+    def commit(self, row: Row, log_probability: float) -> None:
+        """Add the tokens of one of :meth:`option_rows`, chosen with a probability, and those that it forces."""
+        if self.measurements is not None:
+            self._choice, self._forced_drafts = Choice(self.allowed(), whole=log_probability), []
+        for token_id in row:
+            if self.is_finished:
+                return
+            self._append(self.masks.vocabulary.end_ids[0] if token_id == END else token_id)
+        self._forced_end = len(self.committed)
+        if not self.is_finished:
+            self._extend(None)
+
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
         allowed = self.allowed()
-        left, first, refused, decisions = allowed, None, list[int](), list[Decision]()
+        left, first, refused, steps = allowed, None, list[int](), list[tuple[int, AllowedTokens]]()
         while True:
             token_id = choose(left)
             first = token_id if first is None else first
             fit = self._fit(token_id)
             if fit is Fit.YES:
-                self._note_choice(token_id, Choice(allowed, (*decisions, (token_id, left))), draft)
+                self._note_choice(token_id, Choice(allowed, (*steps, (token_id, left))), draft)
                 if token_id == draft:
                     self._append(token_id)
                     return True
@@ -198,7 +221,7 @@ class TextSequence:
                 longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
                 if longer.count:
                     left = longer
-                    decisions.append((token_id, before))
+                    steps.append((token_id, before))
 
     def _note_choice(self, token_id: int, choice: Choice, draft: int | None) -> None:
         """Note that a token was chosen, for what is measured; not if it is a draft that would be forced without drafts."""
@@ -243,7 +266,7 @@ class TextSequence:
         if closes_part:  # another text follows than was forced
             self._extend(None)
         else:
-            self.drafts = list(drafts[:MAX_DRAFTS])
+            self.drafts = [] if self.option_rows() else list(drafts[:MAX_DRAFTS])
 
     def _fit(self, chosen: int) -> Fit:
         """Whether a token is one that could stand here, by the way texts are spelled."""
@@ -271,7 +294,7 @@ class TextSequence:
         if self.measurements is not None:
             self.measurements.add(token_id, before, self.tokens_left, self._choice)
             self._choice = None
-        self.state, self._allowed = self.masks.advance(before, token_id), None
+        self.state, self._allowed, self._rows = self.masks.advance(before, token_id), None, None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id

@@ -6,7 +6,7 @@ import json
 import random
 from functools import cache
 from itertools import pairwise
-from math import fsum
+from math import exp, fsum
 from typing import Any
 
 import pytest
@@ -250,6 +250,23 @@ def test_every_kind_of_model_is_measured(kind):
                 logits = decoder.model(torch.tensor([prompt_ids[:kept] + written])).logits[0, len(prompt_ids[:kept]) - 1 :]
         for one, row in zip(made.logprobs, logits.float().log_softmax(-1), strict=False):
             assert one.free is None or one.free == pytest.approx(float(row[one.token_id]), abs=1e-3)
+
+
+@pytest.mark.parametrize("selection", ["likeliest", "exact"])
+def test_a_literal_that_is_chosen_as_a_whole_has_its_probability_as_a_whole(selection):
+    decoder, chance = decoder_of(), random.Random(1)
+    for seed in range(20):
+        members = chance.sample(["blue", "black", "blu", "search", "query", "queries", "é€", True], k=4)
+        pattern, options = compile_schema({"enum": members}), {"selection": selection, "healing": False, "seed": seed}
+        made = decoder.generate("how many?", pattern, max_new_tokens=20, measure=["fields"], **options)
+        decision = decoder.probabilities("how many?", pattern, healing=False)
+        assert exp(made.fields["#"].masked) == pytest.approx(decision.probabilities[made.text], abs=1e-4)
+        nested = schema_patterns(4, seed=seed)
+        options |= {"max_new_tokens": BUDGET, "measure": ALL}
+        together = decoder.generate(PROMPTS[:4], nested, **options)
+        for prompt, one, other in zip(PROMPTS, nested, together, strict=False):
+            assert same(decoder.generate(prompt, one, **options), other)
+            check_fields(decoder, one, other)
 
 
 def test_what_is_forced_behind_a_draft_is_certain(monkeypatch):
