@@ -79,9 +79,9 @@ def test_pieces_batches_and_coroutines_measure_the_same(asked):
 
 
 def test_the_fields_of_calls_lead_into_the_message():
-    model = chat(measure=["fields"], max_new_tokens=200).bind_tools([search, book], tool_choice="any", parallel_tool_calls=True)
-    counts = set()
-    for seed in range(8):
+    model = chat(measure=["fields"], max_new_tokens=200, temperature=8.0)
+    model, counts = model.bind_tools([search, book], tool_choice="any", parallel_tool_calls=True), set()
+    for seed in range(12):
         message = model.invoke("Plan.", seed=seed)
         fields, data = message.response_metadata["fields"], {"tool_calls": message.tool_calls}
         for name in fields:

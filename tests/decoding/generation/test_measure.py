@@ -98,8 +98,8 @@ def chosen_sum(decoder: ConstrainedDecoder, prompt: str, pattern: Pattern, monke
         logs = sums.setdefault(len(text.committed) - text.text_start, [])
         text.choose_next(choose)
         for (log, fit, begin, _), (_, _, _, following) in pairwise(steps):
-            longer = (decoder.vocabulary.shown_bytes(one).startswith(begin) for one in following.ids_allowed().tolist())
-            if fit is Fit.ONLY_AS_PREFIX and all(longer):  # the text of the token stays
+            others = map(decoder.vocabulary.shown_bytes, following.ids_allowed().tolist())
+            if fit is Fit.ONLY_AS_PREFIX and all(one != begin and one.startswith(begin) for one in others):  # the text of the token stays
                 logs.append(log)
         logs.append(steps[-1][0])
     monkeypatch.undo()
