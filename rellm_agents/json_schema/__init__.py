@@ -20,7 +20,7 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 """
 
 from rellm_agents.json_schema.scalar_text import bare_text
-from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, schema_node
+from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_in_layout, compile_schema, schema_node
 from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties
 from rellm_agents.json_schema.text import Whitespace
 
@@ -29,6 +29,7 @@ __all__ = [
     "SchemaPattern",
     "Whitespace",
     "bare_text",
+    "compile_in_layout",
     "compile_schema",
     "endless_property",
     "schema_node",

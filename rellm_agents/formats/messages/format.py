@@ -149,7 +149,7 @@ class MessageFormat:
             has_both=bool(self.tools and separator and not answer),
             is_parallel=parallel and self._delimiters.between is not None,
         )
-        self.pattern = Pattern(self._node())
+        self.pattern = Pattern(self._node(), self._arguments.narrowed if self.tools else ())
 
     # Patterns
 

@@ -1,7 +1,8 @@
 r"""Describes how JSON text is laid out: its whitespace and its strings, as pattern nodes and as text.
 
 A given value has one text, that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control characters as ``\u00xx``;
-numbers with an exponent where Python writes one. Only where whitespace is flexible has it more. Knows nothing of schemas.
+numbers with an exponent where Python writes one. Where whitespace is flexible it has more, and where a schema spells its strings in
+other ways. Knows nothing of schemas.
 
 >>> from rellm_agents.patterns import Pattern
 >>> Pattern(Layout.of("compact").value({"a": ["café", 1]})).shortest()
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -21,7 +22,8 @@ from typing import Any, Literal, get_args
 import regex
 
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
-from rellm_agents.json_schema.text.banned_substrings import Banned, quoted
+from rellm_agents.json_schema.text.banned_substrings import Banned, quoted, spellings
+from rellm_agents.json_schema.text.escapes import Escapes
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, repeat, sequence
 
@@ -61,7 +63,8 @@ class Layout:
         separators: for :func:`dumps`, to write the same style.
         banned: texts that no string holds as they are, see :mod:`banned_substrings`.
         exponents: numbers may be written with one.
-        python: true, false and null are written as Python has them; all else that JSON writes is Python already.
+        python: true, false and null are written as Python has them; all else that JSON writes with common escapes is Python already.
+        escapes: which escapes are written in strings.
         raw: how strings are written, if not as in JSON.
         limits: on what is written.
     """
@@ -73,13 +76,14 @@ class Layout:
     banned: Banned = ()
     exponents: bool = True
     python: bool = False
+    escapes: Escapes = "json"
     raw: RawStrings | None = None
     limits: Limits = DEFAULT_LIMITS
 
     @cached_property
     def key(self) -> str:
         """Differs between any two layouts; the same in every process."""
-        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.banned} {self.raw} {self.limits}"
+        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.escapes} {self.banned} {self.raw} {self.limits}"
 
     @property
     def null(self) -> Node:
@@ -114,9 +118,10 @@ class Layout:
         *,
         exponents: bool = True,
         python: bool = False,
+        escapes: Escapes | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Layout:
-        """The layout of a whitespace style, for strings that do not hold banned substrings.
+        """The layout of a whitespace style, for strings that do not hold banned substrings; its escapes are those that its reader knows.
 
         Raises:
             ValueError: there is no such style.
@@ -131,18 +136,21 @@ class Layout:
                 comma, colon = (sequence(padding, literal(one), padding) for one in ",:")
             case _:
                 raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
-        return cls(comma, colon, padding, separators, banned, exponents, python, limits=limits)
+        escapes = escapes or ("common" if python else "json")
+        return cls(comma, colon, padding, separators, banned, exponents, python, escapes, limits=limits)
 
     def restyled(self, whitespace: Whitespace) -> Layout:
         """The same but for its whitespace."""
-        return replace(Layout.of(whitespace, self.banned, exponents=self.exponents, python=self.python, limits=self.limits), raw=self.raw)
+        other = Layout.of(whitespace, limits=self.limits)
+        return replace(self, comma=other.comma, colon=other.colon, padding=other.padding, separators=other.separators)
 
-    def value(self, value: Any, *, fractions: bool = False) -> Node:
+    def value(self, value: Any, *, fractions: bool = False, own: Mapping[str, Sequence[str]] | None = None) -> Node:
         """Exactly this value.
 
         Args:
             value: what JSON can say.
             fractions: a whole number may also be written with a fraction of zero.
+            own: further JSON texts of strings; a string may then also be written as ``json.dumps`` does. ``None``: in one way.
 
         >>> from rellm_agents.patterns import Pattern
         >>> Pattern(Layout.of("compact").value({"a": [1, None]})).shortest()
@@ -150,9 +158,9 @@ class Layout:
         """
         match value:
             case dict():
-                return self.object_of((key, self.value(inner, fractions=fractions)) for key, inner in value.items())
+                return self.object_of((key, self.value(inner, fractions=fractions, own=own)) for key, inner in value.items())
             case list():
-                return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
+                return self._between("[", [self.value(inner, fractions=fractions, own=own) for inner in value], "]")
             case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
                 is_read_back = abs(int(value)) < _LARGEST and int(value) == int(float(value))  # what has a fraction is read as a float
                 others = (f"{int(value)}.0", dumps(value)) if fractions and is_read_back else ()  # -0.0 among them
@@ -163,6 +171,8 @@ class Layout:
                 return literal(f"{Decimal(repr(value)):f}")
             case str() if self.raw:
                 return sequence(self.raw.quote_node, literal(value), self.raw.quote_node)
+            case str() if own is not None:
+                return choice(*map(literal, spellings(value, own.get(value, ()), self.banned, self.escapes)))
             case _:
                 return literal(self.text(value))
 
@@ -183,7 +193,7 @@ class Layout:
             case str() if self.raw:
                 return f"{self.raw.quote}{value}{self.raw.quote}"
             case str():
-                return quoted(value, self.banned)
+                return quoted(value, self.banned, self.escapes)
             case bool() | None if self.python:
                 return _PYTHON[value]
             case _:
@@ -224,7 +234,7 @@ class Layout:
 
     def name_text(self, name: str) -> str:
         """The text of a property's name."""
-        return name if self.raw else quoted(name, self.banned)
+        return name if self.raw else quoted(name, self.banned, self.escapes)
 
     def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
         """An object of just these properties, in this order: names and values."""
