@@ -120,8 +120,12 @@ def compile_in_layout(
     """The same as :func:`compile_schema` makes, in a layout that readers of JSON read.
 
     Args:
-        schema: as of :func:`compile_schema`, like the options.
+        schema: as of :func:`compile_schema`.
         layout: how instances are written.
+        order: as of :func:`compile_schema`, as are the others.
+        closed: likewise.
+        registry: likewise.
+        lenient: likewise.
 
     Raises:
         SchemaError: as :func:`compile_schema`.
@@ -131,9 +135,7 @@ def compile_in_layout(
     unenforced: list[str] = []
     while True:
         try:
-            compiler = Compiler(
-                remaining, text, layout, any_order=order == "any", closed=closed, registry=registry, spellings=spellings
-            )
+            compiler = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=registry, spellings=spellings)
             node, narrowed = compiler.compiled()
             break
         except UnsupportedSchema as error:

@@ -16,8 +16,7 @@ Knows nothing of strings.
 from __future__ import annotations
 
 import re
-from functools import lru_cache, reduce
-from operator import or_
+from functools import lru_cache
 from typing import Literal
 
 from rellm_agents.patterns import CharSet, Node, characters, choice, literal, repeat, sequence
@@ -38,16 +37,15 @@ _HIGH, _LOW = 0xD800, 0xDC00  # the first of the surrogates that begin a pair, a
 _BEYOND_COMMON = re.compile(r"(?:[^\\]|\\[^/u]|\\u(?![dD][89a-fA-F]))*+.", re.DOTALL)
 
 _Ranges = tuple[Range, ...]
-_Digits = tuple[CharSet, ...]  # how each of the 16 is written
-_LOWER: _Digits = tuple(CharSet.of(f"{i:x}") for i in range(16))
-_EITHER: _Digits = tuple(CharSet.of(f"{i:x}{i:X}") for i in range(16))
+_Digits = tuple[str, ...]  # how each of the 16 is written
+_LOWER: _Digits = tuple("0123456789abcdef")
+_EITHER: _Digits = tuple(f"{digit}{digit.upper()}" for digit in _LOWER)
+_ALL = tuple(range(16))
 
 
 @lru_cache(maxsize=4_096)
-def character_texts(
-    charset: CharSet, escapes: Escapes = "json", *, unique: bool = False, escaped: CharSet = _NO_CHARACTER
-) -> Node:
-    """The texts of one character of a set.
+def character_texts(charset: CharSet, escapes: Escapes = "json", *, unique: bool = False, escaped: CharSet = _NO_CHARACTER) -> Node:
+    r"""The texts of one character of a set.
 
     Args:
         charset: the set.
@@ -55,7 +53,7 @@ def character_texts(
         unique: each character has one text: an escape, a short one if there is, only where it is needed.
         escaped: characters that are not written as they are, beside those that JSON never does.
 
-    >>> character_texts(CharSet.of('"a'), unique=True) is choice(literal("a"), literal(r'\\"'))
+    >>> character_texts(CharSet.of('"a'), unique=True) is choice(literal("a"), literal(r'\"'))
     True
     """
     hidden = ALWAYS_ESCAPED | escaped
@@ -126,20 +124,25 @@ def _hex(numbers: tuple[tuple[_Ranges, Node], ...], count: int, digits: _Digits)
         ((_, then),) = numbers
         return then
     size = 16 ** (count - 1)
-    firsts: dict[tuple[tuple[_Ranges, Node], ...], CharSet] = {}
-    for i, digit in enumerate(digits):
+    firsts: dict[tuple[tuple[_Ranges, Node], ...], tuple[int, ...]] = {}
+    for i in range(16):
         left = tuple((rest, then) for ranges, then in numbers if (rest := _within(ranges, i * size, size)))
         if left:
-            firsts[left] = firsts.get(left, _NO_CHARACTER) | digit
-    any_digits, options = repeat(characters(reduce(or_, digits)), count - 1, count - 1), []
+            firsts[left] = (*firsts.get(left, ()), i)
+    options = []
     for left, first in firsts.items():
         is_any = left[0][0] == ((0, size - 1),)
-        options.append(sequence(characters(first), sequence(any_digits, left[0][1]) if is_any else _hex(left, count - 1, digits)))
+        others = sequence(repeat(_digit(_ALL, digits), count - 1, count - 1), left[0][1]) if is_any else _hex(left, count - 1, digits)
+        options.append(sequence(_digit(first, digits), others))
     return choice(*options)
+
+
+@lru_cache(maxsize=1_024)
+def _digit(values: tuple[int, ...], digits: _Digits) -> Node:
+    """A digit of one of these values."""
+    return characters(CharSet.of("".join(digits[value] for value in values)))
 
 
 def _within(ranges: _Ranges, low: int, size: int) -> _Ranges:
     """The numbers in some ranges from ``low`` on, less that; ``size`` of them at most."""
-    return tuple(
-        (max(first, low) - low, min(last, low + size - 1) - low) for first, last in ranges if first < low + size and last >= low
-    )
+    return tuple((max(first, low) - low, min(last, low + size - 1) - low) for first, last in ranges if first < low + size and last >= low)

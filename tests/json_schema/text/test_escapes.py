@@ -19,7 +19,9 @@ from rellm_agents.patterns import NOTHING, CharSet, Node, choice, read_regex
 from rellm_agents.patterns.automaton import Automaton, counter_of
 from rellm_agents.patterns.ir import CHARACTER, Characters, repeat
 
-code_points = st.integers(0, 0x10FFFF) | st.sampled_from([0, 0x1F, 0x22, 0x2F, 0x5C, 0x7F, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x103FF, 0x10400, 0x10FFFF])
+code_points = st.integers(0, 0x10FFFF) | st.sampled_from(
+    [0, 0x1F, 0x22, 0x2F, 0x5C, 0x7F, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x103FF, 0x10400, 0x10FFFF]
+)
 ranges = st.tuples(code_points, st.integers(0, 0x900)).map(lambda one: (one[0], min(sum(one), 0x10FFFF)))
 charsets = st.lists(ranges, min_size=1, max_size=5).map(CharSet)
 
@@ -53,7 +55,7 @@ def _or_more(node: Node) -> Node:
 
 @settings(max_examples=200, deadline=None)
 @given(charsets, st.sampled_from(["json", "common"]), st.booleans())
-def test_no_text_begins_with_another(charset: CharSet, escapes: Escapes, unique: bool) -> None:  # noqa: FBT001
+def test_no_text_begins_with_another(charset: CharSet, escapes: Escapes, unique: bool) -> None:
     node = character_texts(charset, escapes, unique=unique)
     if node is not NOTHING:
         assert isinstance(node, Characters) or counter_of(repeat(node, 20, 900)) is not None
@@ -84,7 +86,7 @@ def test_any_character_takes_few_states() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text("aé€/\"\\\n\t\x00\x1f\x7f\u2028\uffff😀", max_size=5), st.randoms(use_true_random=False))
+@given(st.text('aé€/"\\\n\t\x00\x1f\x7f\u2028\uffff😀', max_size=5), st.randoms(use_true_random=False))
 def test_common_escapes_are_read_alike_by_all(text: str, chance: Random) -> None:
     written = f'"{"".join(chance.choice([one for one in spellings(c) if is_common(one)]) for c in text)}"'
     assert is_common(written)

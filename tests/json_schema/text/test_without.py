@@ -1,4 +1,4 @@
-"""Texts that no string holds: of all its spellings a string has those that hold none of them, and at least one; unique ones have just one."""
+"""Texts that no string holds: a string has all spellings that hold none of them, at least one, and just one where it is unique."""
 
 from __future__ import annotations
 

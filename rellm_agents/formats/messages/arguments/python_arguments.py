@@ -40,7 +40,7 @@ class PythonArguments:
         banned: texts that no string holds as they are.
     """
 
-    narrowed: tuple[str, ...] = (r"strings in arguments are written without \/ and without pairs of surrogates, which Python does not read",)
+    narrowed: tuple[str, ...] = (r"strings in arguments are written without \/ and pairs of surrogates, which Python reads otherwise",)
 
     def __init__(self, name: str, banned: Sequence[str]) -> None:
         self._name, self._layout = name, Layout.of("spaced", ban_substrings(banned, "common"), python=True)
