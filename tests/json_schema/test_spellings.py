@@ -91,7 +91,7 @@ def test_a_string_in_unique_items_has_one_spelling_and_the_result_says_so(text: 
     other = spelled(text, chance)
     for items in ({"type": "string"}, {"type": "object"}, True, {"type": "array", "items": {"type": "string"}}):
         pattern = compile_schema({"type": "array", "items": items, "uniqueItems": True}, whitespace=whitespace)
-        assert pattern.narrowed == ("#/uniqueItems: strings in its items are written in one way",)
+        assert pattern.narrowed[:1] == ("#/uniqueItems: strings in a list without repetitions are written in one way",)
         one, another = dumps(text), other
         if items == {"type": "object"}:
             one, another = f'{{"a": {one}}}', f'{{"a": {another}}}'

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -22,7 +21,6 @@ from rellm_agents.errors import InvalidSchema, UnsupportedSchema
 
 Schema = dict[str, Any] | bool
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
-Spellings = Mapping[str, tuple[str, ...]]
 TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
 
 
@@ -90,7 +88,7 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
     return text
 
 
-def own_spellings(source: SchemaLike) -> Spellings:
+def own_spellings(source: SchemaLike) -> dict[str, tuple[str, ...]]:
     r"""The strings that the text of a schema writes as ``json.dumps`` does not, each with its texts there; none if the schema is no text.
 
     Args:

@@ -1,8 +1,8 @@
 r"""Describes how JSON text is laid out: its whitespace and its strings, as pattern nodes and as text.
 
 A given value has one text, that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control characters as ``\u00xx``;
-numbers with an exponent where Python writes one. Where whitespace is flexible it has more, and where a schema spells its strings in
-other ways. Knows nothing of schemas.
+numbers with an exponent where Python writes one. It has more where whitespace is flexible, and where further spellings of its strings and
+numbers are asked for. Knows nothing of schemas.
 
 >>> from rellm_agents.patterns import Pattern
 >>> Pattern(Layout.of("compact").value({"a": ["café", 1]})).shortest()
@@ -22,18 +22,22 @@ from typing import Any, Literal, get_args
 import regex
 
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
+from rellm_agents.json_schema.numbers import Notation, Number, value_node
 from rellm_agents.json_schema.text.banned_substrings import Banned, quoted, spellings
 from rellm_agents.json_schema.text.escapes import Escapes
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, repeat, sequence
 
 Whitespace = Literal["spaced", "compact", "flexible"]
+Integers = Literal["digits", "any"]
+Spellings = Mapping[str, Sequence[str]]  # strings, each with JSON texts of it
 
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 _PYTHON: dict[bool | None, str] = {True: "True", False: "False", None: "None"}
 _JSON = {text: json.dumps(value) for value, text in _PYTHON.items()}
 _PYTHON_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:True|False|None)\b')
-_LARGEST = 10**308  # about what a float holds
+_FAR = 10**308  # about the greatest double
+_MAX_SPELLED = 64  # numbers that are written in all their spellings
 _PYTHON_NULL, _PYTHON_BOOLEAN = literal("None"), choice(literal("True"), literal("False"))
 
 
@@ -62,7 +66,8 @@ class Layout:
         padding: the whitespace after an opening bracket or brace and before a closing one.
         separators: for :func:`dumps`, to write the same style.
         banned: texts that no string holds as they are, see :mod:`banned_substrings`.
-        exponents: numbers may be written with one.
+        numbers: how numbers are written.
+        integers: how integers are written, where a schema asks for the type; "digits" for digits alone, "any" as other numbers.
         python: true, false and null are written as Python has them; all else that JSON writes with common escapes is Python already.
         escapes: which escapes are written in strings.
         raw: how strings are written, if not as in JSON.
@@ -74,7 +79,8 @@ class Layout:
     padding: Node
     separators: tuple[str, str]
     banned: Banned = ()
-    exponents: bool = True
+    numbers: Notation = "any"
+    integers: Integers = "digits"
     python: bool = False
     escapes: Escapes = "json"
     raw: RawStrings | None = None
@@ -83,7 +89,8 @@ class Layout:
     @cached_property
     def key(self) -> str:
         """Differs between any two layouts; the same in every process."""
-        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.escapes} {self.banned} {self.raw} {self.limits}"
+        written = self.numbers, self.integers, self.python, self.escapes, self.banned, self.raw
+        return f"{self.separators} {self.is_flexible} {written} {self.limits}"
 
     @property
     def null(self) -> Node:
@@ -116,7 +123,8 @@ class Layout:
         whitespace: Whitespace,
         banned: Banned = (),
         *,
-        exponents: bool = True,
+        numbers: Notation = "any",
+        integers: Integers = "digits",
         python: bool = False,
         escapes: Escapes | None = None,
         limits: Limits = DEFAULT_LIMITS,
@@ -124,8 +132,11 @@ class Layout:
         """The layout of a whitespace style, for strings that do not hold banned substrings; its escapes are those that its reader knows.
 
         Raises:
-            ValueError: there is no such style.
+            ValueError: there is no such style, or no such way to write numbers.
         """
+        for name, given, known in (("numbers", numbers, ("any", "plain", "python")), ("integers", integers, get_args(Integers))):
+            if given not in known:
+                raise ValueError(f"{name}={given!r}: there are {', '.join(map(repr, known))}")
         separators = (",", ":") if whitespace == "compact" else (", ", ": ")
         match whitespace:
             case "spaced" | "compact":
@@ -137,38 +148,60 @@ class Layout:
             case _:
                 raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
         escapes = escapes or ("common" if python else "json")
-        return cls(comma, colon, padding, separators, banned, exponents, python, escapes, limits=limits)
+        return cls(comma, colon, padding, separators, banned, numbers, integers, python, escapes, limits=limits)
 
     def restyled(self, whitespace: Whitespace) -> Layout:
         """The same but for its whitespace."""
-        other = Layout.of(whitespace, limits=self.limits)
-        return replace(self, comma=other.comma, colon=other.colon, padding=other.padding, separators=other.separators)
+        styled = Layout.of(whitespace, limits=self.limits)
+        return replace(self, comma=styled.comma, colon=styled.colon, padding=styled.padding, separators=styled.separators)
 
-    def value(self, value: Any, *, fractions: bool = False, own: Mapping[str, Sequence[str]] | None = None) -> Node:
+    def value(self, value: Any, *, notation: Notation | None = None, own: Spellings | None = None) -> Node:
         """Exactly this value.
 
         Args:
             value: what JSON can say.
-            fractions: a whole number may also be written with a fraction of zero.
-            own: further JSON texts of strings; a string may then also be written as ``json.dumps`` does. ``None``: in one way.
+            notation: of its numbers; ``None``: each has one text.
+            own: further JSON texts of strings; a string may then also be written as ``json.dumps`` does. ``None``: each has one text.
 
         >>> from rellm_agents.patterns import Pattern
         >>> Pattern(Layout.of("compact").value({"a": [1, None]})).shortest()
         '{"a":[1,null]}'
         """
+        return self.values([value], notation=notation, own=own)
+
+    def values(self, values: Iterable[Any], *, notation: Notation | None = None, own: Spellings | None = None) -> Node:
+        """Exactly these values; see :meth:`value`. Numbers of which there are many have few texts each."""
+        numbers: list[Number] = []
+        others: list[Any] = []
+        for value in values:
+            is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+            (numbers if is_number else others).append(value)
+        node = choice(*(self._value(other, notation, own) for other in others))
+        return choice(node, self._numbers(numbers, notation)) if numbers else node
+
+    def _numbers(self, numbers: list[Number], notation: Notation | None) -> Node:
+        if notation == "digits":
+            return choice(*(literal(str(int(number))) for number in numbers))
+        if notation is None or len(numbers) > _MAX_SPELLED:
+            return choice(*(literal(text) for number in numbers for text in self._number_texts(number, is_one=notation is None)))
+        beyond = [number for number in numbers if not -_FAR < number < _FAR]
+        texts = (literal(text) for number in beyond for text in self._number_texts(number))
+        return choice(value_node(tuple(numbers), notation, self.limits), *texts)
+
+    def _number_texts(self, number: Number, *, is_one: bool = False) -> Iterable[str]:
+        """A number as ``json.dumps`` writes it; without an exponent, too, if that is asked for."""
+        plain = f"{Decimal(repr(number) if isinstance(number, float) else number):f}"
+        if self.numbers == "plain":
+            return [plain]
+        dumped = str(number) if isinstance(number, Decimal) else dumps(number)
+        return [dumped] if is_one else dict.fromkeys((dumped, plain))
+
+    def _value(self, value: Any, notation: Notation | None, own: Spellings | None) -> Node:
         match value:
             case dict():
-                return self.object_of((key, self.value(inner, fractions=fractions, own=own)) for key, inner in value.items())
+                return self.object_of((key, self.value(inner, notation=notation, own=own)) for key, inner in value.items())
             case list():
-                return self._between("[", [self.value(inner, fractions=fractions, own=own) for inner in value], "]")
-            case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
-                is_read_back = abs(int(value)) < _LARGEST and int(value) == int(float(value))  # what has a fraction is read as a float
-                others = (f"{int(value)}.0", dumps(value)) if fractions and is_read_back else ()  # -0.0 among them
-                return choice(literal(str(int(value))), *(literal(one) for one in others if self.exponents or "e" not in one))
-            case Decimal():  # beyond what a float can hold
-                return literal(str(value) if self.exponents else f"{value:f}")
-            case float() if not self.exponents:
-                return literal(f"{Decimal(repr(value)):f}")
+                return self._between("[", [self.value(inner, notation=notation, own=own) for inner in value], "]")
             case str() if self.raw:
                 return sequence(self.raw.quote_node, literal(value), self.raw.quote_node)
             case str() if own is not None:

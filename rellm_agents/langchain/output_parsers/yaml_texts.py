@@ -23,7 +23,7 @@ from rellm_agents.json_schema.text import Layout, ban_substrings
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
 
-NARROWED = r"strings are written without \/ and without pairs of surrogates, numbers without exponents, as YAML 1.1 reads them"
+NARROWED = r"strings are written without \/ and pairs of surrogates, and numbers without exponents, which YAML 1.1 reads otherwise"
 MAX_NAME = 170  # characters of an undeclared name; an escape takes at most six
 
 _ESCAPED = [*map(chr, range(0x7F, 0xA0)), "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"]
@@ -47,7 +47,7 @@ def yaml_texts(parser: Any, options: ParserOptions) -> ParserPattern:
     """
     if options.whitespace == "flexible":
         raise ParserError('whitespace="flexible": YAML does not take tabs and line breaks everywhere; there are "spaced" and "compact"')
-    layout = Layout.of(options.whitespace, ban_substrings(_ESCAPED, "common"), exponents=False, escapes="common")
+    layout = Layout.of(options.whitespace, ban_substrings(_ESCAPED, "common"), numbers="plain", escapes="common")
     found = model_texts(parser.pydantic_object, options, adapt=_with_short_names, layout=layout)
     return replace(found, narrowed=(*found.narrowed, NARROWED))
 
