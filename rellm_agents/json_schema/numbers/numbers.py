@@ -141,7 +141,7 @@ def value_node(values: tuple[Number, ...], notation: Notation = "any", limits: L
     """
     options = []
     for value in values:
-        is_negative = math.copysign(1, value) < 0
+        is_negative = value < 0 or (value == 0 and str(value).startswith("-"))
         bounds = Magnitudes.of(negated(value) if is_negative else value)
         signs = (bounds if not is_negative or not value else _NONE, bounds if is_negative or not value else _NONE)
         options.append(_plain(*signs, notation, limits))

