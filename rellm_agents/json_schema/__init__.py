@@ -13,15 +13,17 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
     object_compiler  objects of the normal form as shapes
     compiler         all of the normal form as shapes
     schema_pattern   the pattern that users hold, and its lenient mode
+    instances        the text of a value, or the part of it that is not allowed
     scalar_text      scalars without JSON
 
 >>> compile_schema({"enum": ["red", None]}).regex
 'null|"red"'
 """
 
+from rellm_agents.json_schema.instances import instance_text
 from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_in_layout, compile_schema, schema_node
-from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties
+from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties, without_titles
 from rellm_agents.json_schema.text import Whitespace
 
 __all__ = [
@@ -32,7 +34,9 @@ __all__ = [
     "compile_in_layout",
     "compile_schema",
     "endless_property",
+    "instance_text",
     "schema_node",
     "schema_of",
     "with_all_properties",
+    "without_titles",
 ]

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
@@ -38,10 +39,12 @@ class SchemaPattern(Pattern):
         unenforced: where the pattern has more texts than the schema allows, each place with the reason; only where
             :func:`compile_schema` was asked for it.
         validator: checks what is not enforced.
+        reads_integers: :meth:`value` reads every number that is an integer as one, however it is written.
     """
 
     unenforced: tuple[str, ...] = ()
     validator: Validator | None = field(default=None, compare=False, repr=False)
+    reads_integers: bool = field(default=False, repr=False)
 
     def value(self, text: str) -> Any:
         """The value that a text means.
@@ -57,7 +60,7 @@ class SchemaPattern(Pattern):
         """
         if not self.fullmatch(text):
             raise InvalidInstance("#", f"the pattern has no such text: {text[:60]!r}")
-        value = json.loads(text)
+        value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
         found = None if self.validator is None else self.validator.violation(value)
         if found is not None:
             place, rule, reason = found
@@ -151,7 +154,7 @@ def compile_in_layout(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None)
+    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, layout.integers == "any")
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:
@@ -165,6 +168,12 @@ def schema_node(schema: SchemaLike, layout: Layout) -> Node:
         SchemaError: as :func:`compile_schema`.
     """
     return compile_in_layout(schema, layout, closed=True).node
+
+
+def _as_integer(text: str) -> float:
+    """The number that a text with a point or an exponent means: an ``int`` if it is one."""
+    number = float(text)
+    return int(Decimal(text)) if number.is_integer() and Decimal(text) % 1 == 0 else number
 
 
 def _reason(pointer: str, error: UnsupportedSchema) -> str:

@@ -11,6 +11,6 @@ Knows nothing of chat templates, tokens or LangChain. In reading order:
     format          the format that a declaration and tools make
 """
 
-from rellm_agents.formats.messages.format import MessageFormat, message_declaration, message_format
+from rellm_agents.formats.messages.format import MessageFormat, ToolPrompt, message_declaration, message_format
 from rellm_agents.formats.messages.message import TOOL_NAME_REGEX, Message, ToolCall
 from rellm_agents.formats.messages.message_reader import PartialMessage
