@@ -25,6 +25,7 @@ from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSc
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, own_spellings, relaxed, schema_of, text_of
 from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
+from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
@@ -45,6 +46,14 @@ class SchemaPattern(Pattern):
     unenforced: tuple[str, ...] = ()
     validator: Validator | None = field(default=None, compare=False, repr=False)
     reads_integers: bool = field(default=False, repr=False)
+
+    def fields(self, text: str) -> dict[str, tuple[int, int]]:
+        """Where in a text each value stands, see :func:`value_spans`: objects and arrays too, from the first bracket to the last.
+
+        >>> compile_schema({"type": "object"}).fields('{"a": 1.5}')
+        {'#': (0, 10), '#/a': (6, 9)}
+        """
+        return value_spans(text)
 
     def value(self, text: str) -> Any:
         """The value that a text means.

@@ -8,6 +8,7 @@ Knows nothing of chat templates, tokens or LangChain. In reading order:
     arguments/      how the arguments of a call are written
     tool_choice     the tools that may be called
     message_reader  messages read back, whole or half written
+    message_pattern the pattern of a format, which tells where values stand
     format          the format that a declaration and tools make
 """
 

@@ -30,6 +30,7 @@ from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages.arguments import argument_style
 from rellm_agents.formats.messages.delimiters import Delimiters
 from rellm_agents.formats.messages.message import Message, ToolCall
+from rellm_agents.formats.messages.message_pattern import MessagePattern
 from rellm_agents.formats.messages.message_reader import MessageReader, PartialMessage
 from rellm_agents.formats.messages.reasoning import Reasoning
 from rellm_agents.formats.messages.tool_choice import ToolChoice, choose_tools
@@ -175,7 +176,8 @@ class MessageFormat:
             has_both=bool(self.tools and separator and not answer),
             is_parallel=parallel and self._delimiters.between is not None,
         )
-        self.pattern = Pattern(self._node(), self._arguments.narrowed if self.tools else ())
+        narrowed = self._arguments.narrowed if self.tools else ()
+        self.pattern = MessagePattern(self._node(), narrowed, reader=self._reader, answer=answer)
 
     # Patterns
 

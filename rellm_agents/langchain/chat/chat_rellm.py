@@ -33,10 +33,12 @@ from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
 from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.langchain.measured_metadata import measure_logprobs
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
 _REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning", "examples")
 _ALIASES = {"max_tokens": "max_new_tokens"}
+_LOGPROBS = ("logprobs", "top_logprobs")
 _PARTS = {"content", "reasoning"}
 _IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict": every call and every answer is
 
@@ -58,6 +60,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
+        measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
+            answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``, for which ``bind`` also
+            takes OpenAI's ``logprobs=True`` and ``top_logprobs=5``; see :class:`rellm_agents.decoding.Completion`.
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
         tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as
             ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
@@ -215,7 +220,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
-        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES), _IGNORED)
+        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES, *_LOGPROBS), _IGNORED)
         given = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None}}
         special_tokens = self._queue.decoder.vocabulary.special_ids.keys()
         return compile_request(self._native.declaration, **given, special_tokens=special_tokens, tool_prompt=self.tool_prompt)
@@ -286,4 +291,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         request = self._request(changed)
         prompt = self._template.prompt(messages, request.format, request.instructions, request.examples)
         prompt = request.format.adjust_prompt(prompt)
-        return Reply(prompt, request.format, self._options(stop, request.format, changed), self.model_name)
+        options = self._options(stop, request.format, changed)
+        likeliest = measure_logprobs(options, changed)
+        shown_bytes = self._queue.decoder.vocabulary.shown_bytes
+        return Reply(prompt, request.format, options, self.model_name, shown_bytes=shown_bytes, likeliest=likeliest)

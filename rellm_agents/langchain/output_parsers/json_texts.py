@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rellm_agents.errors import ParserError, SchemaError
-from rellm_agents.json_schema import compile_in_layout
+from rellm_agents.json_schema import Span, compile_in_layout, value_spans
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.langchain.model_schema import model_schema
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
@@ -37,6 +38,15 @@ _TYPES = {
     **dict.fromkeys(("object", "dict", "json"), "object"),
 }
 _LIST = re.compile(r"(?:list|array)\[(.+)\]|(?:list|array) of (.+?)s?")
+
+
+@dataclass(frozen=True)
+class JsonParserPattern(ParserPattern):
+    """The texts of a parser of JSON, which tells where each value stands."""
+
+    def fields(self, text: str) -> dict[str, Span]:
+        """See :meth:`Pattern.fields`."""
+        return value_spans(text)
 
 
 def json_texts(parser: Any, options: ParserOptions) -> ParserPattern:
@@ -115,7 +125,7 @@ def model_texts(model: Any, options: ParserOptions, *, adapt: SchemaAdapter | No
             "or pass lenient=True, which lists this as unenforced and leaves it to the parser"
         )
     found = schema_texts(schema if adapt is None else adapt(schema), options, layout)
-    return ParserPattern(found.node, found.narrowed, (*rejections, *found.unenforced))
+    return JsonParserPattern(found.node, found.narrowed, (*rejections, *found.unenforced))
 
 
 def schema_texts(schema: dict[str, Any], options: ParserOptions, layout: Layout | None = None) -> ParserPattern:
@@ -128,7 +138,7 @@ def schema_texts(schema: dict[str, Any], options: ParserOptions, layout: Layout 
         found = compile_in_layout(schema, layout or Layout.of(options.whitespace), closed=True, lenient=options.lenient)
     except SchemaError as error:
         raise ParserError(f"the schema of the parser cannot be compiled: {error}") from error
-    return ParserPattern(found.node, found.narrowed, found.unenforced)
+    return JsonParserPattern(found.node, found.narrowed, found.unenforced)
 
 
 def _arguments_of(tools: Iterable[tuple[str, Any]], options: ParserOptions) -> ParserPattern:
@@ -145,7 +155,7 @@ def _arguments_of(tools: Iterable[tuple[str, Any]], options: ParserOptions) -> P
 
 
 def _as_arguments(pattern: ParserPattern) -> ParserPattern:
-    return ParserPattern(pattern.node, (*pattern.narrowed, ARGUMENTS_ONLY), pattern.unenforced)
+    return JsonParserPattern(pattern.node, (*pattern.narrowed, ARGUMENTS_ONLY), pattern.unenforced)
 
 
 def _type_schema(name: str) -> dict[str, Any]:
