@@ -34,6 +34,7 @@ from rellm_agents.json_schema.shapes import (
     Variants,
     anything,
     styled_numbers,
+    styled_strings,
 )
 from rellm_agents.json_schema.source import (
     CanonicalSchema,
@@ -45,7 +46,7 @@ from rellm_agents.json_schema.source import (
     json_key,
     text_of,
 )
-from rellm_agents.json_schema.text import Layout, string_node
+from rellm_agents.json_schema.text import Layout, Spellings
 from rellm_agents.json_schema.traversal import Context, Traversal
 from rellm_agents.patterns import NOTHING, Node
 from rellm_agents.patterns.ir import COMMON_BYTES
@@ -61,18 +62,30 @@ class Compiler:
         any_order: properties are written in any order.
         closed: objects that declare properties hold no others, where the schema leaves that open.
         registry: schemas that references may name.
+        spellings: further JSON texts of the strings that the schema lists.
 
     Raises:
         InvalidSchema, UnsupportedSchema, UnsatisfiableSchema: as :func:`compile_schema`.
     """
 
-    def __init__(self, schema: Schema, text: str, layout: Layout, *, any_order: bool, closed: bool, registry: Registry | None) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        text: str,
+        layout: Layout,
+        *,
+        any_order: bool,
+        closed: bool,
+        registry: Registry | None,
+        spellings: Spellings | None = None,
+    ) -> None:
         self._form = NormalForm.of(schema, text=text, registry=registry, limits=layout.limits)
+        self._spellings = spellings or {}
         self._has_multiples = '"multipleOf"' in text  # of a number, which the normal form may take for integers
         self._root = Context(SourceLocation.root(schema), "", Style(layout))
         known = "" if registry is None else text_of(dict(registry))
         rules = Rules(
-            SchemaKey(text, f"{layout.key} {any_order} {closed} {known}"),
+            SchemaKey(text, f"{layout.key} {any_order} {closed} {known} {self._spellings or ''}"),
             is_spelled_by_common_bytes=not (text + known).encode().translate(None, COMMON_BYTES),
             special=layout.is_special,
         )
@@ -138,11 +151,12 @@ class Compiler:
         if notation and context.layout.integers == "digits" and context.location.declares_integer:
             notation = "digits"
         sources = (value if isinstance(value, str) else written.get(json_key(value), value) for value in values)
-        return context.layout.values(sources, notation=notation)
+        own = None if context.style.unique else self._spellings
+        return context.layout.values(sources, notation=notation, own=own)
 
     def _string(self, view: canonical.StringView, context: Context) -> Shape:
         try:
-            node = string_node(banned=context.layout.banned, raw=context.layout.raw, **string_conditions(view))
+            node = styled_strings(context.style, **string_conditions(view))
         except InexactFormat as error:
             raise UnsupportedSchema(context.location.pointer_of("not", "format"), str(error)) from error
         except PatternError as error:
@@ -179,6 +193,7 @@ class Compiler:
             raise UnsupportedSchema(
                 context.location.pointer_of("uniqueItems"), "items are not told apart where strings are written as they are"
             )
+        self._note_one_spelling(view, context)
         if not distinct or style.unique or not style.layout.is_flexible:
             return self._list(view, context, Style(style.layout, unique=style.unique or distinct))
         options: list[Shape] = []
@@ -188,6 +203,17 @@ class Compiler:
                 return option
             options.append(self._traversal.tracked(option))
         return Union(options)
+
+    def _note_one_spelling(self, view: canonical.ArrayView, context: Context) -> None:
+        """Equal items are known by their text; so it is part of the result that a string in them has one."""
+        if view.distinctness == canonical.Distinctness.UNCONSTRAINED or context.style.unique:
+            return
+        items = [*view.prefix_items, self._form.anything if view.items is None else view.items]
+        if all(map(_has_one_spelling, items)):
+            return
+        is_distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
+        rule = "strings in a list without repetitions are written in one way" if is_distinct else "what comes twice is written the same way"
+        self._traversal.narrowed[f"{context.location.pointer_of('uniqueItems', 'not')}: {rule}"] = None
 
     def _list(self, view: canonical.ArrayView, context: Context, style: Style) -> Array:
         """A list in the style of its context, its items in another."""
@@ -219,6 +245,20 @@ class Compiler:
             repeated=view.distinctness == canonical.Distinctness.SOME_REPEATED,
             item_layout=style.layout,
         )
+
+
+def _has_one_spelling(items: CanonicalSchema) -> bool:
+    """Whether it is clear that no item is a string with several texts, nor holds one."""
+    match items.view():
+        case canonical.IntegerView() | canonical.NumberView() | canonical.FalseView():
+            return True
+        case canonical.MultiTypeView() as view:
+            return not {"string", "array", "object"} & {*view.types}
+        case canonical.EnumView() as view:
+            return all(not isinstance(value, (dict, list)) and str(value).isascii() for value in view.values)
+        case canonical.ConstView() as view:
+            return not isinstance(view.value, (dict, list)) and str(view.value).isascii()
+    return False
 
 
 def _as_written(location: SourceLocation) -> dict[str, Any]:

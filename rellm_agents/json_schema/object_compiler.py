@@ -26,6 +26,7 @@ from rellm_agents.json_schema.shapes import (
     Object,
     Property,
     Shape,
+    Style,
     Undeclared,
     Union,
     Variants,
@@ -152,7 +153,7 @@ class _Properties:
         if context.layout.raw:
             raise UnsupportedSchema(context.location.pointer_of("propertyNames", "patternProperties"), "names stand without quotes here")
         for i, names in enumerate(partition_names(self._form, view, self.conditions)):
-            node = traversal.shape(names.names, context.inner(context.location, f"names{i}")).node()
+            node = traversal.shape(names.names, context.inner(context.location, f"names{i}", Style(context.layout, unique=True))).node()
             values = split_by_conditions(self._form, names.value, [(i, self.conditions[i].value) for i in names.conditions])
             if node is not NOTHING:
                 yield Undeclared(node, traversal.variants(values, context.inner(location, f"other{i}")))

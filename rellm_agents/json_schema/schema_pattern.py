@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
-from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, relaxed, schema_of, text_of
+from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, own_spellings, relaxed, schema_of, text_of
 from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
 from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
@@ -102,8 +102,8 @@ def compile_schema(
         registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
         lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
             its ``value(text)`` checks them.
-        without: texts that no string holds as they are, such as the fence around a code block: where one would stand, its last
-            character is escaped (```` ``\u0060 ````), which reads back as the same; all other strings look as usual.
+        without: texts that no string holds as they are, such as the fence around a code block: where one would stand, some character
+            of it is escaped (```` ``\u0060 ````), which reads back as the same.
         numbers: their spellings: ``"any"`` that JSON has, exponents of all kinds among them; ``"plain"`` for none with an exponent, which
             YAML reads as text; ``"python"`` for those that ``json.dumps`` writes.
         integers: ``"digits"``: where the schema says ``"type": "integer"``, digits alone, which every reader takes for an integer;
@@ -122,12 +122,38 @@ def compile_schema(
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
     layout = Layout.of(whitespace, ban_substrings(without), numbers=numbers, integers=integers)
+    return compile_in_layout(schema, layout, order=order, closed=closed, registry=registry, lenient=lenient)
+
+
+def compile_in_layout(
+    schema: SchemaLike,
+    layout: Layout,
+    *,
+    order: Order = "source",
+    closed: bool = False,
+    registry: Registry | None = None,
+    lenient: bool = False,
+) -> SchemaPattern:
+    """The same as :func:`compile_schema` makes, in a layout that readers of JSON read.
+
+    Args:
+        schema: as of :func:`compile_schema`.
+        layout: how instances are written.
+        order: as of :func:`compile_schema`, as are the others.
+        closed: likewise.
+        registry: likewise.
+        lenient: likewise.
+
+    Raises:
+        SchemaError: as :func:`compile_schema`.
+    """
     source = schema_of(schema)
-    text, remaining = text_of(source, schema), source
+    text, remaining, spellings = text_of(source, schema), source, own_spellings(schema)
     unenforced: list[str] = []
     while True:
         try:
-            node, narrowed = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=registry).compiled()
+            compiler = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=registry, spellings=spellings)
+            node, narrowed = compiler.compiled()
             break
         except UnsupportedSchema as error:
             is_final = not lenient or isinstance(error, UnknownReference) or error.reason == TOO_DEEP
@@ -137,7 +163,7 @@ def compile_schema(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, integers == "any")
+    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, layout.integers == "any")
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:
@@ -150,8 +176,7 @@ def schema_node(schema: SchemaLike, layout: Layout) -> Node:
     Raises:
         SchemaError: as :func:`compile_schema`.
     """
-    source = schema_of(schema)
-    return Compiler(source, text_of(source, schema), layout, any_order=False, closed=True, registry=None).compiled()[0]
+    return compile_in_layout(schema, layout, closed=True).node
 
 
 def _as_integer(text: str) -> float:

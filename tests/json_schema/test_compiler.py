@@ -184,7 +184,7 @@ def test_strings_and_numbers_are_spelled_as_json_has_them(text: str, integer: in
     rejects({"type": "integer"}, f"{integer}.5", f"{integer}.00", f"0{integer}", f"+{abs(integer)}", f"{integer}e1", "-0", "")
     rejects({"type": "number"}, f"{integer}.", f".{abs(integer)}", "NaN", "Infinity", "1e", "1e+", "-")
     rejects({"type": "string"}, *(one for one in (text, '"' + text) if not is_json_string(one)))
-    rejects({"type": "string"}, '"\n"', '"\x00"', '"\\u00e9"', '"\\ud800"', '"\\/"', '"\\', '"""')
+    rejects({"type": "string"}, '"\n"', '"\x00"', '"\\ud800"', '"\\u00e"', '"\\', '"""')
 
 
 def is_json_string(text: str) -> bool:

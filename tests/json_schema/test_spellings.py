@@ -13,29 +13,37 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from json_schema.numbers.spellings import spelling
+from json_schema.spellings import spelled
 from json_schema.test_compiler import compiled, judge, schemas
 
 from rellm_agents import compile_schema
 from rellm_agents.json_schema.text import dumps
 
 
-def spelled(value: Any, random: Random, *, integers: bool) -> str:
+def respelled(value: Any, random: Random, *, integers: bool, strings: bool) -> str:
     """A JSON text of a value, spaced, its properties in the order that they have.
 
     Args:
         value: what JSON can say.
         random: where choices come from.
         integers: whether integers are spelled in other ways than by digits alone.
+        strings: whether strings are spelled in other ways than the usual one.
     """
     match value:
         case dict():
-            return "{" + ", ".join(f"{dumps(key)}: {spelled(inner, random, integers=integers)}" for key, inner in value.items()) + "}"
+            return (
+                "{"
+                + ", ".join(f"{dumps(key)}: {respelled(inner, random, integers=integers, strings=strings)}" for key, inner in value.items())
+                + "}"
+            )
         case list():
-            return "[" + ", ".join(spelled(inner, random, integers=integers) for inner in value) + "]"
+            return "[" + ", ".join(respelled(inner, random, integers=integers, strings=strings) for inner in value) + "]"
         case int() | float() if not isinstance(value, bool):
             if isinstance(value, int) and not integers:
                 return str(value)
             return spelling(Fraction(str(value)), random, digits=6)
+        case str() if strings:
+            return spelled(value, random)
     return dumps(value)
 
 
@@ -49,7 +57,8 @@ def test_every_spelling_of_a_value_is_a_text_exactly_if_the_value_is_valid(schem
     described = json.dumps(schema)
     value = json.loads(source.sample(seed))
     assume("uniqueItems" not in described)
-    text = spelled(value, Random(seed), integers='"integer"' not in described)
+    has_given = '"enum"' in described or '"const"' in described
+    text = respelled(value, Random(seed), integers='"integer"' not in described, strings=not has_given)
     exact = judge(json.loads(described, parse_float=Decimal))
     expected = judge(schema).is_valid(json.loads(text)) and exact.is_valid(json.loads(text, parse_float=Decimal))
     if pattern.fullmatch(text):

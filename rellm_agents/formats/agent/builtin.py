@@ -185,7 +185,7 @@ def react_json(tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> Action
     r"""The ReAct format with JSON actions: a thought, then a fenced JSON object, or ``Final Answer:`` and text.
 
     ``ReActJsonSingleInputOutputParser`` reads from the first fence to the next, and takes any failure for an answer where
-    ``Final Answer:`` occurs, be it inside a string: so neither stands in the JSON text, whose strings escape its last character.
+    ``Final Answer:`` occurs, be it inside a string: so neither stands in the JSON text, whose strings escape a character of it.
     Arguments as of :func:`json_action`.
 
     >>> from rellm_agents.formats.agent.steps import Action

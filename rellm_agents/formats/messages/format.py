@@ -176,7 +176,8 @@ class MessageFormat:
             has_both=bool(self.tools and separator and not answer),
             is_parallel=parallel and self._delimiters.between is not None,
         )
-        self.pattern = MessagePattern(self._node(), reader=self._reader, answer=answer)
+        narrowed = self._arguments.narrowed if self.tools else ()
+        self.pattern = MessagePattern(self._node(), narrowed, reader=self._reader, answer=answer)
 
     # Patterns
 

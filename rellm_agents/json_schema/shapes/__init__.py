@@ -10,7 +10,7 @@ Knows how each type of instance is written and what may come where in it; nothin
     any_json        any value at all
 """
 
-from rellm_agents.json_schema.shapes.any_json import TYPES, any_of_types, anything, styled_numbers
+from rellm_agents.json_schema.shapes.any_json import TYPES, any_of_types, anything, styled_numbers, styled_strings
 from rellm_agents.json_schema.shapes.arrays import Array
 from rellm_agents.json_schema.shapes.item_counts import ContainsBounds
 from rellm_agents.json_schema.shapes.objects import Object

@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from rellm_agents.json_schema.numbers import Notation, Numbers, canonical_numbers, numbers_node
 from rellm_agents.json_schema.shapes.arrays import Array
 from rellm_agents.json_schema.shapes.objects import Object, Undeclared
 from rellm_agents.json_schema.shapes.shape import Ready, Reference, Rules, SchemaKey, Shape, Style, Union
-from rellm_agents.json_schema.text import name_node, string_node
+from rellm_agents.json_schema.text import Conditions, name_node, string_node
 from rellm_agents.patterns import Node, literal
 
 TYPES = ("null", "boolean", "number", "string", "array", "object")  # scalars first
@@ -46,7 +46,7 @@ def any_of_types(types: tuple[str, ...], style: Style, *, integers: Notation = "
         case "number":
             return Ready(styled_numbers(Numbers(), style, style.layout.numbers))
         case "string":
-            return Ready(string_node(banned=style.layout.banned, raw=style.layout.raw))
+            return Ready(styled_strings(style))
         case "array":
             return _free(style).array
         case "object":
@@ -57,6 +57,16 @@ def any_of_types(types: tuple[str, ...], style: Style, *, integers: Notation = "
 def anything(style: Style) -> Shape:
     """Any value."""
     return _free(style).whole
+
+
+def styled_strings(style: Style, **conditions: Unpack[Conditions]) -> Node:
+    """The texts of strings in a style; ``NOTHING`` if none fits the conditions.
+
+    Raises:
+        RegexSyntaxError, InexactFormat, PatternTooLarge: the conditions cannot be said.
+    """
+    layout = style.layout
+    return string_node(banned=layout.banned, raw=layout.raw, escapes=layout.escapes, unique=style.unique, **conditions)
 
 
 def styled_numbers(conditions: Numbers, style: Style, notation: Notation) -> Node:

@@ -107,7 +107,7 @@ class Style:
 
     Attributes:
         layout: of whitespace and strings.
-        unique: equal values have one text only, but for the order of undeclared properties.
+        unique: equal values have one text only, but for the order of undeclared properties. So it is for the names of properties, too.
     """
 
     layout: Layout

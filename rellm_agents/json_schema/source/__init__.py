@@ -17,7 +17,7 @@ Knows nothing of patterns or JSON text. In reading order:
 
 from rellm_agents.json_schema.source.all_properties import endless_property, with_all_properties
 from rellm_agents.json_schema.source.deferrable import Deferrable
-from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, schema_of, text_of
+from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, own_spellings, schema_of, text_of
 from rellm_agents.json_schema.source.normal_form import (
     CanonicalSchema,
     NormalForm,

@@ -11,6 +11,7 @@ Does not look at keywords.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -21,6 +22,9 @@ from rellm_agents.errors import InvalidSchema, UnsupportedSchema
 Schema = dict[str, Any] | bool
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
 TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
 def schema_of(source: SchemaLike) -> Schema:
@@ -82,6 +86,22 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
     except RecursionError as error:
         raise UnsupportedSchema("#", TOO_DEEP) from error
     return text
+
+
+def own_spellings(source: SchemaLike) -> dict[str, tuple[str, ...]]:
+    r"""The strings that the text of a schema writes as ``json.dumps`` does not, each with its texts there; none if the schema is no text.
+
+    Args:
+        source: a schema, as of :func:`schema_of`.
+
+    >>> own_spellings(r'{"enum": ["\n", "\u00e9", "\u00E9", "\/"]}')
+    {'é': ('"\\u00E9"',), '/': ('"\\/"',)}
+    """
+    found: dict[str, dict[str, None]] = {}
+    for text in _STRING.findall(source) if isinstance(source, str) else ():
+        if "\\" in text and text not in (json.dumps(value := json.loads(text)), json.dumps(value, ensure_ascii=False)):
+            found.setdefault(value, {})[text] = None
+    return {value: tuple(texts) for value, texts in found.items()}
 
 
 def _no_number(name: str) -> None:

@@ -2,6 +2,7 @@
 
 Knows nothing of schemas: the conditions come as plain values. In reading order:
 
+    escapes            the texts of one character, and which of them are written
     banned_substrings  one string as JSON text, and the escapes that keep texts such as a code fence out of it
     raw_strings        strings that are written as they are, between quotes of their own
     layout             whitespace, separators, given values
@@ -13,7 +14,8 @@ Knows nothing of schemas: the conditions come as plain values. In reading order:
 
 from rellm_agents.json_schema.text.banned_substrings import ban_substrings
 from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
-from rellm_agents.json_schema.text.layout import BOOLEAN, Integers, Layout, Whitespace, dumps
+from rellm_agents.json_schema.text.escapes import Escapes
+from rellm_agents.json_schema.text.layout import BOOLEAN, Integers, Layout, Spellings, Whitespace, dumps
 from rellm_agents.json_schema.text.raw_strings import RawStrings
 from rellm_agents.json_schema.text.serialization import serializations
 from rellm_agents.json_schema.text.strings import name_node, raw_string, string_node

@@ -1,7 +1,8 @@
 r"""Describes how JSON text is laid out: its whitespace and its strings, as pattern nodes and as text.
 
 A given value has one text, that of :func:`dumps`: strings raw in UTF-8 with short escapes, other control characters as ``\u00xx``;
-numbers with an exponent where Python writes one. Only where whitespace is flexible has it more. Knows nothing of schemas.
+numbers with an exponent where Python writes one. It has more where whitespace is flexible, and where further spellings of its strings and
+numbers are asked for. Knows nothing of schemas.
 
 >>> from rellm_agents.patterns import Pattern
 >>> Pattern(Layout.of("compact").value({"a": ["café", 1]})).shortest()
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -22,12 +23,14 @@ import regex
 
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.numbers import Notation, Number, value_node
-from rellm_agents.json_schema.text.banned_substrings import Banned, quoted
+from rellm_agents.json_schema.text.banned_substrings import Banned, quoted, spellings
+from rellm_agents.json_schema.text.escapes import Escapes
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, repeat, sequence
 
 Whitespace = Literal["spaced", "compact", "flexible"]
 Integers = Literal["digits", "any"]
+Spellings = Mapping[str, Sequence[str]]  # strings, each with JSON texts of it
 
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 _PYTHON: dict[bool | None, str] = {True: "True", False: "False", None: "None"}
@@ -65,7 +68,8 @@ class Layout:
         banned: texts that no string holds as they are, see :mod:`banned_substrings`.
         numbers: how numbers are written.
         integers: how integers are written, where a schema asks for the type; "digits" for digits alone, "any" as other numbers.
-        python: true, false and null are written as Python has them; all else that JSON writes is Python already.
+        python: true, false and null are written as Python has them; all else that JSON writes with common escapes is Python already.
+        escapes: which escapes are written in strings.
         raw: how strings are written, if not as in JSON.
         limits: on what is written.
     """
@@ -78,13 +82,15 @@ class Layout:
     numbers: Notation = "any"
     integers: Integers = "digits"
     python: bool = False
+    escapes: Escapes = "json"
     raw: RawStrings | None = None
     limits: Limits = DEFAULT_LIMITS
 
     @cached_property
     def key(self) -> str:
         """Differs between any two layouts; the same in every process."""
-        return f"{self.separators} {self.is_flexible} {self.numbers} {self.integers} {self.python} {self.banned} {self.raw} {self.limits}"
+        written = self.numbers, self.integers, self.python, self.escapes, self.banned, self.raw
+        return f"{self.separators} {self.is_flexible} {written} {self.limits}"
 
     @property
     def null(self) -> Node:
@@ -120,9 +126,10 @@ class Layout:
         numbers: Notation = "any",
         integers: Integers = "digits",
         python: bool = False,
+        escapes: Escapes | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Layout:
-        """The layout of a whitespace style, for strings that do not hold banned substrings.
+        """The layout of a whitespace style, for strings that do not hold banned substrings; its escapes are those that its reader knows.
 
         Raises:
             ValueError: there is no such style, or no such way to write numbers.
@@ -140,34 +147,36 @@ class Layout:
                 comma, colon = (sequence(padding, literal(one), padding) for one in ",:")
             case _:
                 raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
-        return cls(comma, colon, padding, separators, banned, numbers, integers, python, limits=limits)
+        escapes = escapes or ("common" if python else "json")
+        return cls(comma, colon, padding, separators, banned, numbers, integers, python, escapes, limits=limits)
 
     def restyled(self, whitespace: Whitespace) -> Layout:
         """The same but for its whitespace."""
         styled = Layout.of(whitespace, limits=self.limits)
         return replace(self, comma=styled.comma, colon=styled.colon, padding=styled.padding, separators=styled.separators)
 
-    def value(self, value: Any, *, notation: Notation | None = None) -> Node:
+    def value(self, value: Any, *, notation: Notation | None = None, own: Spellings | None = None) -> Node:
         """Exactly this value.
 
         Args:
             value: what JSON can say.
             notation: of its numbers; ``None``: each has one text.
+            own: further JSON texts of strings; a string may then also be written as ``json.dumps`` does. ``None``: each has one text.
 
         >>> from rellm_agents.patterns import Pattern
         >>> Pattern(Layout.of("compact").value({"a": [1, None]})).shortest()
         '{"a":[1,null]}'
         """
-        return self.values([value], notation=notation)
+        return self.values([value], notation=notation, own=own)
 
-    def values(self, values: Iterable[Any], *, notation: Notation | None = None) -> Node:
+    def values(self, values: Iterable[Any], *, notation: Notation | None = None, own: Spellings | None = None) -> Node:
         """Exactly these values; see :meth:`value`. Numbers of which there are many have few texts each."""
         numbers: list[Number] = []
         others: list[Any] = []
         for value in values:
             is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
             (numbers if is_number else others).append(value)
-        node = choice(*(self._value(other, notation) for other in others))
+        node = choice(*(self._value(other, notation, own) for other in others))
         return choice(node, self._numbers(numbers, notation)) if numbers else node
 
     def _numbers(self, numbers: list[Number], notation: Notation | None) -> Node:
@@ -187,14 +196,16 @@ class Layout:
         dumped = str(number) if isinstance(number, Decimal) else dumps(number)
         return [dumped] if is_one else dict.fromkeys((dumped, plain))
 
-    def _value(self, value: Any, notation: Notation | None) -> Node:
+    def _value(self, value: Any, notation: Notation | None, own: Spellings | None) -> Node:
         match value:
             case dict():
-                return self.object_of((key, self.value(inner, notation=notation)) for key, inner in value.items())
+                return self.object_of((key, self.value(inner, notation=notation, own=own)) for key, inner in value.items())
             case list():
-                return self._between("[", [self.value(inner, notation=notation) for inner in value], "]")
+                return self._between("[", [self.value(inner, notation=notation, own=own) for inner in value], "]")
             case str() if self.raw:
                 return sequence(self.raw.quote_node, literal(value), self.raw.quote_node)
+            case str() if own is not None:
+                return choice(*map(literal, spellings(value, own.get(value, ()), self.banned, self.escapes)))
             case _:
                 return literal(self.text(value))
 
@@ -215,7 +226,7 @@ class Layout:
             case str() if self.raw:
                 return f"{self.raw.quote}{value}{self.raw.quote}"
             case str():
-                return quoted(value, self.banned)
+                return quoted(value, self.banned, self.escapes)
             case bool() | None if self.python:
                 return _PYTHON[value]
             case _:
@@ -256,7 +267,7 @@ class Layout:
 
     def name_text(self, name: str) -> str:
         """The text of a property's name."""
-        return name if self.raw else quoted(name, self.banned)
+        return name if self.raw else quoted(name, self.banned, self.escapes)
 
     def object_of(self, members: Iterable[tuple[str, Node]]) -> Node:
         """An object of just these properties, in this order: names and values."""

@@ -1,13 +1,15 @@
 r"""Makes the JSON strings that fit all conditions of a schema, or raw ones: decoded strings, encoded, with their quotes.
 
-JSON text has one form of a character: raw UTF-8, short escapes, other control characters as ``\u00xx``. Encoding takes one character
-after the other and never two to the same text (it is an injective homomorphism of strings), so it goes through every kind of node,
-intersections and complements among them. Knows nothing of how the conditions become a node: see ``decoded``.
+Reading is a function from JSON text to decoded strings: it takes each text of a character (see ``escapes``) to that character. The
+JSON text of some strings is their inverse image under it. Inverse images go through unions, intersections and complements of any
+function; and through sequences and repeats of this one, since the texts of characters are a prefix code, which is cut in one way only.
+So encoding goes through every kind of node, however many texts a character has. Knows nothing of how the conditions become a node: see
+``decoded``.
 
 >>> from rellm_agents.patterns import Pattern
 >>> quoted_words = Pattern(string_node(patterns=('^"[ab]+"$',), max_length=4))
->>> quoted_words.fullmatch(r'"\"ab\""'), quoted_words.fullmatch(r'"\"aab\""'), quoted_words.fullmatch('"ab"')
-(True, False, False)
+>>> [quoted_words.fullmatch(text) for text in (r'"\"ab\""', r'"\u0022\u0061b\""', r'"\"aab\""', '"ab"')]
+[True, True, False, False]
 """
 
 from __future__ import annotations
@@ -18,17 +20,16 @@ from typing import Unpack, assert_never, cast
 
 from rellm_agents.errors import PatternError
 from rellm_agents.json_schema.text.banned_substrings import (
-    ALWAYS_ESCAPED,
-    SHORT_ESCAPES,
     Banned,
     escape,
     escaped_where_needed,
+    free_of,
     last_characters,
     quoted,
-    string_text,
     within_alphabet,
 )
 from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
+from rellm_agents.json_schema.text.escapes import IN_ESCAPES, Escapes, character_texts
 from rellm_agents.json_schema.text.layout import Layout
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import (
@@ -36,7 +37,6 @@ from rellm_agents.patterns import (
     TEXT,
     CharSet,
     Node,
-    characters,
     choice,
     complement,
     intersection,
@@ -55,12 +55,21 @@ _QUOTE = literal('"')
 
 
 @lru_cache(maxsize=1_024)
-def string_node(*, banned: Banned = (), raw: RawStrings | None = None, **conditions: Unpack[Conditions]) -> Node:
+def string_node(
+    *,
+    banned: Banned = (),
+    raw: RawStrings | None = None,
+    escapes: Escapes = "json",
+    unique: bool = False,
+    **conditions: Unpack[Conditions],
+) -> Node:
     """The strings, with their quotes, that fit all conditions; ``NOTHING`` if none does.
 
     Args:
         banned: texts that no string holds as they are, see :mod:`banned_substrings`.
         raw: how strings are written, if not as in JSON.
+        escapes: which escapes are written.
+        unique: each string has one text, the usual one.
         conditions: as of :func:`decoded_strings`.
 
     Raises:
@@ -69,41 +78,49 @@ def string_node(*, banned: Banned = (), raw: RawStrings | None = None, **conditi
     decoded = decoded_strings(**conditions)
     if decoded is NOTHING:
         return NOTHING
-    node = json_string(decoded, banned) if raw is None else raw_string(decoded, raw)
+    node = json_string(decoded, banned, escapes, unique=unique) if raw is None else raw_string(decoded, raw)
     return node if has_text(node) else NOTHING
 
 
 def name_node(layout: Layout) -> Node:
-    """The names that properties may have, as a layout writes them."""
-    return string_node(banned=layout.banned) if layout.raw is None else lexeme(read_regex(BARE_NAME.pattern))
+    """The names that properties may have, as a layout writes them: each in one way, so that none comes twice."""
+    if layout.raw is not None:
+        return lexeme(read_regex(BARE_NAME.pattern))
+    return string_node(banned=layout.banned, escapes=layout.escapes, unique=True)
 
 
 @lru_cache(maxsize=4_096)
-def encoded(node: Node, banned: Banned = ()) -> Node:
-    r"""The JSON text, without quotes, of decoded strings; ``node`` itself if none of them holds a character to be escaped.
+def encoded(node: Node, escapes: Escapes = "json", *, unique: bool = False, banned: Banned = ()) -> Node:
+    r"""The JSON text, without quotes, of decoded strings.
 
     Args:
         node: the decoded strings; without rules.
-        banned: a character that completes one is written both as it is and escaped; one that is banned by itself, escaped.
+        escapes: which are written.
+        unique: a character has one text; then ``node`` itself is returned if no string in it holds a character to be escaped.
+        banned: a character that is one of them is not written as it is. If ``unique``, one that completes one is written in two ways.
 
     Raises:
         PatternError: ``node`` holds rules.
 
-    >>> encoded(literal('say "a"')) is literal(r'say \"a\"')
+    >>> encoded(literal('say "a"'), unique=True) is literal(r'say \"a\"')
     True
     """
+    escaped = CharSet.of(text for text in banned if len(text) == 1)
+    completing = CharSet.of(last_characters(banned)) & ~escaped if unique else CharSet()
+
+    def texts(charset: CharSet) -> Node:
+        one = character_texts(charset, escapes, unique=unique, escaped=escaped & charset)
+        both = charset & completing
+        return choice(one, *(literal(escape(c, banned, escapes)) for c in last_characters(banned) if c in both)) if both else one
 
     def inside(part: Node) -> Node:
-        return encoded(part, banned)
+        return encoded(part, escapes, unique=unique, banned=banned)
 
     match cast(ir.AnyNode, node):
         case ir.Literal() as one:
-            doubled = last_characters(banned)
-            if not any(c in one.text for c in doubled):
-                return literal(string_text(one.text))
-            return sequence(*(_encoded_set(CharSet.of(c), banned) if c in doubled else literal(string_text(c)) for c in one.text))
+            return sequence(*(texts(CharSet.of(c)) for c in one.text))
         case ir.Characters(charset):
-            return _encoded_set(charset, banned)
+            return texts(charset)
         case ir.Sequence(parts):
             return sequence(*map(inside, parts))
         case ir.Choice(options):
@@ -124,43 +141,33 @@ def encoded(node: Node, banned: Banned = ()) -> Node:
             assert_never(node)
 
 
-def _encoded_set(charset: CharSet, banned: Banned) -> Node:
-    """One character, as it is and as its escapes."""
-    also = [literal(escape(c, banned)) for c in last_characters(banned) if c in charset]
-    charset &= ~CharSet.of(text for text in banned if len(text) == 1)
-    if not charset & ALWAYS_ESCAPED:
-        return choice(characters(charset), *also) if also else characters(charset)
-    short = CharSet.of(letter for c, letter in SHORT_ESCAPES.items() if c in charset)
-    control = charset & ALWAYS_ESCAPED & ~CharSet.of(SHORT_ESCAPES)
-    digits = [CharSet.of(f"{i % 16:x}" for i in range(first, first + 16) if chr(i) in control) for first in (0, 16)]
-    in_hex = choice(sequence(literal("0"), characters(digits[0])), sequence(literal("1"), characters(digits[1])))
-    options = [characters(charset & ~ALWAYS_ESCAPED), sequence(literal("\\"), characters(short)), sequence(literal("\\u00"), in_hex)]
-    return choice(*(option for option in options if option is not NOTHING), *also)
-
-
-def json_string(content: Node, banned: Banned = ()) -> Node:
+def json_string(content: Node, banned: Banned = (), escapes: Escapes = "json", *, unique: bool = False) -> Node:
     """The JSON strings of decoded ones, with their quotes.
 
-    Literals stay literals, and what is counted stays counted; anything else is a lexeme, with its closing quote.
+    What is counted stays counted, literals with one text stay literals; anything else is a lexeme, with its closing quote.
 
     Args:
         content: the decoded strings.
         banned: texts that no string holds as they are, see :mod:`banned_substrings`.
+        escapes: which escapes are written.
+        unique: each string has one text, the usual one.
 
     Raises:
         PatternError: ``content`` holds rules.
 
-    >>> json_string(choice(literal("red"), literal("blue"))) is choice(literal('"red"'), literal('"blue"'))
+    >>> json_string(choice(literal("red"), literal("blue")), unique=True) is choice(literal('"red"'), literal('"blue"'))
     True
     """
-    texts = _listed(content)
+    texts = _listed(content) if unique else None
     if texts is not None:
-        return choice(*(literal(quoted(text, banned)) for text in texts))
+        return choice(*(literal(quoted(text, banned, escapes)) for text in texts))
     banned = within_alphabet(_alphabet(content), banned) if banned else ()
-    inner = encoded(content, banned)
-    longer = tuple(text for text in banned if len(text) > 1)
-    if longer:
-        inner = intersection(inner, escaped_where_needed(encoded(ir.CHARACTER, banned), longer))
+    inner = encoded(content, escapes, unique=unique, banned=banned)
+    longer = tuple(text for text in banned if len(text) > 1 or (not unique and text in IN_ESCAPES))
+    if longer and unique:
+        inner = intersection(inner, escaped_where_needed(encoded(ir.CHARACTER, escapes, unique=True, banned=banned), longer, escapes))
+    elif longer:
+        inner = intersection(inner, free_of(longer))
     if counter_of(inner) is not None:
         return sequence(_QUOTE, inner, _QUOTE)
     return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rellm_agents.errors import ParserError, SchemaError
-from rellm_agents.json_schema import Span, compile_schema, value_spans
+from rellm_agents.json_schema import Span, compile_in_layout, value_spans
+from rellm_agents.json_schema.text import Layout
 from rellm_agents.langchain.model_schema import model_schema
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
 
@@ -105,14 +106,14 @@ def keyed_arguments_texts(parser: Any, options: ParserOptions) -> ParserPattern:
     return _as_arguments(schema_texts({"type": "object", "required": [parser.key_name]}, options))
 
 
-def model_texts(model: Any, options: ParserOptions, *, adapt: SchemaAdapter | None = None, **compiler_options: Any) -> ParserPattern:
+def model_texts(model: Any, options: ParserOptions, *, adapt: SchemaAdapter | None = None, layout: Layout | None = None) -> ParserPattern:
     """Instances of a pydantic model, or of another type that pydantic can describe.
 
     Args:
         model: the type.
         options: how texts are written.
         adapt: narrows the schema, for a notation that can express less than JSON.
-        compiler_options: further options of :func:`rellm_agents.compile_schema`.
+        layout: how JSON is written, if not as ``options`` say.
 
     Raises:
         ParserError: the type may refuse a value that its schema allows, and ``options.lenient`` is off.
@@ -123,18 +124,18 @@ def model_texts(model: Any, options: ParserOptions, *, adapt: SchemaAdapter | No
             f"not every text of the schema is read: {'; '.join(rejections)}. Say it in the schema, "
             "or pass lenient=True, which lists this as unenforced and leaves it to the parser"
         )
-    found = schema_texts(schema if adapt is None else adapt(schema), options, **compiler_options)
+    found = schema_texts(schema if adapt is None else adapt(schema), options, layout)
     return JsonParserPattern(found.node, found.narrowed, (*rejections, *found.unenforced))
 
 
-def schema_texts(schema: dict[str, Any], options: ParserOptions, **compiler_options: Any) -> ParserPattern:
+def schema_texts(schema: dict[str, Any], options: ParserOptions, layout: Layout | None = None) -> ParserPattern:
     """Instances of a schema; objects without undeclared properties, unless the schema says something about those.
 
     Raises:
         ParserError: the schema cannot be compiled; names the JSON pointer.
     """
     try:
-        found = compile_schema(schema, whitespace=options.whitespace, closed=True, lenient=options.lenient, **compiler_options)
+        found = compile_in_layout(schema, layout or Layout.of(options.whitespace), closed=True, lenient=options.lenient)
     except SchemaError as error:
         raise ParserError(f"the schema of the parser cannot be compiled: {error}") from error
     return JsonParserPattern(found.node, found.narrowed, found.unenforced)

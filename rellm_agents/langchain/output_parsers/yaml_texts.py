@@ -1,8 +1,8 @@
 r"""Compiles YAML parsers to JSON in one line, restricted to the JSON that YAML 1.1 reads as the same value.
 
-There are few restrictions. Characters that PyYAML rejects, or reads as line breaks, are written as ``\u`` escapes. Numbers have no
-exponent, because PyYAML would read those as strings. Names are short, because YAML looks for the colon after a name within 1,024
-characters only.
+There are few restrictions. Characters that PyYAML rejects, or reads as line breaks, are written as ``\u`` escapes. There are no pairs of
+surrogates, which it reads as two characters. Numbers have no exponent, because PyYAML would read those as strings. Names are short,
+because YAML looks for the colon after a name within 1,024 characters only.
 
 >>> from types import SimpleNamespace
 >>> from pydantic import BaseModel
@@ -15,12 +15,15 @@ characters only.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rellm_agents.errors import ParserError
+from rellm_agents.json_schema.text import Layout, ban_substrings
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
 
+NARROWED = r"strings are written without \/ and pairs of surrogates, and numbers without exponents, which YAML 1.1 reads otherwise"
 MAX_NAME = 170  # characters of an undeclared name; an escape takes at most six
 
 _ESCAPED = [*map(chr, range(0x7F, 0xA0)), "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"]
@@ -44,7 +47,9 @@ def yaml_texts(parser: Any, options: ParserOptions) -> ParserPattern:
     """
     if options.whitespace == "flexible":
         raise ParserError('whitespace="flexible": YAML does not take tabs and line breaks everywhere; there are "spaced" and "compact"')
-    return model_texts(parser.pydantic_object, options, adapt=_with_short_names, without=_ESCAPED, numbers="plain")
+    layout = Layout.of(options.whitespace, ban_substrings(_ESCAPED, "common"), numbers="plain", escapes="common")
+    found = model_texts(parser.pydantic_object, options, adapt=_with_short_names, layout=layout)
+    return replace(found, narrowed=(*found.narrowed, NARROWED))
 
 
 def _with_short_names(schema: dict[str, Any]) -> dict[str, Any]:

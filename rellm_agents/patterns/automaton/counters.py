@@ -21,11 +21,13 @@ True
 from __future__ import annotations
 
 from enum import Enum, auto
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import NamedTuple
 
 from rellm_agents.patterns.automaton.automaton import DEAD, MAX_WHOLE, START, Automaton
-from rellm_agents.patterns.ir import Characters, Intersection, Literal, Node, Repeat, intersection, repeat
+from rellm_agents.patterns.automaton.derivative import BYTES, transitions
+from rellm_agents.patterns.ir import Characters, Choice, Intersection, Literal, Node, Repeat, Sequence, intersection, repeat
 
 MIN_COUNTED = 16  # the bound from which on iterations are counted, rather than kept as states
 MIN_COUNTED_WIDE = 3  # the same where many bytes may come next: tokens are found once for each state, which is slow there
@@ -57,8 +59,15 @@ def strategy_of(node: Repeat) -> RepeatStrategy:
 @lru_cache(maxsize=4_096)
 def _is_prefix_code(node: Node) -> bool:
     """No text of ``node`` begins with another: where one ends is known without what follows."""
-    if isinstance(node, Characters | Literal):
-        return True
+    match node:
+        case Characters() | Literal():
+            return True
+        case Sequence(parts) if all(map(_is_prefix_code, parts)):
+            return True
+        case Repeat(inner, minimum, maximum) if minimum == maximum and _is_prefix_code(inner):
+            return True
+        case Choice(options) if all(map(_is_prefix_code, options)) and _begin_differently(options):
+            return True
     if node.nullable or node.positions > MAX_POSITIONS:
         return False
     automaton = Automaton.of(node)
@@ -66,6 +75,17 @@ def _is_prefix_code(node: Node) -> bool:
     if table is None or automaton.is_empty:
         return False
     return all(not automaton.accepting[state] or not any(automaton.row(state)) for state in range(START, automaton.size) if state != DEAD)
+
+
+def _begin_differently(options: tuple[Node, ...]) -> bool:
+    """No two options begin with the same byte."""
+    seen = 0
+    for option in options:
+        first = reduce(or_, (symbols for symbols, _ in transitions(option, BYTES)), 0)
+        if first & seen:
+            return False
+        seen |= first
+    return True
 
 
 @lru_cache(maxsize=4_096)

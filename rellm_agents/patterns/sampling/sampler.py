@@ -52,6 +52,7 @@ MAX_DEPTH = 12  # of nested rules; beyond it, or beyond MAX_PIECES, the shortest
 MAX_PIECES = 300  # characters and literals of one text
 _TRIES = 8  # draws of a text that may turn out to be excluded
 _STOP = 0.15  # chance that a text or a repeat ends where it may
+_PLAIN = 0.8  # chance of a character where longer texts are options too, such as its escapes
 _ASCII = 0.8  # chance of a printable ASCII character where the set holds one
 
 
@@ -117,7 +118,7 @@ class _Sampler:
                     self.add(part, depth)
             case Choice(options):
                 alive = tuple(o for o in options if character_length(o) is not None)
-                self.add(shortest_option(alive) if self.is_long(depth) else self.chance.choice(alive), depth)
+                self.add(shortest_option(alive) if self.is_long(depth) else self.option(alive), depth)
             case Repeat(inner, minimum, maximum):
                 count = 0 if character_length(inner) is None else self.iterations(minimum, maximum)
                 for i in range(count):
@@ -150,6 +151,15 @@ class _Sampler:
                 if text not in capture.excluded and character_length(capture.continue_with(text)) is not None:
                     return text
         return shortest_captured(capture)
+
+    def option(self, options: tuple[Node, ...]) -> Node:
+        """Any of them; where there is one character and all else is longer, more often that."""
+        plain = [one for one in options if isinstance(one, Characters) or (isinstance(one, Literal) and len(one.text) == 1)]
+        if len(plain) == 1 < len(options):
+            length = shortest_length(plain[0]) or 0
+            if all((shortest_length(one) or 0) > length for one in options if one is not plain[0]) and self.chance.random() < _PLAIN:
+                return plain[0]
+        return self.chance.choice(options)
 
     def iterations(self, minimum: int, maximum: int | None) -> int:
         count = minimum

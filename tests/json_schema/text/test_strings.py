@@ -1,4 +1,4 @@
-"""JSON text of decoded strings: what is accepted is what validators take, and every text is a valid string."""
+"""JSON text of decoded strings: every spelling of what validators take is accepted, and no other text."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from json_schema.spellings import spelled
 from patterns.blueprints import Blueprint, blueprints, build
 
 from rellm_agents.errors import InexactFormat, PatternError, RegexSyntaxError
@@ -102,42 +104,52 @@ def shape(node: Node) -> list[str]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(conditions, st.lists(texts, min_size=1, max_size=6))
-def test_a_string_is_accepted_if_it_is_valid(asked: dict[str, Any], some: list[str]) -> None:
-    node = string_node(**asked)
+@given(conditions, st.lists(texts, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_a_string_is_accepted_in_every_spelling_if_it_is_valid(asked: dict[str, Any], some: list[str], chance: Random) -> None:
+    node, unique = string_node(**asked), string_node(**asked, unique=True)
+    assert (node is NOTHING) == (unique is NOTHING)
     for text in [*some, *asked.get("excluded", ())]:
-        accepted = node is not NOTHING and Pattern(node).fullmatch(quoted(text))
-        assert accepted == fits(text, **asked), text
-        assert node is NOTHING or not Pattern(node).fullmatch(quoted(text)[:-1])
+        is_valid = fits(text, **asked)
+        assert not is_valid or node is not NOTHING
+        for written in (quoted(text), json.dumps(text), spelled(text, chance), spelled(text, chance)):
+            if node is not NOTHING:
+                assert Pattern(node).fullmatch(written) == is_valid, written
+                assert Pattern(unique).fullmatch(written) == (is_valid and written == quoted(text)), written
+                assert not Pattern(node).fullmatch(written[:-1])
 
 
 @settings(max_examples=150, deadline=None)
 @given(conditions)
 def test_every_text_is_a_valid_string(asked: dict[str, Any]) -> None:
-    node = string_node(**asked)
+    node, unique = string_node(**asked), string_node(**asked, unique=True)
     if node is not NOTHING:
         for written in [Pattern(node).shortest(), *map(Pattern(node).sample, range(4))]:
+            assert fits(json.loads(written), **asked), written
+            assert Pattern(node).fullmatch(quoted(json.loads(written)))
+        for written in [Pattern(unique).shortest(), *map(Pattern(unique).sample, range(4))]:
             assert fits(json.loads(written), **asked), written
             assert written == quoted(json.loads(written))
 
 
 @settings(max_examples=300, deadline=None)
-@given(blueprints(), st.lists(st.text('ab(€\n["\\', max_size=5), max_size=6))
-def test_encoding_takes_every_text_to_its_spelling(blueprint: Blueprint, some: list[str]) -> None:
+@given(blueprints(), st.lists(st.text('ab(€\n["\\', max_size=5), max_size=6), st.randoms(use_true_random=False))
+def test_encoding_takes_every_text_to_its_spellings(blueprint: Blueprint, some: list[str], chance: Random) -> None:
     node = build(blueprint)
     if node.has_rules:
         return
-    decoded, written = Pattern(choice(node, literal("!"))), Pattern(choice(encoded(node), literal("!")))
+    decoded, written, unique = (Pattern(choice(one, literal("!"))) for one in (node, encoded(node), encoded(node, unique=True)))
     for text in some:
-        assert decoded.fullmatch(text) == written.fullmatch(quoted(text)[1:-1])
+        for spelling in (quoted(text), spelled(text, chance), spelled(text, chance)):
+            assert written.fullmatch(spelling[1:-1]) == decoded.fullmatch(text)
+            assert unique.fullmatch(spelling[1:-1]) == (decoded.fullmatch(text) and spelling == quoted(text))
 
 
 @pytest.mark.parametrize("text", ["a", "[a-z]+", "(ab|[0-9]{3})?x", '[^\\x00-\\x1f"\\\\]*', "é{20}"])
 def test_what_needs_no_escape_stays_the_same_node(text: str) -> None:
     node = read_regex(text)
-    assert encoded(node) is node
-    assert encoded(difference(node, literal("b"))) is difference(node, literal("b"))
-    assert encoded(lexeme(node)) is lexeme(node)
+    assert encoded(node, unique=True) is node
+    assert encoded(difference(node, literal("b")), unique=True) is difference(node, literal("b"))
+    assert encoded(lexeme(node), unique=True) is lexeme(node)
 
 
 def test_no_condition_is_any_string() -> None:
@@ -152,6 +164,8 @@ def test_lengths_are_counted() -> None:
         string_node(min_length=1, max_length=5),
         string_node(max_length=255),
         string_node(patterns=("^[a-z]+$",), max_length=64),
+        string_node(patterns=(r"^[\p{L}\p{M}' -]+$",), max_length=64),
+        string_node(patterns=("^[a-z]+$",), max_length=64, unique=True),
     ):
         assert shape(node) == ["Literal", "Repeat", "Literal"]
         assert isinstance(node, Sequence)
@@ -162,9 +176,9 @@ def test_lengths_are_counted() -> None:
     assert string_node(min_length=0, max_length=0) is literal('""')
 
 
-def test_literals_stay_literals() -> None:
-    assert json_string(choice(literal("a"), literal('"'))) is choice(literal('"a"'), literal(r'"\""'))
-    assert string_node(patterns=("^(?:red|blue)$",)) is choice(literal('"red"'), literal('"blue"'))
+def test_unique_literals_stay_literals() -> None:
+    assert json_string(choice(literal("a"), literal('"')), unique=True) is choice(literal('"a"'), literal(r'"\""'))
+    assert string_node(patterns=("^(?:red|blue)$",), unique=True) is choice(literal('"red"'), literal('"blue"'))
 
 
 def test_a_pattern_is_one_lexeme_and_bounds_that_it_keeps_anyway_are_dropped() -> None:
@@ -213,14 +227,17 @@ def test_what_cannot_be_said_is_refused() -> None:
 def test_patterns_of_public_schemas_are_read_as_the_validator_reads_them() -> None:
     found = {p for row in map(json.loads, gzip.decompress(SHARED_SAMPLE.read_bytes()).splitlines()) for p in patterns_in(row["schema"])}
     assert len(found) > 100
-    for text in found:
+    chance = Random(0)
+    for text in sorted(found):
         pattern = Pattern(string_node(patterns=(text,)))
         for written in [pattern.shortest(), *map(pattern.sample, range(10))]:
             value = json.loads(written)
             assert fits(value, patterns=(text,)), (text, written)
             for i in range(0, len(value), 3):
                 for other in (value[:i] + value[i + 1 :], value[:i] + "é" + value[i:], value[:i].swapcase() + value[i:]):
-                    assert pattern.fullmatch(quoted(other)) == fits(other, patterns=(text,)), (text, other)
+                    is_valid = fits(other, patterns=(text,))
+                    for spelling in (quoted(other), spelled(other, chance)):
+                        assert pattern.fullmatch(spelling) == is_valid, (text, spelling)
 
 
 def patterns_in(schema: Any) -> list[str]:

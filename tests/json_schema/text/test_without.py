@@ -1,14 +1,17 @@
-"""Texts that no string holds: each string has one JSON text, which reads back, holds none of them, and is the usual one if it can."""
+"""Texts that no string holds: a string has all spellings that hold none of them, at least one, and just one where it is unique."""
 
 from __future__ import annotations
 
 import json
+import re
+from random import Random
 from typing import Any
 
 import pytest
 import regex
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from json_schema.spellings import spelled
 from json_schema.test_compiler import judge, schemas
 
 from rellm_agents import Pattern, compile_schema
@@ -93,10 +96,32 @@ def _units(character: str) -> list[int]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(kept_out, conditions, st.lists(pieces, min_size=1, max_size=4), st.data())
-def test_a_string_has_its_one_text_and_no_other(without: list[str], asked: Any, some: list[str], data: st.DataObject) -> None:
+@given(kept_out, conditions, st.lists(pieces, min_size=1, max_size=4), st.randoms(use_true_random=False))
+@example(["A"], {"patterns": ("^[^A]*$",)}, ["\xaa", "A\xaa"], Random(0))
+@example(["/"], {}, ["a/b", "/"], Random(0))
+@example(["2F"], {}, ["a/b2F", "/"], Random(0))
+def test_a_string_has_all_texts_that_hold_none_of_them(without: list[str], asked: Any, some: list[str], chance: Random) -> None:
     banned = possible(without)
     plain, node = string_node(**asked), string_node(**asked, banned=banned)
+    assert (plain is NOTHING) == (node is NOTHING)
+    assume(node is not NOTHING)
+    pattern = Pattern(node)
+    for text in some:
+        fits = Pattern(plain).fullmatch(dumps(text))
+        assert pattern.fullmatch(quoted(text, banned)) == fits
+        for _ in range(6):
+            written = spelled(text, chance)
+            assert pattern.fullmatch(written) == (fits and not any(one in written for one in banned)), written
+    for written in (pattern.sample(1), pattern.sample(2), pattern.shortest()):
+        assert not any(one in written for one in banned)
+        assert Pattern(plain).fullmatch(written)
+
+
+@settings(max_examples=400, deadline=None)
+@given(kept_out, conditions, st.lists(pieces, min_size=1, max_size=4), st.data())
+def test_a_unique_string_has_its_one_text_and_no_other(without: list[str], asked: Any, some: list[str], data: st.DataObject) -> None:
+    banned = possible(without)
+    plain, node = string_node(**asked, unique=True), string_node(**asked, banned=banned, unique=True)
     assert (plain is NOTHING) == (node is NOTHING)
     assume(node is not NOTHING)
     pattern = Pattern(node)
@@ -147,9 +172,10 @@ def test_what_is_written_does_not_depend_on_what_follows(without: list[str], tex
 def test_only_the_character_that_would_complete_a_text_is_escaped(without: list[str], text: str, written: str) -> None:
     banned = ban_substrings(without)
     assert quoted(text, banned) == f'"{written}"'
-    for node in (string_node(banned=banned), string_node(banned=banned, min_length=3, max_length=5_000)):
-        assert Pattern(node).fullmatch(f'"{written}"')
-        assert not Pattern(node).fullmatch(dumps(text))
+    for unique in (False, True):
+        for node in (string_node(banned=banned, unique=unique), string_node(banned=banned, min_length=3, max_length=5_000, unique=unique)):
+            assert Pattern(node).fullmatch(f'"{written}"')
+            assert not Pattern(node).fullmatch(dumps(text))
 
 
 def test_lengths_are_counted_all_the_same() -> None:
@@ -173,13 +199,14 @@ def test_strings_that_can_hold_none_of_the_texts_stay_the_same() -> None:
     for asked in ({"formats": ("date",)}, {"formats": ("uuid",)}, {"patterns": ("^[a-z ]+$",), "max_length": 90}):
         assert string_node(**asked, banned=banned) is string_node(**asked)
     assert json_string(TEXT, ()) is string_node()
-    assert json_string(choice(literal("```"), literal("a")), banned) is choice(literal(r'"``\u0060"'), literal('"a"'))
+    assert json_string(choice(literal("```"), literal("a")), banned, unique=True) is choice(literal(r'"``\u0060"'), literal('"a"'))
 
 
 @settings(max_examples=150, deadline=None)
 @given(schemas, kept_out, st.sampled_from(["spaced", "flexible"]), st.integers(0, 2**32))
 def test_no_string_of_a_sampled_text_holds_them(schema: Any, without: list[str], whitespace: Any, seed: int) -> None:
     banned = possible(without)
+    assert all(one in without for one in banned)
     try:
         pattern = compile_schema(schema, without=without, whitespace=whitespace)
     except SchemaError:
@@ -188,19 +215,8 @@ def test_no_string_of_a_sampled_text_holds_them(schema: Any, without: list[str],
     for text in (pattern.sample(seed), pattern.sample(seed + 1), pattern.shortest()):
         value = json.loads(text)
         judge(schema).validate(value)
-        for string in strings_of(value):
-            assert quoted(string, banned) in text
-
-
-def strings_of(value: Any) -> list[str]:
-    match value:
-        case str():
-            return [value]
-        case list():
-            return [one for inner in value for one in strings_of(inner)]
-        case dict():
-            return [*value, *(one for inner in value.values() for one in strings_of(inner))]
-    return []
+        for string in re.findall(r'"((?:[^"\\]|\\.)*)"', text):
+            assert not any(one in string for one in banned)
 
 
 def test_names_and_given_values_are_written_alike_and_come_once() -> None:

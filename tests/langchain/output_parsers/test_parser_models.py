@@ -6,15 +6,20 @@ import datetime as dt
 import decimal
 import enum
 import ipaddress
+import json
 import re
 import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from json_schema.spellings import spelled
 from langchain_classic.output_parsers import YamlOutputParser
 from langchain_core.output_parsers import PydanticOutputParser
 from pydantic import (
@@ -40,6 +45,7 @@ from pydantic import v1 as pydantic_v1
 from typing_extensions import TypedDict
 
 from rellm_agents.errors import ParserError
+from rellm_agents.json_schema.text.escapes import is_common
 from rellm_agents.langchain.output_parsers import compile_parser
 
 SAMPLES = 15
@@ -202,6 +208,19 @@ def test_a_model_without_a_schema_is_refused() -> None:
 
     with pytest.raises(ParserError, match="Odd has no JSON Schema that pydantic"):
         compile_parser(PydanticOutputParser(pydantic_object=Odd), lenient=True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text('aé/"\\\n\t:#-{ \x00\x7f\x85\u2028\ufeff\uffff😀', max_size=5), st.randoms(use_true_random=False))
+def test_yaml_reads_all_spellings_of_strings_that_are_written_for_it(text: str, chance: Random) -> None:
+    parser = YamlOutputParser(pydantic_object=model_of(list[str]))
+    pattern = compile_parser(parser)
+    assert any("surrogates" in one for one in pattern.narrowed)
+    for written in (spelled(text, chance), spelled(text, chance), json.dumps(text, ensure_ascii=False)):
+        is_read = is_common(written) and not set(written) & set("\x7f\x85\u2028\ufeff\uffff")
+        assert pattern.fullmatch(f'{{"field": [{written}]}}') == is_read, written
+        if is_read:
+            assert parser.parse(f'{{"field": [{written}]}}').field == [text]
 
 
 def test_yaml_keeps_away_from_what_it_reads_otherwise() -> None:

@@ -24,7 +24,13 @@ from rellm_agents.patterns import Node
 
 
 class ArgumentStyle(Protocol):
-    """A way to write the arguments of a call."""
+    """A way to write the arguments of a call.
+
+    Attributes:
+        narrowed: which spellings of values it does not write, as its readers do not read them.
+    """
+
+    narrowed: tuple[str, ...]
 
     def node(self, tool: Tool) -> Node:
         """The texts of all arguments that a tool takes.
@@ -61,12 +67,13 @@ def argument_style(declaration: Declaration, delimiter_node: Callable[[str], Nod
         FormatError: a banned substring cannot be kept out of strings, or a text of the style would be cut too early.
     """
     name, banned, end = declaration["name"], declaration.get("banned_substrings", ()), Template.of(declaration["call"]).delimiters[-1]
+    style = declaration.get("argument_style", "json")
     try:
-        ban_substrings(banned)
+        ban_substrings(banned, "common" if style == "python" else "json")
     except ValueError as error:
         raise FormatError(f"format {name!r}, #/banned_substrings: {error}") from error
     by_types = declaration.get("by_types", False)
-    match declaration.get("argument_style", "json"):
+    match style:
         case "json":
             return JsonArguments(name, declaration.get("whitespace", "spaced"), banned, by_types=by_types)
         case "tagged":

@@ -41,6 +41,8 @@ class BareArguments:
         by_types: the reader takes a string for the value it spells where another type is named, see :mod:`type_coercion`.
     """
 
+    narrowed: tuple[str, ...] = ()
+
     def __init__(self, name: str, quote: str, quote_node: Node, banned: Sequence[str], end: str, *, by_types: bool = False) -> None:
         self._name, self._quote, self._end, self._by_types = name, quote, end, by_types
         raw = RawStrings(quote, quote_node, tuple(dict.fromkeys((quote, end, *banned))))

@@ -30,6 +30,8 @@ class JsonArguments:
         by_types: the reader goes by types, see :mod:`type_coercion`.
     """
 
+    narrowed: tuple[str, ...] = ()
+
     def __init__(self, name: str, whitespace: Whitespace, banned: Sequence[str], *, by_types: bool = False) -> None:
         self._name, self._whitespace, self._banned, self._by_types = name, whitespace, tuple(banned), by_types
         self._layout = Layout.of(whitespace, ban_substrings(banned))

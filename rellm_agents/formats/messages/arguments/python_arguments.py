@@ -1,6 +1,7 @@
 r"""Arguments as keywords of a call in Python: ``k="v", n=1``.
 
-Values are JSON but for True, False and None: what JSON writes of strings, numbers, lists and objects says the same in Python.
+Values are JSON but for True, False and None: what JSON writes of strings, numbers, lists and objects says the same in Python, but for
+the escapes ``\/`` and of pairs of surrogates, which are not written.
 
 >>> from rellm_agents.formats.tools import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "on": {"type": "boolean"}}}})
@@ -40,8 +41,10 @@ class PythonArguments:
         banned: texts that no string holds as they are.
     """
 
+    narrowed: tuple[str, ...] = (r"strings in arguments are written without \/ and pairs of surrogates, which Python reads otherwise",)
+
     def __init__(self, name: str, banned: Sequence[str]) -> None:
-        self._name, self._layout = name, Layout.of("spaced", ban_substrings(banned), python=True)
+        self._name, self._layout = name, Layout.of("spaced", ban_substrings(banned, "common"), python=True)
 
     def node(self, tool: Tool) -> Node:
         """See :class:`ArgumentStyle`."""

@@ -83,6 +83,8 @@ class TaggedArguments:
         by_types: the reader goes by the types that a schema names, see :mod:`type_coercion`.
     """
 
+    narrowed: tuple[str, ...] = ()
+
     def __init__(
         self,
         name: str,
