@@ -31,7 +31,7 @@ from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
-from rellm_agents.decoding.spelling import CanonicalSpelling, Fit, Speller, TokenMasks
+from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks, is_same
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
@@ -55,7 +55,7 @@ class Completion:
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
         closed_parts: the named parts that their own budgets closed.
         kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
-            to all allowed tokens together: 0 where pattern and budget took nothing from it. Budgets of parts are not counted.
+            to all allowed tokens together: 0 where pattern, spelling and budgets took nothing from it.
         prompt_tokens: tokens of the prompt, including those that are written once more.
     """
 
@@ -84,7 +84,7 @@ class TextSequence:
         consumed: how many of them the model has read.
         drafts: tokens that may follow them.
         end_id: the end-of-text token, where one was chosen.
-        history: the state and the tokens left before each token that was added.
+        history: if ``with_kept``, the tokens that were allowed before each token that was added.
         state: of the pattern, after all committed tokens.
         tokens_left: tokens that may still be written, the end-of-text token included.
     """
@@ -103,7 +103,7 @@ class TextSequence:
             self.generator.manual_seed(seed)
         self.forward_passes = 0
         self.end_id: int | None = None
-        self.history: list[tuple[State, int]] = []
+        self.history: list[AllowedTokens] = []
         self.text = ""
         self._was_narrowed = False  # the budget has taken tokens from a mask
         self._allowed: AllowedTokens | None = None  # in the present state
@@ -111,7 +111,6 @@ class TextSequence:
         self._searched = 0  # characters of the text in which no stop string begins
         self._stopped_at: int | None = None
         self._closed_parts: list[str] = []
-        self._forced_end = 0  # in ``committed``, after the last run of forced tokens
         healed = self._canonical.spanned_by_one_token(self.committed) if options.healing else 0
         self._text_start = len(self.committed) - healed  # in ``committed``
         self._healed = tuple(self.committed[self._text_start :])
@@ -142,35 +141,23 @@ class TextSequence:
     def allowed(self) -> AllowedTokens:
         """The tokens that may come next, within the budget. They are remembered, since near the end of a budget they cost a search."""
         if self._allowed is None:
-            bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
-            self._was_narrowed |= bits is not plain and bool((bits != plain).any())
+            plain, bits = self.masks.bits(self.state), self.masks.bits(self.state, self.tokens_left)
+            self._was_narrowed |= not is_same(bits, plain)
             for part in self._parts:
                 bits = part.narrowed(bits, self.state)
+            if (self._spells_canonically or self._unhealed) and is_same(bits, plain):
+                bits = self._canonical.narrowed(bits, self.state, self.committed)
             self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
         return self._allowed
 
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
-        allowed = self.allowed()
-        left, first, refused = allowed, None, list[int]()
-        while True:
-            token_id = choose(left)
-            first = token_id if first is None else first
-            fit = self._fit(token_id)
-            if fit is Fit.YES:
-                if token_id == draft:
-                    self._append(token_id)
-                    return True
-                self._extend(token_id)
-                return False
-            refused.append(token_id)
-            if len(refused) == allowed.count:  # none is spelled as it should be
-                self._append(first)
-                return False
-            left = allowed.without(refused)
-            if fit is Fit.ONLY_AS_PREFIX:  # the text chosen stays: none loses its chances by the way it is spelled
-                longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
-                left = longer if longer.count else left
+        token_id = choose(self.allowed())
+        if token_id == draft:
+            self._append(token_id)
+            return True
+        self._extend(token_id)
+        return False
 
     def _extend(self, chosen: int | None) -> None:
         """Add a token, and commit or draft the tokens that have to follow; ``None`` at the beginning, where none was chosen."""
@@ -178,8 +165,8 @@ class TextSequence:
         forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
         if forced_text and self._spells_canonically:
-            ids = self._speller.spell(self.committed, data + forced_text)
-            if (count := self._canonical.forced_count(self.state, ids)) and self._is_in_budget(ids[:count]):
+            ids, count = self._canonical.certain(self.state, self.committed, data, forced_text)
+            if count and self._is_in_budget(ids[:count]):
                 forced, drafts = ids[:count], ids[count:]
             elif ids[: len(forced)] == forced:
                 drafts = ids[len(forced) :]
@@ -192,23 +179,10 @@ class TextSequence:
             closes_part = self._append(token_id)
             if self.is_finished:
                 return
-        if forced[1:] or chosen is None:
-            self._forced_end = len(self.committed)
         if closes_part:  # another text follows than was forced
             self._extend(None)
         else:
             self.drafts = list(drafts[:MAX_DRAFTS])
-
-    def _fit(self, chosen: int) -> Fit:
-        """Whether a token is one that could stand here, by the way texts are spelled."""
-        if self._spells_canonically:
-            return self._canonical.fit(self.state, self.committed, chosen, self._forced_end, self.tokens_left)
-        data = self._bytes(chosen)
-        return Fit.YES if not data or not self._unhealed or self._heals(chosen, data) else Fit.NO
-
-    def _heals(self, chosen: int, data: bytes) -> bool:
-        """Whether a token may stand in the end of the prompt: the prompt's own one, or one that ends in the text."""
-        return len(data) > len(self._unhealed) or chosen == self._healed[len(self.committed) - self._text_start]
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text, and its parts, can be finished within their budgets after these tokens."""
@@ -221,8 +195,10 @@ class TextSequence:
 
     def _append(self, token_id: int) -> bool:
         """Add a token; True if a part was closed after it."""
-        self.history.append((self.state, self.tokens_left))
-        self.state, self._allowed = self.masks.advance(self.state, token_id), None
+        if self.options.with_kept:
+            self.history.append(self.allowed())
+        before = self.state
+        self.state, self._allowed = self.masks.advance(before, token_id), None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id
@@ -236,7 +212,7 @@ class TextSequence:
             self._stopped_at = self._stops.find(self.text, self._searched)
             self._searched = max(0, len(self.text) - max(map(len, self._stops.strings)) + 1)
         for part in self._parts:
-            part.spend(self.history[-1][0], self.state)
+            part.spend(before, self.state)
         return self._close_spent_parts()
 
     def _close_spent_parts(self) -> bool:
