@@ -31,7 +31,7 @@ from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
-from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks, is_same
+from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
@@ -141,11 +141,11 @@ class TextSequence:
     def allowed(self) -> AllowedTokens:
         """The tokens that may come next, within the budget. They are remembered, since near the end of a budget they cost a search."""
         if self._allowed is None:
-            plain, bits = self.masks.bits(self.state), self.masks.bits(self.state, self.tokens_left)
-            self._was_narrowed |= not is_same(bits, plain)
+            bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
+            self._was_narrowed |= bits is not plain and bool((bits != plain).any())
             for part in self._parts:
                 bits = part.narrowed(bits, self.state)
-            if (self._spells_canonically or self._unhealed) and is_same(bits, plain):
+            if self._spells_canonically or self._unhealed:
                 bits = self._canonical.narrowed(bits, self.state, self.committed)
             self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
         return self._allowed

@@ -9,6 +9,6 @@ Knows masks and a tokenizer; knows nothing of models or torch. In reading order:
 """
 
 from rellm_agents.decoding.spelling.canonical import CanonicalSpelling
-from rellm_agents.decoding.spelling.canonical_masks import CanonicalMasks, is_same
+from rellm_agents.decoding.spelling.canonical_masks import CanonicalMasks
 from rellm_agents.decoding.spelling.token_masks import TokenMasks
 from rellm_agents.decoding.spelling.tokenizer_spelling import Speller, speller_of

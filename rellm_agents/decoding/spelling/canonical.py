@@ -17,7 +17,7 @@ Encodings"). So a known text has one row of tokens for each place at which a tok
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,20 +54,30 @@ class CanonicalSpelling:
     def narrowed(self, bits: Bits, state: State, committed: Sequence[int]) -> Bits:
         """The tokens of a mask without those that the tokenizer would not write.
 
+        One stays if the mask lacks a token that the tokenizer would write instead, as it may near the end of a budget.
+
         Args:
             bits: uint32[ceil(V / 32)], of ``state``; not changed.
             state: of the pattern.
             committed: ids of the tokens before it.
         """
         refused = self.refused(state, committed)
-        left = bits & ~packed(np.array(refused, dtype=np.int32), self._masks.vocabulary.size) if refused else bits
+        if not refused:
+            return bits
+        size = self._masks.vocabulary.size
+        flags = unpacked(bits, size)
+        denied = [token_id for token_id, instead in refused.items() if all(flags[one] for one in instead)]
+        left = bits & ~packed(np.array(denied, dtype=np.int32), size)
         return left if left.any() else bits
 
-    def refused(self, state: State, committed: Sequence[int]) -> tuple[int, ...]:
-        """The tokens that begin only known texts, and that the tokenizer begins none of these with. Arguments as above."""
+    def refused(self, state: State, committed: Sequence[int]) -> Mapping[int, Set[int]]:
+        """The tokens that begin only known texts, and that the tokenizer begins none of these with; for each, those it does instead.
+
+        The arguments are those of :meth:`narrowed`.
+        """
         literals = [cell for cell in state.cells if isinstance(cell, LiteralCell | SetCell)]
         if not literals or sum(cell.high - cell.low if isinstance(cell, SetCell) else 1 for cell in literals) > MAX_TEXTS:
-            return ()
+            return {}
         key = state.id, tuple(committed[-CONTEXT:])
         found = self._speller.refused.get(key)
         return self._speller.refused.remember(key, self._refused(state, literals, committed)) if found is None else found
@@ -114,23 +124,22 @@ class CanonicalSpelling:
                 spanned = back
         return spanned
 
-    def _refused(self, state: State, literals: Sequence[LiteralCell | SetCell], committed: Sequence[int]) -> tuple[int, ...]:
-        begun: set[int] = set()
-        first: set[int] = set()
+    def _refused(self, state: State, literals: Sequence[LiteralCell | SetCell], committed: Sequence[int]) -> dict[int, set[int]]:
+        begun: dict[int, set[int]] = {}  # by token, the first tokens of the texts that it begins
         texts = [*map(_whole_characters, self._known_texts(literals))]
         for text in texts:
-            found = self._first_tokens(state, committed, text)
-            if found is None:
-                return ()
-            first |= found
-            begun.update(self._within(text))
-        begun = {token_id for token_id in begun - first if self._text_bytes(token_id)}
-        begun = {token_id for token_id in begun if not _goes_beyond(self._bytes(token_id), texts)}
+            first = self._first_tokens(state, committed, text)
+            if first is None:
+                return {}
+            for token_id in self._within(text):
+                begun.setdefault(token_id, set()).update(first)
+        odd = {token_id: first for token_id, first in begun.items() if token_id not in first and self._text_bytes(token_id)}
+        odd = {token_id: first for token_id, first in odd.items() if not _goes_beyond(self._bytes(token_id), texts)}
         free: set[Cell] = {cell for cell in state.cells if cell not in literals}
-        if begun and free:
+        if odd and free:
             kept = unpacked(self._masks.bits(self._machine.state_of(free, accepting=False)), self._masks.vocabulary.size)
-            begun = {token_id for token_id in begun if not kept[token_id]}
-        return tuple(sorted(begun))
+            odd = {token_id: first for token_id, first in odd.items() if not kept[token_id]}
+        return odd
 
     def _within(self, text: bytes) -> Iterator[int]:
         """The tokens that write a beginning of a text, or all of it."""
@@ -152,15 +161,15 @@ class CanonicalSpelling:
 
     def _first_tokens(self, state: State, committed: Sequence[int], text: bytes) -> set[int] | None:
         """The tokens that the tokenizer may begin a known text with; ``None``: that cannot be told."""
-        places: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
-        for at, row in ((len(text), self._speller.spell(committed, text) or None), *self._rows(state, committed, text)):
+        rows = [(len(text), self._speller.spell(committed, text) or None), *self._rows(state, committed, text)]
+        places: dict[int | None, list[tuple[int, tuple[int, ...]]]] = {}  # by the first token; None: one that spans the whole text
+        for at, row in rows:
             if row is None:
                 return None
-            if row:
-                places.setdefault(row[0], []).append((at, row))
-        if len(places) == 1:
-            return {*places}
-        return {first for first, rows in places.items() if any(self._may_end(state, committed, text, at, row) for at, row in rows)}
+            places.setdefault(row[0] if row else None, []).append((at, row))
+        if len(places) > 1:
+            places = {one: ends for one, ends in places.items() if any(self._may_end(state, committed, text, *end) for end in ends)}
+        return {one for one in places if one is not None}
 
     def _rows(self, state: State, committed: Sequence[int], text: bytes) -> Iterator[tuple[int, tuple[int, ...] | None]]:
         """The places in a known text at which tokens may begin that span its end, and the tokens up to there; ``None``: unknown ones."""

@@ -39,7 +39,7 @@ class SpelledState(State):
 class CanonicalMasks(PatternMasks):
     """As :class:`PatternMasks`, in the tokenizer's own spelling; ``TokenMasks(..., spelling="canonical")`` makes one.
 
-    Where ``tokens_left`` leaves out tokens, no other one is refused, since another spelling may take more. A state of the pattern
+    Where ``tokens_left`` leaves out what the tokenizer would write, other tokens for the same text are allowed. A state of the pattern
     without tokens, as :meth:`start_with` gives it, has the plain masks.
 
     Raises:
@@ -56,8 +56,7 @@ class CanonicalMasks(PatternMasks):
         """See :meth:`PatternMasks.bits`."""
         if not isinstance(state, SpelledState):
             return super().bits(state, tokens_left)
-        whole, within = super().bits(state.inner), super().bits(state.inner, tokens_left)
-        return self._spelling.narrowed(whole, state.inner, state.known) if is_same(within, whole) else within
+        return self._spelling.narrowed(super().bits(state.inner, tokens_left), state.inner, state.known)
 
     def advance(self, state: State, token_id: int) -> State:
         """See :meth:`PatternMasks.advance`; within a budget tokens of other spellings may be allowed, so they are taken here."""
@@ -78,8 +77,3 @@ class CanonicalMasks(PatternMasks):
         key = inner.id, known
         found = self._states.get(key)  # equal states made after it was full are other ones: only memos are lost
         return self._states.remember(key, SpelledState(inner, known)) if found is None else found
-
-
-def is_same(bits: Bits, others: Bits) -> bool:
-    """Whether two masks allow the same tokens."""
-    return bits is others or not (bits != others).any()

@@ -59,7 +59,8 @@ class Speller:
 
     Attributes:
         added_ids: ids of tokens that are found in a text before it is split.
-        refused: by the id of a pattern's state and the tokens before it: those that the tokenizer would not write there.
+        refused: by the id of a pattern's state and the tokens before it: those that the tokenizer would not write there,
+            each with those that it would write instead.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary: Vocabulary) -> None:
@@ -68,7 +69,7 @@ class Speller:
         self._backend.no_truncation()
         self._vocabulary = vocabulary
         self.added_ids = frozenset(self._backend.get_added_tokens_decoder())
-        self.refused: BoundedCache[tuple[int, tuple[int, ...]], tuple[int, ...]] = BoundedCache(MAX_TEXTS)
+        self.refused: BoundedCache[tuple[int, tuple[int, ...]], dict[int, set[int]]] = BoundedCache(MAX_TEXTS)
         self._memo = lru_cache(maxsize=MAX_TEXTS)(self._spell_in_context)
 
     def spell(self, before: Sequence[int], data: bytes) -> tuple[int, ...]:
