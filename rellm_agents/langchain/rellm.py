@@ -55,7 +55,8 @@ class RELLM(LocalModel, BaseLLM):
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
-        spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
+        spelling: ``"canonical"``: names, members of enums and forced text consist of the tokens that the tokenizer itself would produce for
+            them; ``"any"``: of any tokens, as free text does either way.
         healing: a token may span the end of the prompt and the beginning of the text.
         part_tokens: budgets of named parts of the pattern, ``{"thought": 64}`` in formats that begin with a thought.
         stop: a completion ends before the first of these strings. With a format, a stop string only counts where the

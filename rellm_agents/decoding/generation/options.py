@@ -27,8 +27,8 @@ class TextOptions:
     Attributes:
         stop: a text ends before the first of these strings in it.
         stop_behind: where given, a stop string only counts after a text of this pattern, with spaces or lines between or not.
-        spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with, except where the budget is
-            nearly spent; ``"any"``: with any tokens, each chosen by its probability.
+        spelling: ``"canonical"``: names, members of enums and forced text are written with the tokens that the tokenizer itself writes them
+            with, except where the budget lacks these; ``"any"``: with any tokens, as free text is either way.
         part_tokens: for named parts of the pattern, how many tokens each may have: where they are spent, the part is closed the
             shortest way, and the rest is written with what is left of the whole budget.
         max_new_tokens: the budget of the text in tokens, its end-of-text token included.

@@ -165,7 +165,7 @@ class TextSequence:
         forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
         if forced_text and self._spells_canonically:
-            ids, count = self._canonical.certain(self.state, self.committed, data, forced_text)
+            ids, count = self._canonical.forced_tokens(self.state, self.committed, data, forced_text)
             if count and self._is_in_budget(ids[:count]):
                 forced, drafts = ids[:count], ids[count:]
             elif ids[: len(forced)] == forced:

@@ -82,7 +82,7 @@ class CanonicalSpelling:
         found = self._speller.refused.get(key)
         return self._speller.refused.remember(key, self._refused(state, literals, committed)) if found is None else found
 
-    def certain(self, state: State, committed: Sequence[int], data: bytes, forced: bytes) -> tuple[tuple[int, ...], int]:
+    def forced_tokens(self, state: State, committed: Sequence[int], data: bytes, forced: bytes) -> tuple[tuple[int, ...], int]:
         """The tokens of a text, and how many of them stay, whatever follows: none if they do not reach into its forced end.
 
         Args:

@@ -53,7 +53,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
-        spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
+        spelling: ``"canonical"``: names, members of enums and forced text consist of the tokens that the tokenizer itself would produce for
+            them; ``"any"``: of any tokens, as free text does either way.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
         chat_template: a Jinja template that replaces the tokenizer's own.

@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from toy_tokenizers import LLAMA_3
+from toy_tokenizers import KINDS, LLAMA_3, WORDS
 from toys import _STAND_INS, _wrapped
 from transformers import PreTrainedTokenizerFast
 
@@ -209,3 +209,26 @@ def test_a_literal_has_the_tokenizers_row_alone(seed):
             row.append(only)
             state = masks.advance(state, only)
         assert row == tokenizer.encode(text, add_special_tokens=False)
+
+
+OTHER_KINDS = ("byte fallback", "byte fallback, a space before the text", "Metaspace, never", "Unigram, byte fallback", "Unigram")
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_tokenizers_of_other_kinds_keep_the_laws(kind):
+    vocabulary = Vocabulary.from_tokenizer(KINDS[kind]())
+    speller, chance, followed = speller_of(vocabulary), random.Random(kind), 0
+    for _ in range(12):
+        texts = ["".join(chance.choices([*WORDS, "a", "b", " "], k=chance.randint(1, 4))) for _ in range(chance.choice([1, 3, 12]))]
+        free = sequence(literal(chance.choice(WORDS)), lexeme(read_regex("[ab]*")), literal(chance.choice(WORDS)))
+        pattern = Pattern(choice(*map(literal, texts), free) if chance.random() < 0.5 else sequence(choice(*map(literal, texts)), free))
+        masks, plain = TokenMasks(pattern, vocabulary, spelling="canonical"), TokenMasks(pattern, vocabulary)
+        for text in [pattern.sample(seed) for seed in range(20)]:
+            state, inner, row = masks.start, plain.start, speller.spell((), text.encode())
+            for id_ in row:
+                assert id_ in ids_of(masks, state)
+                state, inner = masks.advance(state, id_), plain.advance(inner, id_)
+                if not any(isinstance(cell, LiteralCell | SetCell) for cell in state.cells):
+                    assert ids_of(masks, state) == ids_of(plain, inner)
+            followed += bool(row) and state.accepting
+    assert followed > 50
