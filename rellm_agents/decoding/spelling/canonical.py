@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 MAX_TEXTS = 256
 """Upper bound of the literals that may come next, if any tokens are to be refused."""
-MAX_FOLLOWING = 256
+MAX_FOLLOWING = 1_024
 """Upper bound of the tokens that are tried, one by one, after a known text; of more, some will fit."""
+_NEAR = 2  # tokens before a known text that are looked at where many tokens are tried after it
 _SPANNED = 4  # tokens at the end of a prompt that one token may span together with what follows
 
 
@@ -190,7 +191,9 @@ class CanonicalSpelling:
         following = _ids_of(self._masks.bits(after), self._masks.longer_tokens(text[at:]), self._masks.vocabulary.size)
         if len(following) > MAX_FOLLOWING:
             return True
-        return any(self._speller.spell(committed, text[:at] + self._bytes(one)) in ((*row, one), ()) for one in following)
+        before = tuple(committed[-_NEAR:])  # few, so that the answers are remembered for other texts too
+        own = self._speller.spell(before, text[:at]) if at else ()
+        return any(self._speller.spell(before, text[:at] + self._bytes(one)) in ((*own, one), ()) for one in following)
 
     def _bytes(self, token_id: int) -> bytes:
         """The bytes that a pattern reads for a token, a special one included."""
