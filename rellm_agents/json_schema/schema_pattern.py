@@ -18,15 +18,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, relaxed, schema_of, text_of
-from rellm_agents.json_schema.text import Layout, Whitespace, ban_substrings
+from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
+from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
+NumberNotation = Literal["any", "plain", "python"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,20 @@ class SchemaPattern(Pattern):
         unenforced: where the pattern has more texts than the schema allows, each place with the reason; only where
             :func:`compile_schema` was asked for it.
         validator: checks what is not enforced.
+        reads_integers: :meth:`value` reads every number that is an integer as one, however it is written.
     """
 
     unenforced: tuple[str, ...] = ()
     validator: Validator | None = field(default=None, compare=False, repr=False)
+    reads_integers: bool = field(default=False, repr=False)
+
+    def fields(self, text: str) -> dict[str, tuple[int, int]]:
+        """Where in a text each value stands, see :func:`value_spans`: objects and arrays too, from the first bracket to the last.
+
+        >>> compile_schema({"type": "object"}).fields('{"a": 1.5}')
+        {'#': (0, 10), '#/a': (6, 9)}
+        """
+        return value_spans(text)
 
     def value(self, text: str) -> Any:
         """The value that a text means.
@@ -56,7 +69,7 @@ class SchemaPattern(Pattern):
         """
         if not self.fullmatch(text):
             raise InvalidInstance("#", f"the pattern has no such text: {text[:60]!r}")
-        value = json.loads(text)
+        value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
         found = None if self.validator is None else self.validator.violation(value)
         if found is not None:
             place, rule, reason = found
@@ -73,7 +86,8 @@ def compile_schema(
     registry: Registry | None = None,
     lenient: bool = False,
     without: Sequence[str] = (),
-    exponents: bool = True,
+    numbers: NumberNotation = "any",
+    integers: Integers = "digits",
 ) -> SchemaPattern:
     r"""The pattern of the instances of a schema, written as JSON.
 
@@ -90,7 +104,10 @@ def compile_schema(
             its ``value(text)`` checks them.
         without: texts that no string holds as they are, such as the fence around a code block: where one would stand, its last
             character is escaped (```` ``\u0060 ````), which reads back as the same; all other strings look as usual.
-        exponents: ``False``: no number is written with an exponent, which YAML reads as text.
+        numbers: their spellings: ``"any"`` that JSON has, exponents of all kinds among them; ``"plain"`` for none with an exponent, which
+            YAML reads as text; ``"python"`` for those that ``json.dumps`` writes.
+        integers: ``"digits"``: where the schema says ``"type": "integer"``, digits alone, which every reader takes for an integer;
+            ``"any"``: also as other numbers are written, ``1e2`` and ``100.0``. ``value(text)`` returns an ``int`` either way.
 
     Raises:
         InvalidSchema: not a JSON Schema.
@@ -104,7 +121,7 @@ def compile_schema(
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
-    layout = Layout.of(whitespace, ban_substrings(without), exponents=exponents)
+    layout = Layout.of(whitespace, ban_substrings(without), numbers=numbers, integers=integers)
     source = schema_of(schema)
     text, remaining = text_of(source, schema), source
     unenforced: list[str] = []
@@ -120,7 +137,7 @@ def compile_schema(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None)
+    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, integers == "any")
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:
@@ -135,6 +152,12 @@ def schema_node(schema: SchemaLike, layout: Layout) -> Node:
     """
     source = schema_of(schema)
     return Compiler(source, text_of(source, schema), layout, any_order=False, closed=True, registry=None).compiled()[0]
+
+
+def _as_integer(text: str) -> float:
+    """The number that a text with a point or an exponent means: an ``int`` if it is one."""
+    number = float(text)
+    return int(Decimal(text)) if number.is_integer() and Decimal(text) % 1 == 0 else number
 
 
 def _reason(pointer: str, error: UnsupportedSchema) -> str:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, Scorer
-from rellm_agents.decoding.generation.allowed_probability import allowed_log_probabilities
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -57,6 +57,7 @@ class Engine:
         self.prefix_cache = PrefixCache(kept_bytes)
         self._speller = speller_of(self.vocabulary)
         self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
+        self._decisions = DecisionMaker(self.scorer, self.prefix_cache, self.vocabulary.end_ids)
         self._decoder_start = _decoder_start(model) if self.scorer.has_encoder else None
 
     def masks(self, pattern: Pattern) -> TokenMasks:
@@ -88,8 +89,8 @@ class Engine:
             if needed > options.max_new_tokens:
                 raise BudgetTooSmall(needed, options.max_new_tokens)
         return [
-            TextSequence(masks, self._speller, prefix, options, seed=own_seed)
-            for masks, prefix, own_seed in zip(all_masks, prompts, seeds, strict=True)
+            TextSequence(masks, self._speller, prefix, options, seed=own_seed, pattern=own_pattern)
+            for masks, prefix, own_seed, own_pattern in zip(all_masks, prompts, seeds, patterns, strict=True)
         ]
 
     @torch.inference_mode()
@@ -106,7 +107,7 @@ class Engine:
             for sequence, prompt in zip(sequences, prompts, strict=True):
                 yield from self.decode([sequence], [prompt], choose)
         elif scorer.can_mask_out:
-            cache, attention_mask = self.prefix_cache.find([one.committed[:-1] for one in sequences], self.model.config)
+            cache, attention_mask = self.prefix_cache.find([_may_be_cached(one) for one in sequences], self.model.config)
             for sequence, is_read in zip(sequences, attention_mask, strict=True):
                 sequence.consumed = int(is_read.sum())
             passes = ForwardPasses(scorer, len(sequences), cache=cache, attention_mask=attention_mask.to(self.model.device))
@@ -123,11 +124,43 @@ class Engine:
         """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt."""
         return prompts if self._decoder_start is None else [self._decoder_start] * len(prompts)
 
-    @torch.inference_mode()
-    def allowed_log_probabilities(self, sequence: TextSequence, prompt: Sequence[int]) -> tuple[float, ...]:
-        """See the function of this name; the prompt and the text are read once more."""
-        encoded = self.scorer.encoded([prompt]) if self.scorer.has_encoder else None
-        return allowed_log_probabilities(ForwardPasses(self.scorer, 1, encoded=encoded), sequence)
+    def decision(
+        self,
+        prompt: Sequence[int],
+        options: Sequence[str] | Pattern,
+        *,
+        empty: Sequence[int] | None,
+        tokenizations: Tokenizations,
+        healing: bool,
+    ) -> DecisionRequest:
+        """A decision that is to be made behind a prompt.
+
+        Args:
+            prompt: its ids.
+            options: texts, or a pattern of few.
+            empty: ids of an empty input, to calibrate the decision with.
+            tokenizations: which token rows of an option count.
+            healing: the last tokens of the prompt may be written otherwise before an option.
+
+        Raises:
+            ValueError, VocabularyError: as :meth:`ConstrainedDecoder.probabilities`.
+        """
+        known = options_of(options)
+        readings = [prompt] if empty is None else [prompt, empty]
+        prefixes = self.prefixes(readings)
+        again, rows = known.rows(self._speller, self.vocabulary, prefixes[0], healing=healing, tokenizations=tokenizations)
+        changed = prefixes[0][len(prefixes[0]) - again :]
+        kept = [one[: len(one) - again] if again < len(one) and one[len(one) - again :] == changed else one for one in prefixes]
+        return DecisionRequest(known.texts, rows, *(Reading(ids, prefix) for ids, prefix in zip(readings, kept, strict=True)))
+
+    def decide(self, requests: Sequence[DecisionRequest]) -> list[Decision]:
+        """The decisions of some requests, made together."""
+        return self._decisions.run(requests)
+
+
+def _may_be_cached(sequence: TextSequence) -> list[int]:
+    """The tokens that need not be read again: not the last one, nor those before tokens that are measured."""
+    return sequence.committed[: (len(sequence.committed) if sequence.measurements is None else sequence.text_start) - 1]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

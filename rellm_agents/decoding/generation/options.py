@@ -11,13 +11,15 @@ ValueError: top_p=2: above 0 and at most 1, or None for all
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
 from rellm_agents.patterns import Pattern
 
 Spelling = Literal["canonical", "any"]
+Measure = Literal["kept", "fields", "logprobs"]
+Selection = Literal["greedy", "likeliest", "exact"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,10 @@ class TextOptions:
         stop_behind: where given, a stop string only counts after a text of this pattern, with spaces or lines between or not.
         spelling: ``"canonical"``: names, members of enums and forced text are written with the tokens that the tokenizer itself writes them
             with, except where the budget lacks these; ``"any"``: with any tokens, as free text is either way.
+        selection: how one of several literals is chosen, such as the members of an enum, ``true`` and ``false``, or names. ``"greedy"``:
+            token by token, like all text; ``"likeliest"``: the one that is most probable as a whole, with what the pattern writes next;
+            ``"exact"``: one that is drawn by its probability as a whole. Both read the literals once before one is chosen, which is one
+            more forward pass.
         part_tokens: for named parts of the pattern, how many tokens each may have: where they are spent, the part is closed the
             shortest way, and the rest is written with what is left of the whole budget.
         max_new_tokens: the budget of the text in tokens, its end-of-text token included.
@@ -41,7 +47,9 @@ class TextOptions:
             template have them already.
         healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
             tokens were not written yet.
-        with_kept: measure what the pattern takes from the model, see ``Completion.kept``; reads each prompt and text once more.
+        measure: what is measured while the text is written, in the passes that are made anyway. ``"kept"``: how much probability the
+            masks leave to the model; ``"fields"``: how probable each value of the text is; ``"logprobs"``: how probable each token is. See
+            the attributes of :class:`Completion` with these names.
 
     Raises:
         ValueError: an option is out of its range.
@@ -50,6 +58,7 @@ class TextOptions:
     stop: Sequence[str] = ()
     stop_behind: Pattern | None = None
     spelling: Spelling = "canonical"
+    selection: Selection = "greedy"
     part_tokens: Mapping[str, int] | None = None
     max_new_tokens: int = 256
     temperature: float = 0.0
@@ -58,19 +67,29 @@ class TextOptions:
     seed: int | Sequence[int] | None = None
     add_special_tokens: bool = True
     healing: bool = True
-    with_kept: bool = False
+    measure: Collection[Measure] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str) or "" in self.stop:
             raise ValueError(f"stop={self.stop!r}: a list of strings that are not empty")
         if self.spelling not in get_args(Spelling):
             raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
+        if self.selection not in get_args(Selection):
+            raise ValueError(f"selection={self.selection!r}: one of {', '.join(map(repr, get_args(Selection)))}")
+        if self.selection == "exact" and self.temperature:
+            raise ValueError(
+                f"selection='exact' beside temperature={self.temperature}: literals are drawn by their own probabilities, and nothing else "
+                "is drawn: leave temperature at 0, or selection at 'greedy'"
+            )
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature={self.temperature}: 0 for greedy, or a positive number")
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"top_k={self.top_k}: at least 1, or None for all")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p={self.top_p}: above 0 and at most 1, or None for all")
+        names = get_args(Measure)
+        if isinstance(self.measure, str) or not isinstance(self.measure, Collection) or any(one not in names for one in self.measure):
+            raise ValueError(f"measure={self.measure!r}: a list of names, any of {', '.join(map(repr, names))}")
 
 
 class LoopKeywords(TypedDict, total=False):
@@ -80,11 +99,13 @@ class LoopKeywords(TypedDict, total=False):
     stop_behind: Pattern | None
     spelling: Spelling
     part_tokens: Mapping[str, int]
+    measure: Collection[Measure]
 
 
 class TextKeywords(LoopKeywords, total=False):
     """All keyword arguments that become :class:`TextOptions`, for type checkers."""
 
+    selection: Selection
     max_new_tokens: int
     temperature: float
     top_k: int | None
@@ -92,4 +113,3 @@ class TextKeywords(LoopKeywords, total=False):
     seed: int | Sequence[int] | None
     add_special_tokens: bool
     healing: bool
-    with_kept: bool

@@ -20,18 +20,23 @@ the text. Knows no model: whoever calls :meth:`TextSequence.choose_next` chooses
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal
 
 import torch
 
 from rellm_agents.decoding.budget import PartBudget
+from rellm_agents.decoding.decisions import END, Row, literal_rows
 from rellm_agents.decoding.forward import AllowedTokens
+from rellm_agents.decoding.generation.measurements import Choice, LogProbability, Measurements, TokenLogprobs
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
 from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks
+from rellm_agents.decoding.vocabulary import Bits
+from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
@@ -54,9 +59,14 @@ class Completion:
             were left out so that the text could be finished; ``"stopped"``: at a stop string.
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
         closed_parts: the named parts that their own budgets closed.
-        kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
-            to all allowed tokens together: 0 where pattern, spelling and budgets took nothing from it.
         prompt_tokens: tokens of the prompt, including those that are written once more.
+        kept: measured on demand, like what follows. Before each token and a chosen end of the text the logarithm of the probability that
+            the model gave to all allowed tokens together: 0 where the masks took nothing from it. Tokens that are forced behind the last
+            choice have none, since no pass reads them.
+        fields: for each value of the text, by its JSON pointer (``"#"`` is the whole), the sums of the log probabilities of the tokens that
+            overlap it, as they are in ``logprobs``. A token that spans two values counts for both. The free sum is that of the tokens that
+            have one, ``None`` if none has. What ends a number is a part of what follows it, not of the number.
+        logprobs: of each token, and of a chosen end of the text.
     """
 
     text: str
@@ -65,8 +75,10 @@ class Completion:
     finish: Finish
     healed: str = ""
     closed_parts: tuple[str, ...] = ()
-    kept: tuple[float, ...] | None = None
     prompt_tokens: int = 0
+    kept: tuple[float, ...] | None = None
+    fields: Mapping[str, LogProbability] | None = None
+    logprobs: tuple[TokenLogprobs, ...] | None = None
 
 
 class TextSequence:
@@ -78,19 +90,31 @@ class TextSequence:
         prefix: ids of the tokens that the text follows: the prompt's, or those that the decoder of an encoder-decoder begins with.
         options: how it is written; ``max_new_tokens`` is its budget.
         seed: of its own random generator.
+        pattern: tells where the values of the text stand; default: that of the masks.
 
     Attributes:
         committed: the prefix, without tokens that were taken back, and the tokens of the text that stay.
         consumed: how many of them the model has read.
         drafts: tokens that may follow them.
         end_id: the end-of-text token, where one was chosen.
-        history: if ``with_kept``, the tokens that were allowed before each token that was added.
+        text_start: how many tokens of the prefix are in front of the text.
+        measurements: what is measured of it, if anything is.
         state: of the pattern, after all committed tokens.
         tokens_left: tokens that may still be written, the end-of-text token included.
     """
 
-    def __init__(self, masks: TokenMasks, speller: Speller, prefix: Sequence[int], options: TextOptions, *, seed: int | None) -> None:
+    def __init__(
+        self,
+        masks: TokenMasks,
+        speller: Speller,
+        prefix: Sequence[int],
+        options: TextOptions,
+        *,
+        seed: int | None,
+        pattern: Pattern | None = None,
+    ) -> None:
         self.masks, self.options, self.prefix = masks, options, prefix
+        self._pattern = masks.pattern if pattern is None else pattern
         self._speller, self._canonical = speller, CanonicalSpelling(masks, speller)
         self._spells_canonically = options.spelling == "canonical"
         self._stops = StopStrings(tuple(options.stop), options.stop_behind)
@@ -103,19 +127,22 @@ class TextSequence:
             self.generator.manual_seed(seed)
         self.forward_passes = 0
         self.end_id: int | None = None
-        self.history: list[AllowedTokens] = []
+        self.measurements = Measurements(options.measure) if options.measure else None
+        self._choice: Choice | None = None  # of the token that is added next; only where something is measured
+        self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
         self._was_narrowed = False  # the budget has taken tokens from a mask
         self._allowed: AllowedTokens | None = None  # in the present state
+        self._rows: list[Row] | None = None  # likewise
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._searched = 0  # characters of the text in which no stop string begins
         self._stopped_at: int | None = None
         self._closed_parts: list[str] = []
         healed = self._canonical.spanned_by_one_token(self.committed) if options.healing else 0
-        self._text_start = len(self.committed) - healed  # in ``committed``
-        self._healed = tuple(self.committed[self._text_start :])
+        self.text_start = len(self.committed) - healed  # in ``committed``
+        self._healed = tuple(self.committed[self.text_start :])
         self._unhealed = b"".join(map(self._bytes, self._healed))  # bytes of them that are not written again yet
-        del self.committed[self._text_start :]
+        del self.committed[self.text_start :]
         self.tokens_left = options.max_new_tokens + healed
         self.state: State = masks.start_with(self._unhealed)
         self._close_spent_parts()
@@ -143,24 +170,63 @@ class TextSequence:
         if self._allowed is None:
             bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
             self._was_narrowed |= bits is not plain and bool((bits != plain).any())
-            for part in self._parts:
-                bits = part.narrowed(bits, self.state)
-            if self._spells_canonically or self._unhealed:
-                bits = self._canonical.narrowed(bits, self.state, self.committed)
-            self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
+            self._allowed = self._narrowed(bits)
         return self._allowed
+
+    def _narrowed(self, bits: Bits) -> AllowedTokens:
+        """Those of the tokens of a mask that the budgets of parts, and the spelling, leave."""
+        for part in self._parts:
+            bits = part.narrowed(bits, self.state)
+        if self._spells_canonically or self._unhealed:
+            bits = self._canonical.narrowed(bits, self.state, self.committed)
+        return AllowedTokens.of(bits, self.masks.vocabulary.size)
+
+    def option_rows(self) -> list[Row]:
+        """The token rows of literals that are weighed as a whole, one of which comes next, within the budget; else none."""
+        if self._rows is None:
+            weighed = self.options.selection != "greedy" and not self.is_finished
+            rows = literal_rows(self.masks, self._speller, self.state, self.committed) if weighed else []
+            self._rows = [row for row in rows if self._is_in_budget([one for one in row if one != END])]
+            self._was_narrowed |= 0 < len(self._rows) < len(rows)
+        return self._rows
+
+    def commit(self, row: Row, log_probability: float) -> None:
+        """Add the tokens of one of :meth:`option_rows`, chosen with a probability, and those that it forces."""
+        if self.measurements is not None:
+            self._choice, self._forced_drafts = Choice(self.allowed(), whole=log_probability), []
+        for token_id in row:
+            if self.is_finished:
+                return
+            self._append(self.masks.vocabulary.end_ids[0] if token_id == END else token_id)
+        if not self.is_finished:
+            self._extend(None)
 
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
-        token_id = choose(self.allowed())
+        allowed = self.allowed()
+        token_id = choose(allowed)
+        self._note_choice(token_id, Choice(allowed, token_id), draft)
         if token_id == draft:
             self._append(token_id)
             return True
         self._extend(token_id)
         return False
 
-    def _extend(self, chosen: int | None) -> None:
-        """Add a token, and commit or draft the tokens that have to follow; ``None`` at the beginning, where none was chosen."""
+    def _note_choice(self, token_id: int, choice: Choice, draft: int | None) -> None:
+        """Note that a token was chosen, for what is measured; not if it is a draft that would be forced without drafts."""
+        if self.measurements is None:
+            return
+        is_forced = self._forced_drafts[:1] == [token_id]
+        self._choice = None if is_forced else choice
+        if token_id != draft:
+            self._forced_drafts = []
+        elif is_forced:
+            del self._forced_drafts[0]
+        else:
+            self._forced_drafts = list(self._following(token_id)[0][1:])
+
+    def _following(self, chosen: int | None) -> tuple[Sequence[int], Sequence[int]]:
+        """A token with the tokens that it forces, which are certain, and drafts for those behind them; see :meth:`_extend`."""
         data, forced_text = self._canonical.with_forced(self.state, chosen)
         forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
@@ -174,6 +240,11 @@ class TextSequence:
             again = self._healed if chosen is None and self._unhealed and forced_text.startswith(self._unhealed) else ()
             rest = forced_text[len(self._unhealed) if again else 0 :]
             drafts = (*again, *self._speller.spell((*self.committed, *forced, *again), rest))
+        return forced, drafts
+
+    def _extend(self, chosen: int | None) -> None:
+        """Add a token, and commit or draft the tokens that have to follow; ``None`` at the beginning, where none was chosen."""
+        forced, drafts = self._following(chosen)
         closes_part = False
         for token_id in forced:
             closes_part = self._append(token_id)
@@ -182,7 +253,7 @@ class TextSequence:
         if closes_part:  # another text follows than was forced
             self._extend(None)
         else:
-            self.drafts = list(drafts[:MAX_DRAFTS])
+            self.drafts = [] if self.option_rows() else list(drafts[:MAX_DRAFTS])
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text, and its parts, can be finished within their budgets after these tokens."""
@@ -195,10 +266,11 @@ class TextSequence:
 
     def _append(self, token_id: int) -> bool:
         """Add a token; True if a part was closed after it."""
-        if self.options.with_kept:
-            self.history.append(self.allowed())
         before = self.state
-        self.state, self._allowed = self.masks.advance(before, token_id), None
+        if self.measurements is not None:
+            self.measurements.add(token_id, self._choice or Choice(self._allowed_where_forced()))
+            self._choice = None
+        self.state, self._allowed, self._rows = self.masks.advance(before, token_id), None, None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id
@@ -215,6 +287,14 @@ class TextSequence:
             part.spend(before, self.state)
         return self._close_spent_parts()
 
+    def _allowed_where_forced(self) -> AllowedTokens:
+        """The tokens that may come next, where one is forced.
+
+        Forced tokens are within the budget together: half way, what is left may be less than the masks count on, which then say nothing.
+        """
+        left = self.tokens_left if self.masks.tokens_needed(self.state) <= self.tokens_left else None
+        return self._narrowed(self.masks.bits(self.state, left))
+
     def _close_spent_parts(self) -> bool:
         """Close the parts whose budgets are spent; True if there are any."""
         before = self.state
@@ -230,8 +310,10 @@ class TextSequence:
 
     def truncate(self, length: int) -> None:
         """End the text after the first ``length`` of the committed tokens, whatever the pattern says."""
-        del self.committed[length:], self.history[length - self._text_start :]
-        self.text = b"".join(map(self._bytes, self.committed[self._text_start :])).decode(errors="ignore")
+        del self.committed[length:]
+        if self.measurements is not None:
+            self.measurements.truncate(length - self.text_start)
+        self.text = b"".join(map(self._bytes, self.committed[self.text_start :])).decode(errors="ignore")
         self._stopped_at = len(self.text)
 
     @property
@@ -246,12 +328,17 @@ class TextSequence:
         held_back = 0 if self.is_finished else self._stops.held_back(self.text)
         return self.text[: len(self.text) - held_back]
 
-    def completion(self, kept: tuple[float, ...] | None = None) -> Completion:
-        """The text as its reader gets it; with ``kept`` for each entry of ``history``, if that was measured."""
-        written, same = tuple(self.committed[self._text_start :]), 0
+    def completion(self) -> Completion:
+        """The text as its reader gets it."""
+        written, same = tuple(self.committed[self.text_start :]), 0
         while same < len(self._healed) and written[same : same + 1] == self._healed[same : same + 1]:
             same += 1
         healed = b"".join(map(self._bytes, self._healed[same:])).decode(errors="replace")
         finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self._was_narrowed else "accepted"
         text, passes = self.text[: self._stopped_at], self.forward_passes
-        return Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts), None if kept is None else kept[same:])
+        made = Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts))
+        if (measured := self.measurements) is None:
+            return made
+        begins = list(accumulate(map(len, map(self._bytes, written)), initial=-sum(map(len, map(self._bytes, self._healed)))))
+        fields = measured.fields(self._pattern.fields(text), text, begins)
+        return replace(made, kept=measured.kept(same), fields=fields, logprobs=measured.logprobs(same))
