@@ -116,7 +116,7 @@ def blocks_of(message):
 def test_content_blocks_of_pieces_make_those_of_the_whole(output_version):
     """Reasoning, text and several calls, in any of the ways that LangChain asks."""
     seen = set()
-    for seed in range(12):
+    for seed in range(24):
         budgets = {"reasoning": 12, "content": 10}
         options = {
             "reasoning": bool(seed % 2),
