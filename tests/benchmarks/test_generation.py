@@ -25,9 +25,9 @@ def test_the_steps_of_an_agent_read_less_again():
     assert bench().prefill()["ratio"] < 0.6
 
 
-def test_texts_are_in_the_tokenizers_own_spelling():
+def test_texts_are_in_the_tokenizers_own_spelling_no_less_than_those_of_peers():
     figures = bench().spelling([generated(seed) for seed in range(4)])
-    assert figures["ours"]["share"] > max([one["share"] for name, one in figures.items() if name != "ours"], default=0)
+    assert figures["ours"]["share"] >= max([one["share"] for name, one in figures.items() if name != "ours"], default=0)
     console = Console(record=True, width=120)
     console.print(figures_table("spelling", figures))
     assert "ours" in console.export_text()

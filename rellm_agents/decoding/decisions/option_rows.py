@@ -42,13 +42,13 @@ def literal_rows(masks: PatternMasks, speller: Speller, state: State, before: Se
     rows: list[Row] = []
     for data, after in literal_options(masks.pattern.machine, state):
         whole = data + masks.forced_bytes(after)
-        ids = speller.spell(before, whole) if whole else ()
+        ids, staying = canonical.forced_tokens(state, before, b"", whole) if whole else ((), 0)
         if after.is_final:
             rows.append((*ids, END) if ids or not whole else ())
             continue
         ends = accumulate(len(masks.vocabulary.read_bytes(id_) or b"") for id_ in ids)
         count = 1 + sum(end <= len(data) for end in ends)
-        rows.append(ids[: min(count, canonical.forced_count(state, ids))])
+        rows.append(ids[: min(count, staying)])
     return rows if all(one and after[: len(one)] != one for one, after in pairwise(sorted(rows))) else []
 
 

@@ -8,13 +8,11 @@ Knows neither patterns nor how a token is chosen among those that are allowed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 
 from rellm_agents.decoding.lru import SizedLruCache
-from rellm_agents.decoding.vocabulary import Bits, Ids, packed, unpacked
+from rellm_agents.decoding.vocabulary import Bits, unpacked
 
 FEW_IDS = 1024
 """Up to so many ids, single entries are written; above, a row of bounds is laid over the logits, which is as fast or faster."""
@@ -52,17 +50,6 @@ class AllowedTokens:
             return made, made.ids.nbytes + bits.nbytes
 
         return _MASKS.get((id(bits), size), make)
-
-    def without(self, ids: Sequence[int]) -> AllowedTokens:
-        """These tokens without some of them."""
-        bits = self.bits.copy()
-        for id_ in ids:
-            bits[id_ >> 5] &= ~np.uint32(1 << (id_ & 31))
-        return AllowedTokens(bits, self.size)
-
-    def among(self, ids: Ids) -> AllowedTokens:
-        """Those of ``ids``, int32[n], that are allowed."""
-        return AllowedTokens(self.bits & packed(ids, self.size), self.size)
 
     def ids_allowed(self) -> torch.Tensor:
         """int64[count]: the ids of all allowed tokens."""

@@ -25,8 +25,6 @@ import torch
 
 from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.generation.options import Measure
-from rellm_agents.decoding.spelling import TokenMasks
-from rellm_agents.patterns.machine import State
 
 MAX_LIKELIEST = 20
 """How many of the allowed tokens are noted with a token, the likeliest first: as many as may be asked for in OpenAI's API."""
@@ -64,19 +62,18 @@ class TokenLogprobs:
 
 
 class Choice(NamedTuple):
-    """How a token was chosen.
+    """How a token came about; it is forced if nothing was chosen.
 
     Attributes:
-        allowed: the tokens that the mask allowed.
-        steps: tokens that were chosen, and among which. One; or several, where the tokenizer writes the text of a chosen token with a
-            longer one, which is chosen next. Tokens that the tokenizer would not write there are left out, once they were refused.
-        whole: instead of steps, where it begins a literal that was chosen as a whole: the literal's log probability among those that could
-            be; the tokens behind it are as forced.
+        allowed: the tokens that were allowed.
+        chosen: which of them was chosen: the token, or one that writes less of a text that is forced with it.
+        whole: where it begins a literal that was chosen as a whole: the literal's log probability among those that could be; the tokens
+            behind it are as forced.
     """
 
     allowed: AllowedTokens
-    steps: tuple[tuple[int, AllowedTokens], ...] = ()
-    whole: float = 0.0
+    chosen: int | None = None
+    whole: float | None = None
 
 
 @dataclass
@@ -84,8 +81,6 @@ class _Token:
     """A token of a text, or its end, with all that is measured of it."""
 
     id: int
-    state: State
-    tokens_left: int
     choice: Choice | None
     masked: float = 0.0
     free: float | None = None
@@ -98,14 +93,13 @@ class Measurements:
 
     Args:
         measure: what.
-        masks: of its pattern.
 
     Attributes:
         scored: how many of its tokens have been scored, from the first on.
     """
 
-    def __init__(self, measure: Collection[Measure], masks: TokenMasks) -> None:
-        self._measure, self._masks = frozenset(measure), masks
+    def __init__(self, measure: Collection[Measure]) -> None:
+        self._measure = frozenset(measure)
         self._tokens: list[_Token] = []
         self.scored = 0
 
@@ -113,16 +107,9 @@ class Measurements:
         """How many tokens have been noted."""
         return len(self._tokens)
 
-    def add(self, token_id: int, state: State, tokens_left: int, choice: Choice | None) -> None:
-        """Note a token before it is scored.
-
-        Args:
-            token_id: of the text.
-            state: before it.
-            tokens_left: before it.
-            choice: of which it came; ``None``: it is forced.
-        """
-        self._tokens.append(_Token(token_id, state, tokens_left, choice))
+    def add(self, token_id: int, choice: Choice) -> None:
+        """Note a token of the text before it is scored."""
+        self._tokens.append(_Token(token_id, choice))
 
     def truncate(self, count: int) -> None:
         """Forget all tokens but the first."""
@@ -139,27 +126,21 @@ class Measurements:
         logits = logits.float()
         total = torch.logsumexp(logits, dim=-1)
         choice, token.choice = token.choice, None  # masks need not live on
+        assert choice is not None
         token.free = float(logits[token.id] - total)
-        if choice and _WITH_CHOICES & self._measure:
-            token.masked = fsum([choice.whole, *(_log_probability(logits, *step) for step in choice.steps)])
-        if "kept" not in self._measure and (choice is None or "logprobs" not in self._measure):
+        if choice.whole is not None:
+            token.masked = choice.whole
+        elif choice.chosen is not None and _WITH_CHOICES & self._measure:
+            token.masked = _log_probability(logits, choice.chosen, choice.allowed)
+        is_told = "logprobs" in self._measure and (choice.chosen is not None or choice.whole is not None)
+        if "kept" not in self._measure and not is_told:
             return
-        allowed = choice.allowed if choice else self._allowed(token)
-        masked = allowed.apply_(logits.clone())
+        masked = choice.allowed.apply_(logits.clone())
         among = torch.logsumexp(masked, dim=-1)
         token.kept = min(0.0, float(among - total))
-        if choice and "logprobs" in self._measure:
-            values, ids = torch.topk(masked - among, min(MAX_LIKELIEST, allowed.count))
+        if is_told:
+            values, ids = torch.topk(masked - among, min(MAX_LIKELIEST, choice.allowed.count))
             token.likeliest = tuple(zip(ids.tolist(), values.tolist(), strict=True))
-
-    def _allowed(self, token: _Token) -> AllowedTokens:
-        """The tokens that pattern and budget allowed where a forced one stands.
-
-        Forced tokens are within the budget together: half way, what is left may be less than the masks count on, which then say nothing.
-        """
-        masks, left = self._masks, token.tokens_left
-        bits = masks.bits(token.state, left if masks.tokens_needed(token.state) <= left else None)
-        return AllowedTokens.of(bits, masks.vocabulary.size)
 
     def kept(self, start: int) -> tuple[float, ...] | None:
         """See :class:`Completion`; without the first tokens. ``None`` if it was not asked for."""

@@ -29,8 +29,8 @@ class TextOptions:
     Attributes:
         stop: a text ends before the first of these strings in it.
         stop_behind: where given, a stop string only counts after a text of this pattern, with spaces or lines between or not.
-        spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with, except where the budget is
-            nearly spent; ``"any"``: with any tokens, each chosen by its probability.
+        spelling: ``"canonical"``: names, members of enums and forced text are written with the tokens that the tokenizer itself writes them
+            with, except where the budget lacks these; ``"any"``: with any tokens, as free text is either way.
         selection: how one of several literals is chosen, such as the members of an enum, ``true`` and ``false``, or names. ``"greedy"``:
             token by token, like all text; ``"likeliest"``: the one that is most probable as a whole, with what the pattern writes next;
             ``"exact"``: one that is drawn by its probability as a whole. Both read the literals once before one is chosen, which is one

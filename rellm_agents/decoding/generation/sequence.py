@@ -34,7 +34,8 @@ from rellm_agents.decoding.generation.measurements import Choice, LogProbability
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
-from rellm_agents.decoding.spelling import CanonicalSpelling, Fit, Speller, TokenMasks
+from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks
+from rellm_agents.decoding.vocabulary import Bits
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.machine import State
 
@@ -126,7 +127,7 @@ class TextSequence:
             self.generator.manual_seed(seed)
         self.forward_passes = 0
         self.end_id: int | None = None
-        self.measurements = Measurements(options.measure, masks) if options.measure else None
+        self.measurements = Measurements(options.measure) if options.measure else None
         self._choice: Choice | None = None  # of the token that is added next; only where something is measured
         self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
@@ -137,7 +138,6 @@ class TextSequence:
         self._searched = 0  # characters of the text in which no stop string begins
         self._stopped_at: int | None = None
         self._closed_parts: list[str] = []
-        self._forced_end = 0  # in ``committed``, after the last run of forced tokens
         healed = self._canonical.spanned_by_one_token(self.committed) if options.healing else 0
         self.text_start = len(self.committed) - healed  # in ``committed``
         self._healed = tuple(self.committed[self.text_start :])
@@ -170,10 +170,16 @@ class TextSequence:
         if self._allowed is None:
             bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
             self._was_narrowed |= bits is not plain and bool((bits != plain).any())
-            for part in self._parts:
-                bits = part.narrowed(bits, self.state)
-            self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
+            self._allowed = self._narrowed(bits)
         return self._allowed
+
+    def _narrowed(self, bits: Bits) -> AllowedTokens:
+        """Those of the tokens of a mask that the budgets of parts, and the spelling, leave."""
+        for part in self._parts:
+            bits = part.narrowed(bits, self.state)
+        if self._spells_canonically or self._unhealed:
+            bits = self._canonical.narrowed(bits, self.state, self.committed)
+        return AllowedTokens.of(bits, self.masks.vocabulary.size)
 
     def option_rows(self) -> list[Row]:
         """The token rows of literals that are weighed as a whole, one of which comes next, within the budget; else none."""
@@ -192,36 +198,19 @@ class TextSequence:
             if self.is_finished:
                 return
             self._append(self.masks.vocabulary.end_ids[0] if token_id == END else token_id)
-        self._forced_end = len(self.committed)
         if not self.is_finished:
             self._extend(None)
 
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
         allowed = self.allowed()
-        left, first, refused, steps = allowed, None, list[int](), list[tuple[int, AllowedTokens]]()
-        while True:
-            token_id = choose(left)
-            first = token_id if first is None else first
-            fit = self._fit(token_id)
-            if fit is Fit.YES:
-                self._note_choice(token_id, Choice(allowed, (*steps, (token_id, left))), draft)
-                if token_id == draft:
-                    self._append(token_id)
-                    return True
-                self._extend(token_id)
-                return False
-            refused.append(token_id)
-            if len(refused) == allowed.count:  # none is spelled as it should be
-                self._note_choice(first, Choice(allowed, ((first, allowed),)), None)
-                self._append(first)
-                return False
-            before, left = left, allowed.without(refused)
-            if fit is Fit.ONLY_AS_PREFIX:  # the text chosen stays: none loses its chances by the way it is spelled
-                longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
-                if longer.count:
-                    left = longer
-                    steps.append((token_id, before))
+        token_id = choose(allowed)
+        self._note_choice(token_id, Choice(allowed, token_id), draft)
+        if token_id == draft:
+            self._append(token_id)
+            return True
+        self._extend(token_id)
+        return False
 
     def _note_choice(self, token_id: int, choice: Choice, draft: int | None) -> None:
         """Note that a token was chosen, for what is measured; not if it is a draft that would be forced without drafts."""
@@ -242,8 +231,8 @@ class TextSequence:
         forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
         if forced_text and self._spells_canonically:
-            ids = self._speller.spell(self.committed, data + forced_text)
-            if (count := self._canonical.forced_count(self.state, ids)) and self._is_in_budget(ids[:count]):
+            ids, count = self._canonical.forced_tokens(self.state, self.committed, data, forced_text)
+            if count and self._is_in_budget(ids[:count]):
                 forced, drafts = ids[:count], ids[count:]
             elif ids[: len(forced)] == forced:
                 drafts = ids[len(forced) :]
@@ -261,23 +250,10 @@ class TextSequence:
             closes_part = self._append(token_id)
             if self.is_finished:
                 return
-        if forced[1:] or chosen is None:
-            self._forced_end = len(self.committed)
         if closes_part:  # another text follows than was forced
             self._extend(None)
         else:
             self.drafts = [] if self.option_rows() else list(drafts[:MAX_DRAFTS])
-
-    def _fit(self, chosen: int) -> Fit:
-        """Whether a token is one that could stand here, by the way texts are spelled."""
-        if self._spells_canonically:
-            return self._canonical.fit(self.state, self.committed, chosen, self._forced_end, self.tokens_left)
-        data = self._bytes(chosen)
-        return Fit.YES if not data or not self._unhealed or self._heals(chosen, data) else Fit.NO
-
-    def _heals(self, chosen: int, data: bytes) -> bool:
-        """Whether a token may stand in the end of the prompt: the prompt's own one, or one that ends in the text."""
-        return len(data) > len(self._unhealed) or chosen == self._healed[len(self.committed) - self.text_start]
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text, and its parts, can be finished within their budgets after these tokens."""
@@ -292,7 +268,7 @@ class TextSequence:
         """Add a token; True if a part was closed after it."""
         before = self.state
         if self.measurements is not None:
-            self.measurements.add(token_id, before, self.tokens_left, self._choice)
+            self.measurements.add(token_id, self._choice or Choice(self._allowed_where_forced()))
             self._choice = None
         self.state, self._allowed, self._rows = self.masks.advance(before, token_id), None, None
         self.tokens_left -= 1
@@ -310,6 +286,14 @@ class TextSequence:
         for part in self._parts:
             part.spend(before, self.state)
         return self._close_spent_parts()
+
+    def _allowed_where_forced(self) -> AllowedTokens:
+        """The tokens that may come next, where one is forced.
+
+        Forced tokens are within the budget together: half way, what is left may be less than the masks count on, which then say nothing.
+        """
+        left = self.tokens_left if self.masks.tokens_needed(self.state) <= self.tokens_left else None
+        return self._narrowed(self.masks.bits(self.state, left))
 
     def _close_spent_parts(self) -> bool:
         """Close the parts whose budgets are spent; True if there are any."""

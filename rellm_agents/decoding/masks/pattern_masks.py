@@ -24,10 +24,9 @@ from rellm_agents.decoding.vocabulary import Bits, Ids, Vocabulary
 from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.ir import byte_literal, parts_in
-from rellm_agents.patterns.machine import DEAD_STATE, LiteralCell, Machine, SetCell, State, first_bytes
+from rellm_agents.patterns.machine import DEAD_STATE, LiteralCell, Machine, State, first_bytes
 
 MAX_MOVES = 65_536
-MAX_LITERALS = 32  # that are compared one by one
 
 
 class PatternMasks:
@@ -120,36 +119,6 @@ class PatternMasks:
     def longer_tokens(self, data: bytes) -> Ids:
         """Ids, int32[n], of the tokens that begin with ``data`` and are longer."""
         return self._shared.longer_tokens(data)
-
-    def literal_texts(self, state: State, data: bytes) -> list[bytes] | None:
-        """The literals that begin with ``data``, if it ends inside literals only, as in a name or a member of an enum.
-
-        Args:
-            state: where ``data`` begins.
-            data: the bytes of a token that may come next.
-
-        Returns:
-            What is left of them in ``state``; ``None`` if ``data`` may end elsewhere too, or in too many of them.
-        """
-        found: list[bytes] = []
-        for cell in state.cells:
-            if isinstance(cell, LiteralCell):
-                found.append(cell.rest)
-            elif isinstance(cell, SetCell):
-                low, high = cell.low, cell.high
-                for at, byte in enumerate(data, cell.offset):
-                    low, high = cell.members.narrowed(low, high, at, byte)
-                    if low == high:
-                        break
-                    if len(cell.members.texts[low]) == at + 1:  # texts ascend: only the first can be over
-                        return None
-                if high - low > MAX_LITERALS:
-                    return None
-                found += [text[cell.offset :] for text in cell.members.texts[low:high]]
-            elif any(cell.read(self._machine, data, 0)):
-                return None
-        found = [text for text in found if text.startswith(data[: len(text)])]
-        return found if all(len(text) > len(data) for text in found) else None
 
     def part_costs(self, name: str) -> PartCosts:
         """The costs to the end of the parts of this name.

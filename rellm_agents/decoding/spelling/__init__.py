@@ -3,12 +3,12 @@
 Knows masks and a tokenizer; knows nothing of models or torch. In reading order:
 
     tokenizer_spelling  the tokens that a tokenizer writes a text with
-    canonical           whether one token could be among them, and which tokens of a forced text are certain
-    canonical_masks     masks with those tokens only
+    canonical           which tokens of known text are not among them, and which of a forced text are certain
+    canonical_masks     masks without the tokens that are not
     token_masks         what users hold: plain masks or canonical ones
 """
 
-from rellm_agents.decoding.spelling.canonical import CanonicalSpelling, Fit
+from rellm_agents.decoding.spelling.canonical import CanonicalSpelling
 from rellm_agents.decoding.spelling.canonical_masks import CanonicalMasks
 from rellm_agents.decoding.spelling.token_masks import TokenMasks
 from rellm_agents.decoding.spelling.tokenizer_spelling import Speller, speller_of

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CONTEXT = 8
 """Tokens before a text that its split may depend on."""
 MAX_TEXTS = 16_384
-"""Upper bound of the texts whose tokens are remembered, and of the answers about states and tokens."""
+"""Upper bound of the texts whose tokens are remembered, and of the states whose refused tokens are."""
 _STAND_IN = "\n"  # before a text with nothing before it, where a tokenizer writes the beginning of a text in a way of its own
 
 
@@ -59,7 +59,8 @@ class Speller:
 
     Attributes:
         added_ids: ids of tokens that are found in a text before it is split.
-        continuable: by the id of a pattern's state and a token: whether the tokenizer could write the token and another after it.
+        refused: by the id of a pattern's state and the tokens before it: those that the tokenizer would not write there,
+            each with those that it would write instead.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary: Vocabulary) -> None:
@@ -68,7 +69,7 @@ class Speller:
         self._backend.no_truncation()
         self._vocabulary = vocabulary
         self.added_ids = frozenset(self._backend.get_added_tokens_decoder())
-        self.continuable: BoundedCache[int, bool] = BoundedCache(MAX_TEXTS)  # one number for state and token, as an object less
+        self.refused: BoundedCache[tuple[int, tuple[int, ...]], dict[int, set[int]]] = BoundedCache(MAX_TEXTS)
         self._memo = lru_cache(maxsize=MAX_TEXTS)(self._spell_in_context)
 
     def spell(self, before: Sequence[int], data: bytes) -> tuple[int, ...]:

@@ -56,7 +56,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
-        spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
+        spelling: ``"canonical"``: names, members of enums and forced text consist of the tokens that the tokenizer itself would produce for
+            them; ``"any"``: of any tokens, as free text does either way.
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.

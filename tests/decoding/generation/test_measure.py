@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from functools import cache
-from itertools import pairwise
 from math import exp, fsum
 from typing import Any
 
@@ -22,7 +21,6 @@ from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.generation import sequence as rows
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
-from rellm_agents.decoding.spelling import Fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -87,21 +85,14 @@ def chosen_sum(decoder: ConstrainedDecoder, prompt: str, pattern: Pattern, monke
     text = TextSequence(decoder.masks(pattern), decoder.engine._speller, prefix, TextOptions(max_new_tokens=BUDGET, **options), seed=0)
     sums: dict[int, list[float]] = {}
     while not text.is_finished:
-        logits, steps = logits_after(decoder, text.committed), list[tuple[float, Fit, bytes, AllowedTokens]]()
+        logits, logs = logits_after(decoder, text.committed), sums.setdefault(len(text.committed) - text.text_start, [])
 
-        def choose(_at: int, allowed: AllowedTokens, logits: torch.Tensor = logits, steps: list[Any] = steps) -> int:
+        def choose(_at: int, allowed: AllowedTokens, logits: torch.Tensor = logits, logs: list[float] = logs) -> int:
             among = allowed.apply_(logits.clone()).log_softmax(0)
-            chosen = int(among.argmax())
-            steps.append((float(among[chosen]), text._fit(chosen), decoder.vocabulary.shown_bytes(chosen), allowed))
-            return chosen
+            logs.append(float(among.max()))
+            return int(among.argmax())
 
-        logs = sums.setdefault(len(text.committed) - text.text_start, [])
         text.choose_next(choose)
-        for (log, fit, begin, _), (_, _, _, following) in pairwise(steps):
-            others = map(decoder.vocabulary.shown_bytes, following.ids_allowed().tolist())
-            if fit is Fit.ONLY_AS_PREFIX and all(one != begin and one.startswith(begin) for one in others):  # the text of the token stays
-                logs.append(log)
-        logs.append(steps[-1][0])
     monkeypatch.undo()
     ids = text.completion().token_ids
     of_prompt = len(text.committed) - text.text_start - len(ids)  # the end of the prompt, as it was

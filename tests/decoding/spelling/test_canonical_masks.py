@@ -1,4 +1,7 @@
-"""Masks in the tokenizer's own spelling: narrower, never a dead end, and the rows of names, enums and forced text are the tokenizer's."""
+"""Masks in the tokenizer's own spelling: narrower, never a dead end, and the rows of names, enums and forced text are the tokenizer's.
+
+They are if no token that is right for one name begins another, which the tokenizer writes otherwise: then both names can be written.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 
 PATTERNS = [pattern for group in GROUPS.values() for pattern in group.values()]
 MADE_OF_NAMES = [
-    compile_schema({"enum": ["search", "query", "the", "Final Answer", "a b"]}),
+    compile_schema({"enum": ["search", "query", "the", "Final Answer"]}),
     compile_schema(
         {"type": "object", "properties": {"action": {"enum": ["search", "query"]}, "n": {"type": "boolean"}}, "required": ["action", "n"],
          "additionalProperties": False}

@@ -177,7 +177,8 @@ def test_what_is_kept_is_the_probability_of_all_that_is_allowed(spelling):
         made = decoder.generate(
             "a", pattern, max_new_tokens=budget, temperature=1.0, seed=3, spelling=spelling, measure=["kept", "logprobs"]
         )
-        masks, state, last = decoder.masks(pattern), decoder.masks(pattern).start, ord("a")
+        masks = TokenMasks(pattern, decoder.vocabulary, spelling=spelling)
+        state, last = masks.start, ord("a")
         assert len(made.kept) - len(made.token_ids) <= 1  # the end, if it was chosen
         assert all(one.free is None and not one.masked for one in made.logprobs[len(made.kept) :])  # forced behind the last choice
         assert spelling == "canonical" or len(made.kept) >= len(made.token_ids)  # else every token is a choice
@@ -194,15 +195,14 @@ def test_what_is_kept_is_the_probability_of_all_that_is_allowed(spelling):
 
 
 @pytest.mark.parametrize("fallback", [False, True])
-def test_texts_are_in_the_spelling_of_the_tokenizer(fallback):
-    """All but those near the budget's end, and where characters are put together from parts."""
+def test_known_texts_are_in_the_spelling_of_the_tokenizer(fallback):
+    """All but those near the budget's end; no token that is right for one text begins another one that is written otherwise."""
     same = total = 0
-    format_ = json_action({"search": SEARCH})
+    regex = r'\{"name": "(yes|no|abc)"(, "action": "(search|query)")?\}'
     for seed in range(30):
         decoder = decoder_of(seed % 3, fallback=fallback)
-        pattern = format_.pattern if seed % 2 else compile_regex(r'(\{"[a-z]*": ("[a-z ]*"|true|10)\}|\[("(yes|no)", )*\[\]\])')
-        completion = decoder.generate("how many?", pattern, max_new_tokens=200, temperature=0.3, seed=seed)
-        if completion.finish == "accepted" and completion.text.isascii():
+        completion = decoder.generate("how many?", compile_regex(regex), max_new_tokens=200, temperature=0.3, seed=seed)
+        if completion.finish == "accepted":
             total += 1
             ids = decoder.tokenizer.encode("how many?" + completion.text, add_special_tokens=False)
             same += tuple(ids[len(ids) - len(completion.token_ids) :]) == completion.token_ids
