@@ -257,17 +257,20 @@ class TokenCosts:
         return [vocabulary.token_bytes[id_] or b"" for id_ in ids]
 
     def _of_searched(self, automaton: Automaton, state: int) -> int:
-        """A breadth-first search in which each token is an edge."""
-        root = self._lexemes.cursors.root
-        seen, frontier, cost = {state}, [state], 0
-        while frontier:
-            if any(automaton.accepting[s] for s in frontier):
-                return cost
-            cost += 1
-            following = {end for one in frontier for end in self._lexemes.of(automaton, one, root).ends}
-            frontier = sorted(following - seen)
-            seen |= following
-        return IMPOSSIBLE
+        """A breadth-first search in which each token is an edge; as far as it can find less than the tokens of a shortest text."""
+        if automaton.accepting[state]:
+            return 0
+        root, seen, frontier, cost = self._lexemes.cursors.root, {state}, [state], 1
+        enough = self._of_literal(shortest_way(automaton, state))[0]
+        while frontier and cost < enough:
+            following: set[int] = set()
+            for one in sorted(frontier, key=automaton.min_bytes):
+                ends = self._lexemes.of(automaton, one, root).ends
+                if any(automaton.accepting[end] for end in ends):
+                    return cost
+                following.update(ends)
+            frontier, seen, cost = [*(following - seen)], seen | following, cost + 1
+        return enough if frontier else IMPOSSIBLE
 
     def _to_end_of_iteration(self, automaton: Automaton, state: int) -> int:
         """The fewest tokens from ``state`` to the end of one iteration, and not beyond it."""
