@@ -1,0 +1,98 @@
+"""Compares the free text of an item with the held one: whether the schema admits the free one, whether both mean the same, and if not, why.
+
+Where greedy texts differ, they do so first at one token. There the mask denied the free token, or the spelling refused it, or both were
+about as likely and the order of computations decided.
+
+>>> Comparison("3e8", "", '{"value": 3e8}', '{"value": 3e80}', is_same=False, reason="the mask denies '}'").is_against_the_rule
+True
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from answering.items import Item
+from answering.modes import Answerer, pattern_of, schema_text
+from answering.reader import leading_value, loads, why_not_admitted
+from rellm_agents.decoding.vocabulary.bitmask import unpacked
+
+if TYPE_CHECKING:
+    from rellm_agents.decoding import TokenMasks
+
+NEAR, TIE = 1e-3, "a tie"
+"""Two log probabilities are about the same up to here: passes of other lengths sum in another order."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The free and the held text of one item.
+
+    Attributes:
+        question: of the item.
+        not_admitted: what keeps the free text from being one of the schema's, or empty.
+        free: what was written freely.
+        held: what was written under the schema.
+        is_same: both begin with a value of the same meaning.
+        reason: why they are not the same, or empty.
+    """
+
+    question: str
+    not_admitted: str
+    free: str
+    held: str
+    is_same: bool
+    reason: str = ""
+
+    @property
+    def is_against_the_rule(self) -> bool:
+        """Whether the schema admits the free text, and another one was written under it, though the model was not undecided."""
+        return not self.not_admitted and not self.is_same and self.reason != TIE
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields, for JSON."""
+        return asdict(self)
+
+
+def compare(answerer: Answerer, item: Item) -> Comparison:
+    """Write the text of an item in both ways, and compare.
+
+    Args:
+        answerer: of the model.
+        item: to be answered.
+    """
+    free, held = answerer.free(item), answerer.ours(item)
+    not_admitted, same = why_not_admitted(free.text, item.schema), _means_the_same(free.text, held.text)
+    reason = "" if same or not_admitted else _first_difference(answerer, item, free.token_ids, held.token_ids)
+    return Comparison(item.question, not_admitted, free.text, held.text, is_same=same, reason=reason)
+
+
+def _means_the_same(free: str, held: str) -> bool:
+    one, other = leading_value(free), leading_value(held)
+    return bool(one and other) and bool(loads(one) == loads(other))
+
+
+@torch.inference_mode()
+def _first_difference(answerer: Answerer, item: Item, free: tuple[int, ...], held: tuple[int, ...]) -> str:
+    """What happened at the first token in which the two differ."""
+    at = next((i for i, (a, b) in enumerate(zip(free, held, strict=False)) if a != b), min(len(free), len(held)))
+    masks = answerer.decoder.masks(pattern_of(schema_text(item)))
+    if at >= len(free) or not _is_allowed(masks, held[:at], free[at]):
+        return "the mask denies " + (_shown(answerer, free[at]) if at < len(free) else "the end")
+    logits = answerer.model(torch.tensor([answerer.prompt_ids(item) + list(held[:at])])).logits[0, -1].float().log_softmax(0)
+    if at < len(held) and float(logits[free[at]] - logits[held[at]]) < NEAR:
+        return TIE
+    return f"the spelling refuses {_shown(answerer, free[at])}"
+
+
+def _is_allowed(masks: TokenMasks, before: tuple[int, ...], token_id: int) -> bool:
+    state = masks.start
+    for one in before:
+        state = masks.advance(state, one)
+    return bool(unpacked(masks.bits(state), masks.vocabulary.size)[token_id])
+
+
+def _shown(answerer: Answerer, token_id: int) -> str:
+    return repr(answerer.tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
