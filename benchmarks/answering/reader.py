@@ -20,7 +20,7 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, validators
 
 Schema = Mapping[str, Any]
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+|(?=\.\d))(?:\.\d*)?(?:[eE][-+]?\d+)?")
@@ -105,7 +105,7 @@ def why_invalid(text: str, schema: Schema) -> str:
         readings = loads(text), json.loads(text)
     except ValueError:
         return "not JSON"
-    checks = Draft202012Validator(schema, format_checker=FormatChecker())
+    checks = _Judge(schema, format_checker=FormatChecker())
     for value in readings:
         if not _is_finite(value):
             return "no finite double"
@@ -147,9 +147,9 @@ def _as_type(value: Any, schema: Schema) -> Any:
     match schema.get("type"), value:
         case "string", str():
             return value
-        case "string", int() | Decimal() if not isinstance(value, bool):
+        case "string", _ if _is_number(value):
             return str(value)
-        case (("number" | "integer"), int() | Decimal()) if not isinstance(value, bool):
+        case (("number" | "integer"), _) if _is_number(value):
             return value
         case (("number" | "integer"), str()):
             return _number(value)
@@ -200,6 +200,14 @@ def _is_spaced(raw: str) -> bool:
     return "".join(f"{piece} " if piece in (",", ":") else piece for piece in pieces) == raw
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _is_integral(_: object, value: Any) -> bool:
+    return _is_number(value) and (value == value.to_integral_value() if isinstance(value, Decimal) else value == int(value))
+
+
 def _is_finite(value: Any) -> bool:
     if isinstance(value, dict):
         return all(map(_is_finite, value.values()))
@@ -215,3 +223,9 @@ def _exact(value: Any) -> Any:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
+
+
+_Judge: Any = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integral)
+)
+"""As jsonschema judges, but for integers that are written as decimals, which it does not know as ``Decimal``."""

@@ -21,7 +21,7 @@ from answering.items import Example, Item, object_schema
 _CITIES = ("Lisbon", "Osaka", "Bergen", "Lima", "Nairobi", "Toronto", "Cairo", "Ghent", "Quito", "Hanoi", "Malmö", "Perth")
 _COLOURS = ("red", "green", "blue", "yellow", "black", "white", "orange", "purple")
 _THINGS = ("bicycle", "umbrella", "lamp", "suitcase", "kettle", "guitar", "scarf", "kite")
-_MOST_TRIES = 50  # for an item that is not there yet, per item asked for
+_MOST_TRIES = 1_000  # in a row that give no new item
 
 
 def items(task: str, count: int, seed: int = 0) -> list[Item]:
@@ -36,13 +36,13 @@ def items(task: str, count: int, seed: int = 0) -> list[Item]:
         ValueError: the task has no such number of different items.
     """
     chance, found = Random(f"{task} {seed}"), dict[str, Item]()
-    for _ in range(_MOST_TRIES * count):
-        if len(found) == count:
-            break
+    tries = 0
+    while len(found) < count:
         item = TASKS[task](chance)
+        tries = tries + 1 if item.question in found else 0
+        if tries > _MOST_TRIES:
+            raise ValueError(f"{task}: it has no {count} different items, only about {len(found)}")
         found.setdefault(item.question, item)
-    if len(found) < count:
-        raise ValueError(f"{task}: it has no {count} different items, only about {len(found)}")
     return list(found.values())
 
 
