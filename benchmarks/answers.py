@@ -12,31 +12,25 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from answering.items import Item
+from answering.items import Item, batched
 from answering.modes import MODES, Answer, Answerer
+from answering.progress import Step, quiet, shown
 from answering.reader import is_right, leading_value, why_invalid
 from answering.report import Row, compared, shares, show
 from answering.tasks import TASKS, items
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rellm_agents.decoding import smollm2
 
 _WIDTH = 140
 
 
-def quiet(_task: str) -> None:
-    """Show no progress."""
-
-
-def measure(
-    answerer: Answerer, modes: Sequence[str], tasks: Sequence[str], count: int, *, seed: int = 0, step: Callable[[str], object] = quiet
-) -> list[Row]:
+def measure(answerer: Answerer, modes: Sequence[str], tasks: Sequence[str], count: int, *, seed: int = 0, step: Step = quiet) -> list[Row]:
     """What each mode makes of each item.
 
     Args:
@@ -45,17 +39,20 @@ def measure(
         tasks: of ``TASKS``.
         count: items of each task.
         seed: of the items.
-        step: is called with the name of the task before each answer.
+        step: is told what was written.
     """
     rows = []
     for task in tasks:
-        for item in items(task, count, seed):
-            found = {}
+        for batch in batched(items(task, count, seed)):
+            found: list[dict[str, Any]] = [{} for _ in batch]
             for mode in modes:
-                step(task)
-                if (answer := answerer.answer(mode, item)) is not None:
-                    found[mode] = _result(item, answer)
-            rows.append({"task": task, "question": item.question, "answer": item.answer, "modes": found})
+                for item, answer, of in zip(batch, answerer.answer(mode, batch), found, strict=True):
+                    if answer is not None:
+                        of[mode] = _result(item, answer)
+                step(task, len(batch))
+            rows += [
+                {"task": task, "question": item.question, "answer": item.answer, "modes": of} for item, of in zip(batch, found, strict=True)
+            ]
     return rows
 
 
@@ -64,12 +61,6 @@ def _result(item: Item, answer: Answer) -> dict[str, Any]:
     is_answer = is_right(answer.text, item.schema, item.answer)
     found = {"text": answer.text, "right": is_answer, "valid": stands, "tokens": len(answer.token_ids)}
     return found | ({"thought": answer.thought} if answer.thought else {})
-
-
-def progress_bar() -> Progress:
-    """Bars on stderr: what is done, and how long the rest will take."""
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -89,16 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     modes = options.modes or answerer.modes()
     if lacking := [mode for mode in modes if mode not in answerer.modes()]:
         parser.error(f"not to be had here: {', '.join(lacking)}; llguidance comes with pip install 'rellm-agents[bench]'")
-    with progress_bar() as progress:
-        bar = progress.add_task("", total=len(options.tasks) * options.items * len(modes))
-        rows = measure(
-            answerer,
-            modes,
-            options.tasks,
-            options.items,
-            seed=options.seed,
-            step=lambda task: progress.update(bar, advance=1, description=task),
-        )
+    with shown(len(options.tasks) * options.items * len(modes)) as step:
+        rows = measure(answerer, modes, options.tasks, options.items, seed=options.seed, step=step)
     figures = {"model": options.model or "SmolLM2-135M-Instruct", "shares": shares(rows), "compared": compared(rows)}
     show(figures, Console(width=_WIDTH))
     if options.json:

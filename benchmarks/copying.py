@@ -12,17 +12,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from answering.comparison import compare
 from answering.copying_tasks import COPYING
+from answering.items import batched
 from answering.modes import Answerer
+from answering.progress import Step, quiet, shown
 from answering.reader import is_right
 from answering.tasks import items
-from answers import progress_bar, quiet
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -33,24 +34,23 @@ COUNTS = {task: 200 if task == "numbers" else 40 for task in COPYING}
 _WIDTH = 140
 
 
-def measure(answerer: Answerer, counts: Mapping[str, int], *, seed: int = 0, step: Callable[[str], object] = quiet) -> list[dict[str, Any]]:
+def measure(answerer: Answerer, counts: Mapping[str, int], *, seed: int = 0, step: Step = quiet) -> list[dict[str, Any]]:
     """The comparison of each item, with whether the free and the held text are right.
 
     Args:
         answerer: of the model.
         counts: items of each task.
         seed: of the items.
-        step: is called with the name of the task before each item.
+        step: is told what was written.
     """
     rows = []
     for task, count in counts.items():
-        for item in items(task, count, seed):
-            step(task)
-            found = compare(answerer, item)
-            right = {
-                f"{name} right": is_right(text, item.schema, item.answer) for name, text in (("free", found.free), ("held", found.held))
-            }
-            rows.append({"task": task, **found.as_dict(), **right, "against": found.is_against_the_rule})
+        for batch in batched(items(task, count, seed)):
+            for item, found in zip(batch, compare(answerer, batch), strict=True):
+                texts = {"free": found.free, "held": found.held}
+                right = {f"{name} right": is_right(text, item.schema, item.answer) for name, text in texts.items()}
+                rows.append({"task": task, **found.as_dict(), **right, "against": found.is_against_the_rule})
+            step(task, len(batch))
     return rows
 
 
@@ -98,9 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Answerer(*smollm2(options.model), max_new_tokens=options.max_new_tokens, spelling=options.spelling),
         dict(options.items),
     )
-    with progress_bar() as progress:
-        bar = progress.add_task("", total=sum(counts.values()))
-        rows = measure(answerer, counts, seed=options.seed, step=lambda task: progress.update(bar, advance=1, description=task))
+    with shown(sum(counts.values())) as step:
+        rows = measure(answerer, counts, seed=options.seed, step=step)
     show(rows, Console(width=_WIDTH))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -20,17 +20,19 @@ from statistics import fmean, median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from engines import Engine, NotCompiled, engines, installed
 from generation_tasks import ACTIONS, FREE, MIXED, OBJECT, Task, agent_prompts, prompt_of
-from peer_loop import write_under
 from rich.console import Console
 from schema_cases import SchemaCase, generated, read
 from tables import figures_table
+from transformers import DynamicCache
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import Completion, ConstrainedDecoder, smollm2
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
+from rellm_agents.decoding.forward.cache_names import cache_name
 from rellm_agents.decoding.forward.passes import ForwardPasses
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -188,15 +190,26 @@ class Bench:
         text: Any = self.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
         return bool(self.tokenizer.encode("\n" + text, add_special_tokens=False)[1:] == ids)
 
+    @torch.inference_mode()
     def _drawn(self, engine: Engine, row: SchemaCase, seed: int) -> list[int]:
         """A text drawn token by token under the masks of a peer."""
-        matcher, chance = engine.start(engine.compile(json.dumps(row.schema))), torch.Generator().manual_seed(seed)
-        prompt, ends = list(self.tokenizer(_ASK)["input_ids"]), [self.tokenizer.eos_token_id]
-
-        def choose(logits: torch.Tensor) -> int:
-            return int(torch.multinomial(logits.softmax(0), 1, generator=chance))
-
-        return write_under(self.model, matcher, prompt, choose, max_new_tokens=LONGEST, end_ids=ends)
+        matcher = engine.start(engine.compile(json.dumps(row.schema)))
+        chance, cache, ids = torch.Generator().manual_seed(seed), DynamicCache(config=self.model.config), list[int]()
+        new, keep = list(self.tokenizer(_ASK)["input_ids"]), {str(cache_name(self.model.forward)): cache, "use_cache": True}
+        while len(ids) < LONGEST:
+            logits = self.model(input_ids=torch.tensor([new]), **keep).logits[0, -1].float()
+            matcher.fill()
+            if not matcher.mask.any():  # the engine gave up
+                break
+            size = min(len(logits), 32 * len(matcher.mask))
+            AllowedTokens(matcher.mask.view(np.uint32), size).apply_(logits)
+            chosen = int(torch.multinomial(logits.softmax(0), 1, generator=chance))
+            if chosen == self.tokenizer.eos_token_id:
+                break
+            matcher.advance(chosen)
+            ids.append(chosen)
+            new = [chosen]
+        return ids
 
     def allowed_probability(self) -> dict[str, Any]:
         """Mean logarithm of the model's probability of the allowed tokens, on agent prompts."""

@@ -10,4 +10,5 @@ In reading order:
     comparison     two texts of one item, and why they differ
     statistics     paired tests and intervals
     report         the tables
+    progress       how far a measurement is
 """

@@ -9,13 +9,14 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from answering.items import Item
-from answering.modes import Answerer, pattern_of, schema_text
+from answering.modes import Answer, Answerer, pattern_of, schema_text
 from answering.reader import leading_value, loads, why_not_admitted
 from rellm_agents.decoding.vocabulary.bitmask import unpacked
 
@@ -56,14 +57,17 @@ class Comparison:
         return asdict(self)
 
 
-def compare(answerer: Answerer, item: Item) -> Comparison:
-    """Write the text of an item in both ways, and compare.
+def compare(answerer: Answerer, items: Sequence[Item]) -> list[Comparison]:
+    """Write the texts of items in both ways, and compare.
 
     Args:
         answerer: of the model.
-        item: to be answered.
+        items: to be answered together.
     """
-    free, held = answerer.free(item), answerer.ours(item)
+    return [_compared(answerer, *one) for one in zip(items, answerer.free(items), answerer.ours(items), strict=True)]
+
+
+def _compared(answerer: Answerer, item: Item, free: Answer, held: Answer) -> Comparison:
     not_admitted, same = why_not_admitted(free.text, item.schema), _means_the_same(free.text, held.text)
     reason = "" if same or not_admitted else _first_difference(answerer, item, free.token_ids, held.token_ids)
     return Comparison(item.question, not_admitted, free.text, held.text, is_same=same, reason=reason)

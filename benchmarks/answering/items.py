@@ -12,12 +12,13 @@ Knows no model. Every answer is the text of a JSON object, so that each spelling
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 THOUGHT, ANSWER = "Thought:", "\nAnswer: "
 """What stands before a thought, and between it and the answer."""
+BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Item:
         found.append({"role": "user", "content": self.question})
         found[0]["content"] = f"{self.instruction}\n\n{found[0]['content']}"
         return found
+
+
+def batched(items: Sequence[Item], size: int = BATCH) -> Iterator[list[Item]]:
+    """The items a few at a time, to be answered together."""
+    return (list(items[i : i + size]) for i in range(0, len(items), size))
 
 
 def object_schema(properties: Mapping[str, Any], *, optional: tuple[str, ...] = ()) -> dict[str, Any]:

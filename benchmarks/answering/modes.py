@@ -10,21 +10,23 @@ Knows neither what is right nor how modes are compared.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from engines import LLGuidance, installed
-from peer_loop import write_under
+from engines import LLGuidance, Matcher, installed
+from transformers import LogitsProcessor
 
 from answering.items import ANSWER, THOUGHT, Item
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.forward import PrefixCache
+from rellm_agents.decoding.forward import AllowedTokens, PrefixCache
 from rellm_agents.decoding.forward.cache_names import cache_name
+from rellm_agents.decoding.forward.prefix_cache import common_length
 from rellm_agents.patterns import lexeme, literal, not_containing, part, sequence
 
 if TYPE_CHECKING:
@@ -69,12 +71,12 @@ class Answerer:
         lacks = {"llguidance": self._peer is None, "decisions": not hasattr(self.decoder, "probabilities")}
         return [mode for mode in MODES if not lacks.get(mode, False)]
 
-    def answer(self, mode: str, item: Item) -> Answer | None:
-        """The answer in a mode; ``None`` where it does not apply, as decisions without options."""
-        if mode == "decisions" and not item.options:
-            return None
-        write: Callable[[Item], Answer] = getattr(self, mode)
-        return write(item)
+    def answer(self, mode: str, items: Sequence[Item]) -> list[Answer | None]:
+        """The answers in a mode, written together; ``None`` where it does not apply, as decisions without options."""
+        fit = [item for item in items if mode != "decisions" or item.options]
+        write: Callable[[Sequence[Item]], list[Answer]] = getattr(self, mode)
+        found = iter(write(fit) if fit else ())
+        return [next(found) if item in fit else None for item in items]
 
     def prompt(self, item: Item, *, thought_first: bool = False) -> str:
         """The chat in the template of the model; without a template, turn by turn."""
@@ -89,53 +91,61 @@ class Answerer:
         ids: list[int] = self.tokenizer.encode(self.prompt(item), add_special_tokens=self.tokenizer.chat_template is None)
         return ids
 
-    def free(self, item: Item) -> Answer:
-        """The text that transformers writes, with nothing that holds it."""
-        ids, end_ids = self.prompt_ids(item), list(self.decoder.vocabulary.end_ids)
-        generate: Any = self.model.generate
-        with self._cache(ids) as cache:
-            made = generate(
-                torch.tensor([ids]),
-                attention_mask=torch.ones((1, len(ids)), dtype=torch.long),
-                **{str(cache_name(self.model.forward)): cache},
-                max_new_tokens=self.max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                repetition_penalty=1.0,  # models bring a penalty of their own
-                eos_token_id=end_ids,
-                pad_token_id=end_ids[0],
-            )
-        return self._read([one for one in made[0, len(ids) :].tolist() if one not in end_ids])
+    def free(self, items: Sequence[Item]) -> list[Answer]:
+        """The texts that transformers writes, with nothing that holds them."""
+        return self._generate(items, [])
 
-    def ours(self, item: Item) -> Answer:
-        """The text that this package writes under the schema."""
-        made = self.decoder.generate(self.prompt(item), pattern_of(schema_text(item)), **self._options())
-        return Answer(made.text, made.token_ids)
-
-    def thought(self, item: Item) -> Answer:
-        """A free thought in one line, then the text under the schema."""
-        free = part("thought", lexeme(not_containing("\n")))
-        pattern = Pattern(sequence(literal(THOUGHT), free, literal(ANSWER), pattern_of(schema_text(item)).node))
-        budget = int(self.max_new_tokens * SHARE_OF_THOUGHT)
-        made = self.decoder.generate(self.prompt(item, thought_first=True), pattern, part_tokens={"thought": budget}, **self._options())
-        before, _, text = made.text.partition(ANSWER)
-        return Answer(text, made.token_ids, before.removeprefix(THOUGHT).strip())
-
-    def llguidance(self, item: Item) -> Answer:
-        """The text written token by token under the masks of llguidance, whose white space is free."""
+    def llguidance(self, items: Sequence[Item]) -> list[Answer]:
+        """The texts that transformers writes under the masks of llguidance, whose white space is free."""
         assert self._peer is not None, "the mode is asked for where modes() has it"
-        matcher = self._peer.start(self._grammar(schema_text(item)))
-        ids = self.prompt_ids(item)
-        end_ids = self.decoder.vocabulary.end_ids
-        with self._cache(ids) as cache:
-            made = write_under(self.model, matcher, ids, _likeliest, max_new_tokens=self.max_new_tokens, end_ids=end_ids, cache=cache)
-        return self._read(made)
+        matchers = [self._peer.start(self._grammar(schema_text(item))) for item in items]
+        return self._generate(items, [_Masks(matchers, self.decoder.vocabulary.end_ids)])
 
-    def decisions(self, item: Item) -> Answer:
-        """The likeliest of the options."""
+    def ours(self, items: Sequence[Item]) -> list[Answer]:
+        """The texts that this package writes under the schemas."""
+        patterns = [pattern_of(schema_text(item)) for item in items]
+        made = self.decoder.generate([self.prompt(item) for item in items], patterns, **self._options())
+        return [Answer(one.text, one.token_ids) for one in made]
+
+    def thought(self, items: Sequence[Item]) -> list[Answer]:
+        """A free thought in one line each, then the texts under the schemas."""
+        free = part("thought", lexeme(not_containing("\n")))
+        patterns = [Pattern(sequence(literal(THOUGHT), free, literal(ANSWER), pattern_of(schema_text(item)).node)) for item in items]
+        prompts, budget = [self.prompt(item, thought_first=True) for item in items], int(self.max_new_tokens * SHARE_OF_THOUGHT)
+        made = self.decoder.generate(prompts, patterns, part_tokens={"thought": budget}, **self._options())
+        cut = [(one.text.partition(ANSWER), one.token_ids) for one in made]
+        return [Answer(text, token_ids, before.removeprefix(THOUGHT).strip()) for (before, _, text), token_ids in cut]
+
+    def decisions(self, items: Sequence[Item]) -> list[Answer]:
+        """The likeliest of the options of each."""
         decoder: Any = self.decoder
-        found = decoder.probabilities(self.prompt(item), list(item.options))
-        return Answer(max(zip(found.probabilities, item.options, strict=True))[1], ())
+        found = [decoder.probabilities(self.prompt(item), list(item.options)).probabilities for item in items]
+        return [Answer(max(zip(of, item.options, strict=True))[1], ()) for of, item in zip(found, items, strict=True)]
+
+    def _generate(self, items: Sequence[Item], processors: list[LogitsProcessor]) -> list[Answer]:
+        """Greedy texts of ``model.generate``. What the prompts begin with alike is read once for all; padding stands behind it."""
+        prompts, end_ids = [self.prompt_ids(item) for item in items], list(self.decoder.vocabulary.end_ids)
+        longest, shared = max(map(len, prompts)), min(*map(len, prompts), *(1 + common_length(prompts[0], ids) for ids in prompts)) - 1
+        cache, _ = self._read_before.find([prompts[0][:shared]] * len(prompts), self.model.config)
+        generate: Any = self.model.generate
+        made = generate(
+            self._tensor([[*ids[:shared], *[end_ids[0]] * (longest - len(ids)), *ids[shared:]] for ids in prompts]),
+            attention_mask=self._tensor([[1] * shared + [0] * (longest - len(ids)) + [1] * (len(ids) - shared) for ids in prompts]),
+            **{str(cache_name(self.model.forward)): cache},
+            logits_processor=processors,
+            max_new_tokens=self.max_new_tokens,
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,  # some models bring a penalty of their own
+            eos_token_id=end_ids,
+            pad_token_id=end_ids[0],
+        )
+        if shared:
+            self._read_before.keep(prompts[0][:shared], cache, 0, torch.arange(shared))
+        return [self._read(list(takewhile(lambda one: one not in end_ids, row))) for row in made[:, longest:].tolist()]
+
+    def _tensor(self, rows: list[list[int]]) -> torch.Tensor:
+        return torch.tensor(rows, device=self.model.device)
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -148,13 +158,6 @@ class Answerer:
     def _read(self, ids: list[int]) -> Answer:
         text: Any = self.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
         return Answer(str(text), tuple(ids))
-
-    @contextmanager
-    def _cache(self, ids: list[int]) -> Iterator[Any]:
-        """The keys and values of a beginning of the prompt, where one was read before; what is read within the block is kept."""
-        cache, _ = self._read_before.find([ids[:-1]], self.model.config)
-        yield cache
-        self._read_before.keep(ids, cache, 0, torch.arange(len(ids)))
 
     def _compile_for_peer(self, schema: str) -> Any:
         assert self._peer is not None
@@ -172,5 +175,25 @@ def schema_text(item: Item) -> str:
     return json.dumps(item.schema)
 
 
-def _likeliest(logits: torch.Tensor) -> int:
-    return int(logits.argmax())
+class _Masks(LogitsProcessor):
+    """Denies what the matchers of a batch deny; a text that its engine gave up ends."""
+
+    def __init__(self, matchers: Sequence[Matcher], end_ids: Sequence[int]) -> None:
+        self._running, self._end_ids, self._has_begun = dict(enumerate(matchers)), end_ids, False
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        for row, matcher in list(self._running.items()):
+            last = int(input_ids[row, -1])
+            if self._has_begun and last in self._end_ids:
+                del self._running[row]
+                continue
+            if self._has_begun:
+                matcher.advance(last)
+            matcher.fill()
+            if not matcher.mask.any():
+                scores[row] = -torch.inf
+                scores[row, self._end_ids[0]] = 0
+            else:
+                AllowedTokens(matcher.mask.view(np.uint32), min(scores.shape[1], 32 * len(matcher.mask))).apply_(scores[row])
+        self._has_begun = True
+        return scores

@@ -20,9 +20,12 @@ from answering.statistics import difference_interval, holm, mcnemar
 from answering.tasks import TASKS, items
 from answers import measure
 from copying import measure as compare_copies
+from engines import installed
 from rich.console import Console
 from small_chats import CHATML
 from toys import byte_level_tokenizer, random_model
+
+from rellm_agents import compile_schema
 
 ALL = [(task, item) for task in TASKS for item in items(task, 25, seed=1)]
 
@@ -202,21 +205,44 @@ def test_modes_write_what_they_say(answerer):
     modes = answerer.modes()
     assert {"free", "ours", "thought"} <= set(modes) <= set(MODES)
     for task in TASKS:
-        for item in items(task, 1):
-            ids = answerer.prompt_ids(item)
-            plain = answerer.model.generate(torch.tensor([ids]), max_new_tokens=120, do_sample=False)[0, len(ids) :].tolist()
-            free = list(answerer.free(item).token_ids)
-            assert plain[: len(free)] == free
-            assert plain[len(free) :] in ([], [answerer.tokenizer.eos_token_id])
+        batch = items(task, 3)
+        answers = {mode: answerer.answer(mode, batch) for mode in modes if mode != "decisions"}
+        for i, item in enumerate(batch):
             pattern = pattern_of(schema_text(item))
             for mode in ("ours", "thought"):
-                answer = answerer.answer(mode, item)
+                answer = answers[mode][i]
                 assert pattern.fullmatch(answer.text), (mode, answer)
                 assert why_invalid(answer.text, item.schema) == ""
                 assert len(answer.token_ids) < 120
                 assert mode == "thought" or not answer.thought
-            if "llguidance" in modes:
-                assert answerer.answer("llguidance", item).token_ids
+
+
+@pytest.mark.parametrize("task", ["labels", "code", "calls"])
+def test_free_texts_are_those_of_plain_greedy_search(answerer, task):
+    """Though prompts of different lengths are read together, from where they differ."""
+    batch = items(task, 5)
+    assert len({len(answerer.prompt_ids(item)) for item in batch}) > 1
+    for _ in range(2):
+        for item, answer in zip(batch, answerer.free(batch), strict=True):
+            ids, free = answerer.prompt_ids(item), list(answer.token_ids)
+            plain = answerer.model.generate(torch.tensor([ids]), max_new_tokens=120, do_sample=False)[0, len(ids) :].tolist()
+            assert plain[: len(free)] == free
+            assert plain[len(free) :] in ([], [answerer.tokenizer.eos_token_id])
+
+
+@pytest.mark.skipif(not installed(["llguidance"]), reason="llguidance is not installed")
+def test_texts_under_masks_of_llguidance_are_beginnings_of_valid_ones(answerer):
+    ended = 0
+    for task in ("labels", "tools", "reading", "arithmetic"):
+        batch = items(task, 4)
+        flexible = [compile_schema(item.schema, whitespace="flexible") for item in batch]
+        for item, answer, pattern in zip(batch, answerer.llguidance(batch), flexible, strict=True):
+            alone = answerer.llguidance([item])[0]
+            assert alone == answer
+            if len(answer.token_ids) < 120:
+                assert why_invalid(answer.text, item.schema) == ""
+                ended += pattern.fullmatch(answer.text)
+    assert ended
 
 
 def test_a_thought_stands_before_the_answer(answerer):
@@ -228,8 +254,8 @@ def test_a_thought_stands_before_the_answer(answerer):
 def test_figures_count_every_answer_once(answerer):
     asked = []
     modes = [mode for mode in answerer.modes() if mode != "decisions"]
-    rows = measure(answerer, modes, ["labels", "numbers"], 3, step=asked.append)
-    assert asked == ["labels"] * 3 * len(modes) + ["numbers"] * 3 * len(modes)
+    rows = measure(answerer, modes, ["labels", "numbers"], 3, step=lambda *what: asked.append(what))
+    assert asked == [("labels", 3)] * len(modes) + [("numbers", 3)] * len(modes)
     found = {(row["task"], row["mode"]): row for row in shares(rows)}
     assert found["all", "ours"]["items"] == found["all", "ours"]["valid"] == 6
     for mode in modes:
