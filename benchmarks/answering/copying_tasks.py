@@ -35,8 +35,8 @@ def number_text(chance: Random) -> str:
     digits = str(chance.randint(1, 9)) + "".join(chance.choices("0123456789", k=chance.choice((0, 0, 1, 2, 3, 5, 8, 12))))
     sign = chance.choice(("", "", "", "-"))
     point = "." + "".join(chance.choices("0123456789", k=chance.choice((1, 1, 2, 2, 3, 4, 6))))
-    exponent = chance.choice("eeE") + chance.choice(("", "", "+", "-")) + chance.choice(("", "", "0")) + str(chance.randint(1, 25))
-    match chance.randrange(8):
+    exponent = chance.choice("eeE") + chance.choice(("", "", "+", "-")) + chance.choice(("", "", "", "0")) + str(chance.randint(1, 20))
+    match chance.randrange(12):
         case 0:
             body = digits
         case 1:
@@ -49,7 +49,7 @@ def number_text(chance: Random) -> str:
             body = "0.000" + digits[:4]
         case 5:
             body = digits[:2] + "0" * chance.randint(3, 11)
-        case 6:
+        case 6 | 7 | 8:
             body = digits[0] + exponent
         case _:
             body = digits[0] + point + exponent
