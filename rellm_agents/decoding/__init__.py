@@ -10,6 +10,7 @@ imported when it is asked for, and needs the extra ``transformers``. In reading 
     masks        which tokens may come next
     spelling     which of them the tokenizer itself would write
     forward      the model: masks applied to its scores, its forward passes, its cache
+    decisions    how probable the model finds each of a few texts
     generation   the decode loop, and the ways to run it
     models       a small real model
     request_queue  one decoder for many callers at once
@@ -26,16 +27,27 @@ from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from rellm_agents.decoding.decisions import Decision
     from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor
     from rellm_agents.decoding.models import smollm2
     from rellm_agents.decoding.request_queue import RequestQueue
 
-__all__ = ["Completion", "ConstrainedDecoder", "ConstrainedLogitsProcessor", "RequestQueue", "TokenMasks", "Vocabulary", "smollm2"]
+__all__ = [
+    "Completion",
+    "ConstrainedDecoder",
+    "ConstrainedLogitsProcessor",
+    "Decision",
+    "RequestQueue",
+    "TokenMasks",
+    "Vocabulary",
+    "smollm2",
+]
 
 _OF_MODELS: Final = {
     "Completion": "generation",
     "ConstrainedDecoder": "generation",
     "ConstrainedLogitsProcessor": "generation",
+    "Decision": "decisions",
     "RequestQueue": "request_queue",
     "smollm2": "models",
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Unpack
 
+from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest
 from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, TextOptions
 from rellm_agents.patterns import Pattern
 
@@ -44,6 +45,7 @@ class RequestQueue:
         self._max_batch = max_batch if decoder.engine.scorer.takes_batches else 1
         self._threads = ThreadPoolExecutor(max_workers=MAX_GROUPS, thread_name_prefix="rellm-agents")
         self._open: _Group | None = None  # which others can join
+        self._open_decisions: _Decisions | None = None
         self._lock = Lock()
 
     def generate(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Completion:
@@ -96,6 +98,32 @@ class RequestQueue:
         finally:
             caller.is_waiting = False
 
+    def probabilities(self, prompt: str, options: Sequence[str] | Pattern, **how: Unpack[DecisionKeywords]) -> Future[Decision]:
+        """As :meth:`ConstrainedDecoder.probabilities` for one prompt, decided with others that are asked for at about the same time.
+
+        Returns:
+            The decision to come: wait for its ``result()``, or for ``asyncio.wrap_future`` of it. What is cancelled in time is left out.
+        """
+        request, waited = self.decoder.decision(prompt, options, **how), Future[Decision]()
+        with self._lock:
+            if self._open_decisions is not None and len(self._open_decisions) < self._max_batch:
+                self._open_decisions.append((request, waited))
+                return waited
+            group = self._open_decisions = [(request, waited)]
+        self._threads.submit(self._decide, group).add_done_callback(lambda done: _fail(group, done))
+        return waited
+
+    def _decide(self, group: _Decisions) -> None:
+        """Make the decisions of a group, once nobody can join it any more."""
+        if self._max_batch > 1:
+            time.sleep(self._wait)
+        with self._lock:
+            if self._open_decisions is group:
+                self._open_decisions = None
+        wanted = [(request, waited) for request, waited in group if waited.set_running_or_notify_cancel()]
+        for (_, waited), decision in zip(wanted, self.decoder.engine.decide([request for request, _ in wanted]), strict=True):
+            waited.set_result(decision)
+
     def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: TextKeywords) -> None:
         """Begin a request, and put it into a group; what is wrong with it is raised here."""
         (request,) = self.decoder.begin([prompt], pattern, TextOptions(**options))
@@ -145,6 +173,7 @@ class _Caller:
 
 
 _Group = list[tuple[Request, _Caller]]
+_Decisions = list[tuple[DecisionRequest, Future[Decision]]]
 
 
 def _send_failure(group: _Group, done: Future[None]) -> None:
@@ -152,3 +181,11 @@ def _send_failure(group: _Group, done: Future[None]) -> None:
     if error := done.exception():
         for _, caller in group:
             caller.send(error)
+
+
+def _fail(group: _Decisions, done: Future[None]) -> None:
+    """Raise the error of a group where its decisions are waited for."""
+    if error := done.exception():
+        for _, waited in group:
+            if not waited.done():
+                waited.set_exception(error)

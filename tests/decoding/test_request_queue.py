@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from toys import byte_level_tokenizer, random_model
@@ -155,3 +156,48 @@ def test_nothing_is_left_behind():
     for thread in still_there:
         thread.join(10)
     assert not any(thread.is_alive() for thread in still_there)
+
+
+def test_decisions_of_many_threads_are_those_made_alone(decoder):
+    queue = RequestQueue(decoder, wait=0.02)
+    asked = [(f"Question {i}:", ["yes", "no", f"not {i}"]) for i in range(CALLERS)]
+    with ThreadPoolExecutor(CALLERS) as threads:
+        found = list(threads.map(lambda one: queue.probabilities(*one).result(60), asked))
+    for decision, one in zip(found, asked, strict=True):
+        assert decision.probabilities == pytest.approx(decoder.probabilities(*one).probabilities, rel=1e-3)
+
+
+def test_decisions_at_the_same_time_share_forward_passes():
+    tokenizer = byte_level_tokenizer()
+    model = random_model(tokenizer)
+    queue = RequestQueue(ConstrainedDecoder(model, tokenizer), max_batch=8, wait=0.2)
+    passes = []
+    model.register_forward_hook(lambda *_: passes.append(1))
+    waited = [queue.probabilities(f"{i}:", ["yes", "no"]) for i in range(8)]
+    assert waited[3].cancel()
+    decisions = [one.result(60) for one in waited if not one.cancelled()]
+    assert [len(decisions), len(passes), {one.forward_passes for one in decisions}] == [7, 2, {2}]
+
+
+def test_coroutines_wait_for_decisions():
+    tokenizer = byte_level_tokenizer()
+    queue = RequestQueue(ConstrainedDecoder(random_model(tokenizer), tokenizer))
+
+    async def ask(i):
+        return await asyncio.wrap_future(queue.probabilities(f"Question {i}:", ["yes", "no"]))
+
+    async def all_of_them():
+        return await asyncio.gather(*map(ask, range(4)))
+
+    assert [set(one.probabilities) for one in asyncio.run(all_of_them())] == [{"yes", "no"}] * 4
+
+
+def test_an_error_of_the_model_reaches_all_who_wait_for_decisions(monkeypatch):
+    tokenizer = byte_level_tokenizer()
+    model = random_model(tokenizer)
+    queue = RequestQueue(ConstrainedDecoder(model, tokenizer), wait=0.2)
+    monkeypatch.setattr(queue.decoder.engine, "decide", lambda _: 1 / 0)
+    waited = [queue.probabilities(f"{i}", ["yes", "no"]) for i in range(3)]
+    assert all(isinstance(one.exception(60), ZeroDivisionError) for one in waited)
+    with pytest.raises(ValueError, match="no options"):
+        queue.probabilities("a", [])

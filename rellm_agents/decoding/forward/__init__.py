@@ -13,5 +13,5 @@ from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import NAMES as CACHE_NAMES
 from rellm_agents.decoding.forward.cache_names import output_name, taken_from
 from rellm_agents.decoding.forward.passes import ForwardPasses
-from rellm_agents.decoding.forward.prefix_cache import MAX_BYTES, PrefixCache
+from rellm_agents.decoding.forward.prefix_cache import MAX_BYTES, PrefixCache, common_length
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores

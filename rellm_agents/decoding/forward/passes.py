@@ -14,6 +14,7 @@ token.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ class ForwardPasses:
         owns_cache: bool = True,
     ) -> None:
         self._scorer, self._encoded, self._embedded = scorer, encoded, embedded
+        self._read: list[list[int]] = [[] for _ in range(size)]  # by models that keep one state
+        self._again = [*self._read]  # what is read once more before the next tokens
         config, device = scorer.model.config, scorer.model.device
         if cache is None:
             own = DynamicCache(config=config)
@@ -74,6 +77,9 @@ class ForwardPasses:
             tokens: ids of each sequence, one at least; none where the prompts are embedded, which are read first, by themselves.
             scored: at how many positions, counted from the last, scores may be asked for.
         """
+        if not self._scorer.takes_batches:
+            tokens = [[*again, *new] for again, new in zip(self._again, tokens, strict=True)]
+            self._read, self._again = [[*old, *new] for old, new in zip(self._read, tokens, strict=True)], [[] for _ in tokens]
         input_ids, attention_mask = padded(tokens, device=self._attention.device)
         if self._encoded is not None:
             encoder = {"encoder_outputs": (self._encoded.vectors,), "attention_mask": self._encoded.attention_mask}
@@ -107,6 +113,32 @@ class ForwardPasses:
         self._encoded, self._embedded = (
             one and EncodedPrompts(one.vectors[index], one.attention_mask[index]) for one in (self._encoded, self._embedded)
         )
+
+    def branched(self, rows: Sequence[int]) -> ForwardPasses:
+        """Passes that go on from what some sequences have read, one for each of ``rows``, which may repeat; these stay as they are.
+
+        A model that keeps one state would read several tokens after it otherwise than one by one, so it reads all of them again.
+        """
+        if not self._scorer.takes_batches:
+            made = ForwardPasses(self._scorer, len(rows))
+            made._again = [self._read[row] for row in rows]
+            return made
+        made = copy.copy(self)
+        made.cache = copy.deepcopy(self.cache)
+        made.select(rows)
+        return made
+
+    @property
+    def read_again(self) -> int:
+        """How many tokens a branch has to read again."""
+        return 0 if self._scorer.takes_batches else max(map(len, self._read))
+
+    @property
+    def bytes_per_sequence(self) -> int:
+        """Keys and values of one sequence in the cache, in bytes."""
+        of_decoder = self.cache.self_attention_cache if isinstance(self.cache, EncoderDecoderCache) else self.cache
+        kept = (getattr(layer, name, None) for layer in of_decoder.layers for name in ("keys", "values"))
+        return sum(part.nbytes // len(part) for part in kept if part is not None and len(part))
 
     def cache_positions(self, row: int) -> torch.Tensor:
         """int64[n]: where in the cache the tokens of a sequence are."""

@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Unpack, overload
 
+from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest, Tokenizations
 from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.engine import Engine
@@ -138,6 +139,60 @@ class ConstrainedDecoder:
             raise TypeError(f"custom_generate takes no {', '.join(unknown)}: how tokens are chosen, and how many, is told to generate")
         return CustomGenerate(self.engine, pattern, TextOptions(**options, healing=False), streamer)
 
+    @overload
+    def probabilities(  # type: ignore[overload-overlap]  # as for generate
+        self, prompt: str, options: Sequence[str] | Pattern, **how: Unpack[DecisionKeywords]
+    ) -> Decision: ...
+
+    @overload
+    def probabilities(self, prompt: Sequence[str], options: Sequence[str] | Pattern, **how: Unpack[DecisionKeywords]) -> list[Decision]: ...
+
+    def probabilities(
+        self, prompt: str | Sequence[str], options: Sequence[str] | Pattern, **how: Unpack[DecisionKeywords]
+    ) -> Decision | list[Decision]:
+        """How probable the model finds each of a few texts behind a prompt, each weighed as a whole.
+
+        The end of the text ends an option, so that ``no`` and ``not sure`` compare. Where something else is to end them, say so in a
+        pattern: ``compile_regex("(no|not sure)[.]")``. The model is called twice, however many options there are: for the prompt, and for
+        the options, which are read together.
+
+        Args:
+            prompt: one prompt, or several to be decided together.
+            options: different texts, at most ``MAX_OPTIONS``; or a pattern of as many, such as that of an ``enum``.
+            **how: see :class:`DecisionKeywords`.
+
+        Returns:
+            A decision for one prompt, a list of them for several.
+
+        Raises:
+            ValueError: no options, too many, two that are the same, or too many token rows; before the first forward pass.
+            PatternTooLarge: the pattern has more texts.
+            VocabularyError: the tokenizer does not write an option.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else prompt
+        requests = [self.decision(one, options, **how) for one in prompts]
+        decisions = self.engine.decide(requests)
+        return decisions[0] if isinstance(prompt, str) else decisions
+
+    def decision(
+        self,
+        prompt: str,
+        options: Sequence[str] | Pattern,
+        *,
+        calibrate: bool | str = False,
+        tokenizations: Tokenizations = "canonical",
+        add_special_tokens: bool = True,
+        healing: bool = True,
+    ) -> DecisionRequest:
+        """A decision that no pass was made for yet; refuses what :meth:`probabilities` refuses."""
+        ids = self._ids_of(prompt, add_special_tokens=add_special_tokens)
+        empty: list[int] | None = None
+        if calibrate is True:
+            empty = self.tokenizer.encode("", add_special_tokens=add_special_tokens) or [self._between_texts]
+        elif calibrate is not False:
+            empty = self._ids_of(calibrate, add_special_tokens=add_special_tokens)
+        return self.engine.decision(ids, options, empty=empty, tokenizations=tokenizations, healing=healing)
+
     def begin(self, prompts: Sequence[str], pattern: Pattern | Sequence[Pattern], options: TextOptions) -> list[Request]:
         """Requests that no pass was made for yet; refuses what :meth:`generate` refuses."""
         ids = [self._ids_of(prompt, add_special_tokens=options.add_special_tokens) for prompt in prompts]
@@ -153,6 +208,12 @@ class ConstrainedDecoder:
         sequence, prompt_ids = request.sequence, request.prompt_ids
         kept = self.engine.allowed_log_probabilities(sequence, prompt_ids) if sequence.options.with_kept else None
         return replace(sequence.completion(kept), prompt_tokens=len(prompt_ids))
+
+    @property
+    def _between_texts(self) -> int:
+        """The token that stands before a text: one of its own, or the end of another text."""
+        start: int | None = self.tokenizer.bos_token_id
+        return self.vocabulary.end_ids[0] if start is None else start
 
     def _ids_of(self, prompt: str, *, add_special_tokens: bool) -> list[int]:
         ids: list[int] = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens)

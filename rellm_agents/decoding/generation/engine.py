@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, Scorer
 from rellm_agents.decoding.generation.allowed_probability import allowed_log_probabilities
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
@@ -57,6 +58,7 @@ class Engine:
         self.prefix_cache = PrefixCache(kept_bytes)
         self._speller = speller_of(self.vocabulary)
         self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
+        self._decisions = DecisionMaker(self.scorer, self.prefix_cache, self.vocabulary.end_ids)
         self._decoder_start = _decoder_start(model) if self.scorer.has_encoder else None
 
     def masks(self, pattern: Pattern) -> TokenMasks:
@@ -122,6 +124,39 @@ class Engine:
     def prefixes(self, prompts: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
         """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt."""
         return prompts if self._decoder_start is None else [self._decoder_start] * len(prompts)
+
+    def decision(
+        self,
+        prompt: Sequence[int],
+        options: Sequence[str] | Pattern,
+        *,
+        empty: Sequence[int] | None,
+        tokenizations: Tokenizations,
+        healing: bool,
+    ) -> DecisionRequest:
+        """A decision that is to be made behind a prompt.
+
+        Args:
+            prompt: its ids.
+            options: texts, or a pattern of few.
+            empty: ids of an empty input, to calibrate the decision with.
+            tokenizations: which token rows of an option count.
+            healing: the last tokens of the prompt may be written otherwise before an option.
+
+        Raises:
+            ValueError, VocabularyError: as :meth:`ConstrainedDecoder.probabilities`.
+        """
+        known = options_of(options)
+        readings = [prompt] if empty is None else [prompt, empty]
+        prefixes = self.prefixes(readings)
+        again, rows = known.rows(self._speller, self.vocabulary, prefixes[0], healing=healing, tokenizations=tokenizations)
+        changed = prefixes[0][len(prefixes[0]) - again :]
+        kept = [one[: len(one) - again] if again < len(one) and one[len(one) - again :] == changed else one for one in prefixes]
+        return DecisionRequest(known.texts, rows, *(Reading(ids, prefix) for ids, prefix in zip(readings, kept, strict=True)))
+
+    def decide(self, requests: Sequence[DecisionRequest]) -> list[Decision]:
+        """The decisions of some requests, made together."""
+        return self._decisions.run(requests)
 
     @torch.inference_mode()
     def allowed_log_probabilities(self, sequence: TextSequence, prompt: Sequence[int]) -> tuple[float, ...]:
