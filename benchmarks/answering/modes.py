@@ -68,8 +68,7 @@ class Answerer:
 
     def modes(self) -> list[str]:
         """The modes that can be had: llguidance is an extra."""
-        lacks = {"llguidance": self._peer is None, "decisions": not hasattr(self.decoder, "probabilities")}
-        return [mode for mode in MODES if not lacks.get(mode, False)]
+        return [mode for mode in MODES if mode != "llguidance" or self._peer is not None]
 
     def answer(self, mode: str, items: Sequence[Item]) -> list[Answer | None]:
         """The answers in a mode, written together; ``None`` where it does not apply, as decisions without options."""
@@ -118,9 +117,9 @@ class Answerer:
 
     def decisions(self, items: Sequence[Item]) -> list[Answer]:
         """The likeliest of the options of each."""
-        decoder: Any = self.decoder
-        found = [decoder.probabilities(self.prompt(item), list(item.options)).probabilities for item in items]
-        return [Answer(max(zip(of, item.options, strict=True))[1], ()) for of, item in zip(found, items, strict=True)]
+        special = self.tokenizer.chat_template is None
+        found = [self.decoder.probabilities(self.prompt(item), item.options, add_special_tokens=special, healing=False) for item in items]
+        return [Answer(one.best, ()) for one in found]
 
     def _generate(self, items: Sequence[Item], processors: list[LogitsProcessor]) -> list[Answer]:
         """Greedy texts of ``model.generate``. What the prompts begin with alike is read once for all; padding stands behind it."""

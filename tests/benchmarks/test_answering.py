@@ -203,10 +203,10 @@ def test_intervals_hold_the_true_difference_about_as_often_as_they_say():
 
 def test_modes_write_what_they_say(answerer):
     modes = answerer.modes()
-    assert {"free", "ours", "thought"} <= set(modes) <= set(MODES)
-    for task in TASKS:
-        batch = items(task, 3)
-        answers = {mode: answerer.answer(mode, batch) for mode in modes if mode != "decisions"}
+    assert {*MODES} - {"llguidance"} <= {*modes} <= {*MODES}
+    for task in ("tools", "calls", "reading", "numbers", "iso_dates"):
+        batch = items(task, 2)
+        answers = {mode: answerer.answer(mode, batch) for mode in modes}
         for i, item in enumerate(batch):
             pattern = pattern_of(schema_text(item))
             for mode in ("ours", "thought"):
@@ -215,6 +215,8 @@ def test_modes_write_what_they_say(answerer):
                 assert why_invalid(answer.text, item.schema) == ""
                 assert len(answer.token_ids) < 120
                 assert mode == "thought" or not answer.thought
+            decided = answers["decisions"][i]
+            assert decided is None if not item.options else decided.text in item.options
 
 
 @pytest.mark.parametrize("task", ["labels", "code", "calls"])
@@ -253,13 +255,14 @@ def test_a_thought_stands_before_the_answer(answerer):
 
 def test_figures_count_every_answer_once(answerer):
     asked = []
-    modes = [mode for mode in answerer.modes() if mode != "decisions"]
+    modes = answerer.modes()
     rows = measure(answerer, modes, ["labels", "numbers"], 3, step=lambda *what: asked.append(what))
     assert asked == [("labels", 3)] * len(modes) + [("numbers", 3)] * len(modes)
     found = {(row["task"], row["mode"]): row for row in shares(rows)}
     assert found["all", "ours"]["items"] == found["all", "ours"]["valid"] == 6
     for mode in modes:
-        assert found["all", mode]["right"] == found["labels", mode]["right"] + found["numbers", mode]["right"]
+        assert found["all", mode]["right"] == sum(found[task, mode]["right"] for task in ("labels", "numbers") if (task, mode) in found)
+    assert found["all", "decisions"]["items"] == found["labels", "decisions"]["items"] == 3
     assert {(row["task"], row["mode"]) for row in compared(rows)} == found.keys() - {
         (task, "free") for task in ("labels", "numbers", "all")
     }

@@ -9,7 +9,7 @@ from copying import measure
 
 from rellm_agents.decoding import smollm2
 
-COUNT = 6
+COUNT = 5
 
 
 @pytest.fixture(scope="module")
