@@ -53,7 +53,7 @@ def read(text: str, schema: Schema) -> Any:
         if found is not None and (fitted := _fitted(found, variant)) is not None:
             return fitted
     for variant in variants:
-        fields = {name: _beside(text, name, of) for name, of in variant["properties"].items()}
+        fields = {name: _named(text, name, of) for name, of in variant["properties"].items()}
         fields = {name: value for name, value in fields.items() if value is not _MISSING}
         if fields and (fitted := _fitted(fields, variant)) is not None:
             return fitted
@@ -156,7 +156,7 @@ def _as_type(value: Any, schema: Schema) -> Any:
     return _MISSING
 
 
-def _beside(text: str, name: str, schema: Schema) -> Any:
+def _named(text: str, name: str, schema: Schema) -> Any:
     found = re.search(rf"[\"'`*]*\b{re.escape(name)}\b[\"'`*]*\s*[:=]\s*(.*)", text, re.IGNORECASE)
     return _MISSING if found is None else _bare(found[1], schema)
 

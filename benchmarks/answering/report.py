@@ -22,7 +22,7 @@ from answering.statistics import difference_interval, holm, mcnemar
 Row = dict[str, Any]
 """An item's ``task``, and in ``modes`` what became of it in each mode: ``right``, ``valid``, ``tokens``."""
 ALL = "all"
-_BESIDE = "free"
+_BASELINE = "free"
 
 
 def shares(rows: Sequence[Row]) -> list[Row]:
@@ -39,11 +39,11 @@ def compared(rows: Sequence[Row]) -> list[Row]:
     found = []
     for task, mode, _ in _by_task_and_mode(rows):
         pairs = [
-            (one["modes"][_BESIDE]["right"], one["modes"][mode]["right"])
+            (one["modes"][_BASELINE]["right"], one["modes"][mode]["right"])
             for one in rows
-            if task in (ALL, one["task"]) and {mode, _BESIDE} <= one["modes"].keys()
+            if task in (ALL, one["task"]) and {mode, _BASELINE} <= one["modes"].keys()
         ]
-        if mode == _BESIDE or not pairs:
+        if mode == _BASELINE or not pairs:
             continue
         free, other = zip(*pairs, strict=True)
         only_free, only_mode = sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs)
