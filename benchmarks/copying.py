@@ -57,7 +57,7 @@ def measure(answerer: Answerer, counts: Mapping[str, int], *, seed: int = 0, ste
 def show(rows: Sequence[dict[str, Any]], console: Console) -> None:
     """Print the counts, then the items that break the rule, and the reasons of the free texts that no schema admits."""
     table = Table(title="copying: free, and under a schema", title_justify="left")
-    columns = ("items", "free right", "held right", "admitted", "of which the same", "ties", "otherwise")
+    columns = ("items", "free right", "held right", "admitted", "of which the same", "excused", "otherwise")
     for name in ("task", *columns):
         table.add_column(name, justify="left" if name == "task" else "right")
     for task in dict.fromkeys(row["task"] for row in rows):
@@ -70,6 +70,9 @@ def show(rows: Sequence[dict[str, Any]], console: Console) -> None:
     for row in rows:
         if row["against"]:
             console.print(f"{row['task']}: {row['question']!r}: free {row['free']!r}, held {row['held']!r}: {row['reason']}", markup=False)
+    excused = Counter((row["task"], row["reason"]) for row in rows if row["reason"] and not row["against"])
+    for (task, reason), count in excused.items():
+        console.print(escape(f"{task}: {count} excused: {reason}"))
     reasons = Counter((row["task"], row["not_admitted"]) for row in rows if row["not_admitted"])
     for (task, reason), count in reasons.items():
         console.print(escape(f"{task}: {count} free texts are not admitted: {reason}"))

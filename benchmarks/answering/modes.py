@@ -124,7 +124,8 @@ class Answerer:
     def _generate(self, items: Sequence[Item], processors: list[LogitsProcessor]) -> list[Answer]:
         """Greedy texts of ``model.generate``. What the prompts begin with alike is read once for all; padding stands behind it."""
         prompts, end_ids = [self.prompt_ids(item) for item in items], list(self.decoder.vocabulary.end_ids)
-        longest, shared = max(map(len, prompts)), min(*map(len, prompts), *(1 + common_length(prompts[0], ids) for ids in prompts)) - 1
+        longest, shortest = max(map(len, prompts)), min(map(len, prompts))
+        shared = min(shortest - 1, *(common_length(prompts[0], ids) for ids in prompts))
         cache, _ = self._read_before.find([prompts[0][:shared]] * len(prompts), self.model.config)
         generate: Any = self.model.generate
         made = generate(

@@ -7,13 +7,15 @@ import importlib
 import itertools
 import json
 import random
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
 import torch
+from answering.comparison import PAST_THE_END, Comparison, compare
 from answering.copying_tasks import COPYING
-from answering.items import ANSWER, THOUGHT
-from answering.modes import MODES, Answerer, pattern_of, schema_text
+from answering.items import ANSWER, THOUGHT, object_schema
+from answering.modes import MODES, Answer, Answerer, pattern_of, schema_text
 from answering.reader import is_right, leading_value, loads, read, why_invalid, why_not_admitted
 from answering.report import compared, shares, show
 from answering.statistics import difference_interval, holm, mcnemar
@@ -298,3 +300,29 @@ def test_free_texts_that_no_schema_admits_are_set_apart(answerer):
         assert not row["against"]
         assert not row["reason"]
         assert row["held"].startswith("{")
+
+
+def test_a_difference_is_told_by_its_first_token(monkeypatch):
+    """Free texts are made up: what a random model writes under the schema is compared with them."""
+    tokenizer, reasons = byte_level_tokenizer([b'"}\n']), set()
+    tokenizer.chat_template = CHATML
+    schema = object_schema({"label": {"enum": ["go", "good", "bad"]}})
+    item = replace(items("labels", 1)[0], schema=schema)
+    for seed in range(12):
+        answerer = Answerer(random_model(tokenizer, seed=seed), tokenizer)
+
+        def compared_with(text, answerer=answerer):
+            monkeypatch.setattr(answerer, "free", lambda _: [Answer(text, tuple(tokenizer.encode(text)))])
+            return compare(answerer, [item])[0]
+
+        held = answerer.ours([item])[0].text
+        assert compared_with(held) == Comparison(item.question, "", held, held, is_same=True)
+        assert compared_with(f"{held}, I think").is_same
+        assert compared_with(f"Well: {held}").not_admitted == "text before the value"
+        other = compared_with('{"label": "bad"}' if "bad" not in held else '{"label": "good"}')
+        assert (other.is_same, other.reason, other.is_against_the_rule) == (False, other.reason, True)
+        assert other.reason.startswith("the spelling refuses")  # the mask allows all three
+        escaped = compared_with('{"label": "\\u0062ad"}')
+        assert escaped.is_same or escaped.reason.startswith("the mask denies '\\\\'")
+        reasons.add(compared_with('{"label": "go"}\n').reason)
+    assert reasons == {"", PAST_THE_END, "the spelling refuses 'g'"}
