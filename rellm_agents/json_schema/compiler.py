@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from rellm_agents.errors import InexactFormat, PatternError, UnsupportedSchema
-from rellm_agents.json_schema.numbers import Numbers
+from rellm_agents.json_schema.numbers import Notation, Numbers, narrowing_of
 from rellm_agents.json_schema.object_compiler import ObjectCompiler
 from rellm_agents.json_schema.property_names import split_by_conditions
 from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
@@ -47,7 +47,7 @@ from rellm_agents.json_schema.source import (
 )
 from rellm_agents.json_schema.text import Layout, string_node
 from rellm_agents.json_schema.traversal import Context, Traversal
-from rellm_agents.patterns import NOTHING, Node, choice
+from rellm_agents.patterns import NOTHING, Node
 from rellm_agents.patterns.ir import COMMON_BYTES
 
 
@@ -68,7 +68,7 @@ class Compiler:
 
     def __init__(self, schema: Schema, text: str, layout: Layout, *, any_order: bool, closed: bool, registry: Registry | None) -> None:
         self._form = NormalForm.of(schema, text=text, registry=registry, limits=layout.limits)
-        self._fractions = self._form.draft != 4
+        self._has_multiples = '"multipleOf"' in text  # of a number, which the normal form may take for integers
         self._root = Context(SourceLocation.root(schema), "", Style(layout))
         known = "" if registry is None else text_of(dict(registry))
         rules = Rules(
@@ -88,7 +88,7 @@ class Compiler:
         view = subschema.view()
         match view:  # the most frequent first
             case canonical.MultiTypeView():
-                return self._objects.any_of_types(tuple(view.types), context, fractions=self._fractions)
+                return self._objects.any_of_types(tuple(view.types), context, self._integers(context))
             case canonical.ObjectView():
                 return self._objects.object(view, context)
             case canonical.ReferenceView():
@@ -106,11 +106,11 @@ class Compiler:
             case canonical.StringView():
                 return self._string(view, context)
             case canonical.IntegerView():
-                return self._number(integer_conditions(view, fractions=self._fractions), context)
+                return self._number(integer_conditions(view), context, self._integers(context))
             case canonical.NumberView():
-                return self._number(number_conditions(view), context)
+                return self._number(number_conditions(view), context, context.layout.numbers)
             case canonical.TrueView():
-                return self._objects.any_of_types(TYPES, context, fractions=self._fractions)
+                return self._objects.any_of_types(TYPES, context, "digits")
             case canonical.FalseView():
                 self._traversal.may_be_empty = True
                 return Ready(NOTHING)
@@ -134,9 +134,11 @@ class Compiler:
 
     def _listed(self, values: Sequence[Any], context: Context) -> Node:
         written = _as_written(context.location) if any(isinstance(value, (dict, list, int, float, Decimal)) for value in values) else {}
-        fractions = self._fractions and not context.style.unique
+        notation: Notation | None = None if context.style.unique else context.layout.numbers
+        if notation and context.layout.integers == "digits" and context.location.declares_integer:
+            notation = "digits"
         sources = (value if isinstance(value, str) else written.get(json_key(value), value) for value in values)
-        return choice(*(context.layout.value(source, fractions=fractions) for source in sources))
+        return context.layout.values(sources, notation=notation)
 
     def _string(self, view: canonical.StringView, context: Context) -> Shape:
         try:
@@ -147,9 +149,21 @@ class Compiler:
             raise UnsupportedSchema(context.location.pointer_of("pattern", "patternProperties", "format"), str(error)) from error
         return self._ready(node)
 
-    def _number(self, conditions: Numbers, context: Context) -> Shape:
+    def _integers(self, context: Context) -> Notation:
+        """How integers are written: as digits, where the source asks for integers and not for a number that is a multiple of one."""
+        layout = context.layout
+        if layout.integers == "any" or (self._has_multiples and not context.location.declares_integer):
+            return layout.numbers
+        return "digits"
+
+    def _number(self, conditions: Numbers, context: Context, notation: Notation) -> Shape:
+        pointer = context.location.pointer_of("multipleOf", "not", "type")
+        if context.style.unique:
+            self._traversal.narrowed[f"{pointer}: numbers in a list without repetitions are written in one way"] = None
+        elif narrowing := narrowing_of(conditions, notation):
+            self._traversal.narrowed[f"{pointer}: {narrowing}"] = None
         try:
-            node = styled_numbers(conditions, context.style)
+            node = styled_numbers(conditions, context.style, notation)
         except PatternError as error:
             raise UnsupportedSchema(context.location.pointer_of("multipleOf", "minimum", "maximum"), str(error)) from error
         return self._ready(node)

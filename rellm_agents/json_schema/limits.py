@@ -24,10 +24,13 @@ class Limits:
         counted: names or items that are listed, to know how many there can be.
         serializations: of one item that may not come twice.
         whitespace: characters in one run, where whitespace is flexible.
-        whole_digits: before the decimal point, where the bounds of the number need no more.
-        longest_whole: digits before the decimal point in any case.
-        decimal_places: digits after the decimal point.
-        exponent: of a number, in both directions. Up to 299, no double overflows or loses digits.
+        whole_digits: before the decimal point. No double has more than 309, and all with 308 are finite.
+        decimal_places: digits after the decimal point. The least double has 324 places, 323 of them zeros.
+        scaled_digits: before the decimal point of a number with an exponent; and zeros right behind it.
+        multiple_digits: the same, of a multiple of a power of ten; and digits behind the point.
+        greatest_exponent: of a number. That of the greatest double is 308.
+        least_exponent: of a number. Below -324 a number is read as 0.
+        exponent_zeros: before the first digit of an exponent.
         divisor_states: of the automaton that tells the multiples of a number from other numbers.
     """
 
@@ -38,10 +41,13 @@ class Limits:
     counted: int = 256
     serializations: int = 720
     whitespace: int = 20
-    whole_digits: int = 20
-    longest_whole: int = 40
-    decimal_places: int = 20
-    exponent: int = 299
+    whole_digits: int = 308
+    decimal_places: int = 340
+    scaled_digits: int = 20
+    multiple_digits: int = 8
+    greatest_exponent: int = 308
+    least_exponent: int = -400
+    exponent_zeros: int = 20
     divisor_states: int = 1_000
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rellm_agents.errors import UnsupportedSchema
+from rellm_agents.json_schema.numbers import Notation
 from rellm_agents.json_schema.property_names import (
     Condition,
     allows_name,
@@ -50,16 +51,16 @@ class ObjectCompiler:
         self._traversal, self._form = traversal, traversal.form
         self._closed, self._any_order = closed, any_order
 
-    def any_of_types(self, types: tuple[str, ...], context: Context, *, fractions: bool) -> Shape:
+    def any_of_types(self, types: tuple[str, ...], context: Context, integers: Notation) -> Shape:
         """Any value of some types; where objects are closed, with no other properties than the source names."""
         names = context.location.names(frozenset()) if self._closed and "object" in types else []
         if not names:
-            return any_of_types(types, context.style, fractions=fractions)
+            return any_of_types(types, context.style, integers=integers)
         self._close(context.location)
         declared = [Property(name, ((0, anything(context.style)),), required=False) for name in names]
         object_ = Object(self._traversal.rules, context.path, context.layout, declared, any_order=self._any_order)
         others = tuple(one for one in types if one != "object")
-        return Union([any_of_types(others, context.style, fractions=fractions), object_]) if others else object_
+        return Union([any_of_types(others, context.style, integers=integers), object_]) if others else object_
 
     def object(self, view: canonical.ObjectView, context: Context) -> Shape:
         """The objects of a subschema."""

@@ -1,6 +1,6 @@
 """Compiles a JSON Schema into the texts of its scalar instances without JSON: strings without quotes and escapes.
 
-For formats in which an argument is plain text. Numbers and booleans are written as in JSON, integers never as ``1.0``, since ``int``
+For formats in which an argument is plain text. Numbers and booleans are written as in JSON, integers as digits alone, since ``int``
 reads them. Knows nothing of such formats.
 
 >>> from rellm_agents.patterns import Pattern
@@ -54,7 +54,7 @@ def _read(form: NormalForm, subschema: CanonicalSchema, references: int) -> Node
         case canonical.StringView() as view:
             return decoded_strings(**string_conditions(view))
         case canonical.IntegerView() as view:
-            return numbers_node(integer_conditions(view, fractions=False))
+            return numbers_node(integer_conditions(view), "digits")
         case canonical.NumberView() as view:
             return numbers_node(number_conditions(view))
         case canonical.TypedGroupView(_, body):
@@ -73,7 +73,7 @@ def _of_type(name: str) -> Node:
         case "string":
             return TEXT
         case "integer":
-            return numbers_node(Numbers(integers=True, fractions=False))
+            return numbers_node(Numbers(integers=True), "digits")
         case "number":
             return numbers_node(Numbers())
         case "boolean":

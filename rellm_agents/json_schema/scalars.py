@@ -1,7 +1,7 @@
 """Reads the conditions on strings and numbers from the views of the normal form. Knows nothing of how they are written.
 
 >>> from rellm_agents.json_schema.source import NormalForm
->>> integer_conditions(NormalForm.of({"type": "integer", "minimum": 3}).root.view(), fractions=False).minimum
+>>> integer_conditions(NormalForm.of({"type": "integer", "minimum": 3}).root.view()).minimum
 3
 """
 
@@ -25,7 +25,7 @@ def string_conditions(view: canonical.StringView) -> Conditions:
     }
 
 
-def integer_conditions(view: canonical.IntegerView, *, fractions: bool) -> Numbers:
+def integer_conditions(view: canonical.IntegerView) -> Numbers:
     """The conditions of a subschema on integers."""
     return Numbers(
         minimum=view.minimum,
@@ -33,7 +33,6 @@ def integer_conditions(view: canonical.IntegerView, *, fractions: bool) -> Numbe
         multiple_of=tuple(view.multiple_of),
         not_multiple_of=tuple(view.not_multiple_of),
         integers=True,
-        fractions=fractions,
     )
 
 

@@ -23,10 +23,11 @@ from typing import Any, Literal, get_args
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, relaxed, schema_of, text_of
-from rellm_agents.json_schema.text import Layout, Whitespace, ban_substrings
+from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
+NumberNotation = Literal["any", "plain", "python"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def compile_schema(
     registry: Registry | None = None,
     lenient: bool = False,
     without: Sequence[str] = (),
-    exponents: bool = True,
+    numbers: NumberNotation = "any",
+    integers: Integers = "digits",
 ) -> SchemaPattern:
     r"""The pattern of the instances of a schema, written as JSON.
 
@@ -90,7 +92,10 @@ def compile_schema(
             its ``value(text)`` checks them.
         without: texts that no string holds as they are, such as the fence around a code block: where one would stand, its last
             character is escaped (```` ``\u0060 ````), which reads back as the same; all other strings look as usual.
-        exponents: ``False``: no number is written with an exponent, which YAML reads as text.
+        numbers: their spellings: ``"any"`` that JSON has, exponents of all kinds among them; ``"plain"`` for none with an exponent, which
+            YAML reads as text; ``"python"`` for those that ``json.dumps`` writes.
+        integers: ``"digits"``: where the schema says ``"type": "integer"``, digits alone, which every reader takes for an integer;
+            ``"any"``: also as other numbers are written, ``1e2`` and ``100.0``. ``value(text)`` returns an ``int`` either way.
 
     Raises:
         InvalidSchema: not a JSON Schema.
@@ -104,7 +109,7 @@ def compile_schema(
     """
     if order not in get_args(Order):
         raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
-    layout = Layout.of(whitespace, ban_substrings(without), exponents=exponents)
+    layout = Layout.of(whitespace, ban_substrings(without), numbers=numbers, integers=integers)
     source = schema_of(schema)
     text, remaining = text_of(source, schema), source
     unenforced: list[str] = []

@@ -176,14 +176,13 @@ def test_a_value_is_written_as_json_that_reads_back(value: Any) -> None:
 
 @given(st.text(), st.integers(-(10**19), 10**19), st.floats(-1e15, 1e15, allow_nan=False))
 @settings(max_examples=300, deadline=None, derandomize=True)
-def test_strings_and_numbers_are_spelled_as_json_dumps_does(text: str, integer: int, number: float) -> None:
+def test_strings_and_numbers_are_spelled_as_json_has_them(text: str, integer: int, number: float) -> None:
     accepts({"type": "string"}, text)
     accepts({"type": "integer"}, integer)
     accepts({"type": "number"}, integer)
-    if abs(number) > 1e-4 or number == 0:
-        accepts({"type": "number"}, number)
+    accepts({"type": "number"}, number)
     rejects({"type": "integer"}, f"{integer}.5", f"{integer}.00", f"0{integer}", f"+{abs(integer)}", f"{integer}e1", "-0", "")
-    rejects({"type": "number"}, f"{integer}.", f".{abs(integer)}", "NaN", "Infinity", "1e5", "-")
+    rejects({"type": "number"}, f"{integer}.", f".{abs(integer)}", "NaN", "Infinity", "1e", "1e+", "-")
     rejects({"type": "string"}, *(one for one in (text, '"' + text) if not is_json_string(one)))
     rejects({"type": "string"}, '"\n"', '"\x00"', '"\\u00e9"', '"\\ud800"', '"\\/"', '"\\', '"""')
 
@@ -336,7 +335,8 @@ def test_the_draft_decides_what_a_keyword_means() -> None:
     accepts({"$schema": old, "type": "number", "minimum": 1, "exclusiveMinimum": True}, 1.5)
     rejects({"$schema": old, "type": "number", "minimum": 1, "exclusiveMinimum": True}, "1")
     rejects({"$schema": old, "type": "integer"}, "1.0")
-    accepts({"$schema": new, "type": "integer"}, 1.0)
+    rejects({"$schema": new, "type": "integer"}, "1.0")
+    accepts({"$schema": new, "type": "number", "multipleOf": 1}, 1.0)
     beside = {"$ref": "#/definitions/s", "maxLength": 1, "definitions": {"s": {"type": "string"}}}
     accepts({"$schema": "http://json-schema.org/draft-07/schema#", **beside}, "ab")
     rejects({"$schema": new, **beside}, '"ab"')

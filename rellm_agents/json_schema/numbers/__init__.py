@@ -4,8 +4,11 @@ Knows nothing of schemas. In reading order:
 
     bounds     the values between two bounds, as integers and as doubles
     digits     runs of digits between two bounds
-    multiples  multiples of a divisor, by an automaton
-    numbers    all of it: signs, points, exponents
+    ranges     numbers without a sign between two bounds
+    scaled     the same, written with an exponent
+    multiples  multiples of a divisor
+    numbers    all of it, with signs
 """
 
-from rellm_agents.json_schema.numbers.numbers import Numbers, canonical_numbers, numbers_node, without_exponents
+from rellm_agents.json_schema.numbers.bounds import Number
+from rellm_agents.json_schema.numbers.numbers import Notation, Numbers, canonical_numbers, narrowing_of, numbers_node, value_node

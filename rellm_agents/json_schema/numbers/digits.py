@@ -16,9 +16,10 @@ bound's digit and a range above it, or a digit in between and any others, or the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
-from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, repeat, sequence
+from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
 MAX_KNOWN = 4_096  # cached nodes
 
@@ -63,35 +64,58 @@ def digits_between(low: str, high: str | None, least: int, most: int) -> Node:
     if high is not None and len(high) == most and not high.strip("9"):
         high = None
     if not low and high is None:
-        return _any_digits(least, most)
+        return any_digits(least, most)
     if high == "":
         return NOTHING if low else repeat(literal("0"), least, most)
     if most == 0:
         return NOTHING if low else EMPTY
-    first, last = int(low[:1] or 0), 9 if high is None else int(high[0])
-    low_rest, high_rest = low[1:], None if high is None else high[1:]
     less = max(least - 1, 0)
     options: list[Node] = [EMPTY] if not low and least == 0 else []
-    if first > last:
-        return choice(*options)
-    if first == last:
-        return choice(sequence(_digits(first, last), digits_between(low_rest, high_rest, less, most - 1)), *options)
-    if low_rest:
-        options.append(sequence(_digits(first, first), digits_between(low_rest, None, less, most - 1)))
-        first += 1
-    if high_rest is not None:
-        options.append(sequence(_digits(last, last), digits_between("", high_rest, less, most - 1)))
-        last -= 1
-    if first <= last:
-        options.append(sequence(_digits(first, last), _any_digits(less, most - 1)))
+    options += [sequence(characters(digit), digits_between(above, below, less, most - 1)) for digit, above, below in next_digits(low, high)]
     return choice(*options)
 
 
 @lru_cache(maxsize=MAX_KNOWN)
-def _any_digits(least: int, most: int) -> Node:
-    return repeat(_digits(0, 9), least, most)
+def places_between(low: str, high: str | None, most: int) -> Node:
+    """Digits after a point, from ``low`` to ``high``, both included: one at least, and ``most`` after those that decide it.
+
+    Unlike in :func:`digits_between`, the ends of runs are the same nodes, wherever they begin.
+    """
+    if not low and high is None:
+        return any_digits(1, most)
+    if high == "":
+        return NOTHING if low else repeat(literal("0"), 1, most)
+    return choice(*(sequence(characters(digit), _more_places(above, below, most)) for digit, above, below in next_digits(low, high)))
+
+
+def _more_places(low: str, high: str | None, most: int) -> Node:
+    return places_between(low, high, most) if low else optional(places_between(low, high, most))
+
+
+def next_digits(low: str, high: str | None) -> Iterator[tuple[CharSet, str, str | None]]:
+    """The digits that may come next in a run between two bounds, each with the bounds of the rest of the run."""
+    first, last = int(low[:1] or 0), 9 if high is None else int(high[:1] or 0)
+    low_rest, high_rest = low[1:], None if high is None else high[1:]
+    if first >= last:
+        if first == last:
+            yield _span(first, last), low_rest, high_rest
+        return
+    if low_rest:
+        yield _span(first, first), low_rest, None
+        first += 1
+    if high_rest is not None:
+        yield _span(last, last), "", high_rest
+        last -= 1
+    if first <= last:
+        yield _span(first, last), "", None
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def any_digits(least: int, most: int) -> Node:
+    """``least`` to ``most`` digits, whatever they are."""
+    return repeat(characters(_span(0, 9)), least, most)
 
 
 @lru_cache(maxsize=64)
-def _digits(first: int, last: int) -> Node:
-    return characters(CharSet.span(str(first), str(last)))
+def _span(first: int, last: int) -> CharSet:
+    return CharSet.span(str(first), str(last))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from rellm_agents.json_schema.numbers import Numbers, canonical_numbers, numbers_node, without_exponents
+from rellm_agents.json_schema.numbers import Notation, Numbers, canonical_numbers, numbers_node
 from rellm_agents.json_schema.shapes.arrays import Array
 from rellm_agents.json_schema.shapes.objects import Object, Undeclared
 from rellm_agents.json_schema.shapes.shape import Ready, Reference, Rules, SchemaKey, Shape, Style, Union
@@ -24,27 +24,27 @@ _MAX_STYLES = 64
 
 
 @lru_cache(maxsize=_MAX_STYLES)
-def any_of_types(types: tuple[str, ...], style: Style, *, fractions: bool = True) -> Shape:
+def any_of_types(types: tuple[str, ...], style: Style, *, integers: Notation = "digits") -> Shape:
     """Any value of some types.
 
     Args:
         types: names of types, as JSON Schema has them.
         style: how it is written.
-        fractions: an integer may be written as 1.0.
+        integers: how integers are written.
     """
     if not set(TYPES) - set(types):
         return _free(style).whole
     if len(types) > 1:
-        return Union([any_of_types((name,), style, fractions=fractions) for name in types])
+        return Union([any_of_types((name,), style, integers=integers) for name in types])
     match types[0]:
         case "null":
             return Ready(style.layout.null)
         case "boolean":
             return Ready(style.layout.boolean)
         case "integer":
-            return Ready(styled_numbers(Numbers(integers=True, fractions=fractions), style))
+            return Ready(styled_numbers(Numbers(integers=True), style, integers))
         case "number":
-            return Ready(styled_numbers(Numbers(), style))
+            return Ready(styled_numbers(Numbers(), style, style.layout.numbers))
         case "string":
             return Ready(string_node(banned=style.layout.banned, raw=style.layout.raw))
         case "array":
@@ -59,16 +59,15 @@ def anything(style: Style) -> Shape:
     return _free(style).whole
 
 
-def styled_numbers(conditions: Numbers, style: Style) -> Node:
-    """The texts of numbers in a style.
+def styled_numbers(conditions: Numbers, style: Style, notation: Notation) -> Node:
+    """The texts of numbers in a notation; in one spelling each, where the style is unique.
 
     Raises:
         PatternTooLarge: they need more digits or states than the limits of the layout allow.
     """
-    node = numbers_node(conditions, style.layout.limits)
     if style.unique:
-        return canonical_numbers(node)
-    return node if style.layout.exponents else without_exponents(node)
+        return canonical_numbers(numbers_node(conditions, "digits" if notation == "digits" else "plain", style.layout.limits))
+    return numbers_node(conditions, notation, style.layout.limits)
 
 
 class _Free(NamedTuple):

@@ -63,6 +63,12 @@ class SourceLocation:
         """The JSON pointer of the first part."""
         return next((pointer for _, pointer in self.parts), "#")
 
+    @property
+    def declares_integer(self) -> bool:
+        """Whether some part asks for the type integer."""
+        types = (schema["type"] for schema, _ in self.parts if "type" in schema)
+        return any("integer" in one and "number" not in one if isinstance(one, list) else one == "integer" for one in types)
+
     def pointer_of(self, *keywords: str) -> str:
         """The pointer of the first of some keywords that stands in a part; else of the first part."""
         for schema, pointer in self.parts:

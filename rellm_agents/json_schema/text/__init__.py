@@ -13,7 +13,7 @@ Knows nothing of schemas: the conditions come as plain values. In reading order:
 
 from rellm_agents.json_schema.text.banned_substrings import ban_substrings
 from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
-from rellm_agents.json_schema.text.layout import BOOLEAN, Layout, Whitespace, dumps
+from rellm_agents.json_schema.text.layout import BOOLEAN, Integers, Layout, Whitespace, dumps
 from rellm_agents.json_schema.text.raw_strings import RawStrings
 from rellm_agents.json_schema.text.serialization import serializations
 from rellm_agents.json_schema.text.strings import name_node, raw_string, string_node

@@ -21,17 +21,20 @@ from typing import Any, Literal, get_args
 import regex
 
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
+from rellm_agents.json_schema.numbers import Notation, Number, value_node
 from rellm_agents.json_schema.text.banned_substrings import Banned, quoted
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, repeat, sequence
 
 Whitespace = Literal["spaced", "compact", "flexible"]
+Integers = Literal["digits", "any"]
 
 NULL, BOOLEAN = literal("null"), choice(literal("true"), literal("false"))
 _PYTHON: dict[bool | None, str] = {True: "True", False: "False", None: "None"}
 _JSON = {text: json.dumps(value) for value, text in _PYTHON.items()}
 _PYTHON_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:True|False|None)\b')
-_LARGEST = 10**308  # about what a float holds
+_FAR = 10**308  # about the greatest double
+_MAX_SPELLED = 64  # numbers that are written in all their spellings
 _PYTHON_NULL, _PYTHON_BOOLEAN = literal("None"), choice(literal("True"), literal("False"))
 
 
@@ -60,7 +63,8 @@ class Layout:
         padding: the whitespace after an opening bracket or brace and before a closing one.
         separators: for :func:`dumps`, to write the same style.
         banned: texts that no string holds as they are, see :mod:`banned_substrings`.
-        exponents: numbers may be written with one.
+        numbers: how numbers are written.
+        integers: how integers are written, where a schema asks for the type; "digits" for digits alone, "any" as other numbers.
         python: true, false and null are written as Python has them; all else that JSON writes is Python already.
         raw: how strings are written, if not as in JSON.
         limits: on what is written.
@@ -71,7 +75,8 @@ class Layout:
     padding: Node
     separators: tuple[str, str]
     banned: Banned = ()
-    exponents: bool = True
+    numbers: Notation = "any"
+    integers: Integers = "digits"
     python: bool = False
     raw: RawStrings | None = None
     limits: Limits = DEFAULT_LIMITS
@@ -79,7 +84,7 @@ class Layout:
     @cached_property
     def key(self) -> str:
         """Differs between any two layouts; the same in every process."""
-        return f"{self.separators} {self.is_flexible} {self.exponents} {self.python} {self.banned} {self.raw} {self.limits}"
+        return f"{self.separators} {self.is_flexible} {self.numbers} {self.integers} {self.python} {self.banned} {self.raw} {self.limits}"
 
     @property
     def null(self) -> Node:
@@ -112,15 +117,19 @@ class Layout:
         whitespace: Whitespace,
         banned: Banned = (),
         *,
-        exponents: bool = True,
+        numbers: Notation = "any",
+        integers: Integers = "digits",
         python: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Layout:
         """The layout of a whitespace style, for strings that do not hold banned substrings.
 
         Raises:
-            ValueError: there is no such style.
+            ValueError: there is no such style, or no such way to write numbers.
         """
+        for name, given, known in (("numbers", numbers, ("any", "plain", "python")), ("integers", integers, get_args(Integers))):
+            if given not in known:
+                raise ValueError(f"{name}={given!r}: there are {', '.join(map(repr, known))}")
         separators = (",", ":") if whitespace == "compact" else (", ", ": ")
         match whitespace:
             case "spaced" | "compact":
@@ -131,36 +140,59 @@ class Layout:
                 comma, colon = (sequence(padding, literal(one), padding) for one in ",:")
             case _:
                 raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
-        return cls(comma, colon, padding, separators, banned, exponents, python, limits=limits)
+        return cls(comma, colon, padding, separators, banned, numbers, integers, python, limits=limits)
 
     def restyled(self, whitespace: Whitespace) -> Layout:
         """The same but for its whitespace."""
-        return replace(Layout.of(whitespace, self.banned, exponents=self.exponents, python=self.python, limits=self.limits), raw=self.raw)
+        styled = Layout.of(whitespace, limits=self.limits)
+        return replace(self, comma=styled.comma, colon=styled.colon, padding=styled.padding, separators=styled.separators)
 
-    def value(self, value: Any, *, fractions: bool = False) -> Node:
+    def value(self, value: Any, *, notation: Notation | None = None) -> Node:
         """Exactly this value.
 
         Args:
             value: what JSON can say.
-            fractions: a whole number may also be written with a fraction of zero.
+            notation: of its numbers; ``None``: each has one text.
 
         >>> from rellm_agents.patterns import Pattern
         >>> Pattern(Layout.of("compact").value({"a": [1, None]})).shortest()
         '{"a":[1,null]}'
         """
+        return self.values([value], notation=notation)
+
+    def values(self, values: Iterable[Any], *, notation: Notation | None = None) -> Node:
+        """Exactly these values; see :meth:`value`. Numbers of which there are many have few texts each."""
+        numbers: list[Number] = []
+        others: list[Any] = []
+        for value in values:
+            is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+            (numbers if is_number else others).append(value)
+        node = choice(*(self._value(other, notation) for other in others))
+        return choice(node, self._numbers(numbers, notation)) if numbers else node
+
+    def _numbers(self, numbers: list[Number], notation: Notation | None) -> Node:
+        if notation == "digits":
+            return choice(*(literal(str(int(number))) for number in numbers))
+        if notation is None or len(numbers) > _MAX_SPELLED:
+            return choice(*(literal(text) for number in numbers for text in self._number_texts(number, is_one=notation is None)))
+        beyond = [number for number in numbers if not -_FAR < number < _FAR]
+        texts = (literal(text) for number in beyond for text in self._number_texts(number))
+        return choice(value_node(tuple(numbers), notation, self.limits), *texts)
+
+    def _number_texts(self, number: Number, *, is_one: bool = False) -> Iterable[str]:
+        """A number as ``json.dumps`` writes it; without an exponent, too, if that is asked for."""
+        plain = f"{Decimal(repr(number) if isinstance(number, float) else number):f}"
+        if self.numbers == "plain":
+            return [plain]
+        dumped = str(number) if isinstance(number, Decimal) else dumps(number)
+        return [dumped] if is_one else dict.fromkeys((dumped, plain))
+
+    def _value(self, value: Any, notation: Notation | None) -> Node:
         match value:
             case dict():
-                return self.object_of((key, self.value(inner, fractions=fractions)) for key, inner in value.items())
+                return self.object_of((key, self.value(inner, notation=notation)) for key, inner in value.items())
             case list():
-                return self._between("[", [self.value(inner, fractions=fractions) for inner in value], "]")
-            case int() | float() | Decimal() if not isinstance(value, bool) and value == int(value):
-                is_read_back = abs(int(value)) < _LARGEST and int(value) == int(float(value))  # what has a fraction is read as a float
-                others = (f"{int(value)}.0", dumps(value)) if fractions and is_read_back else ()  # -0.0 among them
-                return choice(literal(str(int(value))), *(literal(one) for one in others if self.exponents or "e" not in one))
-            case Decimal():  # beyond what a float can hold
-                return literal(str(value) if self.exponents else f"{value:f}")
-            case float() if not self.exponents:
-                return literal(f"{Decimal(repr(value)):f}")
+                return self._between("[", [self.value(inner, notation=notation) for inner in value], "]")
             case str() if self.raw:
                 return sequence(self.raw.quote_node, literal(value), self.raw.quote_node)
             case _:

@@ -44,7 +44,7 @@ def yaml_texts(parser: Any, options: ParserOptions) -> ParserPattern:
     """
     if options.whitespace == "flexible":
         raise ParserError('whitespace="flexible": YAML does not take tabs and line breaks everywhere; there are "spaced" and "compact"')
-    return model_texts(parser.pydantic_object, options, adapt=_with_short_names, without=_ESCAPED, exponents=False)
+    return model_texts(parser.pydantic_object, options, adapt=_with_short_names, without=_ESCAPED, numbers="plain")
 
 
 def _with_short_names(schema: dict[str, Any]) -> dict[str, Any]:

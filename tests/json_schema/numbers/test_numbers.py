@@ -1,14 +1,13 @@
-"""Numbers as nodes: the texts are those that exact decimals allow, and none of them fails where it is read as a double."""
+"""Numbers as nodes: the texts are all spellings of the numbers that fit, as exact decimals and as the doubles they are read as."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 from itertools import product
+from random import Random
 from typing import Any
 
 import jsonschema
@@ -16,221 +15,158 @@ import pytest
 import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from json_schema.numbers.spellings import is_admitted, is_valid, spelling
 
-from rellm_agents import Pattern
+from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS
-from rellm_agents.json_schema.numbers.numbers import Numbers, numbers_node
+from rellm_agents.json_schema.numbers import Numbers, canonical_numbers, narrowing_of, numbers_node, value_node
 from rellm_agents.patterns import NOTHING
 
-PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?")
-SCIENTIFIC = re.compile(r"-?[1-9](?:\.[0-9]{1,20})?e([+-]?(?:0?[0-9]|[1-9][0-9]{1,2}))")
-
-DIVISORS: list[Any] = [1, 2, 3, 5, 7, 10, 12, 60, 100, 0.5, 0.25, 0.01, Decimal("0.1"), 0.3, 1.5, 2.0]
+A_TENTH = "0.1000000000000000055511151231257827021181583404541015625"  # the double, in full
+DIVISORS: list[Any] = [1, 2, 3, 5, 7, 10, 12, 60, 100, 1000, 0.5, 0.25, 0.01, Decimal("0.1"), 0.3, 1.5, 2.0]
 
 edges = st.one_of(
     st.integers(-130, 130),
     st.integers(-(10**18), 10**18),
     st.sampled_from([2**53, 2**53 + 1, 2**53 + 3, -(2**63), 2**63 - 1, 10**16, 10**22, 10**23, 10**25, 10**25 + 7, 2**80, -(10**30)]),
-    st.sampled_from([0.1, 0.3, -90.0, 1e-7, 5e-324, 1e16, 1.5e17, -2.5e22, 1e23, float(2**80), 1e-4, 9.5e-5]),
+    st.sampled_from([0.1, 0.3, -90.0, 1e-7, 5e-324, 1.5e17, -2.5e22, 1e-4, 9.5e-5, 1.7976931348623157e308]),
     st.integers(-3000, 3000).map(lambda n: n / 100),
-    st.floats(-1e20, 1e20),
+    st.floats(-1e3, 1e3),
     st.floats(-1e-3, 1e-3),
     st.decimals(-1000, 1000, places=3),
-    st.decimals(-2, 2, places=24),
 )
 
 
 @st.composite
-def conditions(draw: st.DrawFn, *, divisors: bool = True) -> Numbers:
+def conditions(draw: st.DrawFn) -> Numbers:
     low, high = draw(st.none() | edges), draw(st.none() | edges)
     if low is not None and high is not None and low > high:
         low, high = high, low
-    chosen = st.lists(st.sampled_from(DIVISORS), max_size=2).map(tuple) if divisors else st.just(())
-    return Numbers(
-        minimum=low,
-        maximum=high,
-        exclusive_minimum=draw(st.booleans()),
-        exclusive_maximum=draw(st.booleans()),
-        multiple_of=draw(st.just(()) | chosen),
-        not_multiple_of=draw(st.just(()) | st.just(()) | chosen),
-        integers=draw(st.booleans()),
-        excludes_integers=divisors and draw(st.sampled_from([False, False, False, True])),
-        fractions=draw(st.booleans()),
-    )
+    return Numbers(low, draw(st.booleans()), high, draw(st.booleans()))
 
 
 @st.composite
-def texts_near(draw: st.DrawFn, given: Numbers) -> str:
-    """Spellings of numbers at the bounds, beside them, and anywhere; some of them spoilt."""
-    bases = [Fraction(0), Fraction(draw(st.integers(-(10**6), 10**6)), 10 ** draw(st.integers(0, 8)))]
-    bases += [Fraction(str(bound)) for bound in (given.minimum, given.maximum) if bound is not None for _ in range(3)]
-    value = draw(st.sampled_from(bases)) + draw(st.integers(-2, 2)) * Fraction(10) ** draw(st.integers(-22, 22))
-    places = draw(st.sampled_from([0, 0, 1, 2, 6, 16, 20, 21]))
-    scaled = abs(round(value * 10**places))
-    digits = str(scaled).zfill(places + 1)
-    text = digits[: len(digits) - places] + ("." + digits[len(digits) - places :] if places else "")
-    if scaled and draw(st.sampled_from([False, False, True])):
-        digits = str(abs(value.numerator) * 10**30 // value.denominator or 1)
-        mantissa = digits[: draw(st.integers(1, 21))]
-        exponent = len(digits) - 31 + draw(st.sampled_from([0, 0, 0, -9, 16]))
-        sign = draw(st.sampled_from(["+", ""])) if exponent >= 0 else "-"
-        width = draw(st.integers(1, 3))
-        text = mantissa[0] + ("." + mantissa[1:] if len(mantissa) > 1 else "") + "e" + sign + str(abs(exponent)).zfill(width)
-    if value < 0 or draw(st.sampled_from([False, False, False, True])):
-        text = "-" + text
-    spoil = draw(st.sampled_from(["", "", "", "", "0+", "+0", ".0", "drop"]))
-    return text[:-1] if spoil == "drop" else "0" + text if spoil == "0+" else text + spoil if spoil == ".0" else text + spoil[1:]
+def conditions_with_divisors(draw: st.DrawFn) -> Numbers:
+    chosen = st.lists(st.sampled_from(DIVISORS), max_size=2).map(tuple)
+    one = draw(conditions())
+    return Numbers(
+        one.minimum,
+        one.exclusive_minimum,
+        one.maximum,
+        one.exclusive_maximum,
+        multiple_of=draw(chosen),
+        not_multiple_of=draw(st.just(()) | st.just(()) | chosen),
+        integers=draw(st.booleans()),
+        excludes_integers=draw(st.sampled_from([False, False, False, True])),
+    )
 
 
-def is_beyond(value: Any, bound: Any, *, strict: bool, low: bool) -> bool:
-    return value == bound if value == bound and strict else (value < bound if low else value > bound)
+def values_near(one: Numbers, random: Random) -> list[Fraction]:
+    """Numbers at the bounds, beside them, and anywhere; multiples of the divisors among them."""
+    bases = [Fraction(0), Fraction(random.randint(-(10**6), 10**6), 10 ** random.randint(0, 8)), Fraction(random.randint(-99, 99))]
+    bases += [Fraction(random.randint(-999, 999)) * Fraction(str(divisor)) for divisor in one.multiple_of]
+    bases += [Fraction(str(bound)) for bound in (one.minimum, one.maximum) if bound is not None for _ in range(3)]
+    return [base + random.choice([0, 0, 1, -1, 2]) * Fraction(10) ** random.choice([0, 1, -1, -3, -8, -14, -17, -19]) for base in bases]
 
 
-def readings(bound: Any) -> set[Fraction]:
-    """What a schema with this bound may mean to ``jsonschema``."""
-    is_one = isinstance(bound, int) and Fraction(repr(float(bound))) != bound
-    return {Fraction(bound)} if is_one else {Fraction(bound), Fraction(float(bound))}
+def is_match(node: Any, text: str) -> bool:
+    return node is not NOTHING and Pattern(node).fullmatch(text)
 
 
-@lru_cache
-def outermost_double(bound: Any, kind: type, *, strict: bool, low: bool) -> Fraction:
-    """As it is written; steps from one double to the next, and compares each as ``jsonschema`` does."""
-    if kind is Decimal and Decimal(repr(float(bound))) == bound:
-        bound = float(bound)
-    inside = math.inf if low else -math.inf
-    double = math.nextafter(math.nextafter(float(bound), -inside), -inside)
-
-    def fits(double: float) -> bool:
-        if any(is_beyond(Fraction(double), one, strict=strict, low=low) for one in readings(bound)):
-            return False
-        return double == bound or not is_beyond(Fraction(repr(double)), Fraction(str(bound)), strict=strict, low=low)
-
-    while not fits(double):
-        double = math.nextafter(double, inside)
-    return Fraction(repr(double))
-
-
-def places_of(divisor: Any) -> int:
-    return next(n for n in range(30) if (Fraction(str(divisor)) * 10**n).denominator == 1)
-
-
-def oracle(given: Numbers, text: str) -> bool:
-    """Whether a text is one of the spelling that is promised, and its value fits."""
-    plain, scientific = PLAIN.fullmatch(text), SCIENTIFIC.fullmatch(text)
-    if not plain and not scientific:
-        return False
-    value = Fraction(text)
-    is_whole = bool(plain) and "." not in text
-    divisors = [*(Fraction(str(d)) for d in given.multiple_of), *([Fraction(1)] if given.integers else [])]
-    excluded = [*(Fraction(str(d)) for d in given.not_multiple_of), *([Fraction(1)] if given.excludes_integers else [])]
-    if any(value % d != 0 for d in divisors) or any(value % d == 0 for d in excluded):
-        return False
-    for bound, strict, low in ((given.minimum, given.exclusive_minimum, True), (given.maximum, given.exclusive_maximum, False)):
-        if bound is None:
-            continue
-        if is_whole:
-            if any(is_beyond(value, one, strict=strict, low=low) for one in readings(bound)):
-                return False
-        elif is_beyond(value, outermost_double(bound, type(bound), strict=strict, low=low), strict=False, low=low):
-            return False
-
-    scale = math.lcm(*(d.denominator for d in divisors))
-    common = Fraction(math.lcm(*(int(d * scale) for d in divisors)), scale) if divisors else None
-    integers = common is not None and common.denominator == 1
-    has_divisors = common not in (None, 1) or bool(given.not_multiple_of) or (given.excludes_integers and common is not None)
-    if text.startswith("-") and value == 0 and integers:
-        return False
-    if scientific:
-        exponent = int(scientific[1])
-        ranges = [range(-DEFAULT_LIMITS.exponent, -4), range(16, DEFAULT_LIMITS.exponent + 1)]
-        return not integers and not has_divisors and any(exponent in one for one in ranges[: 1 if excluded else 2])
-    assert plain
-    whole, places = plain[1], plain[2] or ""
-    if not is_whole and integers and not given.fractions:
-        return False
-    most = 20
-    near, far = (given.minimum, given.maximum) if not text.startswith("-") else (given.maximum, given.minimum)
-    if far is not None and abs(far) < 10**40:
-        most = 40
-    if near is not None and (near > 0) != text.startswith("-"):
-        most = max(most, len(str(abs(int(near)))))
-    if len(whole) > most:
-        return False
-    if is_whole:
-        return True
-    if has_divisors:
-        allowed = max(6 if excluded else 1, *map(places_of, [*divisors, *excluded, 1]))
-        return len(places) <= allowed and len(whole) <= 15 - allowed
-    if given.excludes_integers:
-        return len(places) <= 20 and len(whole) <= 9 and places[:6] not in ("0" * len(places[:6]), "9" * 6)
-    return len(places) <= 1 and len(whole) <= 15 if integers else len(places) <= 20
-
-
-@settings(max_examples=500, deadline=None)
-@given(st.data())
-def test_texts_are_those_that_exact_decimals_allow(data: st.DataObject) -> None:
-    one = data.draw(conditions())
+@settings(max_examples=400, deadline=None)
+@given(conditions(), st.integers(0, 2**32))
+def test_each_spelling_is_a_text_exactly_if_the_number_fits(one: Numbers, seed: int) -> None:
+    random = Random(seed)
     node = numbers_node(one)
-    for text in data.draw(st.lists(texts_near(one), min_size=5, max_size=5)):
-        assert (node is not NOTHING and Pattern(node).fullmatch(text)) == oracle(one, text), (one, text)
+    for value in values_near(one, random):
+        text = spelling(value, random)
+        if len(text) < DEFAULT_LIMITS.whole_digits:
+            assert is_match(node, text) == is_admitted(one, text), (one, text)
 
 
-def schema_of(given: Numbers) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "integer" if given.integers else "number"}
-    if given.minimum is not None:
-        schema["exclusiveMinimum" if given.exclusive_minimum else "minimum"] = given.minimum
-    if given.maximum is not None:
-        schema["exclusiveMaximum" if given.exclusive_maximum else "maximum"] = given.maximum
+@settings(max_examples=300, deadline=None)
+@given(conditions_with_divisors(), st.integers(0, 2**32))
+def test_with_divisors_no_other_number_is_a_text_and_what_is_left_out_is_told(one: Numbers, seed: int) -> None:
+    random = Random(seed)
+    try:
+        node = numbers_node(one)
+    except PatternTooLarge:
+        return
+    for value in values_near(one, random):
+        text = spelling(value, random, digits=6)
+        if is_match(node, text):
+            assert is_admitted(one, text), (one, text)
+        elif is_admitted(one, text) and abs(value) < 10**6 and len(re.sub("[eE].*|[^1-9]", "", text)) < 6:
+            assert narrowing_of(one, "any"), (one, text)
+            assert "e" in text.lower() or one.not_multiple_of or one.excludes_integers, (one, text)
+
+
+def schema_of(one: Numbers) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "integer" if one.integers else "number"}
+    if one.minimum is not None:
+        schema["exclusiveMinimum" if one.exclusive_minimum else "minimum"] = one.minimum
+    if one.maximum is not None:
+        schema["exclusiveMaximum" if one.exclusive_maximum else "maximum"] = one.maximum
     return schema
 
 
-def with_doubles(schema: dict[str, Any]) -> dict[str, Any]:
-    return {key: float(value) if isinstance(value, Decimal) else value for key, value in schema.items()}
+UNWRITTEN = {"any": r"[^-+.0-9eE]", "plain": "[eE]", "digits": "[eE.]", "python": r"E|e[0-9]|\.[0-9]+0(e|$)|e.[0-9]$"}
 
 
-@settings(max_examples=300, deadline=None)
-@given(conditions(), st.integers(0, 1000))
-def test_samples_are_valid_as_doubles_and_as_decimals(one: Numbers, seed: int) -> None:
-    node = numbers_node(one)
+@settings(max_examples=200, deadline=None)
+@given(conditions_with_divisors(), st.sampled_from(["any", "plain", "python", "digits"]), st.integers(0, 1000))
+def test_samples_are_valid_as_doubles_and_as_decimals(one: Numbers, notation: Any, seed: int) -> None:
+    try:
+        node = numbers_node(one, notation)
+    except PatternTooLarge:
+        return
     if node is NOTHING:
         return
     pattern = Pattern(node)
-    bounds = with_doubles(schema_of(one))
-    if one.excludes_integers:
-        bounds["not"] = {"type": "integer"}
-    divisors = [{"multipleOf": Decimal(str(d))} for d in one.multiple_of] + [
-        {"not": {"multipleOf": Decimal(str(d))}} for d in one.not_multiple_of
-    ]
-    for text in [pattern.sample(seed), pattern.sample(seed + 1), pattern.sample(seed + 2), pattern.shortest()]:
+    decimals = {key: Decimal(str(value)) if isinstance(value, float) else value for key, value in schema_of(one).items()}
+    exact = decimals | {
+        "type": "number",
+        "allOf": [{"multipleOf": Decimal(str(d))} for d in one.multiple_of] + [{"multipleOf": 1}] * one.integers,
+    }
+    exact["not"] = {"anyOf": [False, *({"multipleOf": Decimal(str(d))} for d in one.not_multiple_of)]}
+    doubles = {key: float(value) if isinstance(value, Decimal) else value for key, value in schema_of(one).items()}
+    for text in [pattern.sample(seed), pattern.sample(seed + 1), pattern.shortest()]:
         assert pattern.fullmatch(text)
-        jsonschema.Draft202012Validator(bounds).validate(json.loads(text))
-        with localcontext(prec=400):
-            jsonschema.Draft202012Validator({"allOf": divisors} if divisors else {}).validate(json.loads(text, parse_float=Decimal))
+        assert is_admitted(one, text), (one, text)
+        jsonschema.Draft202012Validator(doubles).validate(json.loads(text))
+        assert is_valid(exact, text, jsonschema.Draft202012Validator), (one, text)
+        assert not re.search(UNWRITTEN[notation], text), (one, text)
 
 
 @settings(max_examples=300, deadline=None)
-@given(conditions(divisors=False), st.data())
-def test_what_json_dumps_writes_is_accepted(one: Numbers, data: st.DataObject) -> None:
-    low, high = one.minimum, one.maximum
-    if any(isinstance(bound, Decimal) and Decimal(repr(float(bound))) != bound for bound in (low, high)):
-        return  # another bound for those who read it as a double: they take its neighbours for it
-    node = numbers_node(one)
-    doubles = st.floats(None if low is None else float(low), None if high is None else float(high), allow_nan=False, allow_infinity=False)
-    whole = st.integers(None if low is None else math.ceil(low), None if high is None else math.floor(high))
-    has_whole = low is None or high is None or math.ceil(low) <= math.floor(high)
-    value = data.draw(whole if has_whole and (one.integers or data.draw(st.booleans())) else doubles)
-    if isinstance(value, float) and (one.integers or not (value == 0 or 1e-299 <= abs(value) < 1e300)):
-        return
-    schema = schema_of(one) if isinstance(value, int) else with_doubles(schema_of(one))
-    if abs(value) < 10**20 and jsonschema.Draft202012Validator(schema).is_valid(value):
-        assert Pattern(node).fullmatch(json.dumps(value)), (one, value)
+@given(conditions(), st.one_of(st.integers(-(10**19), 10**19), st.floats(allow_nan=False, allow_infinity=False), st.floats(-1e3, 1e3)))
+def test_what_json_dumps_writes_has_the_notation_of_python(one: Numbers, value: float) -> None:
+    text = json.dumps(value)
+    if max(abs(bound) for bound in (one.minimum or 0, one.maximum or 0)) > 1e308:
+        return  # the limits end there
+    assert is_match(numbers_node(one, "python"), text) == is_admitted(one, text), (one, text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(st.integers(-(10**19), 10**19), st.floats(allow_nan=False, allow_infinity=False), st.decimals(-99, 99)), st.integers(0, 2**32)
+)
+def test_a_given_number_has_all_its_spellings_and_no_others(value: Any, seed: int) -> None:
+    random = Random(seed)
+    node, exact = value_node((value,)), Fraction(repr(value) if isinstance(value, float) else value)
+    for near in (exact, exact, exact, exact + Fraction(1, 10**6), -exact, exact * 10):
+        text = spelling(near, random)
+        if abs(int(re.sub(".*[eE]", "", text) if "e" in text.lower() else 0)) > DEFAULT_LIMITS.greatest_exponent:
+            continue
+        reads_same = json.loads(text) == (float(value) if isinstance(value, Decimal) else value)
+        assert is_match(node, text) == (near == exact and reads_same), (value, text)
 
 
 small = st.integers(-20, 20).map(lambda n: n / 20)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.builds(
         Numbers,
@@ -247,26 +183,32 @@ small = st.integers(-20, 20).map(lambda n: n / 20)
 def test_nothing_is_what_no_number_fits(one: Numbers) -> None:
     grid = [f"{'-' if n < 0 else ''}{abs(n) // 200}.{abs(n) % 200 * 5:03}" for n in range(-200, 201)]
     spellings = [text for full in grid for text in (full, full.rstrip("0").rstrip("."), full[:-1], full[:-2])]
-    fits = [text for text in spellings if text not in ("-0", "-0.0") and oracle(one, text)]
+    fits = [text for text in spellings if is_admitted(one, text)]
     node = numbers_node(one)
     assert (node is NOTHING) == (not fits)
     assert all(Pattern(node).fullmatch(text) for text in fits)
 
 
-ALL_SHORT_TEXTS = ["".join(letters) for n in range(1, 4) for letters in product("0123456789.-", repeat=n)]
+ALL_SHORT_TEXTS = [
+    text
+    for n in range(1, 4)
+    for letters in product("0123456789.-e", repeat=n)
+    if re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?(e-?\d+)?", text := "".join(letters))
+]
 
 
 @settings(max_examples=20, deadline=None)
 @given(conditions())
 def test_the_shortest_text_is_shortest(one: Numbers) -> None:
     node = numbers_node(one)
-    short = next((text for text in ALL_SHORT_TEXTS if oracle(one, text)), None)
+    short = next((text for text in ALL_SHORT_TEXTS if is_admitted(one, text)), None)
     if node is not NOTHING:
         found = Pattern(node).shortest()
-        assert oracle(one, found)
+        assert is_admitted(one, found)
         assert len(found) == len(short) if short else len(found) > 3
 
 
+@pytest.mark.parametrize("notation", ["any", "plain", "python", "digits"])
 @pytest.mark.parametrize(
     "one",
     [
@@ -278,9 +220,13 @@ def test_the_shortest_text_is_shortest(one: Numbers) -> None:
         Numbers(excludes_integers=True),
         Numbers(not_multiple_of=(5,), integers=True),
     ],
+    ids=str,
 )
-def test_every_back_end_says_the_same(one: Numbers) -> None:
-    pattern = Pattern(numbers_node(one))
+def test_every_back_end_says_the_same(one: Numbers, notation: Any) -> None:
+    node = numbers_node(one, notation)
+    if node is NOTHING:
+        return
+    pattern = Pattern(node)
     texts = [
         "0",
         "-0",
@@ -293,6 +239,9 @@ def test_every_back_end_says_the_same(one: Numbers) -> None:
         "19.99",
         "1e-07",
         "1.5e+16",
+        "3E1",
+        "1e1",
+        "20e-1",
         "90.00",
         "-90.1",
         "35",
@@ -300,24 +249,24 @@ def test_every_back_end_says_the_same(one: Numbers) -> None:
         "01",
         "1.",
         "14.0",
+        "1e",
+        "1e+",
     ]
     texts += [pattern.sample(seed) for seed in range(20)]
+    in_rust = None if one.multiple_of else pattern.regex_for("rust")  # too long without lookahead
     for text in texts:
         expected = pattern.fullmatch(text)
         assert (regex.fullmatch(pattern.regex, text) is not None) == expected, text
-        if one.multiple_of != (7,):  # too long without lookahead
-            assert (re.fullmatch(pattern.regex_for("rust"), text) is not None) == expected, text
-    assert pattern.fingerprint == Pattern(numbers_node(one)).fingerprint
+        assert in_rust is None or (re.fullmatch(in_rust, text) is not None) == expected, text
+    assert pattern.fingerprint == Pattern(numbers_node(one, notation)).fingerprint
 
 
 def test_what_is_too_large_is_refused() -> None:
     for one in (
         Numbers(multiple_of=(999_983,)),
         Numbers(multiple_of=(Decimal("1e-15"),)),
-        Numbers(minimum=10**50, integers=True),
+        Numbers(minimum=10**320, integers=True),
         Numbers(minimum=10**5000),
-        Numbers(minimum=1.7976931348623157e308),
-        Numbers(minimum=Decimal("1e999")),
         Numbers(maximum=Decimal("1." + "1" * 2000)),
     ):
         with pytest.raises(PatternTooLarge):
@@ -325,5 +274,54 @@ def test_what_is_too_large_is_refused() -> None:
 
 
 def test_far_bounds_are_no_bounds() -> None:
-    assert numbers_node(Numbers(minimum=-1.7976931348623157e308, maximum=Decimal("1e1000000"))) is numbers_node(Numbers())
-    assert Pattern(numbers_node(Numbers(minimum=1e250))).shortest() == "1e250"
+    assert numbers_node(Numbers(minimum=-1.7976931348623157e308, maximum=1.7976931348623157e308)) is not NOTHING
+    assert numbers_node(Numbers(maximum=Decimal("1e1000000"))) is numbers_node(Numbers())
+    assert Pattern(numbers_node(Numbers(minimum=1e250))).shortest().lower() == "1e250"
+
+
+def test_the_limits_are_as_large_as_what_is_read() -> None:
+    number = Pattern(numbers_node(Numbers()))
+    for text in (
+        "5e-324",
+        "1e-400",
+        "1.7976931348623157e308",
+        "17976931348623157e292",
+        "9" * 308,
+        f"0.{'0' * 323}5",
+        "0.1000000000000000055511151231257827021181583404541015625",
+    ):
+        assert number.fullmatch(text), text
+    for text in ("1.8e308", "1" + "0" * 308 + ".0", "99e308"):
+        assert not number.fullmatch(text), text
+    assert DEFAULT_LIMITS.whole_digits == 308
+
+
+SCHEMAS = [
+    {"type": "number"},
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 1e-7},
+    {"enum": [1e-7, 1e16, 2.5, {"a": [1e-5]}]},
+    {"type": "array", "items": {"type": ["number", "object"]}, "uniqueItems": True},
+    {"type": "object", "properties": {"a": {"const": 0.00001}, "b": True}},
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=str)
+@pytest.mark.parametrize("whitespace", ["spaced", "flexible"])
+def test_no_number_has_an_exponent_if_that_is_asked_for(schema: Any, whitespace: Any) -> None:
+    pattern = compile_schema(schema, numbers="plain", whitespace=whitespace)
+    for seed in range(60):
+        text = pattern.sample(seed)
+        jsonschema.validate(json.loads(text), schema)
+        assert not re.search("[0-9][eE]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text))
+
+
+def test_equal_canonical_numbers_are_the_same_text() -> None:
+    canonical = Pattern(canonical_numbers(numbers_node(Numbers())))
+    texts = {canonical.sample(seed) for seed in range(300)}
+    assert len({json.loads(text) for text in texts}) == len(texts) > 50
+
+
+def test_what_there_is_not_is_refused() -> None:
+    for options in ({"numbers": "exponents"}, {"integers": "python"}):
+        with pytest.raises(ValueError, match=r"there are '(any|digits)', '(plain|any)'"):
+            compile_schema({}, **options)
