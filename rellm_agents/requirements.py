@@ -25,13 +25,14 @@ from rellm_agents.errors import MissingExtra, UnfitVersion
 DISTRIBUTION: Final = "rellm-agents"
 
 
-def require(*modules: str, extra: str = "", purpose: str) -> None:
+def require(*modules: str, extra: str = "", purpose: str, versions: str = "") -> None:
     """Import modules of other packages, whose names are also those of their distributions.
 
     Args:
         *modules: e.g. ``"langchain_core"``, of the distribution ``langchain-core``.
         extra: the extra of this distribution that installs them; none for its own requirements.
         purpose: what they are needed for; the subject of the message.
+        versions: the range that this purpose needs, such as ``">=1.8,<1.9"``, where it is narrower than that of this distribution.
 
     Raises:
         MissingExtra: one is not installed.
@@ -39,7 +40,7 @@ def require(*modules: str, extra: str = "", purpose: str) -> None:
     """
     for module in modules:
         name = canonicalize_name(module)
-        wanted, found = ranges().get(name), _version(name)
+        wanted, found = SpecifierSet(versions) if versions else ranges().get(name), _version(name)
         if wanted is not None and found is not None and not wanted.contains(found, prereleases=True):
             raise UnfitVersion(name, found, ",".join(sorted(map(str, wanted), reverse=True)), purpose=purpose)
         try:

@@ -103,6 +103,15 @@ def test_another_version_is_named_with_the_range_and_the_way_out(program, name, 
     assert line.endswith(f"needs {name}{wanted}, and {name} {version} is installed: pip install '{name}{wanted}'")
 
 
+@pytest.mark.parametrize("version", ["1.7.9", "1.9.0"])
+def test_a_purpose_may_need_a_narrower_range(version):
+    line = told("from rellm_agents.langchain import RELLM, DecisionRELLM", versions={"langchain-core": version})
+    wanted = "needs langchain-core>=1.8,<1.9, and langchain-core"
+    assert (
+        line == f"rellm_agents.errors.UnfitVersion: DecisionRELLM {wanted} {version} is installed: pip install 'langchain-core>=1.8,<1.9'"
+    )
+
+
 def test_a_package_that_is_broken_shows_its_own_error(tmp_path, monkeypatch):
     (tmp_path / "broken_one.py").write_text("import no_such_part")
     monkeypatch.syspath_prepend(tmp_path)

@@ -10,8 +10,12 @@ Knows all rooms below; only the demo knows this one. Needs the extra ``langchain
     pointer_tracker   the JSON pointer of the value that is being written
     drop_ins          ``JsonFormer`` and ``LMFormatEnforcer``, replacements for other wrappers
     chat/             ``ChatRELLM``, a chat model with tools and typed answers
+    decision_rellm    ``DecisionRELLM``, a decision model; needs ``langchain-core>=1.8,<1.9``
     answer_in_time    ``AnswerInTime``, a middleware for agents; needs the extra ``agents``
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from rellm_agents.requirements import require
 
@@ -23,9 +27,13 @@ from rellm_agents.langchain.drop_ins import JsonFormer, LMFormatEnforcer
 from rellm_agents.langchain.output_parsers import compile_parser, reader_for, register_parser
 from rellm_agents.langchain.rellm import RELLM
 
+if TYPE_CHECKING:
+    from rellm_agents.langchain.decision_rellm import DecisionRELLM
+
 __all__ = [
     "RELLM",
     "ChatRELLM",
+    "DecisionRELLM",
     "JsonFormer",
     "LMFormatEnforcer",
     "compile_parser",
@@ -34,3 +42,17 @@ __all__ = [
     "reader_for",
     "register_parser",
 ]
+
+
+if not TYPE_CHECKING:  # to a type checker, a name that is not imported above is an error
+
+    def __getattr__(name: str) -> Any:
+        """``DecisionRELLM``, imported when it is first asked for (PEP 562), since not every supported ``langchain-core`` has its base.
+
+        Raises:
+            UnfitVersion: the installed ``langchain-core`` is another version.
+        """
+        if name != "DecisionRELLM":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = import_module(f"{__name__}.decision_rellm").DecisionRELLM
+        return found

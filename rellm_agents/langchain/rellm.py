@@ -56,6 +56,8 @@ class RELLM(LocalModel, BaseLLM):
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
         spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
+        selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
+            most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         healing: a token may span the end of the prompt and the beginning of the text.
         part_tokens: budgets of named parts of the pattern, ``{"thought": 64}`` in formats that begin with a thought.
         stop: a completion ends before the first of these strings. With a format, a stop string only counts where the

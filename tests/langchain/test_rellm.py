@@ -51,6 +51,17 @@ def matches(text: str, regex: str = WORDS) -> bool:
 # Ways to call it
 
 
+def test_literals_are_chosen_as_a_whole_where_that_is_asked_for():
+    decoder = rellm()._queue.decoder
+    for i in range(8):
+        prompt, options = f"Question {i}: a", ["yes", "no", "abc", f"not {i}"]
+        llm = rellm(schema={"enum": options}, selection="likeliest", healing=False)
+        best = decoder.probabilities(prompt, [f'"{option}"' for option in options], healing=False).best
+        assert llm.invoke(prompt) == rellm(schema={"enum": options}, healing=False).bind(selection="likeliest").invoke(prompt) == best
+    with pytest.raises(ValueError, match=r"selection='exact' beside temperature=1\.0"):
+        rellm(selection="exact", temperature=1.0).invoke("a")
+
+
 def test_all_ways_to_call_it_write_the_same_texts():
     llm, prompts = rellm(), ["a", "the yes", "\u20ac"]
     texts = [llm.invoke(prompt) for prompt in prompts]

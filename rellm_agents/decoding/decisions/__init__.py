@@ -16,3 +16,4 @@ from rellm_agents.decoding.decisions.decision_maker import DecisionMaker, Decisi
 from rellm_agents.decoding.decisions.option_rows import literal_rows
 from rellm_agents.decoding.decisions.option_set import DecisionKeywords, Tokenizations, options_of
 from rellm_agents.decoding.decisions.row_tree import END, RowTree, TreeReading, log_probabilities
+from rellm_agents.decoding.decisions.token_rows import Row

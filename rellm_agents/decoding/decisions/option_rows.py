@@ -41,9 +41,10 @@ def literal_rows(masks: PatternMasks, speller: Speller, state: State, before: Se
     canonical = CanonicalSpelling(masks, speller)
     rows: list[Row] = []
     for data, after in literal_options(masks.pattern.machine, state):
-        ids = speller.spell(before, data + masks.forced_bytes(after))
+        whole = data + masks.forced_bytes(after)
+        ids = speller.spell(before, whole) if whole else ()
         if after.is_final:
-            rows.append((*ids, END) if ids else ())
+            rows.append((*ids, END) if ids or not whole else ())
             continue
         ends = accumulate(len(masks.vocabulary.read_bytes(id_) or b"") for id_ in ids)
         count = 1 + sum(end <= len(data) for end in ends)
@@ -52,7 +53,7 @@ def literal_rows(masks: PatternMasks, speller: Speller, state: State, before: Se
 
 
 def literal_options(machine: Machine, state: State) -> list[tuple[bytes, State]]:
-    """The literals that may come next, from two to ``MAX_OPTIONS``; else none.
+    """The literals that may come next, or the end of the text, from two to ``MAX_OPTIONS``; else none.
 
     Returns:
         For each: the literal, with all that has to come before it, and the state after it.
@@ -61,8 +62,8 @@ def literal_options(machine: Machine, state: State) -> list[tuple[bytes, State]]
     while isinstance(state, LiteralCell):
         before += state.rest
         state = machine.enter(state.then)
-    found: list[tuple[bytes, State]] = []
-    for cell in () if state.accepting else state.cells:
+    found = [(before, machine.enter(None))] if state.accepting else []
+    for cell in state.cells:
         match cell:
             case LiteralCell():
                 found.append((before + cell.rest, machine.enter(cell.then)))

@@ -18,5 +18,5 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 
 from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
-from rellm_agents.decoding.generation.options import Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.generation.options import Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.generation.sequence import Completion

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import torch
+
+from rellm_agents.decoding.decisions import RowTree, TreeReading, log_probabilities
 from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Scores
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -93,6 +96,9 @@ def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: boo
 
 def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]], choose: Choose) -> None:
     """Choose the next tokens of sequences, each with its number in the pass."""
+    if weighed := [(i, sequence) for i, sequence in sequences if sequence.option_rows()]:
+        _weigh(passes, scores, weighed)
+        sequences = [one for one in sequences if one not in weighed]
     drafts = {sequence: len(sequence.drafts) for _, sequence in sequences}
     scores.prepare([(i, drafts[sequence]) for i, sequence in sequences if not scores.few(sequence.allowed())])
     for i, sequence in sequences:
@@ -102,3 +108,14 @@ def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, Te
             return choose(sequence, scores, i, drafts[sequence] - at, allowed) if only is None else only
 
         passes.mask_out(i, sequence.choose_next(chosen))
+
+
+def _weigh(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]]) -> None:
+    """Choose one of several literals in each sequence, by its probability as a whole: all of them are read in one more pass."""
+    readings = [TreeReading(RowTree(sequence.option_rows(), has_stem=False), i) for i, sequence in sequences]
+    found = log_probabilities(passes, scores, readings, sequences[0][1].masks.vocabulary.end_ids)
+    for (_, sequence), reading, logs in zip(sequences, readings, found, strict=True):
+        sequence.forward_passes += reading.passes
+        temperature = 1.0 if sequence.options.selection == "exact" else 0.0
+        made = torch.tensor(logs, dtype=torch.float64)
+        sequence.commit(reading.tree.rows[pick(made, None, temperature=temperature, generator=sequence.generator)])

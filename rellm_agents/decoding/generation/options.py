@@ -18,6 +18,7 @@ from typing import Literal, TypedDict, get_args
 from rellm_agents.patterns import Pattern
 
 Spelling = Literal["canonical", "any"]
+Selection = Literal["greedy", "likeliest", "exact"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,10 @@ class TextOptions:
         stop_behind: where given, a stop string only counts after a text of this pattern, with spaces or lines between or not.
         spelling: ``"canonical"``: text is written with the tokens that the tokenizer itself writes it with, except where the budget is
             nearly spent; ``"any"``: with any tokens, each chosen by its probability.
+        selection: how one of several literals is chosen, such as the members of an enum, ``true`` and ``false``, or names. ``"greedy"``:
+            token by token, like all text; ``"likeliest"``: the one that is most probable as a whole, with what the pattern writes next;
+            ``"exact"``: one that is drawn by its probability as a whole. Both read the literals once before one is chosen, which is one
+            more forward pass.
         part_tokens: for named parts of the pattern, how many tokens each may have: where they are spent, the part is closed the
             shortest way, and the rest is written with what is left of the whole budget.
         max_new_tokens: the budget of the text in tokens, its end-of-text token included.
@@ -50,6 +55,7 @@ class TextOptions:
     stop: Sequence[str] = ()
     stop_behind: Pattern | None = None
     spelling: Spelling = "canonical"
+    selection: Selection = "greedy"
     part_tokens: Mapping[str, int] | None = None
     max_new_tokens: int = 256
     temperature: float = 0.0
@@ -65,6 +71,13 @@ class TextOptions:
             raise ValueError(f"stop={self.stop!r}: a list of strings that are not empty")
         if self.spelling not in get_args(Spelling):
             raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
+        if self.selection not in get_args(Selection):
+            raise ValueError(f"selection={self.selection!r}: one of {', '.join(map(repr, get_args(Selection)))}")
+        if self.selection == "exact" and self.temperature:
+            raise ValueError(
+                f"selection='exact' beside temperature={self.temperature}: literals are drawn by their own probabilities, and nothing else "
+                "is drawn: leave temperature at 0, or selection at 'greedy'"
+            )
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature={self.temperature}: 0 for greedy, or a positive number")
         if self.top_k is not None and self.top_k < 1:
@@ -85,6 +98,7 @@ class LoopKeywords(TypedDict, total=False):
 class TextKeywords(LoopKeywords, total=False):
     """All keyword arguments that become :class:`TextOptions`, for type checkers."""
 
+    selection: Selection
     max_new_tokens: int
     temperature: float
     top_k: int | None

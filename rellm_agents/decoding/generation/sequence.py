@@ -27,6 +27,7 @@ from typing import Literal
 import torch
 
 from rellm_agents.decoding.budget import PartBudget
+from rellm_agents.decoding.decisions import END, Row, literal_rows
 from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
@@ -107,6 +108,7 @@ class TextSequence:
         self.text = ""
         self._was_narrowed = False  # the budget has taken tokens from a mask
         self._allowed: AllowedTokens | None = None  # in the present state
+        self._rows: list[Row] | None = None  # likewise
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._searched = 0  # characters of the text in which no stop string begins
         self._stopped_at: int | None = None
@@ -148,6 +150,25 @@ class TextSequence:
                 bits = part.narrowed(bits, self.state)
             self._allowed = AllowedTokens.of(bits, self.masks.vocabulary.size)
         return self._allowed
+
+    def option_rows(self) -> list[Row]:
+        """The token rows of literals that are weighed as a whole, one of which comes next, within the budget; else none."""
+        if self._rows is None:
+            weighed = self.options.selection != "greedy" and not self.is_finished
+            rows = literal_rows(self.masks, self._speller, self.state, self.committed) if weighed else []
+            self._rows = [row for row in rows if self._is_in_budget([one for one in row if one != END])]
+            self._was_narrowed |= 0 < len(self._rows) < len(rows)
+        return self._rows
+
+    def commit(self, row: Row) -> None:
+        """Add the tokens of one of :meth:`option_rows`, and those that it forces."""
+        for token_id in row:
+            if self.is_finished:
+                return
+            self._append(self.masks.vocabulary.end_ids[0] if token_id == END else token_id)
+        self._forced_end = len(self.committed)
+        if not self.is_finished:
+            self._extend(None)
 
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
@@ -197,7 +218,7 @@ class TextSequence:
         if closes_part:  # another text follows than was forced
             self._extend(None)
         else:
-            self.drafts = list(drafts[:MAX_DRAFTS])
+            self.drafts = [] if self.option_rows() else list(drafts[:MAX_DRAFTS])
 
     def _fit(self, chosen: int) -> Fit:
         """Whether a token is one that could stand here, by the way texts are spelled."""
@@ -222,7 +243,7 @@ class TextSequence:
     def _append(self, token_id: int) -> bool:
         """Add a token; True if a part was closed after it."""
         self.history.append((self.state, self.tokens_left))
-        self.state, self._allowed = self.masks.advance(self.state, token_id), None
+        self.state, self._allowed, self._rows = self.masks.advance(self.state, token_id), None, None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id

@@ -32,7 +32,7 @@ from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
 from rellm_agents.langchain.local_model import LocalModel
-from rellm_agents.patterns import Pattern, compile_regex
+from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
 _REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
 _ALIASES = {"max_tokens": "max_new_tokens"}
@@ -54,6 +54,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
         spelling: ``"canonical"``: text consists of the tokens that the tokenizer itself would produce for it; ``"any"``: of any tokens.
+        selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
+            most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
         chat_template: a Jinja template that replaces the tokenizer's own.
@@ -144,6 +146,15 @@ class ChatRELLM(LocalModel, BaseChatModel):
         """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
         return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions))
+
+    def answer_among(self, messages: Sequence[BaseMessage], options: Sequence[str]) -> Reply:
+        """The reply, not yet begun, whose content is one of some texts, and which has neither reasoning nor calls.
+
+        Raises:
+            ValueError: the format of messages, or the chat template, cannot write this.
+        """
+        answer = Pattern(choice(*map(literal, options)))
+        return self._start_reply(list(messages), None, {"pattern": answer, "reasoning": False})
 
     # Options of a call
 

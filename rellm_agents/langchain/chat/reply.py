@@ -43,6 +43,10 @@ class Reply:
         self._format, self._model_name = format_, model_name
         self._text, self._shown = "", PartialMessage()
 
+    def content(self, text: str) -> str:
+        """The content of a whole message."""
+        return self._format.message(text).content
+
     def result(self, completion: Completion) -> ChatResult:
         """The whole message."""
         parsed = self._format.message(completion.text)
