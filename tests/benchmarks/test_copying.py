@@ -9,7 +9,7 @@ from copying import measure
 
 from rellm_agents.decoding import smollm2
 
-COUNT = 5
+COUNTS = {"numbers": 8, "names": 8, "words": 3, "dates": 3, "iso_dates": 3, "code": 3, "unicode": 3}
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,6 @@ def answerer() -> Answerer:
 @pytest.mark.model
 @pytest.mark.parametrize("task", COPYING)
 def test_a_text_that_the_schema_admits_is_copied_as_freely(answerer, task):
-    rows = measure(answerer, {task: COUNT}, seed=1)
-    assert sum(not row["not_admitted"] for row in rows) >= COUNT // 3
+    rows = measure(answerer, {task: COUNTS[task]}, seed=1)
+    assert sum(not row["not_admitted"] for row in rows) >= COUNTS[task] // 2
     assert [row for row in rows if row["against"]] == []
