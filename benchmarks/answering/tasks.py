@@ -60,11 +60,13 @@ _TOOLS = {
     "translate": ("say a text in another language", ("How do you say {thing} in French?", "What is the Polish word for {thing}?")),
     "find_route": ("the way between two places", ("How do I get from {city} to {city2}?", "Which road leads from {city2} to {city}?")),
 }
-_TOOL_CHOICE = Example("Which road leads to Oslo?", '{"tool": "find_route"}', "A road is a way, so the route is needed.")
 _TOOL_CHOICES = (
-    _TOOL_CHOICE,
+    Example("Which road leads to Oslo?", '{"tool": "find_route"}', "A road is a way, so the route is needed."),
     Example("What is 3 plus 4?", '{"tool": "calculate"}', "It is a sum of numbers."),
     Example("Is it windy in Kyoto?", '{"tool": "get_weather"}', "Wind is weather."),
+    Example("I want to be woken at 4.", '{"tool": "set_alarm"}', "Somebody is to be woken at a time."),
+    Example("What is the Dutch word for moon?", '{"tool": "translate"}', "A word is needed in another language."),
+    Example("Ask Teo for the keys.", '{"tool": "send_email"}', "Teo is to be written to."),
 )
 
 
@@ -94,6 +96,7 @@ _CALL_SCHEMA = {
 _CALLS = (
     Example("Wake me at 7:05.", '{"tool": "set_alarm", "hour": 7, "minute": 5}', "An alarm at 7:05, without a label."),
     Example("Pay Ada 4.50 for tea.", '{"tool": "pay", "to": "Ada", "amount": 4.50, "note": "tea"}', "A payment with a note."),
+    Example("Pay Bo 12.", '{"tool": "pay", "to": "Bo", "amount": 12}', "A payment without a note."),
     Example("Weather in Oslo today?", '{"tool": "get_weather", "city": "Oslo", "day": "today"}', "The weather of Oslo today."),
 )
 
@@ -145,7 +148,7 @@ _SUMS = (
 
 def arithmetic(chance: Random) -> Item:
     """A sum, a difference or a product, of numbers alone or in a small story."""
-    a, b, small = chance.randint(10, 99), chance.randint(2, 9), chance.randint(2, 9)
+    a, b, small = chance.randint(10, 40), chance.randint(2, 9), chance.randint(2, 9)
     thing = f"{chance.choice(_THINGS)}s"
     question, result = chance.choice((
         (f"{a} + {b}", a + b),
@@ -167,6 +170,9 @@ _JUDGED = (
     Example("What a lovely clock!", '{"label": "good"}', "Lovely is praise."),
     Example("The clock has two hands.", '{"label": "neither"}', "It is a fact."),
     Example("The clock is always wrong, avoid it.", '{"label": "bad"}', "It is a complaint."),
+    Example("It hangs on the wall.", '{"label": "neither"}', "It is a fact."),
+    Example("Terrible, it stopped at once.", '{"label": "bad"}', "Terrible is a complaint."),
+    Example("I like how it ticks.", '{"label": "good"}', "To like it is praise."),
 )
 
 
@@ -186,11 +192,10 @@ def labels(chance: Random) -> Item:
 
 _ANSWER = object_schema({"answer": _STRING})
 _READ = (
-    Example(
-        "Ada has a pink vase. Teo has a grey sofa. Who has the sofa?", '{"answer": "Teo"}', "The sofa is grey, and Teo has it."
-    ),
-    Example("Ana has a gold ring. Bo has a long rope. Who has the ring?", '{"answer": "Ana"}', "Ana has the ring."),
-)  # fmt: skip
+    Example("Ada has a pink vase. Teo has a grey sofa. Who has the sofa?", '{"answer": "Teo"}', "Teo has the sofa."),
+    Example("Bo has a gold ring. Ana has a long rope. Uwe has a wide bed. Who has the ring?", '{"answer": "Bo"}', "Bo has the ring."),
+    Example("Uwe has a new car. Ada has a wet hat. Bo has an old flute. Who has the hat?", '{"answer": "Ada"}', "Ada has the hat."),
+)
 _READERS = ("Ben", "Carla", "Dana", "Emil", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Lena", "Milo")
 
 
