@@ -219,7 +219,7 @@ class Bench:
                 one
                 for prompt in prompts
                 for one in self.decoder.generate(
-                    prompt, pattern, max_new_tokens=96, part_tokens={"thought": 40} if "thought" in name else {}, with_kept=True
+                    prompt, pattern, max_new_tokens=96, part_tokens={"thought": 40} if "thought" in name else {}, measure=["kept"]
                 ).kept
                 or ()
             ]

@@ -13,6 +13,7 @@
     |   |   `-- UnknownReference        a reference that leads nowhere
     |   `-- UnsatisfiableSchema         no instance is valid
     |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
+    |-- InvalidExample (ValueError)     an example that a model could not write: its index, and the JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
     |-- ParserError (ValueError)        an output parser for which lossless reading cannot be shown
     |-- DecodingError
@@ -128,6 +129,23 @@ class InvalidInstance(_ErrorAtPointer):
     >>> print(InvalidInstance("#/a", "1 is not of type 'string'"))
     #/a: 1 is not of type 'string'
     """
+
+
+class InvalidExample(RELLMError, ValueError):
+    """An example for a prompt whose answer the model could not write.
+
+    Attributes:
+        index: of the example among all.
+        pointer: JSON pointer (as a URI fragment) into its answer.
+        reason: what is wrong there.
+
+    >>> print(InvalidExample(1, "#/a", "1 is not of type 'string'"))
+    examples[1], #/a: 1 is not of type 'string'
+    """
+
+    def __init__(self, index: int, pointer: str, reason: str) -> None:
+        self.index, self.pointer, self.reason = index, pointer, reason
+        super().__init__(f"examples[{index}], {pointer}: {reason}")
 
 
 class FormatError(RELLMError, ValueError):

@@ -5,6 +5,7 @@ becomes a pattern, and every text of the pattern is read back without loss, by t
 patterns and json_schema; nothing of tokens, torch, transformers or LangChain. In reading order:
 
     tools               what users call tools, as names and schemas of arguments
+    tool_signatures     tools as lines of a prompt
     template/           declarations, templates, slots, and the search for ambiguous texts
     agent/              one step of an agent: text (react, mrkl, conversational, docstore, self_ask, xml) or JSON (json_action,
                         react_json, chat, structured_chat, conversational_chat), or as a user declares it (own_format)

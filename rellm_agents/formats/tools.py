@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_node, schema_of
+from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_node, schema_of, without_titles
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
 
@@ -43,8 +44,9 @@ class Tool:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """The tool as chat templates take it, and as many models were trained to read it."""
-        return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": self.parameters}}
+        """The tool as chat templates take it, and as many models were trained to read it; without titles."""
+        parameters = without_titles(self.parameters)
+        return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": parameters}}
 
     def ordered(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments in the order of the schema, which is the order they are written in."""
@@ -137,7 +139,7 @@ def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> 
         parameters = _at_root(parameters)
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         raise FormatError(f'tool {name!r}: its arguments are described by a schema of "type": "object", not by {parameters!r}')
-    return Tool(name, (description or parameters.get("description") or "").strip(), parameters)
+    return Tool(name, cleandoc(str(description or parameters.get("description") or "")).strip(), parameters)
 
 
 def _at_root(schema: dict[str, Any]) -> dict[str, Any]:

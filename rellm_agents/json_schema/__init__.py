@@ -12,26 +12,35 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
     traversal        references, subschemas that are read later, shapes that are empty
     object_compiler  objects of the normal form as shapes
     compiler         all of the normal form as shapes
+    value_positions  where in JSON text each value stands
     schema_pattern   the pattern that users hold, and its lenient mode
+    instances        the text of a value, or the part of it that is not allowed
     scalar_text      scalars without JSON
 
 >>> compile_schema({"enum": ["red", None]}).regex
 'null|"red"'
 """
 
+from rellm_agents.json_schema.instances import instance_text
 from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_schema, schema_node
-from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties
+from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties, without_titles
 from rellm_agents.json_schema.text import Whitespace
+from rellm_agents.json_schema.value_positions import Span, open_pointer, value_spans
 
 __all__ = [
     "SchemaLike",
     "SchemaPattern",
+    "Span",
     "Whitespace",
     "bare_text",
     "compile_schema",
     "endless_property",
+    "instance_text",
+    "open_pointer",
     "schema_node",
     "schema_of",
+    "value_spans",
     "with_all_properties",
+    "without_titles",
 ]

@@ -18,12 +18,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, relaxed, schema_of, text_of
 from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
+from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
@@ -38,10 +40,20 @@ class SchemaPattern(Pattern):
         unenforced: where the pattern has more texts than the schema allows, each place with the reason; only where
             :func:`compile_schema` was asked for it.
         validator: checks what is not enforced.
+        reads_integers: :meth:`value` reads every number that is an integer as one, however it is written.
     """
 
     unenforced: tuple[str, ...] = ()
     validator: Validator | None = field(default=None, compare=False, repr=False)
+    reads_integers: bool = field(default=False, repr=False)
+
+    def fields(self, text: str) -> dict[str, tuple[int, int]]:
+        """Where in a text each value stands, see :func:`value_spans`: objects and arrays too, from the first bracket to the last.
+
+        >>> compile_schema({"type": "object"}).fields('{"a": 1.5}')
+        {'#': (0, 10), '#/a': (6, 9)}
+        """
+        return value_spans(text)
 
     def value(self, text: str) -> Any:
         """The value that a text means.
@@ -57,7 +69,7 @@ class SchemaPattern(Pattern):
         """
         if not self.fullmatch(text):
             raise InvalidInstance("#", f"the pattern has no such text: {text[:60]!r}")
-        value = json.loads(text)
+        value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
         found = None if self.validator is None else self.validator.violation(value)
         if found is not None:
             place, rule, reason = found
@@ -125,7 +137,7 @@ def compile_schema(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None)
+    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, integers == "any")
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:
@@ -140,6 +152,12 @@ def schema_node(schema: SchemaLike, layout: Layout) -> Node:
     """
     source = schema_of(schema)
     return Compiler(source, text_of(source, schema), layout, any_order=False, closed=True, registry=None).compiled()[0]
+
+
+def _as_integer(text: str) -> float:
+    """The number that a text with a point or an exponent means: an ``int`` if it is one."""
+    number = float(text)
+    return int(Decimal(text)) if number.is_integer() and Decimal(text) % 1 == 0 else number
 
 
 def _reason(pointer: str, error: UnsupportedSchema) -> str:

@@ -6,8 +6,8 @@ Knows all rooms below; only the demo knows this one. Needs the extra ``langchain
     output_parsers/   output parsers <-> patterns: ``compile_parser``, ``register_parser``, ``reader_for``
     agents/           action formats <-> LangChain's agent parsers: ``parser_for``, ``format_for``
     local_model       the fields, options and shared decoder of a local model
+    measured_metadata what was measured of a text, as LangChain's metadata
     rellm             ``RELLM``, a language model
-    pointer_tracker   the JSON pointer of the value that is being written
     drop_ins          ``JsonFormer`` and ``LMFormatEnforcer``, replacements for other wrappers
     chat/             ``ChatRELLM``, a chat model with tools and typed answers
     decision_rellm    ``DecisionRELLM``, a decision model; needs ``langchain-core>=1.8,<1.9``

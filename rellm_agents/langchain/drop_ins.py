@@ -11,8 +11,7 @@ from langchain_core.outputs import LLMResult
 from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.errors import UnsatisfiableSchema
-from rellm_agents.json_schema import SchemaLike, compile_schema, endless_property, schema_of, with_all_properties
-from rellm_agents.langchain.pointer_tracker import PointerTracker
+from rellm_agents.json_schema import SchemaLike, compile_schema, endless_property, open_pointer, schema_of, with_all_properties
 from rellm_agents.langchain.rellm import RELLM
 from rellm_agents.patterns import Pattern
 
@@ -53,7 +52,7 @@ class JsonFormer(RELLM):
         result = super()._generate(prompts, stop, run_manager, **kwargs)
         if self.debug and len(prompts) > 1:
             for (generation,) in result.generations:
-                _print_piece(PointerTracker(), generation.text)
+                _print_piece("", generation.text)
         return result
 
     def _schema_pattern(self, schema: SchemaLike) -> Pattern:
@@ -81,23 +80,25 @@ class _PrintingQueue(RequestQueue):
     """A queue that prints the pieces of each text; ``generate`` calls ``stream``."""
 
     def stream(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Generator[str, None, Completion]:
-        tracker, pieces = PointerTracker(), super().stream(prompt, pattern, **options)
+        text, pieces = "", super().stream(prompt, pattern, **options)
         while True:
             try:
                 piece = next(pieces)
             except StopIteration as end:
                 completion: Completion = end.value
                 return completion
-            _print_piece(tracker, piece)
+            text = _print_piece(text, piece)
             yield piece
 
     async def astream(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> AsyncIterator[str | Completion]:
-        tracker = PointerTracker()
+        text = ""
         async for piece in super().astream(prompt, pattern, **options):
             if isinstance(piece, str):
-                _print_piece(tracker, piece)
+                text = _print_piece(text, piece)
             yield piece
 
 
-def _print_piece(tracker: PointerTracker, piece: str) -> None:
-    print(f"[JsonFormer] {tracker.advance(piece)}: {piece!r}", flush=True)
+def _print_piece(text: str, piece: str) -> str:
+    """Print a piece that follows a text; the text with it."""
+    print(f"[JsonFormer] {open_pointer(text + piece)}: {piece!r}", flush=True)
+    return text + piece

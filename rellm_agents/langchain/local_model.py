@@ -16,7 +16,7 @@ from langchain_core.language_models.base import LangSmithParams
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, ConstrainedDecoder, RequestQueue
-from rellm_agents.decoding.generation import Selection, Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.generation import Measure, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.patterns import Pattern
 
 _TEXT_OPTIONS = frozenset(field.name for field in fields(TextOptions)) - {"stop"}  # LangChain passes ``stop`` as an argument of its own
@@ -76,6 +76,7 @@ class LocalModel(BaseModel):
     spelling: Spelling = TextOptions.spelling
     selection: Selection = TextOptions.selection
     part_tokens: dict[str, int] = Field(default_factory=dict)
+    measure: tuple[Measure, ...] = ()
     stop: list[str] | None = None
 
     _queue: RequestQueue = PrivateAttr()

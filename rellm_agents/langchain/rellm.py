@@ -26,6 +26,7 @@ from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
 from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.langchain.measured_metadata import measured_metadata
 from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, RegexLike, choice, compile_regex, literal, optional, sequence
 from rellm_agents.patterns.regex_parser import ACCEPTED
@@ -60,6 +61,8 @@ class RELLM(LocalModel, BaseLLM):
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         healing: a token may span the end of the prompt and the beginning of the text.
         part_tokens: budgets of named parts of the pattern, ``{"thought": 64}`` in formats that begin with a thought.
+        measure: what is measured of each text, and put into its ``generation_info``: ``"kept"``, ``"fields"``, ``"logprobs"``, see
+            :class:`rellm_agents.decoding.Completion`.
         stop: a completion ends before the first of these strings. With a format, a stop string only counts where the
             step is complete, so that no step is cut.
 
@@ -173,7 +176,7 @@ class RELLM(LocalModel, BaseLLM):
     ) -> Iterator[GenerationChunk]:
         pattern, options = self._request(stop, kwargs)
         for piece in self._pieces(prompt, pattern, options):
-            chunk = _chunk(piece)
+            chunk = self._chunk(piece)
             if run_manager and isinstance(piece, str):
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -183,13 +186,13 @@ class RELLM(LocalModel, BaseLLM):
     ) -> AsyncIterator[GenerationChunk]:
         pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
         async for piece in self._queue.astream(prompt, pattern, **options):
-            chunk = _chunk(piece)
+            chunk = self._chunk(piece)
             if run_manager and isinstance(piece, str):
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
     def _result(self, completions: Sequence[Completion]) -> LLMResult:
-        infos = list(map(_generation_info, completions))
+        infos = list(map(self._generation_info, completions))
         given, written = (sum(info[name] for info in infos) for name in ("prompt_tokens", "tokens"))
         return LLMResult(
             generations=[[Generation(text=c.text, generation_info=info)] for c, info in zip(completions, infos, strict=True)],
@@ -198,6 +201,21 @@ class RELLM(LocalModel, BaseLLM):
                 "token_usage": {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written},
             },
         )
+
+    def _chunk(self, piece: str | Completion) -> GenerationChunk:
+        """A piece of the text, or at its end the record of how it was written."""
+        if isinstance(piece, str):
+            return GenerationChunk(text=piece)
+        return GenerationChunk(text="", generation_info=self._generation_info(piece))
+
+    def _generation_info(self, completion: Completion) -> dict[str, Any]:
+        return {
+            "finish": completion.finish,
+            "prompt_tokens": completion.prompt_tokens,
+            "tokens": len(completion.token_ids),
+            "forward_passes": completion.forward_passes,
+            **measured_metadata(completion, self._queue.decoder.vocabulary.shown_bytes),
+        }
 
     def _constraint(self, changed: dict[str, Any]) -> tuple[Pattern, ActionFormat | None]:
         """The pattern of the one constraint, of this call or else of this model; and the format, if the constraint is one."""
@@ -243,17 +261,3 @@ class RELLM(LocalModel, BaseLLM):
 def _with_optional_stop(pattern: Pattern, stop: Sequence[str]) -> Pattern:
     """The texts of ``pattern``, with or without a stop string after them: a model ends free text by what it would write next."""
     return Pattern(sequence(pattern.node, optional(choice(*map(literal, stop)))))
-
-
-def _chunk(piece: str | Completion) -> GenerationChunk:
-    """A piece of the text, or at its end the record of how it was written."""
-    return GenerationChunk(text=piece) if isinstance(piece, str) else GenerationChunk(text="", generation_info=_generation_info(piece))
-
-
-def _generation_info(completion: Completion) -> dict[str, Any]:
-    return {
-        "finish": completion.finish,
-        "prompt_tokens": completion.prompt_tokens,
-        "tokens": len(completion.token_ids),
-        "forward_passes": completion.forward_passes,
-    }

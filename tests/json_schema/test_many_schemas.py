@@ -21,7 +21,7 @@ from rellm_agents.patterns.machine.machine import Machine
 
 
 def numbered(i: int) -> dict[str, Any]:
-    properties = {f"p{i}": {"type": "string"}, "n": {"enum": [i, f"value {i}"]}}
+    properties = {f"p{i}": {"type": "string"}, "n": {"type": ["integer", "string"], "enum": [i, f"value {i}"]}}
     return {"type": "object", "properties": properties, "required": ["n"], "additionalProperties": False}
 
 

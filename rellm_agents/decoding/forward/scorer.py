@@ -129,7 +129,8 @@ class Scores:
         self._all: dict[tuple[int, int], torch.Tensor] = {}
 
     def prepare(self, positions: Sequence[tuple[int, int]]) -> None:
-        """Compute all scores at some positions at once; each is a row and how far back from the last."""
+        """Compute all scores at some positions at once, where they are not known; each is a row and how far back from the last."""
+        positions = [one for one in positions if one not in self._all]
         if self._head is not None and positions:
             rows, backs = zip(*positions, strict=True)
             made = self._head(self._made[list(rows), [-1 - back for back in backs]])

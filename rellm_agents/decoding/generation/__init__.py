@@ -5,10 +5,10 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 
     options              the options of a text, each declared once
     stop_strings         where a text ends at a stop string
+    measurements         how probable tokens and values are
     sequence             one text while it is written
     sampling             one of the allowed tokens, likeliest or drawn
     decode_loop          pass after pass until all sequences of a batch are finished
-    allowed_probability  how much probability a pattern has left to the model
     engine               what all texts of one model share
     generate_arguments   what ``model.generate`` hands to a loop, read and checked
     custom_generate      the loop inside of ``model.generate``
@@ -18,5 +18,6 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 
 from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
-from rellm_agents.decoding.generation.options import Selection, Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.generation.measurements import MAX_LIKELIEST, LogProbability, TokenLogprobs
+from rellm_agents.decoding.generation.options import Measure, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.generation.sequence import Completion

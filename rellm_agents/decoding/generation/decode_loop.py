@@ -12,7 +12,7 @@ chosen after those before it. Knows neither tokenizers nor prompts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -56,8 +56,10 @@ def decode(passes: ForwardPasses, sequences: list[TextSequence], choose: Choose,
             active = list(range(len(sequences)))
         scores = _read(passes, sequences, is_first=is_first)
         is_first = False
+        read = [len(one.drafts) + one.consumed for one in sequences]
         ready = [(i, one) for i, one in enumerate(sequences) if one.consumed == len(one.committed) and not one.is_finished]
         _choose(passes, scores, ready, choose)
+        _measure(scores, [(i, sequences[i], read[i]) for i in active if sequences[i].measurements is not None])
         for i in active:
             if ended and sequences[i].is_finished:
                 ended(i, sequences[i])
@@ -91,7 +93,7 @@ def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: boo
         tokens.append([*new, *sequence.drafts])
         sequence.consumed += len(new)
         sequence.forward_passes += 1
-    return passes.forward(tokens, scored=1 + max(len(sequence.drafts) for sequence in active))
+    return passes.forward(tokens, scored=1 + max(len(sequence.drafts) + _known(sequence) for sequence in active))
 
 
 def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]], choose: Choose) -> None:
@@ -118,4 +120,29 @@ def _weigh(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, Tex
         sequence.forward_passes += reading.passes
         temperature = 1.0 if sequence.options.selection == "exact" else 0.0
         made = torch.tensor(logs, dtype=torch.float64)
-        sequence.commit(reading.tree.rows[pick(made, None, temperature=temperature, generator=sequence.generator)])
+        chosen = pick(made, None, temperature=temperature, generator=sequence.generator)
+        sequence.commit(reading.tree.rows[chosen], float(made.log_softmax(0)[chosen]))
+
+
+def _known(sequence: TextSequence) -> int:
+    """How many tokens of the text, of those that are measured, follow tokens of this pass and are committed already."""
+    measured = sequence.measurements
+    return 0 if measured is None else max(0, sequence.consumed - sequence.text_start - measured.scored)
+
+
+def _measure(scores: Scores, sequences: Sequence[tuple[int, TextSequence, int]]) -> None:
+    """Score the tokens that follow what a pass has read.
+
+    Args:
+        scores: of the pass.
+        sequences: each with its number in the pass, and with how many of its tokens were read so far, drafts included.
+    """
+    found = [
+        (measured, (i, read - sequence.text_start - at))
+        for i, sequence, read in sequences
+        if (measured := sequence.measurements) is not None
+        for at in range(measured.scored, min(len(measured), sequence.consumed + 1 - sequence.text_start))
+    ]
+    scores.prepare([position for _, position in found])
+    for measured, position in found:
+        measured.score(scores.all(*position))

@@ -132,8 +132,8 @@ class ConstrainedDecoder:
         Args:
             pattern: one for all prompts, or one for each.
             streamer: is given the tokens of one prompt as they are committed; ``generate`` keeps its own ``streamer`` for itself.
-            **options: of :class:`TextOptions`, ``stop``, ``stop_behind``, ``spelling`` and ``part_tokens``; how tokens are chosen, and how
-                many, is told to ``generate``.
+            **options: of :class:`TextOptions`, ``stop``, ``stop_behind``, ``spelling``, ``part_tokens`` and ``measure``; how tokens are
+                chosen, and how many, is told to ``generate``.
         """
         if unknown := sorted(set(options) - LoopKeywords.__optional_keys__):
             raise TypeError(f"custom_generate takes no {', '.join(unknown)}: how tokens are chosen, and how many, is told to generate")
@@ -205,9 +205,7 @@ class ConstrainedDecoder:
 
     def completion(self, request: Request) -> Completion:
         """The text of a request that has been written."""
-        sequence, prompt_ids = request.sequence, request.prompt_ids
-        kept = self.engine.allowed_log_probabilities(sequence, prompt_ids) if sequence.options.with_kept else None
-        return replace(sequence.completion(kept), prompt_tokens=len(prompt_ids))
+        return replace(request.sequence.completion(), prompt_tokens=len(request.prompt_ids))
 
     @property
     def _between_texts(self) -> int:

@@ -17,7 +17,6 @@ import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, Scorer
-from rellm_agents.decoding.generation.allowed_probability import allowed_log_probabilities
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -90,8 +89,8 @@ class Engine:
             if needed > options.max_new_tokens:
                 raise BudgetTooSmall(needed, options.max_new_tokens)
         return [
-            TextSequence(masks, self._speller, prefix, options, seed=own_seed)
-            for masks, prefix, own_seed in zip(all_masks, prompts, seeds, strict=True)
+            TextSequence(masks, self._speller, prefix, options, seed=own_seed, pattern=own_pattern)
+            for masks, prefix, own_seed, own_pattern in zip(all_masks, prompts, seeds, patterns, strict=True)
         ]
 
     @torch.inference_mode()
@@ -108,7 +107,7 @@ class Engine:
             for sequence, prompt in zip(sequences, prompts, strict=True):
                 yield from self.decode([sequence], [prompt], choose)
         elif scorer.can_mask_out:
-            cache, attention_mask = self.prefix_cache.find([one.committed[:-1] for one in sequences], self.model.config)
+            cache, attention_mask = self.prefix_cache.find([_may_be_cached(one) for one in sequences], self.model.config)
             for sequence, is_read in zip(sequences, attention_mask, strict=True):
                 sequence.consumed = int(is_read.sum())
             passes = ForwardPasses(scorer, len(sequences), cache=cache, attention_mask=attention_mask.to(self.model.device))
@@ -158,11 +157,10 @@ class Engine:
         """The decisions of some requests, made together."""
         return self._decisions.run(requests)
 
-    @torch.inference_mode()
-    def allowed_log_probabilities(self, sequence: TextSequence, prompt: Sequence[int]) -> tuple[float, ...]:
-        """See the function of this name; the prompt and the text are read once more."""
-        encoded = self.scorer.encoded([prompt]) if self.scorer.has_encoder else None
-        return allowed_log_probabilities(ForwardPasses(self.scorer, 1, encoded=encoded), sequence)
+
+def _may_be_cached(sequence: TextSequence) -> list[int]:
+    """The tokens that need not be read again: not the last one, nor those before tokens that are measured."""
+    return sequence.committed[: (len(sequence.committed) if sequence.measurements is None else sequence.text_start) - 1]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -11,13 +11,14 @@ ValueError: top_p=2: above 0 and at most 1, or None for all
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
 from rellm_agents.patterns import Pattern
 
 Spelling = Literal["canonical", "any"]
+Measure = Literal["kept", "fields", "logprobs"]
 Selection = Literal["greedy", "likeliest", "exact"]
 
 
@@ -46,7 +47,9 @@ class TextOptions:
             template have them already.
         healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
             tokens were not written yet.
-        with_kept: measure what the pattern takes from the model, see ``Completion.kept``; reads each prompt and text once more.
+        measure: what is measured while the text is written, in the passes that are made anyway. ``"kept"``: how much probability the
+            masks leave to the model; ``"fields"``: how probable each value of the text is; ``"logprobs"``: how probable each token is. See
+            the attributes of :class:`Completion` with these names.
 
     Raises:
         ValueError: an option is out of its range.
@@ -64,7 +67,7 @@ class TextOptions:
     seed: int | Sequence[int] | None = None
     add_special_tokens: bool = True
     healing: bool = True
-    with_kept: bool = False
+    measure: Collection[Measure] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str) or "" in self.stop:
@@ -84,6 +87,9 @@ class TextOptions:
             raise ValueError(f"top_k={self.top_k}: at least 1, or None for all")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p={self.top_p}: above 0 and at most 1, or None for all")
+        names = get_args(Measure)
+        if isinstance(self.measure, str) or not isinstance(self.measure, Collection) or any(one not in names for one in self.measure):
+            raise ValueError(f"measure={self.measure!r}: a list of names, any of {', '.join(map(repr, names))}")
 
 
 class LoopKeywords(TypedDict, total=False):
@@ -93,6 +99,7 @@ class LoopKeywords(TypedDict, total=False):
     stop_behind: Pattern | None
     spelling: Spelling
     part_tokens: Mapping[str, int]
+    measure: Collection[Measure]
 
 
 class TextKeywords(LoopKeywords, total=False):
@@ -106,4 +113,3 @@ class TextKeywords(LoopKeywords, total=False):
     seed: int | Sequence[int] | None
     add_special_tokens: bool
     healing: bool
-    with_kept: bool

@@ -20,8 +20,9 @@ the text. Knows no model: whoever calls :meth:`TextSequence.choose_next` chooses
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal
 
 import torch
@@ -29,10 +30,12 @@ import torch
 from rellm_agents.decoding.budget import PartBudget
 from rellm_agents.decoding.decisions import END, Row, literal_rows
 from rellm_agents.decoding.forward import AllowedTokens
+from rellm_agents.decoding.generation.measurements import Choice, LogProbability, Measurements, TokenLogprobs
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
 from rellm_agents.decoding.spelling import CanonicalSpelling, Fit, Speller, TokenMasks
+from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
@@ -55,9 +58,14 @@ class Completion:
             were left out so that the text could be finished; ``"stopped"``: at a stop string.
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
         closed_parts: the named parts that their own budgets closed.
-        kept: where asked for, before each token and a chosen end of the text the logarithm of the probability that the model gave
-            to all allowed tokens together: 0 where pattern and budget took nothing from it. Budgets of parts are not counted.
         prompt_tokens: tokens of the prompt, including those that are written once more.
+        kept: measured on demand, like what follows. Before each token and a chosen end of the text the logarithm of the probability that
+            the model gave to all allowed tokens together: 0 where the masks took nothing from it. Tokens that are forced behind the last
+            choice have none, since no pass reads them.
+        fields: for each value of the text, by its JSON pointer (``"#"`` is the whole), the sums of the log probabilities of the tokens that
+            overlap it, as they are in ``logprobs``. A token that spans two values counts for both. The free sum is that of the tokens that
+            have one, ``None`` if none has. What ends a number is a part of what follows it, not of the number.
+        logprobs: of each token, and of a chosen end of the text.
     """
 
     text: str
@@ -66,8 +74,10 @@ class Completion:
     finish: Finish
     healed: str = ""
     closed_parts: tuple[str, ...] = ()
-    kept: tuple[float, ...] | None = None
     prompt_tokens: int = 0
+    kept: tuple[float, ...] | None = None
+    fields: Mapping[str, LogProbability] | None = None
+    logprobs: tuple[TokenLogprobs, ...] | None = None
 
 
 class TextSequence:
@@ -79,19 +89,31 @@ class TextSequence:
         prefix: ids of the tokens that the text follows: the prompt's, or those that the decoder of an encoder-decoder begins with.
         options: how it is written; ``max_new_tokens`` is its budget.
         seed: of its own random generator.
+        pattern: tells where the values of the text stand; default: that of the masks.
 
     Attributes:
         committed: the prefix, without tokens that were taken back, and the tokens of the text that stay.
         consumed: how many of them the model has read.
         drafts: tokens that may follow them.
         end_id: the end-of-text token, where one was chosen.
-        history: the state and the tokens left before each token that was added.
+        text_start: how many tokens of the prefix are in front of the text.
+        measurements: what is measured of it, if anything is.
         state: of the pattern, after all committed tokens.
         tokens_left: tokens that may still be written, the end-of-text token included.
     """
 
-    def __init__(self, masks: TokenMasks, speller: Speller, prefix: Sequence[int], options: TextOptions, *, seed: int | None) -> None:
+    def __init__(
+        self,
+        masks: TokenMasks,
+        speller: Speller,
+        prefix: Sequence[int],
+        options: TextOptions,
+        *,
+        seed: int | None,
+        pattern: Pattern | None = None,
+    ) -> None:
         self.masks, self.options, self.prefix = masks, options, prefix
+        self._pattern = masks.pattern if pattern is None else pattern
         self._speller, self._canonical = speller, CanonicalSpelling(masks, speller)
         self._spells_canonically = options.spelling == "canonical"
         self._stops = StopStrings(tuple(options.stop), options.stop_behind)
@@ -104,7 +126,9 @@ class TextSequence:
             self.generator.manual_seed(seed)
         self.forward_passes = 0
         self.end_id: int | None = None
-        self.history: list[tuple[State, int]] = []
+        self.measurements = Measurements(options.measure, masks) if options.measure else None
+        self._choice: Choice | None = None  # of the token that is added next; only where something is measured
+        self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
         self._was_narrowed = False  # the budget has taken tokens from a mask
         self._allowed: AllowedTokens | None = None  # in the present state
@@ -115,10 +139,10 @@ class TextSequence:
         self._closed_parts: list[str] = []
         self._forced_end = 0  # in ``committed``, after the last run of forced tokens
         healed = self._canonical.spanned_by_one_token(self.committed) if options.healing else 0
-        self._text_start = len(self.committed) - healed  # in ``committed``
-        self._healed = tuple(self.committed[self._text_start :])
+        self.text_start = len(self.committed) - healed  # in ``committed``
+        self._healed = tuple(self.committed[self.text_start :])
         self._unhealed = b"".join(map(self._bytes, self._healed))  # bytes of them that are not written again yet
-        del self.committed[self._text_start :]
+        del self.committed[self.text_start :]
         self.tokens_left = options.max_new_tokens + healed
         self.state: State = masks.start_with(self._unhealed)
         self._close_spent_parts()
@@ -160,8 +184,10 @@ class TextSequence:
             self._was_narrowed |= 0 < len(self._rows) < len(rows)
         return self._rows
 
-    def commit(self, row: Row) -> None:
-        """Add the tokens of one of :meth:`option_rows`, and those that it forces."""
+    def commit(self, row: Row, log_probability: float) -> None:
+        """Add the tokens of one of :meth:`option_rows`, chosen with a probability, and those that it forces."""
+        if self.measurements is not None:
+            self._choice, self._forced_drafts = Choice(self.allowed(), whole=log_probability), []
         for token_id in row:
             if self.is_finished:
                 return
@@ -173,12 +199,13 @@ class TextSequence:
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
         allowed = self.allowed()
-        left, first, refused = allowed, None, list[int]()
+        left, first, refused, steps = allowed, None, list[int](), list[tuple[int, AllowedTokens]]()
         while True:
             token_id = choose(left)
             first = token_id if first is None else first
             fit = self._fit(token_id)
             if fit is Fit.YES:
+                self._note_choice(token_id, Choice(allowed, (*steps, (token_id, left))), draft)
                 if token_id == draft:
                     self._append(token_id)
                     return True
@@ -186,15 +213,31 @@ class TextSequence:
                 return False
             refused.append(token_id)
             if len(refused) == allowed.count:  # none is spelled as it should be
+                self._note_choice(first, Choice(allowed, ((first, allowed),)), None)
                 self._append(first)
                 return False
-            left = allowed.without(refused)
+            before, left = left, allowed.without(refused)
             if fit is Fit.ONLY_AS_PREFIX:  # the text chosen stays: none loses its chances by the way it is spelled
                 longer = left.among(self.masks.longer_tokens(self._bytes(token_id)))
-                left = longer if longer.count else left
+                if longer.count:
+                    left = longer
+                    steps.append((token_id, before))
 
-    def _extend(self, chosen: int | None) -> None:
-        """Add a token, and commit or draft the tokens that have to follow; ``None`` at the beginning, where none was chosen."""
+    def _note_choice(self, token_id: int, choice: Choice, draft: int | None) -> None:
+        """Note that a token was chosen, for what is measured; not if it is a draft that would be forced without drafts."""
+        if self.measurements is None:
+            return
+        is_forced = self._forced_drafts[:1] == [token_id]
+        self._choice = None if is_forced else choice
+        if token_id != draft:
+            self._forced_drafts = []
+        elif is_forced:
+            del self._forced_drafts[0]
+        else:
+            self._forced_drafts = list(self._following(token_id)[0][1:])
+
+    def _following(self, chosen: int | None) -> tuple[Sequence[int], Sequence[int]]:
+        """A token with the tokens that it forces, which are certain, and drafts for those behind them; see :meth:`_extend`."""
         data, forced_text = self._canonical.with_forced(self.state, chosen)
         forced: Sequence[int] = () if chosen is None else (chosen,)
         drafts: Sequence[int] = ()
@@ -208,6 +251,11 @@ class TextSequence:
             again = self._healed if chosen is None and self._unhealed and forced_text.startswith(self._unhealed) else ()
             rest = forced_text[len(self._unhealed) if again else 0 :]
             drafts = (*again, *self._speller.spell((*self.committed, *forced, *again), rest))
+        return forced, drafts
+
+    def _extend(self, chosen: int | None) -> None:
+        """Add a token, and commit or draft the tokens that have to follow; ``None`` at the beginning, where none was chosen."""
+        forced, drafts = self._following(chosen)
         closes_part = False
         for token_id in forced:
             closes_part = self._append(token_id)
@@ -229,7 +277,7 @@ class TextSequence:
 
     def _heals(self, chosen: int, data: bytes) -> bool:
         """Whether a token may stand in the end of the prompt: the prompt's own one, or one that ends in the text."""
-        return len(data) > len(self._unhealed) or chosen == self._healed[len(self.committed) - self._text_start]
+        return len(data) > len(self._unhealed) or chosen == self._healed[len(self.committed) - self.text_start]
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text, and its parts, can be finished within their budgets after these tokens."""
@@ -242,8 +290,11 @@ class TextSequence:
 
     def _append(self, token_id: int) -> bool:
         """Add a token; True if a part was closed after it."""
-        self.history.append((self.state, self.tokens_left))
-        self.state, self._allowed, self._rows = self.masks.advance(self.state, token_id), None, None
+        before = self.state
+        if self.measurements is not None:
+            self.measurements.add(token_id, before, self.tokens_left, self._choice)
+            self._choice = None
+        self.state, self._allowed, self._rows = self.masks.advance(before, token_id), None, None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id
@@ -257,7 +308,7 @@ class TextSequence:
             self._stopped_at = self._stops.find(self.text, self._searched)
             self._searched = max(0, len(self.text) - max(map(len, self._stops.strings)) + 1)
         for part in self._parts:
-            part.spend(self.history[-1][0], self.state)
+            part.spend(before, self.state)
         return self._close_spent_parts()
 
     def _close_spent_parts(self) -> bool:
@@ -275,8 +326,10 @@ class TextSequence:
 
     def truncate(self, length: int) -> None:
         """End the text after the first ``length`` of the committed tokens, whatever the pattern says."""
-        del self.committed[length:], self.history[length - self._text_start :]
-        self.text = b"".join(map(self._bytes, self.committed[self._text_start :])).decode(errors="ignore")
+        del self.committed[length:]
+        if self.measurements is not None:
+            self.measurements.truncate(length - self.text_start)
+        self.text = b"".join(map(self._bytes, self.committed[self.text_start :])).decode(errors="ignore")
         self._stopped_at = len(self.text)
 
     @property
@@ -291,12 +344,17 @@ class TextSequence:
         held_back = 0 if self.is_finished else self._stops.held_back(self.text)
         return self.text[: len(self.text) - held_back]
 
-    def completion(self, kept: tuple[float, ...] | None = None) -> Completion:
-        """The text as its reader gets it; with ``kept`` for each entry of ``history``, if that was measured."""
-        written, same = tuple(self.committed[self._text_start :]), 0
+    def completion(self) -> Completion:
+        """The text as its reader gets it."""
+        written, same = tuple(self.committed[self.text_start :]), 0
         while same < len(self._healed) and written[same : same + 1] == self._healed[same : same + 1]:
             same += 1
         healed = b"".join(map(self._bytes, self._healed[same:])).decode(errors="replace")
         finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self._was_narrowed else "accepted"
         text, passes = self.text[: self._stopped_at], self.forward_passes
-        return Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts), None if kept is None else kept[same:])
+        made = Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts))
+        if (measured := self.measurements) is None:
+            return made
+        begins = list(accumulate(map(len, map(self._bytes, written)), initial=-sum(map(len, map(self._bytes, self._healed)))))
+        fields = measured.fields(self._pattern.fields(text), text, begins)
+        return replace(made, kept=measured.kept(same), fields=fields, logprobs=measured.logprobs(same))

@@ -32,6 +32,7 @@ from rellm_agents.formats.template import (
     only_argument_node,
     read_declaration,
 )
+from rellm_agents.formats.tool_signatures import signatures_of
 from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
@@ -143,7 +144,10 @@ class ActionFormat:
     @cached_property
     def instructions(self) -> str:
         """Text for the prompt that tells the model the tools and how to write a step."""
-        placeholders = {"{tools}": "\n".join(map(_tool_line, self.tools)), "{tool_names}": ", ".join(tool.name for tool in self.tools)}
+        placeholders = {
+            "{tools}": signatures_of(self.tools, as_text=not self._is_json),
+            "{tool_names}": ", ".join(tool.name for tool in self.tools),
+        }
         if self._is_json:
             placeholders["{action_example}"] = self._json("TOOL", {"ARGUMENT": "VALUE"})
             if self._templates.finish is None:
@@ -235,11 +239,3 @@ class ActionFormat:
             return Finish(slots["answer"].read(found["answer"]), thought)
         name = slots["tool"].read(found["tool"]) if "tool" in found else self._declaration["only_tool"]
         return Action(name, slots["input"].read(found["input"]), thought)
-
-
-def _tool_line(tool: Tool) -> str:
-    arguments = {
-        name: {k: v for k, v in schema.items() if k != "title"} if isinstance(schema, dict) else schema
-        for name, schema in tool.properties.items()
-    }
-    return f"{tool.name}: {tool.description} Arguments: {json.dumps(arguments, ensure_ascii=False)}"

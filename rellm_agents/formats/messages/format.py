@@ -21,14 +21,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages.arguments import argument_style
 from rellm_agents.formats.messages.delimiters import Delimiters
 from rellm_agents.formats.messages.message import Message, ToolCall
+from rellm_agents.formats.messages.message_pattern import MessagePattern
 from rellm_agents.formats.messages.message_reader import MessageReader, PartialMessage
 from rellm_agents.formats.messages.reasoning import Reasoning
 from rellm_agents.formats.messages.tool_choice import ToolChoice, choose_tools
@@ -41,6 +43,7 @@ from rellm_agents.formats.template import (
     fill_placeholders,
     read_declaration,
 )
+from rellm_agents.formats.tool_signatures import schemas_of, signatures_of
 from rellm_agents.formats.tools import ToolsLike, tools_of
 from rellm_agents.patterns import (
     EMPTY,
@@ -61,6 +64,16 @@ from rellm_agents.patterns import (
 )
 from rellm_agents.patterns.ir import CHARACTER
 
+ToolPrompt = Literal["signatures", "schemas"]
+
+_INTRODUCTIONS: Mapping[ToolPrompt, str] = {
+    "signatures": "You can call tools. These are their names and arguments:",
+    "schemas": "You can call tools. These are their names and the JSON Schemas of their arguments, one tool a line:",
+}
+_ALWAYS_CALL = "Always answer with a call."
+_ANSWER_OTHERWISE = "When no call is needed, answer without one."
+_WORDS_OTHERWISE = "When no call is needed, answer in plain words."
+
 
 def message_format(
     declaration: str | Path | Declaration,
@@ -71,6 +84,7 @@ def message_format(
     reasoning: bool = False,
     answer: Pattern | None = None,
     special_tokens: Collection[str] = (),
+    tool_prompt: ToolPrompt = "signatures",
 ) -> MessageFormat:
     """The format in which a chat model writes its messages.
 
@@ -85,13 +99,23 @@ def message_format(
         answer: what stands in place of free content, such as the pattern of a JSON Schema; it then stands alone, not before calls.
         special_tokens: those that the model's tokenizer has: delimiters of the format that are among them are written as these
             tokens, the others as text.
+        tool_prompt: how the instructions describe tools: ``"signatures"``, as ``search(query: string, limit?: integer)``, or ``"schemas"``,
+            the JSON Schemas of their arguments.
 
     Raises:
         FormatError: the declaration has an unknown or a missing key; a name or arguments that the format cannot write; a
-            ``choice`` that names no tool.
+            ``choice`` that names no tool; there is no such ``tool_prompt``.
     """
-    read = message_declaration(declaration)
-    return MessageFormat(read, tools, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
+    return MessageFormat(
+        message_declaration(declaration),
+        tools,
+        choice=choice,
+        parallel=parallel,
+        reasoning=reasoning,
+        answer=answer,
+        special_tokens=special_tokens,
+        tool_prompt=tool_prompt,
+    )
 
 
 def message_declaration(source: str | Path | Declaration) -> Declaration:
@@ -127,8 +151,11 @@ class MessageFormat:
         reasoning: bool,
         answer: Pattern | None,
         special_tokens: Collection[str],
+        tool_prompt: ToolPrompt,
     ) -> None:
-        self._declaration, self.name = declaration, str(declaration["name"])
+        if tool_prompt not in _INTRODUCTIONS:
+            raise FormatError(f"tool_prompt={tool_prompt!r}: there are {', '.join(map(repr, _INTRODUCTIONS))}")
+        self._declaration, self.name, self._tool_prompt = declaration, str(declaration["name"]), tool_prompt
         declared_tokens = tuple(declaration.get("special_tokens", ()))
         self.special_tokens: tuple[str, ...] = tuple(token for token in declared_tokens if token in special_tokens)
         self._all_tools = {tool.name: tool for tool in (tools_of(tools) if tools else ())}
@@ -149,7 +176,7 @@ class MessageFormat:
             has_both=bool(self.tools and separator and not answer),
             is_parallel=parallel and self._delimiters.between is not None,
         )
-        self.pattern = Pattern(self._node())
+        self.pattern = MessagePattern(self._node(), reader=self._reader, answer=answer)
 
     # Patterns
 
@@ -297,9 +324,11 @@ class MessageFormat:
             return ""
         example = self._delimiters.call.fill({"name": "NAME", "arguments": self._arguments.text(None, {"ARGUMENT": "VALUE"})})
         placeholders = {
-            "{tools}": "\n".join(json.dumps(tool.definition, ensure_ascii=False) for tool in self.tools),
+            "{tools_introduction}": _INTRODUCTIONS[self._tool_prompt],
+            "{tools}": signatures_of(self.tools) if self._tool_prompt == "signatures" else schemas_of(self.tools),
             "{tool_names}": ", ".join(tool.name for tool in self.tools),
             "{call_example}": f"{self._delimiters.begin}{example}{self._delimiters.end}",
+            "{call_or_answer}": _ALWAYS_CALL if self._is_forced else _ANSWER_OTHERWISE if self._answer else _WORDS_OTHERWISE,
         }
         return fill_placeholders("\n".join(self._declaration["instructions"]), placeholders)
 

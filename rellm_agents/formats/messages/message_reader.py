@@ -1,7 +1,7 @@
 """Reads the texts of a message format, whole or half written: reasoning, content and calls, each as far as it is certain.
 
-What is read of a beginning stays true whatever follows: no character of it is taken back when more of the text comes. Knows nothing of the
-pattern; a text that the pattern does not match is read as something or other.
+What is read of a beginning stays true whatever follows: no character of it is taken back when more of the text comes. Of a whole message it
+also tells where each value stands. Knows nothing of the pattern; a text that the pattern does not match is read as something or other.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rellm_agents.formats.messages.arguments import ArgumentStyle
-from rellm_agents.formats.messages.delimiters import Delimiters
+from rellm_agents.formats.messages.delimiters import CallName, Delimiters
 from rellm_agents.formats.messages.reasoning import Reasoning
 from rellm_agents.formats.tools import Tool
+from rellm_agents.json_schema import Span
+from rellm_agents.patterns import Pattern
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,52 @@ class MessageReader:
 
     def _calls(self, text: str) -> Iterator[PartialCall]:
         """The calls of a text that begins with the first of them."""
+        for name, end in self._call_positions(text):
+            arguments = self.arguments.as_json(self.tools[name.text], text[name.end : end], is_whole=end is not None)
+            yield PartialCall(name.text, arguments, end is not None)
+
+    def _call_positions(self, text: str) -> Iterator[tuple[CallName, int | None]]:
+        """The name of each call, and the index at which its arguments end; ``None``: they go beyond this text."""
         name = self.delimiters.name_at(text, len(self.delimiters.begin))
         while name:
             end = self.arguments.end(text, name.end)
-            arguments = self.arguments.as_json(self.tools[name.text], text[name.end : end], is_whole=end is not None)
-            yield PartialCall(name.text, arguments, end is not None)
+            yield name, end
             if end is None or not self.is_parallel:
                 return
             name = self.delimiters.name_at(text, end + len(self.delimiters.call.delimiters[2]), self.delimiters.between or "")
+
+    def fields(self, text: str, answer: Pattern | None) -> dict[str, Span]:
+        """Where in a message each value stands, by the names of :class:`Message` and its JSON pointer below them.
+
+        Args:
+            text: a whole message; of one that breaks off, calls that have not ended are left out.
+            answer: the pattern of its content, if that is an answer: then the pointers are those of the answer, ``"#"`` is all of it.
+        """
+        found = {"#": (0, len(text))}
+        reasoning, body = self.reasoning.cut(text) if self.reasoning else ("", text)
+        if body is None:
+            return found
+        if reasoning and self.reasoning:
+            found["#/reasoning"] = (begin := len(self.reasoning.begin), begin + len(reasoning))
+        content, calls = (
+            self.delimiters.split(body, is_whole=True, has_both=self.has_both)
+            if self.tools
+            else (body[len(self.delimiters.before_content) :], "")
+        )
+        start = len(text) - len(body) + len(self.delimiters.before_content)
+        if answer and not calls:
+            return found | {name: (begin + start, end + start) for name, (begin, end) in answer.fields(content).items()}
+        if content:
+            found["#/content"] = (start, start + len(content))
+        before_calls = len(text) - len(calls)
+        return found | {name: (begin + before_calls, end + before_calls) for name, (begin, end) in self._call_fields(calls)}
+
+    def _call_fields(self, text: str) -> Iterator[tuple[str, Span]]:
+        """The values of the calls of a text that begins with the first of them; a name with the character that ends it."""
+        for number, (name, end) in enumerate(self._call_positions(text)):
+            if end is None:
+                return
+            pointer, after = f"#/tool_calls/{number}", name.end - len(self.delimiters.call.delimiters[1])
+            yield pointer, (after - len(name.text), end)
+            yield f"{pointer}/name", (after - len(name.text), after + 1)
+            yield from self.arguments.fields(self.tools[name.text], text, name.end, end, f"{pointer}/arguments").items()

@@ -45,11 +45,11 @@ Example = tuple[Message, str]
 
 _CONTENT, _REASONING = "content", ("reasoning_content", "reasoning", "thinking")
 _INSTRUCTIONS = [
-    "You can call tools. These are their names and the JSON Schemas of their arguments, one tool a line:",
+    "{tools_introduction}",
     "{tools}",
     "To call one, write its name and its arguments in this way, and nothing behind it:",
     "{call_example}",
-    "When no call is needed, answer in plain words.",
+    "{call_or_answer}",
 ]
 
 

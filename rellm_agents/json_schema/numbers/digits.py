@@ -21,7 +21,7 @@ from functools import lru_cache
 
 from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
-MAX_KNOWN = 4_096  # cached nodes
+MAX_KNOWN = 2_048  # cached nodes
 
 
 @lru_cache(maxsize=MAX_KNOWN)

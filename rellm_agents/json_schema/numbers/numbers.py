@@ -47,7 +47,8 @@ Notation = Literal["any", "plain", "python", "digits"]
 
 _PLACES = 21  # json.dumps writes no more without an exponent: 0.0001 and 17 digits
 EXACT_DIGITS = 15  # decimals of so many digits are different doubles if they are different
-MAX_KNOWN = 1_024  # cached nodes
+MAX_KNOWN = 256  # cached nodes of conditions
+MAX_GIVEN = 64  # of given numbers
 
 _MINUS = literal("-")
 _NONE = Magnitudes(1, 0, Fraction(1), Fraction(0))
@@ -130,7 +131,7 @@ def narrowing_of(conditions: Numbers, notation: Notation) -> str | None:
     return f"multiples of {divisor} have no exponents"
 
 
-@lru_cache(maxsize=MAX_KNOWN)
+@lru_cache(maxsize=MAX_GIVEN)
 def value_node(values: tuple[Number, ...], notation: Notation = "any", limits: Limits = DEFAULT_LIMITS) -> Node:
     """The texts of given numbers, each as it is written: a lexeme, or ``NOTHING`` if all are beyond the limits.
 

@@ -27,7 +27,7 @@ from rellm_agents.json_schema.numbers.bounds import Magnitudes
 from rellm_agents.json_schema.numbers.digits import any_digits, next_digits, places_between, whole_numbers
 from rellm_agents.patterns import NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
-MAX_KNOWN = 8_192  # cached nodes
+MAX_KNOWN = 2_048  # cached nodes
 _COMPARED = 40  # digits of a bound, which is rounded inwards to so many
 _POINT, _ZERO, _NONZERO = literal("."), literal("0"), characters(CharSet.span("1", "9"))
 

@@ -34,7 +34,7 @@ from rellm_agents.json_schema.numbers.digits import any_digits, next_digits, pla
 from rellm_agents.json_schema.numbers.ranges import Range, places, ranges_between
 from rellm_agents.patterns import NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
-MAX_KNOWN = 16_384  # cached nodes
+MAX_KNOWN = 2_048  # cached nodes: of one range they are some hundreds at most
 _POINT, _ZERO, _PLUS, _MINUS, _E = literal("."), literal("0"), literal("+"), literal("-"), characters(CharSet.of("eE"))
 _ONLY_ZERO = CharSet.of("0")
 

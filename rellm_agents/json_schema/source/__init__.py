@@ -12,12 +12,12 @@ Knows nothing of patterns or JSON text. In reading order:
     source_location  the parts of the source that describe one location of an instance
     relaxation       a schema without a keyword that cannot be enforced
     all_properties   a schema that requires every property that it declares
+    titles           a schema without titles, for prompts
 """
 
 from rellm_agents.json_schema.source.all_properties import endless_property, with_all_properties
 from rellm_agents.json_schema.source.deferrable import Deferrable
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, schema_of, text_of
-from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas
 from rellm_agents.json_schema.source.normal_form import (
     CanonicalSchema,
     NormalForm,
@@ -33,3 +33,4 @@ from rellm_agents.json_schema.source.normal_form import (
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.relaxation import relaxed
 from rellm_agents.json_schema.source.source_location import SourceLocation
+from rellm_agents.json_schema.source.titles import without_titles

@@ -158,7 +158,23 @@ class SourceLocation:
 
 
 def _allows_everything(schema: Any) -> bool:
-    return schema is True or (isinstance(schema, dict) and ENFORCED.keys().isdisjoint(schema))
+    if not isinstance(schema, dict):
+        return schema is True
+    return all(_restricts_nothing(keyword, schema[keyword]) for keyword in ENFORCED.keys() & schema.keys())
+
+
+def _restricts_nothing(keyword: str, value: Any) -> bool:
+    """Whether a keyword allows every value, as its value shows by itself."""
+    if not isinstance(value, list):
+        return False
+    match keyword:
+        case "anyOf":
+            return any(map(_allows_everything, value))
+        case "allOf":
+            return all(map(_allows_everything, value))
+        case "type":
+            return {"null", "boolean", "number", "string", "array", "object"} <= {one for one in value if isinstance(one, str)}
+    return False
 
 
 def _of_property(schema: Any, name: str) -> list[tuple[Any, tuple[str, ...]]]:

@@ -3,6 +3,7 @@
 Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks. In reading order:
 
     message_text        role and text of a message
+    examples            examples for a prompt, as messages
     chat_template       prompts of a tokenizer's chat template, and what it supports
     native_format       the message format that a model was trained on
     tool_schemas        tools and answer types as JSON Schemas

@@ -24,18 +24,21 @@ from pydantic import Field, PrivateAttr
 
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
-from rellm_agents.formats.messages import message_declaration
+from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
+from rellm_agents.langchain.chat.examples import Examples, plain_examples
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
 from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.langchain.measured_metadata import measure_logprobs
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
-_REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning")
+_REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning", "examples")
 _ALIASES = {"max_tokens": "max_new_tokens"}
+_LOGPROBS = ("logprobs", "top_logprobs")
 _PARTS = {"content", "reasoning"}
 _IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict": every call and every answer is
 
@@ -57,7 +60,12 @@ class ChatRELLM(LocalModel, BaseChatModel):
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
+        measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
+            answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``, for which ``bind`` also
+            takes OpenAI's ``logprobs=True`` and ``top_logprobs=5``; see :class:`rellm_agents.decoding.Completion`.
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
+        tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as
+            ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
         chat_template: a Jinja template that replaces the tokenizer's own.
         template_options: further values for the template, such as ``{"enable_thinking": False}``.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
@@ -72,6 +80,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     message_format: str | Path | dict[str, Any] | None = None
     reasoning: bool = False
     max_new_tokens: int = Field(default=512, alias="max_tokens")
+    tool_prompt: ToolPrompt = "signatures"
     chat_template: str | None = Field(default=None, repr=False)
     template_options: dict[str, Any] = Field(default_factory=dict)
     streaming: bool = False
@@ -102,7 +111,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        names = ("reasoning", "chat_template", "template_options", *self._option_names())
+        names = ("reasoning", "tool_prompt", "chat_template", "template_options", *self._option_names())
         return {
             "model_name": self.model_name,
             "message_format": self._native.identity,
@@ -118,6 +127,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             kwargs["regex"] = compile_regex(regex).fingerprint  # LangChain would use its repr, which is truncated
         if kwargs.get("response_format") is not None:
             kwargs["response_format"] = response_format_of(kwargs["response_format"])
+        if kwargs.get("examples"):
+            kwargs["examples"] = plain_examples(kwargs["examples"])
         return super()._get_llm_string(stop, **kwargs)
 
     def _resolve_model_profile(self) -> ModelProfile:
@@ -145,7 +156,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
-        return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions))
+        return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions, request.examples))
 
     def answer_among(self, messages: Sequence[BaseMessage], options: Sequence[str]) -> Reply:
         """The reply, not yet begun, whose content is one of some texts, and which has neither reasoning nor calls.
@@ -164,6 +175,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         *,
         tool_choice: dict[str, Any] | str | bool | None = None,
         response_format: Any = None,
+        examples: Examples = (),
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """This model with tools.
@@ -173,16 +185,21 @@ class ChatRELLM(LocalModel, BaseChatModel):
             tool_choice: ``"auto"`` or ``None``: the model chooses; ``"any"``, ``"required"`` or ``True``: one has to be called;
                 ``"none"``: no call; or the name of the tool to be called, also as a dict.
             response_format: the schema of messages that are no calls.
+            examples: pairs of an input and the answer to it: a call, ``{"name": "search", "args": {"query": "rain"}}``, a list of calls, a
+                text, or a value of ``response_format``. They stand in the prompt as earlier turns.
             **kwargs: ``parallel_tool_calls``, and other options of a call.
 
         Raises:
             ValueError: an option has an unknown value; a tool's arguments cannot be compiled.
+            InvalidExample: an example whose answer the model could not write: names its index and the JSON pointer.
         """
         bound: dict[str, Any] = {"tools": [openai_tool(tool) for tool in tools], **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:
             bound["response_format"] = response_format_of(response_format)
+        if examples:
+            bound["examples"] = plain_examples(examples)
         self._request(bound)  # errors are raised now, not at the first call
         return self.bind(**bound)
 
@@ -193,18 +210,20 @@ class ChatRELLM(LocalModel, BaseChatModel):
         method: Method = "json_schema",
         include_raw: bool = False,
         strict: bool | None = None,  # noqa: ARG002  # calls and answers are always strict
+        examples: Examples = (),
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
         if kwargs:
-            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only method, include_raw and strict")
-        return structured_output_chain(self, schema, method=method, include_raw=include_raw)
+            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only method, include_raw, strict and examples")
+        return structured_output_chain(self, schema, method=method, include_raw=include_raw, examples=examples)
 
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
-        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES), _IGNORED)
+        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES, *_LOGPROBS), _IGNORED)
         given = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None}}
-        return compile_request(self._native.declaration, **given, special_tokens=self._queue.decoder.vocabulary.special_ids.keys())
+        special_tokens = self._queue.decoder.vocabulary.special_ids.keys()
+        return compile_request(self._native.declaration, **given, special_tokens=special_tokens, tool_prompt=self.tool_prompt)
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> TextKeywords:
         strings, options = self._text_options(stop, {_ALIASES.get(name, name): value for name, value in changed.items()})
@@ -270,5 +289,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def _start_reply(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
         """The reply that a call asks for, before any of its text is written."""
         request = self._request(changed)
-        prompt = request.format.adjust_prompt(self._template.prompt(messages, request.format, request.instructions))
-        return Reply(prompt, request.format, self._options(stop, request.format, changed), self.model_name)
+        prompt = self._template.prompt(messages, request.format, request.instructions, request.examples)
+        prompt = request.format.adjust_prompt(prompt)
+        options = self._options(stop, request.format, changed)
+        likeliest = measure_logprobs(options, changed)
+        shown_bytes = self._queue.decoder.vocabulary.shown_bytes
+        return Reply(prompt, request.format, options, self.model_name, shown_bytes=shown_bytes, likeliest=likeliest)

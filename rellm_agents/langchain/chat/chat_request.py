@@ -16,14 +16,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import MessageFormat, Tool, message_format, tool_from_schema
+from rellm_agents.formats.messages import ToolPrompt
 from rellm_agents.formats.template import Declaration
-from rellm_agents.json_schema import compile_schema
-from rellm_agents.langchain.chat.tool_schemas import answer_schema, without_titles
+from rellm_agents.json_schema import compile_schema, without_titles
+from rellm_agents.langchain.chat.examples import AnswerSchema, ExampleMessage, Examples, example_messages, plain_examples
+from rellm_agents.langchain.chat.tool_schemas import answer_schema
 from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
@@ -36,10 +38,12 @@ class ChatRequest:
     Attributes:
         format: the format of the message.
         instructions: texts for the prompt that describe the answer.
+        examples: messages for the prompt, before those of the chat.
     """
 
     format: MessageFormat
     instructions: tuple[str, ...] = ()
+    examples: tuple[ExampleMessage, ...] = ()
 
 
 def compile_request(
@@ -52,7 +56,9 @@ def compile_request(
     pattern: Pattern | None = None,
     regex: RegexLike | None = None,
     reasoning: bool = False,
+    examples: Examples = (),
     special_tokens: Collection[str] = (),
+    tool_prompt: ToolPrompt = "signatures",
 ) -> ChatRequest:
     """The format of the message that a call asks for.
 
@@ -66,11 +72,14 @@ def compile_request(
         pattern: the pattern of the content.
         regex: a regex that the content matches: regex text, or a compiled pattern of ``regex`` or of ``re``.
         reasoning: the message begins with reasoning.
+        examples: pairs of an input and an answer, as :data:`Examples`. Those that call are left out where ``tool_choice`` is ``"none"``.
         special_tokens: the special tokens of the tokenizer.
+        tool_prompt: as for :func:`message_format`.
 
     Raises:
         ValueError: an option has an unknown value, or two options contradict each other; names them.
         TypeError: ``regex`` is neither text nor a compiled pattern.
+        InvalidExample: an answer that the model could not write: names its index and the JSON pointer.
         FormatError, SchemaError, PatternError: the format cannot write these tools, the schema cannot be compiled.
     """
     contents = {"pattern": pattern, "regex": regex, "response_format": response_format}
@@ -79,14 +88,17 @@ def compile_request(
         raise ValueError(f"{' and '.join(given)} both determine the content: give one")
     choice = _choice(tool_choice)
     parallel = choice in {"auto", "none"} if parallel_tool_calls is None else parallel_tool_calls
-    answer = pattern
+    answer, answers = pattern, None
     instructions: tuple[str, ...] = ()
     if regex is not None:
         answer = compile_regex(regex)
     elif response_format is not None:
-        answer, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("banned_substrings", ())))
+        answers, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("banned_substrings", ())))
+        answer = answers.pattern if answers else None
     own = frozenset(declaration.get("special_tokens", ())).intersection(special_tokens)
-    return ChatRequest(_format(_key(declaration), _key(list(tools)), choice, parallel, reasoning, answer, own), instructions)
+    compiled = partial(_format, _key(declaration), _key(list(tools)), choice, parallel, answer, own, tool_prompt)
+    shown = _examples(_key(plain_examples(examples)), compiled(reasoning=False), answers, choice == "none") if examples else ()
+    return ChatRequest(compiled(reasoning=reasoning), instructions, shown)
 
 
 def _choice(value: Any) -> str:
@@ -118,14 +130,29 @@ def response_format_of(value: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _answer(response_format: str, without: tuple[str, ...]) -> tuple[Pattern | None, tuple[str, ...]]:
+def _answer(response_format: str, without: tuple[str, ...]) -> tuple[AnswerSchema | None, tuple[str, ...]]:
     match json.loads(response_format):
         case {"type": "json_schema", "json_schema": {"schema": schema}}:
-            instruction = f"Answer with one JSON value of this JSON Schema, and nothing else:\n{json.dumps(schema, ensure_ascii=False)}"
-            return compile_schema(schema, closed=True, without=without), (instruction,)
+            shown = json.dumps(without_titles(schema), ensure_ascii=False)
+            instruction = f"Answer with one JSON value of this JSON Schema, and nothing else:\n{shown}"
+            return AnswerSchema(schema, compile_schema(schema, closed=True, without=without), without), (instruction,)
         case {"type": "json_object"}:
-            return compile_schema({"type": "object"}, without=without), ("Answer with one JSON object, and nothing else.",)
+            schema = {"type": "object"}
+            return AnswerSchema(schema, compile_schema(schema, without=without), without), (
+                "Answer with one JSON object, and nothing else.",
+            )
     return None, ()
+
+
+@lru_cache(maxsize=64)
+def _examples(
+    examples: str,
+    format_: MessageFormat,
+    answers: AnswerSchema | None,
+    without_calls: bool,  # noqa: FBT001  # the arguments are the cache key
+) -> tuple[ExampleMessage, ...]:
+    pairs = json.loads(examples)
+    return example_messages(pairs, format_, answers, without_calls=without_calls)
 
 
 @lru_cache(maxsize=64)
@@ -134,13 +161,23 @@ def _format(
     tools: str,
     choice: str,
     parallel: bool,  # noqa: FBT001  # the arguments are the cache key
-    reasoning: bool,  # noqa: FBT001
     answer: Pattern | None,
     special_tokens: frozenset[str],
+    tool_prompt: ToolPrompt,
+    *,
+    reasoning: bool,
 ) -> MessageFormat:
     known = list({_key(_without_titles(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # the same tool may be given twice
-    read = json.loads(declaration)
-    return message_format(read, known, choice=choice, parallel=parallel, reasoning=reasoning, answer=answer, special_tokens=special_tokens)
+    return message_format(
+        json.loads(declaration),
+        known,
+        choice=choice,
+        parallel=parallel,
+        reasoning=reasoning,
+        answer=answer,
+        special_tokens=special_tokens,
+        tool_prompt=tool_prompt,
+    )
 
 
 def _tool(tool: Any) -> Tool:

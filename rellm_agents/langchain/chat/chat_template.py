@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
+from langchain_core.messages.tool import tool_call
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
 from rellm_agents.formats.response_template import PROBE_CALL
+from rellm_agents.langchain.chat.examples import ExampleMessage
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:
@@ -55,13 +58,20 @@ class ChatTemplate:
         self._tokenizer, self._text, self._options = tokenizer, text, dict(options or {})
         self.response_template: Mapping[str, Any] | None = getattr(tokenizer, "response_template", None)
 
-    def prompt(self, messages: Sequence[BaseMessage], format_: MessageFormat, instructions: Sequence[str] = ()) -> str:
+    def prompt(
+        self,
+        messages: Sequence[BaseMessage],
+        format_: MessageFormat,
+        instructions: Sequence[str] = (),
+        examples: Sequence[ExampleMessage] = (),
+    ) -> str:
         """The prompt for the model's next message.
 
         Args:
             messages: the chat so far.
             format_: the format of the model's messages, with the tools that it may call.
             instructions: further texts for the system message.
+            examples: turns of the user and the model after the system message, before the chat.
 
         Raises:
             ValueError: there are no messages, or one has content that is no text; or the template refuses the chat: gives its reason.
@@ -73,15 +83,27 @@ class ChatTemplate:
         turns = turns if shows_tools else _merged(turns, {"tool result"})
         of_tools = () if shows_tools or not format_.tools else (format_.instructions,)
         turns = _with_system([*of_tools, *instructions], turns)
-        turns = turns if self._shows_system else _without_system(turns)
         tools = [tool.definition for tool in format_.tools] if shows_tools and format_.tools else None
-        try:
-            return self.render(turns, tools)
-        except TemplateError as first:
-            try:  # most templates that refuse a chat require alternating roles
-                return self.render(_merged(_without_system(turns), {"user", "assistant"}), tools)
-            except TemplateError:
-                raise ValueError(f"the chat template refuses these messages: {first}") from first
+        refusal = None
+        for as_text in (False, True) if shows_tools and any(one.message.tool_calls for one in examples) else (not shows_tools,):
+            parts = _after_system(self._example_turns(examples, format_ if as_text else None), turns)
+            if not self._shows_system:
+                parts = list(map(_without_system, parts))
+            for candidate in (parts, [_merged(_without_system(part), {"user", "assistant"}) for part in parts]):
+                try:  # most templates that refuse a chat require alternating roles, some a result after each call
+                    return self.render(list(chain(*candidate)), tools)
+                except TemplateError as error:
+                    refusal = refusal or error
+        raise ValueError(f"the chat template refuses these messages: {refusal}") from refusal
+
+    def _example_turns(self, examples: Sequence[ExampleMessage], format_: MessageFormat | None) -> list[Turn]:
+        """The turns of examples; with ``format_``, calls as the text that the model writes."""
+        turns: list[Turn] = []
+        numbers = count(1)
+        for given, message in examples:
+            calls = [tool_call(name=call.name, args=call.arguments, id=f"{next(numbers):09d}") for call in message.tool_calls]
+            turns += [{"role": "user", "content": given}, self._turn(AIMessage(message.content, tool_calls=calls), format_)]
+        return turns
 
     def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None) -> str:
         """The text that the template makes of some turns."""
@@ -191,6 +213,12 @@ def _with_system(instructions: Sequence[str], turns: list[Turn]) -> list[Turn]:
     if turns[0]["role"] == "system":
         return [{**turns[0], "content": f"{turns[0]['content']}\n\n{text}"}, *turns[1:]]
     return [{"role": "system", "content": text}, *turns]
+
+
+def _after_system(examples: list[Turn], turns: list[Turn]) -> list[list[Turn]]:
+    """The turns, with examples after the system message, in parts between which no turns are merged."""
+    first = 1 if turns[0]["role"] == "system" else 0
+    return [[*turns[:first], *examples], turns[first:]] if examples else [turns]
 
 
 def _without_system(turns: list[Turn]) -> list[Turn]:

@@ -3,15 +3,18 @@
 Knows no model: it gets pieces of text, and the record of a finished text.
 
 >>> from rellm_agents.formats import message_format
->>> reply = Reply("Rain?", message_format("hermes", {"now": {"type": "object", "properties": {}}}), {}, "a model")
+>>> format_ = message_format("hermes", {"now": {"type": "object", "properties": {}}})
+>>> reply = Reply("Rain?", format_, {}, "a model", shown_bytes=lambda _: b"")
 >>> [chunk.text for piece in ("Let me", " see") for chunk in reply.chunks(piece)]
 ['Let me', ' see']
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
@@ -24,7 +27,9 @@ from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import PartialMessage
+from rellm_agents.langchain.measured_metadata import measured_metadata
 
+_ARGUMENTS = re.compile(r"^(#/tool_calls/\d+)/arguments")  # LangChain's messages have them as "args"
 _ID_CHARACTERS, _ID_LENGTH = string.ascii_letters + string.digits, 9  # the templates of Mistral require this form
 
 
@@ -36,11 +41,22 @@ class Reply:
         format_: the format of the message, which has its pattern and reads its text.
         options: the options of the decoder.
         model_name: the name of the model, for the metadata.
+        shown_bytes: tells the bytes of a token, for log probabilities.
+        likeliest: how many of the likeliest tokens are listed with each.
     """
 
-    def __init__(self, prompt: str, format_: MessageFormat, options: TextKeywords, model_name: str) -> None:
+    def __init__(
+        self,
+        prompt: str,
+        format_: MessageFormat,
+        options: TextKeywords,
+        model_name: str,
+        *,
+        shown_bytes: Callable[[int], bytes],
+        likeliest: int = 0,
+    ) -> None:
         self.prompt, self.pattern, self.options = prompt, format_.pattern, options
-        self._format, self._model_name = format_, model_name
+        self._format, self._model_name, self._shown_bytes, self._likeliest = format_, model_name, shown_bytes, likeliest
         self._text, self._shown = "", PartialMessage()
 
     def content(self, text: str) -> str:
@@ -88,12 +104,16 @@ class Reply:
     def _metadata(self, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
         """LangChain's fields for how the message was written: ``response_metadata`` and ``usage_metadata``."""
         given, written = completion.prompt_tokens, len(completion.token_ids)
+        measured = measured_metadata(completion, self._shown_bytes, self._likeliest)
+        if has_calls and "fields" in measured:
+            measured["fields"] = {_ARGUMENTS.sub(r"\1/args", name): one for name, one in measured["fields"].items()}
         return {
             "response_metadata": {
                 "model_name": self._model_name,
                 "finish_reason": "tool_calls" if has_calls else "length" if completion.finish == "closed" else "stop",
                 "finish": completion.finish,
                 "forward_passes": completion.forward_passes,
+                **measured,
             },
             "usage_metadata": UsageMetadata(input_tokens=given, output_tokens=written, total_tokens=given + written),
         }

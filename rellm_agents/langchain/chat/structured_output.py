@@ -1,6 +1,6 @@
 """Builds the chain behind ``with_structured_output``: a chat model whose answers match a schema, and a parser that makes objects of them.
 
-The parsers are LangChain's own. Knows no model but by ``bind`` and ``bind_tools``.
+The parsers are LangChain's own. Knows no model but by ``bind_tools``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from pydantic import TypeAdapter
 
 from rellm_agents.errors import ParserError
 from rellm_agents.langchain.chat.chat_request import response_format_of
+from rellm_agents.langchain.chat.examples import Examples, plain_examples
 from rellm_agents.langchain.chat.tool_schemas import answer_schema, is_dataclass, is_json_schema, is_model, openai_tool
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
-def structured_output_chain(model: BaseChatModel, schema: Any, *, method: Method, include_raw: bool) -> Runnable[Any, Any]:
+def structured_output_chain(
+    model: BaseChatModel, schema: Any, *, method: Method, include_raw: bool, examples: Examples = ()
+) -> Runnable[Any, Any]:
     """A chain that answers with objects of a schema.
 
     Args:
@@ -31,10 +34,12 @@ def structured_output_chain(model: BaseChatModel, schema: Any, *, method: Method
         method: ``"json_schema"``: the message is JSON of the schema; ``"function_calling"``: it is a call of a tool with these arguments;
             ``"json_mode"``: JSON, of the schema if there is one.
         include_raw: answers are dicts of the message (``raw``), the object (``parsed``) and the parser's exception (``parsing_error``).
+        examples: pairs of an input and the answer to it, an object or a value of the schema; they stand in the prompt as earlier turns.
 
     Raises:
         ValueError: the method is unknown, or the schema is missing; or the type may reject answers of its schema, for instance in a
             validator (without ``include_raw``): names the field.
+        InvalidExample: the schema does not allow the answer of an example: names its index and the JSON pointer.
     """
     if method not in get_args(Method):
         raise ValueError(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
@@ -51,10 +56,13 @@ def structured_output_chain(model: BaseChatModel, schema: Any, *, method: Method
     if method == "function_calling":
         tool = openai_tool({"title": "answer", **schema} if is_json_schema(schema) else schema)
         name = tool["function"]["name"]
-        bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=trace)
+        calls = [[text, {"name": name, "args": value}] for text, value in plain_examples(examples)]
+        shown: dict[str, Any] = {"examples": calls} if calls else {}
+        bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=trace, **shown)
     else:
         answers = {"type": "json_object"} if answers_schema is None else response_format_of(answers_schema)
-        bound = model.bind(response_format=answers, ls_structured_output_format=trace)
+        shown = {"examples": plain_examples(examples)} if examples else {}
+        bound = model.bind_tools([], response_format=answers, ls_structured_output_format=trace, **shown)
     parser: Runnable[Any, Any]
     match method:
         case "function_calling" if makes_model:

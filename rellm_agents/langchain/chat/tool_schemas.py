@@ -19,7 +19,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from rellm_agents.json_schema.source import SUBSCHEMA_KEYWORDS, Subschemas
+from rellm_agents.json_schema import without_titles
 from rellm_agents.langchain.model_schema import model_schema
 
 _TOOL_KEYS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
@@ -80,26 +80,6 @@ def is_model(source: Any) -> bool:
 def is_dataclass(source: Any) -> bool:
     """Whether it is a dataclass, and not an instance of one."""
     return isinstance(source, type) and dataclasses.is_dataclass(source)
-
-
-def without_titles(schema: Any) -> Any:
-    """The schema without titles, as language models get it."""
-    if not isinstance(schema, dict):
-        return schema
-    found: dict[str, Any] = {}
-    for keyword, value in schema.items():
-        match SUBSCHEMA_KEYWORDS.get(keyword), value:
-            case _ if keyword == "title":
-                continue
-            case Subschemas.NAMED, dict():
-                found[keyword] = {name: without_titles(one) for name, one in value.items()}
-            case ((Subschemas.ONE | Subschemas.LIST), list()):
-                found[keyword] = [without_titles(one) for one in value]
-            case Subschemas.ONE, _:
-                found[keyword] = without_titles(value)
-            case _:
-                found[keyword] = value
-    return found
 
 
 def _arguments_schema(source: Any) -> dict[str, Any] | None:

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rellm_agents.errors import ParserError, SchemaError
-from rellm_agents.json_schema import compile_schema
+from rellm_agents.json_schema import Span, compile_schema, value_spans
 from rellm_agents.langchain.model_schema import model_schema
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
 
@@ -36,6 +37,15 @@ _TYPES = {
     **dict.fromkeys(("object", "dict", "json"), "object"),
 }
 _LIST = re.compile(r"(?:list|array)\[(.+)\]|(?:list|array) of (.+?)s?")
+
+
+@dataclass(frozen=True)
+class JsonParserPattern(ParserPattern):
+    """The texts of a parser of JSON, which tells where each value stands."""
+
+    def fields(self, text: str) -> dict[str, Span]:
+        """See :meth:`Pattern.fields`."""
+        return value_spans(text)
 
 
 def json_texts(parser: Any, options: ParserOptions) -> ParserPattern:
@@ -114,7 +124,7 @@ def model_texts(model: Any, options: ParserOptions, *, adapt: SchemaAdapter | No
             "or pass lenient=True, which lists this as unenforced and leaves it to the parser"
         )
     found = schema_texts(schema if adapt is None else adapt(schema), options, **compiler_options)
-    return ParserPattern(found.node, found.narrowed, (*rejections, *found.unenforced))
+    return JsonParserPattern(found.node, found.narrowed, (*rejections, *found.unenforced))
 
 
 def schema_texts(schema: dict[str, Any], options: ParserOptions, **compiler_options: Any) -> ParserPattern:
@@ -127,7 +137,7 @@ def schema_texts(schema: dict[str, Any], options: ParserOptions, **compiler_opti
         found = compile_schema(schema, whitespace=options.whitespace, closed=True, lenient=options.lenient, **compiler_options)
     except SchemaError as error:
         raise ParserError(f"the schema of the parser cannot be compiled: {error}") from error
-    return ParserPattern(found.node, found.narrowed, found.unenforced)
+    return JsonParserPattern(found.node, found.narrowed, found.unenforced)
 
 
 def _arguments_of(tools: Iterable[tuple[str, Any]], options: ParserOptions) -> ParserPattern:
@@ -144,7 +154,7 @@ def _arguments_of(tools: Iterable[tuple[str, Any]], options: ParserOptions) -> P
 
 
 def _as_arguments(pattern: ParserPattern) -> ParserPattern:
-    return ParserPattern(pattern.node, (*pattern.narrowed, ARGUMENTS_ONLY), pattern.unenforced)
+    return JsonParserPattern(pattern.node, (*pattern.narrowed, ARGUMENTS_ONLY), pattern.unenforced)
 
 
 def _type_schema(name: str) -> dict[str, Any]:

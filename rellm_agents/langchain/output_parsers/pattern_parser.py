@@ -22,7 +22,7 @@ from langchain_core.output_parsers import BaseOutputParser
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rellm_agents.errors import InvalidInstance
-from rellm_agents.json_schema import SchemaLike, SchemaPattern, Whitespace, compile_schema
+from rellm_agents.json_schema import SchemaLike, SchemaPattern, Whitespace, compile_schema, without_titles
 from rellm_agents.langchain.model_schema import model_schema
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions
@@ -105,5 +105,5 @@ def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced
 
 
 def _instructions(schema: Any) -> str:
-    text = schema if isinstance(schema, str) else json.dumps(schema, ensure_ascii=False)
+    text = schema if isinstance(schema, str) else json.dumps(without_titles(schema), ensure_ascii=False)
     return f"Answer with JSON of this JSON Schema, and nothing else:\n{text}"

@@ -37,6 +37,7 @@ from rellm_agents.patterns.ir import (
     Utf8Tail,
     choice,
     intersection,
+    repeat,
     sequence,
 )
 
@@ -130,7 +131,7 @@ def max_bytes(node: Node) -> int:
 
 @lru_cache(maxsize=MAX_CACHED)
 def relaxed(node: Node) -> Node:
-    """A superset of a node with fewer states: the large repeats in its intersections, which bound the length, are dropped.
+    """A superset of a node with fewer states: large repeats in its intersections, which bound the length, are dropped or lose their bound.
 
     >>> from rellm_agents.patterns.ir import CHARACTER, TEXT, intersection, literal, repeat
     >>> relaxed(intersection(literal("a"), TEXT, repeat(CHARACTER, 0, 99))) is intersection(literal("a"), TEXT)
@@ -146,8 +147,28 @@ def relaxed(node: Node) -> Node:
         case Choice(options):
             return choice(*map(relaxed, options))
         case Intersection(parts):  # dropping a part of an intersection only adds texts
-            rest = [relaxed(part) for part in parts if not _is_bound(part)]
+            rest = [unbounded(relaxed(part)) for part in parts if not _is_bound(part)]
             return intersection(*rest) if rest else node
+    return node
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def unbounded(node: Node) -> Node:
+    """A superset of a node: its large repeats of single characters have no bound.
+
+    >>> from rellm_agents.patterns.ir import CHARACTER, literal, repeat, sequence
+    >>> unbounded(sequence(literal("a"), repeat(CHARACTER, 0, 999))) is sequence(literal("a"), repeat(CHARACTER))
+    True
+    """
+    match node:
+        case Repeat(Characters() | Literal() as inner) if _is_bound(node):
+            return repeat(inner)
+        case Sequence(parts):
+            return sequence(*map(unbounded, parts))
+        case Choice(options):
+            return choice(*map(unbounded, options))
+        case Lexeme(inner):
+            return unbounded(inner)
     return node
 
 

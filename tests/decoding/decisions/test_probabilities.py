@@ -204,7 +204,8 @@ def test_prompts_and_what_options_begin_with_are_read_once():
 
 def test_the_texts_of_a_pattern_are_its_options():
     decoder = decoder_of()
-    for pattern in (compile_regex("not (sure|yet)|no"), compile_regex("[ab]{1,3}"), compile_schema({"enum": ["yes", "no", None, 10]})):
+    few = compile_schema({"type": ["string", "null", "integer"], "enum": ["yes", "no", None, 10]})
+    for pattern in (compile_regex("not (sure|yet)|no"), compile_regex("[ab]{1,3}"), few):
         decision = decoder.probabilities(PROMPTS[0], pattern)
         assert all(map(pattern.fullmatch, decision.options))
         assert close(decision.log_probabilities, decoder.probabilities(PROMPTS[0], decision.options).log_probabilities)

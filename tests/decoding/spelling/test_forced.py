@@ -174,9 +174,13 @@ def test_what_is_kept_is_the_probability_of_all_that_is_allowed(spelling):
     table = torch.randn((7, len(tokenizer)), generator=torch.Generator().manual_seed(1))
     decoder, budget = ConstrainedDecoder(FixedLogits(table), tokenizer), 12
     for pattern in map(compile_regex, [*SMALL, "(?s:.)*"]):
-        made = decoder.generate("a", pattern, max_new_tokens=budget, temperature=1.0, seed=3, spelling=spelling, with_kept=True)
+        made = decoder.generate(
+            "a", pattern, max_new_tokens=budget, temperature=1.0, seed=3, spelling=spelling, measure=["kept", "logprobs"]
+        )
         masks, state, last = decoder.masks(pattern), decoder.masks(pattern).start, ord("a")
-        assert len(made.kept) - len(made.token_ids) in (0, 1)  # the end, if it was chosen
+        assert len(made.kept) - len(made.token_ids) <= 1  # the end, if it was chosen
+        assert all(one.free is None and not one.masked for one in made.logprobs[len(made.kept) :])  # forced behind the last choice
+        assert spelling == "canonical" or len(made.kept) >= len(made.token_ids)  # else every token is a choice
         for at, kept in enumerate(made.kept):
             ids = AllowedTokens.of(masks.bits(state, budget - at), decoder.vocabulary.size).ids_allowed()
             assert kept == pytest.approx(float(table[last % 7].log_softmax(0)[ids].logsumexp(0)), abs=1e-4)

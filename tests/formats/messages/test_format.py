@@ -146,7 +146,10 @@ def test_a_tool_without_arguments_is_called_without_any():
 
 def test_instructions_name_each_tool_and_show_a_call():
     format_ = message_format("hermes", TOOLS)
-    assert all(json.dumps(name, ensure_ascii=False) in format_.instructions for name in TOOLS)
+    assert all(f"\n{name}(" in format_.instructions for name in TOOLS)
+    schemas = message_format("hermes", TOOLS, tool_prompt="schemas").instructions
+    assert all(json.dumps(name, ensure_ascii=False) in schemas for name in TOOLS)
+    assert "title" not in schemas
     assert '<tool_call>\n{"name": "NAME", "arguments": {"ARGUMENT": "VALUE"}}\n</tool_call>' in format_.instructions
     assert message_format("hermes").instructions == ""
 

@@ -30,7 +30,7 @@ edges = st.one_of(
     st.integers(-130, 130),
     st.integers(-(10**18), 10**18),
     st.sampled_from([2**53, 2**53 + 1, 2**53 + 3, -(2**63), 2**63 - 1, 10**16, 10**22, 10**23, 10**25, 10**25 + 7, 2**80, -(10**30)]),
-    st.sampled_from([0.1, 0.3, -90.0, 1e-7, 5e-324, 1.5e17, -2.5e22, 1e-4, 9.5e-5, 1.7976931348623157e308]),
+    st.sampled_from([0.1, 0.3, -90.0, 1e-7, 5e-324, 1.5e17, -2.5e22, 1e-4, 9.5e-5]),
     st.integers(-3000, 3000).map(lambda n: n / 100),
     st.floats(-1e3, 1e3),
     st.floats(-1e-3, 1e-3),
@@ -70,6 +70,13 @@ def values_near(one: Numbers, random: Random) -> list[Fraction]:
     return [base + random.choice([0, 0, 1, -1, 2]) * Fraction(10) ** random.choice([0, 1, -1, -3, -8, -14, -17, -19]) for base in bases]
 
 
+def is_within_limits(text: str) -> bool:
+    """Whether a text keeps to the limits, and has fewer digits than are compared with the doubles around a bound."""
+    digits, _, exponent = text.lower().partition("e")
+    compared = re.sub("[^0-9]", "", digits).strip("0")
+    return len(digits) < DEFAULT_LIMITS.whole_digits and len(compared) < 28 and int(exponent or 0) <= DEFAULT_LIMITS.greatest_exponent
+
+
 def is_match(node: Any, text: str) -> bool:
     return node is not NOTHING and Pattern(node).fullmatch(text)
 
@@ -81,7 +88,7 @@ def test_each_spelling_is_a_text_exactly_if_the_number_fits(one: Numbers, seed: 
     node = numbers_node(one)
     for value in values_near(one, random):
         text = spelling(value, random)
-        if len(text) < DEFAULT_LIMITS.whole_digits:
+        if is_within_limits(text):
             assert is_match(node, text) == is_admitted(one, text), (one, text)
 
 
@@ -143,8 +150,6 @@ def test_samples_are_valid_as_doubles_and_as_decimals(one: Numbers, notation: An
 @given(conditions(), st.one_of(st.integers(-(10**19), 10**19), st.floats(allow_nan=False, allow_infinity=False), st.floats(-1e3, 1e3)))
 def test_what_json_dumps_writes_has_the_notation_of_python(one: Numbers, value: float) -> None:
     text = json.dumps(value)
-    if max(abs(bound) for bound in (one.minimum or 0, one.maximum or 0)) > 1e308:
-        return  # the limits end there
     assert is_match(numbers_node(one, "python"), text) == is_admitted(one, text), (one, text)
 
 
@@ -157,7 +162,7 @@ def test_a_given_number_has_all_its_spellings_and_no_others(value: Any, seed: in
     node, exact = value_node((value,)), Fraction(repr(value) if isinstance(value, float) else value)
     for near in (exact, exact, exact, exact + Fraction(1, 10**6), -exact, exact * 10):
         text = spelling(near, random)
-        if abs(int(re.sub(".*[eE]", "", text) if "e" in text.lower() else 0)) > DEFAULT_LIMITS.greatest_exponent:
+        if not is_within_limits(text):
             continue
         reads_same = json.loads(text) == (float(value) if isinstance(value, Decimal) else value)
         assert is_match(node, text) == (near == exact and reads_same), (value, text)

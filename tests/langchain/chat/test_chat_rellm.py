@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import regex
+from chat_templates import STRICT
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
@@ -264,7 +265,8 @@ def test_what_the_template_cannot_show_is_told_in_words():
     bound = chat().bind_tools([search]).kwargs
     prompt = prompt_of(history, **bound)
     assert prompt.startswith("<|im_start|>system\nBe kind.\n\nYou can call tools.")
-    assert '{"type": "function", "function": {"name": "search"' in prompt
+    assert "\nsearch(query: string, limit?: integer = 3) - Search the web.\n  limit: (minimum 1, maximum 20)\n" in prompt
+    assert '{"type": "function", "function": {"name": "search"' in prompt_of(history, chat(tool_prompt="schemas"), **bound)
     assert (
         '<|im_start|>assistant\n<tool_call>\n{"name": "search", "arguments": {"query": "rain", "limit": 2}}\n</tool_call><|im_end|>'
         in prompt
@@ -293,14 +295,6 @@ def test_reasoning_is_read_and_has_a_budget_of_its_own():
     assert {block["type"] for block in message.content_blocks} == {"reasoning", "tool_call"}
     pieces = list(model.stream("When?"))
     assert sum(pieces[1:], pieces[0]).additional_kwargs == message.additional_kwargs
-
-
-STRICT = (
-    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-    "{% for message in messages %}"
-    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('in turns') }}{% endif %}"
-    "[{{ message['role'] }}] {{ message['content'] }}\n{% endfor %}[assistant] "
-)
 
 
 def test_a_template_without_system_messages_that_wants_turns():

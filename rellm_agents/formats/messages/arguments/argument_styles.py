@@ -18,6 +18,7 @@ from rellm_agents.formats.messages.arguments.python_arguments import PythonArgum
 from rellm_agents.formats.messages.arguments.tagged_arguments import TaggedArguments
 from rellm_agents.formats.template import Declaration, Template
 from rellm_agents.formats.tools import Tool
+from rellm_agents.json_schema import Span
 from rellm_agents.json_schema.text import ban_substrings
 from rellm_agents.patterns import Node
 
@@ -40,6 +41,13 @@ class ArgumentStyle(Protocol):
 
     def as_json(self, tool: Tool, text: str, *, is_whole: bool) -> str:
         """The JSON text of arguments in this style; if they are not whole, as much of it as is certain."""
+
+    def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:
+        """Where each value stands in the arguments between ``start`` and ``end``, by its JSON pointer below ``pointer``, theirs.
+
+        What has quotes or brackets of its own has them with it; other strings, and arguments without brackets, have the first character
+        after them with them, which ends them.
+        """
 
 
 def argument_style(declaration: Declaration, delimiter_node: Callable[[str], Node]) -> ArgumentStyle:

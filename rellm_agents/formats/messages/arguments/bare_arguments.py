@@ -22,6 +22,7 @@ from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERME
 from rellm_agents.formats.messages.arguments.type_coercion import exclude_misread_strings
 from rellm_agents.formats.template import cannot_occur, early_end
 from rellm_agents.formats.tools import Tool
+from rellm_agents.json_schema import Span, value_spans
 from rellm_agents.json_schema.text import Layout, RawStrings, dumps, raw_string
 from rellm_agents.patterns import TEXT, Node, literal, read_regex, repeat, sequence
 
@@ -41,7 +42,7 @@ class BareArguments:
     """
 
     def __init__(self, name: str, quote: str, quote_node: Node, banned: Sequence[str], end: str, *, by_types: bool = False) -> None:
-        self._name, self._end, self._by_types = name, end, by_types
+        self._name, self._quote, self._end, self._by_types = name, quote, end, by_types
         raw = RawStrings(quote, quote_node, tuple(dict.fromkeys((quote, end, *banned))))
         self._layout = replace(Layout.of("compact"), raw=raw)
         if early := _early_end(raw, end):
@@ -67,6 +68,10 @@ class BareArguments:
     def as_json(self, tool: Tool, text: str, *, is_whole: bool) -> str:  # noqa: ARG002  # the text shows the types of its values
         """See :class:`ArgumentStyle`."""
         return dumps(json.loads(self._layout.as_json(text))) if is_whole else ""
+
+    def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:  # noqa: ARG002  # as for JSON
+        """See :class:`ArgumentStyle`."""
+        return value_spans(text, start, end, pointer=pointer, quote=self._quote)
 
 
 @lru_cache(maxsize=64)

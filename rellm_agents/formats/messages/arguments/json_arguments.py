@@ -15,7 +15,7 @@ from typing import Any
 
 from rellm_agents.formats.messages.arguments.type_coercion import exclude_misread_strings
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema import Whitespace
+from rellm_agents.json_schema import Span, Whitespace, value_spans
 from rellm_agents.json_schema.text import Layout, ban_substrings
 from rellm_agents.patterns import Node
 
@@ -53,6 +53,10 @@ class JsonArguments:
     def as_json(self, tool: Tool, text: str, *, is_whole: bool) -> str:  # noqa: ARG002  # it is JSON
         """See :class:`ArgumentStyle`."""
         return text
+
+    def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:  # noqa: ARG002  # it is JSON
+        """See :class:`ArgumentStyle`."""
+        return value_spans(text, start, end, pointer=pointer)
 
 
 _DECODER = json.JSONDecoder()

@@ -22,7 +22,8 @@ from typing import Any
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, declared_arguments
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema import schema_node
+from rellm_agents.json_schema import Span, schema_node, value_spans
+from rellm_agents.json_schema.source import below
 from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
 from rellm_agents.patterns import EMPTY, Node, choice, literal, optional, sequence
 
@@ -81,6 +82,15 @@ class PythonArguments:
         while key := _KEY.match(rest, at):
             values[key[1]], at = _DECODER.raw_decode(rest, key.end())
         return dumps(values)
+
+    def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:  # noqa: ARG002  # likewise
+        """See :class:`ArgumentStyle`."""
+        found, at = {pointer: (start, end + 1)}, start
+        while key := _KEY.match(text, at, end):
+            own = below(pointer, key[1])
+            found |= value_spans(text, key.end(), end, pointer=own)
+            at = found[own][1]
+        return found
 
 
 def _is_name(text: str) -> bool:

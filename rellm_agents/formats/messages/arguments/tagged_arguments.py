@@ -29,7 +29,8 @@ from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERME
 from rellm_agents.formats.messages.arguments.type_coercion import ValueEncoding, encoding_by_types, exclude_inexact_integers
 from rellm_agents.formats.template import Slot, Template, argument_node, cannot_occur, early_end, json_superset, with_definitions
 from rellm_agents.formats.tools import Tool
-from rellm_agents.json_schema import bare_text, compile_schema
+from rellm_agents.json_schema import Span, bare_text, compile_schema, value_spans
+from rellm_agents.json_schema.source import below
 from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
 from rellm_agents.patterns import NOTHING, Node, Pattern, choice, literal, optional, read_regex, repeat, sequence
 
@@ -211,10 +212,23 @@ class TaggedArguments:
         encodings = self._encodings_of(tool)
         return dumps({key: self._value(encodings.get(key), between, value) for key, between, value in self._one.findall(text)})
 
+    def fields(self, tool: Tool, text: str, start: int, end: int, pointer: str) -> dict[str, Span]:
+        """See :class:`ArgumentStyle`."""
+        found, encodings = {pointer: (start, end + 1)}, self._encodings_of(tool)
+        for one in self._one.finditer(text, start, end):
+            own, value = below(pointer, one[1]), one.span(3)
+            is_text = self._is_text(encodings.get(one[1]), one[2], one[3])
+            found |= {own: (value[0], value[1] + 1)} if is_text else value_spans(text, *value, pointer=own)
+        return found
+
     def _value(self, encoding: ValueEncoding | None, between: str, text: str) -> Any:
+        return text if self._is_text(encoding, between, text) else json.loads(text)
+
+    def _is_text(self, encoding: ValueEncoding | None, between: str, text: str) -> bool:
+        """Whether a value is a string without quotes."""
         if self._delimiters.is_marked:
-            return text if between == self._delimiters.before_string else json.loads(text)
-        return text if encoding == "string" or (encoding == "string or null" and text != "null") else json.loads(text)
+            return between == self._delimiters.before_string
+        return encoding == "string" or (encoding == "string or null" and text != "null")
 
 
 def _all_values(delimiters: _Delimiters, banned: tuple[str, ...], rules: str) -> Node:

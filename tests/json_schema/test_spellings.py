@@ -1,0 +1,102 @@
+"""The language of a schema: whatever JSON text has a value that the schema admits, however it spells its numbers and strings."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from json_schema.numbers.spellings import spelling
+from json_schema.test_compiler import compiled, judge, schemas
+
+from rellm_agents import compile_schema
+from rellm_agents.json_schema.text import dumps
+
+
+def spelled(value: Any, random: Random, *, integers: bool) -> str:
+    """A JSON text of a value, spaced, its properties in the order that they have.
+
+    Args:
+        value: what JSON can say.
+        random: where choices come from.
+        integers: whether integers are spelled in other ways than by digits alone.
+    """
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{dumps(key)}: {spelled(inner, random, integers=integers)}" for key, inner in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(spelled(inner, random, integers=integers) for inner in value) + "]"
+        case int() | float() if not isinstance(value, bool):
+            if isinstance(value, int) and not integers:
+                return str(value)
+            return spelling(Fraction(str(value)), random, digits=6)
+    return dumps(value)
+
+
+@given(schemas, schemas, st.integers(0, 2**32))
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_every_spelling_of_a_value_is_a_text_exactly_if_the_value_is_valid(schema: Any, other: Any, seed: int) -> None:
+    pattern, source = compiled(schema), compiled(other, numbers="python")
+    assume(pattern and source)
+    assert pattern is not None
+    assert source is not None
+    described = json.dumps(schema)
+    value = json.loads(source.sample(seed))
+    assume("uniqueItems" not in described)
+    text = spelled(value, Random(seed), integers='"integer"' not in described)
+    exact = judge(json.loads(described, parse_float=Decimal))
+    expected = judge(schema).is_valid(json.loads(text)) and exact.is_valid(json.loads(text, parse_float=Decimal))
+    if pattern.fullmatch(text):
+        assert expected, text
+    elif expected:
+        assert pattern.narrowed or re.search(r'"(format|multipleOf)"', described) or re.search(r"\d{9}|\.0*[1-9]\d{7}", text), text
+
+
+@given(schemas, st.integers(0, 2**32))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_the_value_of_a_text_is_what_json_reads(schema: Any, seed: int) -> None:
+    pattern = compiled(schema)
+    assume(pattern)
+    assert pattern is not None
+    text = pattern.sample(seed)
+    assert pattern.value(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("schema", "texts", "others"),
+    [
+        ({"type": "number"}, ["3e8", "8.99e9", "1e5", "1e-4", "5e12", "6.02E23", "1e+05", "0e0", "-0.0E-0"], ["1e", "01e5", "1.e5"]),
+        ({"const": 6.02e23}, ["6.02e23", "6.02e+23", "602000000000000000000000.0"], ["602000000000000000000000", "6.03e23"]),
+        ({"const": 1e308}, ["1e308", "1e+308", "10E307"], ["1e307"]),
+        ({"enum": [1, 2.5]}, ["1", "1.0", "1e0", "25e-1", "2.50"], ["2", "2.51"]),
+        ({"type": "integer", "enum": [100, 200]}, ["100"], ["100.0", "1e2"]),
+        ({"type": "integer"}, ["100", "-7"], ["100.0", "1e2", "-0"]),
+        ({"type": "number", "multipleOf": 5}, ["15", "15.0", "0.5e1", "1E1"][:2], ["7", "7.0"]),
+        ({"type": "number", "multipleOf": 0.01}, ["19.99", "1999e-2", "2e3", "0.0199900e3"], ["0.001", "1e-3", "19.999"]),
+        ({"type": ["integer", "string"]}, ["5"], ["5.0"]),
+        ({"enum": list(range(200))}, ["7", "199"], ["7e0", "200"]),
+    ],
+    ids=str,
+)
+def test_spellings(schema: Any, texts: list[str], others: list[str]) -> None:
+    pattern = compile_schema(schema)
+    assert [text for text in texts if not pattern.fullmatch(text)] == []
+    assert [text for text in others if pattern.fullmatch(text)] == []
+
+
+@pytest.mark.parametrize("text", ["8e9", "1.5e6", "100.0", "1000", "12e1", "5000e-2", "-2E+02"])
+def test_integers_in_any_spelling_are_read_as_integers(text: str) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}, "x": {"type": "number"}}, "required": ["n"]}
+    pattern = compile_schema(schema, integers="any")
+    value = pattern.value(f'{{"n": {text}, "x": 2.5}}')
+    assert value == {"n": int(Decimal(text)), "x": 2.5}
+    assert type(value["n"]) is int
+    assert compile_schema(schema).fullmatch(f'{{"n": {text}}}') == text.isdigit()
+    assert not pattern.fullmatch('{"n": 1.5}')
+    assert not pattern.fullmatch('{"n": 15e-1}')
