@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
@@ -181,8 +181,8 @@ def schema_node(schema: SchemaLike, layout: Layout) -> Node:
 
 def _as_integer(text: str) -> float:
     """The number that a text with a point or an exponent means: an ``int`` if it is one."""
-    number = float(text)
-    return int(Decimal(text)) if number.is_integer() and Decimal(text) % 1 == 0 else number
+    exact = Fraction(text)
+    return int(exact) if exact.denominator == 1 else float(text)
 
 
 def _reason(pointer: str, error: UnsupportedSchema) -> str:
