@@ -251,7 +251,7 @@ def test_texts_under_masks_of_llguidance_are_beginnings_of_valid_ones(answerer):
 
 def test_a_thought_stands_before_the_answer(answerer):
     prompt = answerer.prompt(items("reading", 1)[0], thought_first=True)
-    assert prompt.count(f"\n{THOUGHT}") == prompt.count(ANSWER) == 2
+    assert prompt.count(f"\n{THOUGHT}") == prompt.count(ANSWER) > 1
     assert ANSWER not in answerer.prompt(items("reading", 1)[0])
 
 
