@@ -9,6 +9,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -65,6 +66,51 @@ def test_every_spelling_of_a_value_is_a_text_exactly_if_the_value_is_valid(schem
         assert expected, text
     elif expected:
         assert pattern.narrowed or re.search(r'"(format|multipleOf)"', described) or re.search(r"\d{9}|\.0*[1-9]\d{7}", text), text
+
+
+def exact_judge(schema: Any) -> Any:
+    """Judges instances that were loaded with ``parse_float=Decimal``; a decimal without a fraction is an integer, as a float is."""
+    checker = jsonschema.Draft202012Validator.TYPE_CHECKER
+    is_integer = checker.redefine(
+        "integer", lambda _, value: checker.is_type(value, "integer") or (isinstance(value, Decimal) and Fraction(value).denominator == 1)
+    )
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=is_integer)
+    return validator(json.loads(json.dumps(schema), parse_float=Decimal), format_checker=jsonschema.FormatChecker())
+
+
+near = st.integers(-30, 30) | st.integers(-60, 60).map(lambda n: n / 4)
+numbers = st.integers(-30, 30) | st.integers(-60, 60).map(lambda n: n / 4) | st.sampled_from([1e17, 1e-7, 6.02e23, -0.0])
+number_schemas = st.one_of(
+    st.fixed_dictionaries({"type": st.just("integer")}, optional={"minimum": near, "maximum": near}),
+    st.fixed_dictionaries({"type": st.just("number")}, optional={"minimum": near, "multipleOf": st.sampled_from([0.25, 0.5, 2, 5])}),
+    st.fixed_dictionaries({"enum": st.lists(numbers | st.booleans(), min_size=1, max_size=4)}, optional={"type": st.just("integer")}),
+    numbers.map(lambda value: {"const": value}),
+)
+
+
+@given(
+    st.lists(number_schemas, min_size=1, max_size=3),
+    st.sampled_from(["anyOf", "oneOf"]),
+    st.lists(numbers, max_size=3),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_what_one_option_says_of_numbers_changes_no_other(options: Any, keyword: str, values: Any, seed: int) -> None:
+    """Integers beside other numbers: no text of a value that none of them admits, and every value has a text."""
+    schema = {keyword: options}
+    pattern, random = compiled(schema), Random(seed)
+    assume(pattern)
+    assert pattern is not None
+    exact = exact_judge(schema)
+    listed = [value for one in options for value in one.get("enum", [one["const"]] if "const" in one else [])]
+    for value in (*values, *(one for one in listed if not isinstance(one, bool))):
+        texts = {dumps(value), spelling(Fraction(str(value)), random, digits=6), *([str(int(value))] if abs(value) < 99 else [])}
+        for text in texts:
+            expected = judge(schema).is_valid(json.loads(text)) and exact.is_valid(json.loads(text, parse_float=Decimal))
+            assert expected or not pattern.fullmatch(text), (schema, text)
+        if judge(schema).is_valid(value) and exact.is_valid(Decimal(str(value))):
+            found = [one for one in (dumps(value), f"{Decimal(str(value)) + 0:.0f}") if pattern.fullmatch(one)]
+            assert found or pattern.narrowed, (schema, value)
 
 
 @given(schemas, st.integers(0, 2**32))

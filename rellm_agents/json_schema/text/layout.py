@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -180,8 +181,10 @@ class Layout:
         return choice(node, self._numbers(numbers, notation)) if numbers else node
 
     def _numbers(self, numbers: list[Number], notation: Notation | None) -> Node:
-        if notation == "digits":
-            return choice(*(literal(str(int(number))) for number in numbers))
+        if notation == "digits":  # of integers; beside them the schema may list other numbers, or 1e300, which is not its digits
+            integers = [number for number in numbers if Fraction(str(number)) == Fraction(number) == int(number)]
+            others = [number for number in numbers if number not in integers]
+            return choice(*(literal(str(int(one))) for one in integers), *([self._numbers(others, self.numbers)] if others else []))
         if notation is None or len(numbers) > _MAX_SPELLED:
             return choice(*(literal(text) for number in numbers for text in self._number_texts(number, is_one=notation is None)))
         beyond = [number for number in numbers if not -_FAR < number < _FAR]
