@@ -27,11 +27,12 @@ class Limits:
         whole_digits: before the decimal point. No double has more than 309, and all with 308 are finite.
         decimal_places: digits after the decimal point. The least double has 324 places, 323 of them zeros.
         scaled_digits: before the decimal point of a number with an exponent; and zeros right behind it.
-        multiple_digits: the same, of a multiple of a power of ten; and digits behind the point.
+        multiple_digits: the same, of a multiple of some number; all its digits but zeros at the beginning, and at the end behind the point.
         greatest_exponent: of a number. That of the greatest double is 308.
         least_exponent: of a number. Below -324 a number is read as 0.
         exponent_zeros: before the first digit of an exponent.
         divisor_states: of the automaton that tells the multiples of a number from other numbers.
+        scaled_states: the same, where they are written with an exponent; digits are left out that need more.
     """
 
     nesting: int = 80
@@ -44,11 +45,12 @@ class Limits:
     whole_digits: int = 308
     decimal_places: int = 340
     scaled_digits: int = 20
-    multiple_digits: int = 8
+    multiple_digits: int = 12
     greatest_exponent: int = 308
     least_exponent: int = -400
     exponent_zeros: int = 20
     divisor_states: int = 1_000
+    scaled_states: int = 400
 
 
 DEFAULT_LIMITS = Limits()

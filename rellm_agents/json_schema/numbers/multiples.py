@@ -43,16 +43,6 @@ def multiples_of(divisor: Fraction, *, negated: bool = False, limits: Limits = D
     return dfa(multiples, multiples.start)
 
 
-def power_of_ten(number: Fraction) -> int | None:
-    """Which power of ten a positive number is; ``None``: none.
-
-    >>> power_of_ten(Fraction(1, 100)), power_of_ten(Fraction(1000)), power_of_ten(Fraction(5))
-    (-2, 3, None)
-    """
-    power = len(str(number.numerator)) - len(str(number.denominator))
-    return power if number == Fraction(10) ** power else None
-
-
 def decimal_places(number: Fraction) -> int:
     """How many decimal places a number has that is written with finitely many."""
     return next(places for places in count() if (number * 10**places).denominator == 1)

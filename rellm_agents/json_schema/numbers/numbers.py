@@ -12,7 +12,7 @@ The digits are bounded by :class:`Limits`. Numbers count by their decimal value:
 where all numbers are loaded with ``parse_float=Decimal``. So that the doubles fit too,
 
 - multiples of divisors other than 1 that are not digits alone have ``EXACT_DIGITS`` digits in all, which doubles tell apart. Exponents
-  they have only where the divisor is a power of ten;
+  they have only where the automaton that reads their digits stays within the limits;
 - where integers or multiples are excluded, there are no exponents, up to 9 digits before the point and 6 after it, not all of which are 0,
   and not all 9.
 
@@ -36,9 +36,9 @@ from typing import Literal
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.numbers.bounds import Magnitudes, Number, exact, negated
-from rellm_agents.json_schema.numbers.multiples import decimal_places, multiples_of, power_of_ten
+from rellm_agents.json_schema.numbers.multiples import decimal_places, multiples_of
 from rellm_agents.json_schema.numbers.ranges import range_node
-from rellm_agents.json_schema.numbers.scaled import scaled_node
+from rellm_agents.json_schema.numbers.scaled import digits_of_multiples, scaled_node
 from rellm_agents.patterns import NOTHING, Node, choice, intersection, lexeme, literal, optional, read_regex, sequence
 from rellm_agents.patterns.automaton import Automaton
 from rellm_agents.patterns.ir import Lexeme
@@ -107,26 +107,25 @@ def numbers_node(conditions: Numbers, notation: Notation = "any", limits: Limits
         above, below = (one._replace(high=min(one.high, greatest)) for one in (above, below))
     filters = _filters(conditions, divisor, notation, limits)
     node = _matching(_plain(above, below, notation, _with_few_places(limits) if filters else limits), *filters)
-    if notation in ("any", "python") and narrowing_of(conditions, notation) is None:
-        power = None if divisor is None else power_of_ten(divisor)
-        node = choice(node, _scaled(above, below, notation, power, limits))
+    if notation in ("any", "python") and narrowing_of(conditions, notation, limits) is None:
+        node = choice(node, _scaled(above, below, notation, divisor, limits))
     if node is NOTHING and max(above.first, below.first) >= 10**limits.whole_digits:
         raise PatternTooLarge(f"the least of these numbers has more than {limits.whole_digits} digits")
     return _lexeme(node)
 
 
-def narrowing_of(conditions: Numbers, notation: Notation) -> str | None:
+def narrowing_of(conditions: Numbers, notation: Notation, limits: Limits = DEFAULT_LIMITS) -> str | None:
     """Which spellings of numbers that fit are not written; ``None``: all of the notation are.
 
-    >>> narrowing_of(Numbers(multiple_of=(7,)), "any"), narrowing_of(Numbers(multiple_of=(0.01,)), "any")
-    ('multiples of 7 have no exponents', None)
+    >>> narrowing_of(Numbers(multiple_of=(365,)), "any"), narrowing_of(Numbers(multiple_of=(0.07,)), "any")
+    ('multiples of 365 have no exponents', None)
     """
     if notation == "digits":
         return None
     if conditions.not_multiple_of or conditions.excludes_integers:
         return "numbers have no exponents and few places where multiples or integers are excluded"
     divisor = _divisor_of(conditions)
-    if notation == "plain" or divisor is None or power_of_ten(divisor) is not None:
+    if notation == "plain" or divisor is None or digits_of_multiples(divisor, limits):
         return None
     return f"multiples of {divisor} have no exponents"
 
@@ -173,11 +172,11 @@ def _plain(above: Magnitudes, below: Magnitudes, notation: Notation, limits: Lim
     return _matching(node, read_regex(_PYTHON_PLAIN)) if notation == "python" else node
 
 
-def _scaled(above: Magnitudes, below: Magnitudes, notation: Notation, power: int | None, limits: Limits) -> Node:
+def _scaled(above: Magnitudes, below: Magnitudes, notation: Notation, divisor: Fraction | None, limits: Limits) -> Node:
     """With an exponent."""
     if notation == "python":
         limits = replace(_with_few_places(limits), scaled_digits=1, exponent_zeros=1)
-    node = _signed(above, below, lambda bounds: scaled_node(bounds, power, limits))
+    node = _signed(above, below, lambda bounds: scaled_node(bounds, divisor, limits))
     return _matching(node, read_regex(_PYTHON_SCALED)) if notation == "python" else node
 
 

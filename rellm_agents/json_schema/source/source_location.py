@@ -160,7 +160,7 @@ class SourceLocation:
 def _allows_everything(schema: Any) -> bool:
     if not isinstance(schema, dict):
         return schema is True
-    return all(_restricts_nothing(keyword, schema[keyword]) for keyword in ENFORCED.keys() & schema.keys())
+    return all(keyword not in ENFORCED or _restricts_nothing(keyword, value) for keyword, value in schema.items())
 
 
 def _restricts_nothing(keyword: str, value: Any) -> bool:

@@ -21,6 +21,7 @@ from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS
 from rellm_agents.json_schema.numbers import Numbers, canonical_numbers, narrowing_of, numbers_node, value_node
+from rellm_agents.json_schema.numbers.scaled import FEWEST_DIGITS
 from rellm_agents.patterns import NOTHING
 
 A_TENTH = "0.1000000000000000055511151231257827021181583404541015625"  # the double, in full
@@ -92,6 +93,27 @@ def test_each_spelling_is_a_text_exactly_if_the_number_fits(one: Numbers, seed: 
             assert is_match(node, text) == is_admitted(one, text), (one, text)
 
 
+def significant(text: str) -> int:
+    """How many digits a number has before its exponent, but for the zero before the point, and zeros at the end behind it."""
+    whole, _, places = re.sub("-|[eE].*", "", text).partition(".")
+    return len(whole.strip("0") and whole) + len(places.rstrip("0"))
+
+
+@pytest.mark.parametrize("divisor", [2, 4, 5, 7, 8, 12, 15, 20, 25, 30, 700, 0.5, 0.25, 0.2, 0.05, 0.3, 0.06])
+def test_multiples_have_all_spellings_with_exponents(divisor: float) -> None:
+    one, random, found = Numbers(multiple_of=(divisor,)), Random(str(divisor)), 0
+    node = numbers_node(one)
+    assert narrowing_of(one, "any") is None
+    for _ in range(1_500):
+        value = Fraction(str(divisor)) * random.choice([random.randint(-50, 50), 2 ** random.randint(0, 9), 5 ** random.randint(0, 4)])
+        value *= random.choice([1, 1, 1, 1, 10, 100, 10**7, Fraction(1, 2), Fraction(1, 5), Fraction(1, 10)])
+        text = spelling(value, random, digits=6)
+        if significant(text) <= FEWEST_DIGITS and is_within_limits(text):
+            found += is_admitted(one, text)
+            assert is_match(node, text) == is_admitted(one, text), text
+    assert found > 300
+
+
 @settings(max_examples=300, deadline=None)
 @given(conditions_with_divisors(), st.integers(0, 2**32))
 def test_with_divisors_no_other_number_is_a_text_and_what_is_left_out_is_told(one: Numbers, seed: int) -> None:
@@ -104,7 +126,7 @@ def test_with_divisors_no_other_number_is_a_text_and_what_is_left_out_is_told(on
         text = spelling(value, random, digits=6)
         if is_match(node, text):
             assert is_admitted(one, text), (one, text)
-        elif is_admitted(one, text) and abs(value) < 10**6 and len(re.sub("[eE].*|[^1-9]", "", text)) < 6:
+        elif is_admitted(one, text) and abs(value) < 10**6 and significant(text) <= FEWEST_DIGITS:
             assert narrowing_of(one, "any"), (one, text)
             assert "e" in text.lower() or one.not_multiple_of or one.excludes_integers, (one, text)
 
