@@ -23,12 +23,15 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr
 
 from rellm_agents.decoding.generation import TextKeywords
+from rellm_agents.decoding.spelling import EncodedPrompt
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
+from rellm_agents.langchain.chat.content_marks import Mark
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
+from rellm_agents.langchain.chat.prompt_frame import encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
@@ -69,6 +72,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
         chat_template: a Jinja template that replaces the tokenizer's own.
         template_options: further values for the template, such as ``{"enable_thinking": False}``.
+        split_special_tokens: special tokens in messages, tools and their results are read as text, so that none can end a message or begin
+            another; ``False``: as the tokens, as transformers reads them.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
 
     Raises:
@@ -84,6 +89,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     tool_prompt: ToolPrompt = "signatures"
     chat_template: str | None = Field(default=None, repr=False)
     template_options: dict[str, Any] = Field(default_factory=dict)
+    split_special_tokens: bool = True
     streaming: bool = False
 
     _model_type: ClassVar[Literal["chat", "llm"]] = "chat"
@@ -112,7 +118,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        names = ("reasoning", "tool_prompt", "chat_template", "template_options", *self._option_names())
+        names = ("reasoning", "tool_prompt", "chat_template", "template_options", "split_special_tokens", *self._option_names())
         return {
             "model_name": self.model_name,
             "message_format": self._native.identity,
@@ -157,7 +163,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
-        return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions, request.examples))
+        return len(self._prompt(messages, request).ids)
 
     def answer_among(self, messages: Sequence[BaseMessage], options: Sequence[str]) -> Reply:
         """The reply, not yet begun, whose content is one of some texts, and which has neither reasoning nor calls.
@@ -290,9 +296,15 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def _start_reply(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
         """The reply that a call asks for, before any of its text is written."""
         request = self._request(changed)
-        prompt = self._template.prompt(messages, request.format, request.instructions, request.examples)
-        prompt = request.format.adjust_prompt(prompt)
+        prompt = self._prompt(messages, request)
         options = self._options(stop, request.format, changed)
         likeliest = measure_logprobs(options, changed)
         shown_bytes = self._queue.decoder.vocabulary.shown_bytes
         return Reply(prompt, request.format, options, self.model_name, shown_bytes=shown_bytes, likeliest=likeliest)
+
+    def _prompt(self, messages: Sequence[BaseMessage], request: ChatRequest) -> EncodedPrompt:
+        def render(mark: Mark) -> str:
+            text = self._template.prompt(messages, request.format, request.instructions, request.examples, mark=mark)
+            return request.format.adjust_prompt(text)
+
+        return encoded_prompt(render, self._queue.decoder.tokenizer, split_special_tokens=self.split_special_tokens)
