@@ -37,7 +37,10 @@ FRAMES: dict[str, str] = {
     + "<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content | trim }}<|eot_id|>"
     + _END
     + "<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}",
-    "roles": _EACH + "{{ '<|' + m.role + '|>' }}{{ m.content }}<|eos|>{# <|user|><|assistant|><|system|> #}" + _END + "<|assistant|>{% endif %}",
+    "roles": _EACH
+    + "{{ '<|' + m.role + '|>' }}{{ m.content }}<|eos|>{# <|user|><|assistant|><|system|> #}"
+    + _END
+    + "<|assistant|>{% endif %}",
     "turns": "<bos>"
     + _EACH
     + "<start_of_turn>{{ m.role }}\n{{ m.content | trim }}<end_of_turn>\n"
@@ -58,17 +61,20 @@ FRAMES: dict[str, str] = {
     + _END
     + "<｜Assistant｜>{% endif %}",
     "tags": "{% for t in tools or [] %}<tool>{{ t.function.name }}{% for k, v in t.function.parameters.properties | items %}"
-    + "{{ '<' + k + '>' + (v.description or '') + '</' + k + '>' }}{% endfor %}</tool>{% endfor %}"
+    "{{ '<' + k + '>' + (v.description or '') + '</' + k + '>' }}{% endfor %}</tool>{% endfor %}"
     + _EACH
     + "<turn>{{ m.role }}:{{ m.content }}{% for c in m.tool_calls or [] %}{{ '<' + c.function.name + '>' }}"
-    + "{% for k, v in c.function.arguments | items %}{{ '<' + k + '>' }}{{ v }}{{ '</' + k + '>' }}{% endfor %}{% endfor %}</turn>{% endfor %}",
+    + "{% for k, v in c.function.arguments | items %}{{ '<' + k + '>' }}{{ v }}{{ '</' + k + '>' }}{% endfor %}{% endfor %}"
+    + "</turn>{% endfor %}",
     "nothing between": "<s>" + _EACH + "{{ m.content }}{% endfor %}</s>",
     "names": _EACH + "<|im_start|>{{ m.name or m.role }}\n{{ m.content }}<|im_end|>{% endfor %}",
 }
 """Frames of special tokens."""
 
 PLAIN: dict[str, str] = {
-    "llama 2": "<s>" + _EACH + "{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }} </s>{% endif %}{% endfor %}",
+    "llama 2": "<s>"
+    + _EACH
+    + "{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }} </s>{% endif %}{% endfor %}",
     "USER:": _EACH + "{{ m.role | upper }}: {{ m.content }}\n{% endfor %}ASSISTANT:",
     "alpaca": _EACH + "### {{ m.role }}:\n{{ m.content }}\n\n{% endfor %}### Response:\n",
 }
@@ -82,14 +88,13 @@ READING: dict[str, str] = {
     "results": _EACH
     + "{% if m.role == 'user' and m.content.startswith('<tool_response>') and m.content.endswith('</tool_response>') %}"
     + "<|im_start|>tool\n{{ m.content }}<|im_end|>\n{% else %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}",
-    "trimmed": _EACH
-    + "<|im_start|>{{ m.role }}\n{{ m.content.split('<|im_end|>')[0] | trim }}<|im_end|>\n{% endfor %}",
+    "trimmed": _EACH + "<|im_start|>{{ m.role }}\n{{ m.content.split('<|im_end|>')[0] | trim }}<|im_end|>\n{% endfor %}",
 }
 """Templates that read what looks like a special token in a content."""
 
 
 def tokenizer_for(template: str, make: Callable[[], PreTrainedTokenizerFast] = byte_level_tokenizer) -> PreTrainedTokenizerFast:
-    """A tokenizer that knows the template's special tokens, those of tags as markup that is not special; all but ``[INST]`` of plain frames."""
+    """A tokenizer that knows the template's special tokens, some of them as markup that is not special; not ``[INST]`` of plain frames."""
     tokenizer = make()
     found = sorted(set(_TOKEN.findall(template)) - (set() if "[SYSTEM]" in template else {"[INST]", "[/INST]"}))
     tags = ["<city>", "</city>", "<search>"] if "<turn>" in template else []

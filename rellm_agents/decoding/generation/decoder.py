@@ -214,8 +214,11 @@ class ConstrainedDecoder:
         return self.vocabulary.end_ids[0] if start is None else start
 
     def _ids_of(self, prompt: str, *, add_special_tokens: bool) -> list[int]:
-        known = isinstance(prompt, EncodedPrompt)
-        ids: list[int] = list(prompt.ids) if known else self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
+        ids: list[int]
+        if isinstance(prompt, EncodedPrompt):
+            ids = list(prompt.ids)
+        else:
+            ids = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
         if not ids:
             start = self.tokenizer.bos_token_id
             if start is None:

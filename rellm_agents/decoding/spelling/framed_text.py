@@ -28,7 +28,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from tokenizers import AddedToken, Tokenizer, models
@@ -63,7 +63,8 @@ class EncodedPrompt(str):
     ids: tuple[int, ...]
     __slots__ = ("ids",)
 
-    def __new__(cls, text: str, ids: Iterable[int]) -> EncodedPrompt:
+    def __new__(cls, text: str, ids: Iterable[int]) -> Self:
+        """Of a text and the ids of its tokens."""
         made = super().__new__(cls, text)
         made.ids = tuple(ids)
         return made

@@ -23,15 +23,15 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr
 
 from rellm_agents.decoding.generation import TextKeywords
-from rellm_agents.decoding.spelling import EncodedPrompt
+from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, framed_tokenizer_of
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
-from rellm_agents.langchain.chat.content_marks import Mark
+from rellm_agents.langchain.chat.marked_content import Mark
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
-from rellm_agents.langchain.chat.prompt_frame import encoded_prompt
+from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
@@ -111,6 +111,16 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def native_format(self) -> NativeFormat:
         """The format of tool calls, and the reason why it was chosen."""
         return self._native
+
+    @property
+    def content_is_protected(self) -> bool:
+        """Whether nothing that a message or a tool's result holds can be read as the border of another message.
+
+        False without ``split_special_tokens``, and where the template's borders are plain text, as ``[INST]`` and ``USER:`` mostly are:
+        what anybody can type cannot be told from them.
+        """
+        framed = self._framed
+        return framed is not None and all(borders_hold_tokens(text, words, framed) for text, words in self._template.borders)
 
     @property
     def _llm_type(self) -> str:
@@ -307,4 +317,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             text = self._template.prompt(messages, request.format, request.instructions, request.examples, mark=mark)
             return request.format.adjust_prompt(text)
 
-        return encoded_prompt(render, self._queue.decoder.tokenizer, split_special_tokens=self.split_special_tokens)
+        return encoded_prompt(render, self.get_token_ids, self._framed)
+
+    @property
+    def _framed(self) -> FramedTokenizer | None:
+        return framed_tokenizer_of(self._queue.decoder.tokenizer) if self.split_special_tokens else None

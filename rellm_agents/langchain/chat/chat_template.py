@@ -18,7 +18,7 @@ from langchain_core.messages.tool import tool_call
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
 from rellm_agents.formats.response_template import PROBE_CALL
-from rellm_agents.langchain.chat.content_marks import Mark, marked, marked_example, marked_message, unmarked
+from rellm_agents.langchain.chat.marked_content import Mark, marked, marked_example, marked_message, unmarked
 from rellm_agents.langchain.chat.examples import ExampleMessage
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
@@ -130,6 +130,16 @@ class ChatTemplate:
         """Whether the template shows tools, calls and results."""
         shown = self.probe_text
         return all(word in shown for word in (*PROBE_CALL.arguments, *PROBE_CALL.arguments.values(), "A probe of tools.", "probe result"))
+
+    @cached_property
+    def borders(self) -> list[tuple[str, list[str]]]:
+        """Prompts of harmless chats, each with its contents in their order; an empty prompt if the template fails."""
+        answer, question = "An answer.", "Another question."
+        turns = ({"role": "assistant", "content": answer}, {"role": "user", "content": question})
+        found = [(self._render_probe(*turns), ["A question.", answer, question])]
+        if self.shows_tools:
+            found.append((self.probe_text, ["A question.", *PROBE_CALL.arguments.values(), "probe result"]))
+        return found
 
     @cached_property
     def probe_text(self) -> str:

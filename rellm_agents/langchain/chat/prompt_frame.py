@@ -17,13 +17,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, SpecialTokenAt, framed_tokenizer_of
-from rellm_agents.langchain.chat.content_marks import Mark, unmarked
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, SpecialTokenAt
+from rellm_agents.langchain.chat.marked_content import Mark, unmarked
 
 _Place = Literal["inside", "inward", "outward", "before", "after", "behind"]
 _PLACES: tuple[_Place, ...] = ("inside", "inward", "outward", "before", "after", "behind")
@@ -32,13 +29,13 @@ after each, or after each and the white space that follows."""
 _BLANKS = "\N{SNOWMAN}\N{COMET}\N{UMBRELLA}\N{BLACK TELEPHONE}\N{HOT BEVERAGE}"
 
 
-def encoded_prompt(render: Callable[[Mark], str], tokenizer: PreTrainedTokenizerBase, *, split_special_tokens: bool) -> EncodedPrompt:
+def encoded_prompt(render: Callable[[Mark], str], encode: Callable[[str], list[int]], framed: FramedTokenizer | None) -> EncodedPrompt:
     """The prompt of a chat, with its tokens.
 
     Args:
         render: renders the chat, with all of its content as the given function writes it.
-        tokenizer: a fast tokenizer.
-        split_special_tokens: special tokens in content are text; ``False``: they are tokens, as transformers reads them.
+        encode: the ids of a text, as the tokenizer reads it; nothing is put around it.
+        framed: of the same tokenizer: special tokens in content are text; ``None``: they are tokens, as ``encode`` reads them.
 
     Raises:
         ValueError: the template refuses the chat, or reads what looks like a special token in the content; tells the content.
@@ -49,14 +46,27 @@ def encoded_prompt(render: Callable[[Mark], str], tokenizer: PreTrainedTokenizer
         contents[content] = None
         return content
 
-    text = render(noted if split_special_tokens else unmarked)
-    if split_special_tokens:
-        framed = framed_tokenizer_of(tokenizer)
+    text = render(unmarked if framed is None else noted)
+    if framed is not None:
         found = framed.find(text)
-        frame = _Marks(framed, found, text, list(contents)).frame(render)
+        frame = _FrameFinder(framed, found, text, list(contents)).frame(render)
         if frame != found:
             return EncodedPrompt(text, framed.encode(text, frame))
-    return EncodedPrompt(text, tokenizer.encode(text, add_special_tokens=False))
+    return EncodedPrompt(text, encode(text))
+
+
+def borders_hold_tokens(text: str, contents: Sequence[str], framed: FramedTokenizer) -> bool:
+    """Whether a special token stands after each of some contents of a prompt, before the next one.
+
+    Otherwise the border between them is text that anybody can type, such as ``[INST]`` of a tokenizer without such a token.
+
+    Args:
+        text: the prompt.
+        contents: in their order; where one is missing, or in another place, nothing is known.
+        framed: finds special tokens.
+    """
+    between = re.fullmatch(".*?" + "(.*?)".join(map(re.escape, contents)) + "(.*)", text, re.DOTALL)
+    return between is not None and all(map(framed.find, between.groups()))
 
 
 class _Token(NamedTuple):
@@ -74,8 +84,8 @@ class _Token(NamedTuple):
     is_split: bool
 
 
-class _Marks:
-    """The marks of a prompt's contents.
+class _FrameFinder:
+    """Finds the frame of a prompt, by marks in its contents.
 
     Args:
         framed: finds special tokens.
@@ -174,7 +184,7 @@ class _Marks:
             return
         first, last = content.index(content.strip()), content.index(content.strip()) + len(content.strip())
         names = [name.casefold() for name in self._names]
-        inner = any(shown in name for name in names)
+        inner = any(shown in name and shown != name for name in names)
         is_split = place == "inside"
         if inner or any(shown.startswith(name[cut:]) for name in names for cut in range(1, len(name))):
             yield _Token(first + (not is_split), first, first + 1, is_split)
