@@ -28,8 +28,8 @@ from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
-from rellm_agents.langchain.chat.marked_content import Mark
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
+from rellm_agents.langchain.chat.marked_content import Mark
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply

@@ -18,8 +18,8 @@ from langchain_core.messages.tool import tool_call
 
 from rellm_agents.formats import Message, MessageFormat, ToolCall
 from rellm_agents.formats.response_template import PROBE_CALL
-from rellm_agents.langchain.chat.marked_content import Mark, marked, marked_example, marked_message, unmarked
 from rellm_agents.langchain.chat.examples import ExampleMessage
+from rellm_agents.langchain.chat.marked_content import Mark, marked, marked_example, marked_message, unmarked
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:
