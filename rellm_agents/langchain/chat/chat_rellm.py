@@ -51,7 +51,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
-        model, tokenizer: a transformers model and its tokenizer, instead of a pipeline.
+        model, tokenizer: a transformers model and its tokenizer (or a processor that has it), instead of a pipeline; or ``model`` alone, a
+            name on the Hugging Face hub or the folder of a model, which is loaded with its tokenizer: see :meth:`from_model_id`.
         message_format: the format of tool calls that the model was trained on, such as ``"hermes"``, or a declaration, see
             :func:`message_format`; default: the format of the tokenizer's response template or chat template, see :attr:`native_format`.
         reasoning: messages begin with reasoning, if the format supports it.
@@ -76,6 +77,13 @@ class ChatRELLM(LocalModel, BaseChatModel):
             another; ``False``: as the tokens, as transformers reads them.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
 
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline was made
+    with, ``pipeline(..., max_new_tokens=64, do_sample=True, temperature=0.7, stop_sequence="END")``, or that its ``generation_config`` has,
+    or else those of ``model.generation_config``. Without ``do_sample`` a model is greedy, whatever its temperature; drawing without a
+    temperature is at 1. Other settings that change the texts, such as ``num_beams`` or ``repetition_penalty``, are an error where the
+    pipeline was given them, and a warning in the log where ``model.generation_config`` has them. What transformers sets by itself is not
+    taken over.
+
     Raises:
         pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, no chat template, or
             a template that shows calls in a way that no built-in format writes.
@@ -99,7 +107,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def model_post_init(self, context: Any, /) -> None:
         """Check the fields, and read the tokenizer and its templates."""
         super().model_post_init(context)
-        self._template = ChatTemplate(self._queue.decoder.tokenizer, text=self.chat_template, options=self.template_options)
+        tokenizer = self._queue.decoder.tokenizer
+        text = self.chat_template if self.chat_template or tokenizer.chat_template else self._processor_template
+        self._template = ChatTemplate(tokenizer, text=text, options=self.template_options)
         if self.message_format is None:
             self._native = native_format(self._template, self._queue.decoder.vocabulary.special_ids.keys())
         else:
