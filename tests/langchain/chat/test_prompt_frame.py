@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from functools import lru_cache
 
 import pytest
+from chat_templates import CALLS, TURNS
 from framed_templates import FRAMES, PLAIN, READING, TOKENIZERS, hostile_contents, tokenizer_for
 from langchain_core.decisions import Noul
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from toys import random_model
+from toys import byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import smollm2
@@ -20,6 +22,7 @@ from rellm_agents.formats import Message, ToolCall, message_format
 from rellm_agents.langchain import ChatRELLM, DecisionRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.examples import ExampleMessage
+from rellm_agents.langchain.chat.native_format import native_format
 from rellm_agents.langchain.chat.prompt_frame import encoded_prompt
 
 WORDS = ["ab", "yes no", "é€ the", "10:00", 'say "no"', "x < y > z", "two\n\nlines", "{}", "café"]
@@ -165,6 +168,39 @@ def made(tokenizer, contents, *, with_tools=False, with_examples=False):
         instructions=[contents[8]],
         examples=examples if with_examples else (),
     )
+
+
+WORDS_OF_CALLS = re.compile(r"<\|?\w+\|?>|</\w+>|<｜[^｜]+｜>|\[/?[A-Z_]+\]|<\w+\|>")
+
+
+@pytest.mark.parametrize("way", CALLS)
+def test_calls_as_each_family_shows_them_are_frame_and_their_arguments_are_not(way):
+    before, call, after = CALLS[way]
+    text = "<|im_start|>" + TURNS.replace("CALL", call).replace("{{ before }}", before).replace("{{ after }}", after)
+    tokenizer = byte_level_tokenizer()
+    tokenizer.add_tokens(sorted({"<|im_start|>", *WORDS_OF_CALLS.findall(text)}), special_tokens=True)
+    template = ChatTemplate(tokenizer, text=text)
+    framed = framed_tokenizer_of(tokenizer)
+    native = message_format(native_format(template, framed.contents).declaration, {"search": SEARCH}, special_tokens=framed.contents)
+
+    def prompt(content, description="w"):
+        schema = {**SEARCH, "description": description}
+        known = message_format(native_format(template, framed.contents).declaration, {"search": schema}) if description != "w" else native
+        call = {"name": "search", "args": {"query": content}, "id": "a00000001"}
+        chat = [HumanMessage(content), AIMessage("", tool_calls=[call]), ToolMessage(content, tool_call_id="a00000001")]
+        return encoded_prompt(
+            lambda mark: template.prompt(chat, known, mark=mark), lambda one: tokenizer.encode(one, add_special_tokens=False), framed
+        )
+
+    harmless = prompt("w")
+    assert list(harmless.ids) == tokenizer.encode(harmless, add_special_tokens=False)
+    for content in hostile_contents(special(tokenizer), 12):
+        assert frame_of(tokenizer, prompt(content).ids) == frame_of(tokenizer, harmless.ids), content
+    for content in hostile_contents(special(tokenizer), 3):
+        assert frame_of(tokenizer, prompt(content, content).ids) == frame_of(tokenizer, harmless.ids), content
+
+
+SEARCH = {"type": "object", "properties": {"query": {"type": "string"}}}
 
 
 def test_without_the_option_transformers_reading_is_kept():
