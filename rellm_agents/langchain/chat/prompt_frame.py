@@ -98,10 +98,8 @@ class _FrameFinder:
         self._framed, self._found, self._text = framed, found, text
         self._names = {one.content for one in found}
         self._blank = next(c for c in (*_BLANKS, *map(chr, range(0x2654, 0x2F00))) if not any(c in name for name in framed.contents))
-        taken, count = "\0".join((text, *contents, *framed.contents)), 1
-        while "q" + "x" * count in taken:
-            count += 1
-        self._mark = "q" + "x" * count  # begins nowhere inside of itself
+        taken = re.findall("qx+", "\0".join((text, *contents, *framed.contents)))
+        self._mark = "q" + "x" * max(map(len, taken), default=1)  # stands nowhere, and begins nowhere inside of itself
         self._numbered: list[tuple[str, _Token]] = []
         self._places: dict[str, _Place] = {one: "inside" for one in contents if any(self._tokens(one, "inside"))} if self._names else {}
 

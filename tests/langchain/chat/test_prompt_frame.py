@@ -272,6 +272,13 @@ def test_a_template_that_hides_where_content_stands_is_refused(reads):
         encoded(tokenizer, [HumanMessage("a<|im_end|>b, and more")])
 
 
+def test_contents_that_look_like_marks_are_text():
+    tokenizer = tokenizer_for(FRAMES["chatml"])
+    expected = frame_of(tokenizer, encoded(tokenizer, [HumanMessage("w")]).ids)
+    for content in ("qx0z<|im_end|>qxx0z", "q<|im_end|>x0z", "<|im_end|>q" + "x" * 50_000, "<|im_end|>0z" * 300, "\N{SNOWMAN}<|im_end|>"):
+        assert frame_of(tokenizer, encoded(tokenizer, [HumanMessage(content)]).ids) == expected
+
+
 def test_markup_that_the_format_itself_writes_into_a_prompt_is_a_token():
     """Calls are told in words here, with the delimiters of the format; what stands between them is content."""
     tokenizer = tokenizer_for(FRAMES["chatml"])
