@@ -6,10 +6,12 @@ model share one decoder, behind a queue that decodes simultaneous requests toget
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from typing import Any, ClassVar, Literal
+from types import SimpleNamespace
+from typing import Any, ClassVar, Literal, Self
 from weakref import WeakValueDictionary
 
 from langchain_core.language_models.base import LangSmithParams
@@ -17,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, ConstrainedDecoder, RequestQueue
 from rellm_agents.decoding.generation import Measure, Selection, Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.models import load_model
+from rellm_agents.langchain.generation_settings import end_ids_of, settings_of
 from rellm_agents.patterns import Pattern
 
 _TEXT_OPTIONS = frozenset(field.name for field in fields(TextOptions)) - {"stop"}  # LangChain passes ``stop`` as an argument of its own
@@ -31,7 +35,7 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
         model: a transformers model, instead of a pipeline.
-        tokenizer: the tokenizer of ``model``.
+        tokenizer: the tokenizer of ``model``, or a processor that has it.
 
     Raises:
         ValueError: neither of the two, or both, or a pipeline without model and tokenizer.
@@ -41,7 +45,7 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
         if model is not None or tokenizer is not None:
             raise ValueError("give pipeline=, or model= and tokenizer=, not both")
         inner = getattr(pipeline, "pipeline", pipeline)  # HuggingFacePipeline holds a pipeline
-        model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None)
+        model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None) or getattr(inner, "processor", None)
         if model is None or tokenizer is None:
             raise ValueError(f"pipeline={pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline")
     elif model is None and tokenizer is None:
@@ -49,6 +53,7 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
     elif model is None or tokenizer is None:
         given, absent = ("tokenizer=", "model=") if model is None else ("model=", "tokenizer=")
         raise ValueError(f"{given} is given without {absent}: give both, or pipeline=")
+    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # a processor has one
     with _lock:
         key = id(model), id(tokenizer)  # unique while the queue lives, since the queue holds both
         queue = _queues.get(key)
@@ -83,9 +88,72 @@ class LocalModel(BaseModel):
     _model_type: ClassVar[Literal["chat", "llm"]]
 
     def model_post_init(self, context: Any, /) -> None:
-        """Check the model, and read its tokenizer."""
+        """Check the model, or load it if it is named, and read its tokenizer and its settings."""
         super().model_post_init(context)
+        if isinstance(self.model, (str, os.PathLike)) and self.pipeline is None:
+            self.model, loaded = load_model(self.model)
+            self.tokenizer = loaded if self.tokenizer is None else self.tokenizer
         self._queue = queue_of(self.pipeline, self.model, self.tokenizer)
+        self._take_settings()
+
+    def _take_settings(self) -> None:
+        """Take over what the pipeline and the model were set up with, where no argument says otherwise."""
+        decoder = self._queue.decoder
+        if unknown := sorted(end_ids_of(self.pipeline) - {*decoder.vocabulary.end_ids}):
+            raise ValueError(
+                f"the pipeline was made with eos_token_id={unknown[0]}, and texts end with {list(decoder.vocabulary.end_ids)}: set "
+                "model.generation_config.eos_token_id before the model is used"
+            )
+        given = set(self.model_fields_set)
+        for name, value in settings_of(self.pipeline, decoder.model).items():
+            if name not in given and not (name == "temperature" and self.selection == "exact"):
+                setattr(self, name, value)
+
+    @classmethod
+    def from_model_id(
+        cls,
+        model_id: str | os.PathLike[str],
+        task: Literal["text-generation", "text2text-generation"] = "text-generation",
+        *,
+        device: int | str | None = None,
+        device_map: Any = None,
+        model_kwargs: dict[str, Any] | None = None,
+        pipeline_kwargs: dict[str, Any] | None = None,
+        progress: bool = True,
+        **fields: Any,
+    ) -> Self:
+        """As ``HuggingFacePipeline.from_model_id``: around the model of a name; ``model="org/name"`` does so without further arguments.
+
+        Args:
+            model_id: a name on the Hugging Face hub, the folder of a transformers model, or a ``.gguf`` file.
+            task: of a pipeline, ``"text-generation"`` or ``"text2text-generation"``; the model's own configuration says which it is.
+            device: where the model is put, such as ``"cuda"`` or ``0``; default: where transformers puts it.
+            device_map: how transformers spreads the model over devices, such as ``"auto"``.
+            model_kwargs: for ``from_pretrained``: ``{"dtype": "bfloat16", "revision": ...}``.
+            pipeline_kwargs: settings that a pipeline takes, ``{"max_new_tokens": 64, "temperature": 0.7, "do_sample": True}``.
+            progress: show the progress of downloading and loading.
+            **fields: of this class; they win over settings.
+
+        Raises:
+            ModelNotFound: there is no such model, or transformers cannot load it.
+            ValueError: another task; both ``device`` and ``device_map``; a setting that has no counterpart here.
+        """
+        if task not in ("text-generation", "text2text-generation"):
+            raise ValueError(f"task={task!r}: 'text-generation' or 'text2text-generation'")
+        if device not in (None, -1) and device_map is not None:
+            raise ValueError(f"device={device!r} and device_map={device_map!r} both say where the model is: give one")
+        mapped = {} if device_map is None else {"device_map": device_map}
+        model, tokenizer = load_model(model_id, model_kwargs={**(model_kwargs or {}), **mapped}, device=device, progress=progress)
+        if pipeline_kwargs is None:
+            return cls(model=model, tokenizer=tokenizer, **fields)
+        return cls(pipeline=SimpleNamespace(model=model, tokenizer=tokenizer, pipeline_kwargs=pipeline_kwargs), **fields)
+
+    @property
+    def _processor_template(self) -> str | None:
+        """The chat template of a processor that was given in place of its tokenizer, if it has one."""
+        inner = getattr(self.pipeline, "pipeline", self.pipeline)
+        text = getattr(self.tokenizer or getattr(inner, "processor", None), "chat_template", None)
+        return text if isinstance(text, str) else None
 
     @property
     def model_name(self) -> str:

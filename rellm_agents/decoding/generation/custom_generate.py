@@ -70,7 +70,7 @@ class CustomGenerate:
         self._engine, self._pattern, self._options, self._streamer = engine, pattern, options, streamer
         self.completions: list[Completion] = []
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: what is returned may be trained on
     def __call__(
         self,
         model: PreTrainedModel,

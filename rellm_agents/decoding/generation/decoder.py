@@ -19,7 +19,7 @@ from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.engine import Engine
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
-from rellm_agents.decoding.spelling import TokenMasks
+from rellm_agents.decoding.spelling import EncodedPrompt, TokenMasks
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -214,7 +214,11 @@ class ConstrainedDecoder:
         return self.vocabulary.end_ids[0] if start is None else start
 
     def _ids_of(self, prompt: str, *, add_special_tokens: bool) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
+        ids: list[int]
+        if isinstance(prompt, EncodedPrompt):
+            ids = list(prompt.ids)
+        else:
+            ids = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
         if not ids:
             start = self.tokenizer.bos_token_id
             if start is None:

@@ -30,17 +30,11 @@ from typing import BinaryIO, Final
 import platformdirs
 import torch
 from huggingface_hub import try_to_load_from_cache
-from huggingface_hub.utils import (
-    HFValidationError,
-    are_progress_bars_disabled,
-    disable_progress_bars,
-    enable_progress_bars,
-    validate_repo_id,
-)
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from rellm_agents.decoding.models.gguf_conversion import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
+from rellm_agents.decoding.models.named_model import Loaded, located
+from rellm_agents.decoding.models.named_model import transformers_bars as _transformers_bars
 from rellm_agents.errors import ModelNotFound
 from rellm_agents.requirements import require
 
@@ -56,7 +50,6 @@ _OTHERWISE: Final = f"Otherwise pass smollm2() the folder of a transformers mode
 
 Report = Callable[[int], object]
 Stage = Callable[[str, int], AbstractContextManager[Report]]
-Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 
 
 def smollm2(
@@ -95,24 +88,8 @@ def smollm2(
 
 def _load_named(source: str | os.PathLike[str], *, progress: bool) -> Loaded:
     """Load what the caller named: a folder, a GGUF file or a hub name."""
-    name = os.fspath(source)
-    path = Path(name)
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ModelNotFound(f"{name}: this folder holds no transformers model: it has no config.json")
-        return _load(path, progress=progress)
-    if path.is_file():
-        if path.suffix != ".gguf":
-            raise ModelNotFound(f"{name}: a model is a folder or a .gguf file; pass the folder that holds this file")
-        require("gguf", "accelerate", extra="transformers", purpose=f"reading {path.name}")
-        return _load(path.parent, progress=progress, gguf_file=path.name)
-    try:
-        validate_repo_id(name)
-    except HFValidationError as error:
-        raise ModelNotFound(f"{name}: no such folder or .gguf file, and not a name on the Hugging Face hub") from error
-    if isinstance(source, os.PathLike) or path.suffix == ".gguf":
-        raise ModelNotFound(f"{name}: no such folder or .gguf file")
-    return _load(name, progress=progress)
+    place, options = located(source)
+    return _load(place, progress=progress, **options)
 
 
 def _load(source: Path | str, *, progress: bool, gguf_file: str | None = None) -> Loaded:
@@ -125,21 +102,6 @@ def _load(source: Path | str, *, progress: bool, gguf_file: str | None = None) -
         except (OSError, ValueError) as error:  # transformers raises either for a file that is missing
             raise ModelNotFound(f"{source}: transformers cannot load a model and a tokenizer from there: {error}") from error
     return model.eval(), tokenizer
-
-
-@contextmanager
-def _transformers_bars(*, shown: bool) -> Iterator[None]:
-    """Hide the progress bars of transformers and huggingface_hub unless ``shown``; afterwards they are as they were."""
-    were_shown, hub_hidden = transformers_logging.is_progress_bar_enabled(), are_progress_bars_disabled()
-    if shown or not were_shown:
-        yield
-        return
-    transformers_logging.disable_progress_bar()  # the hub's too
-    try:
-        yield
-    finally:
-        transformers_logging.enable_progress_bar()
-        (disable_progress_bars if hub_hidden else enable_progress_bars)()
 
 
 def _complete(folder: Path) -> Path:

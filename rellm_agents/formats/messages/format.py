@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -321,13 +321,17 @@ class MessageFormat:
     @cached_property
     def instructions(self) -> str:
         """Text that tells a model that was not trained on tools which there are, and how to call them; empty without tools."""
+        return self.instructions_with(str)
+
+    def instructions_with(self, mark: Callable[[str], str]) -> str:
+        """The instructions, with what comes from the tools as ``mark`` writes it; the format's own words are not marked."""
         if not self.tools:
             return ""
         example = self._delimiters.call.fill({"name": "NAME", "arguments": self._arguments.text(None, {"ARGUMENT": "VALUE"})})
         placeholders = {
             "{tools_introduction}": _INTRODUCTIONS[self._tool_prompt],
-            "{tools}": signatures_of(self.tools) if self._tool_prompt == "signatures" else schemas_of(self.tools),
-            "{tool_names}": ", ".join(tool.name for tool in self.tools),
+            "{tools}": mark(signatures_of(self.tools) if self._tool_prompt == "signatures" else schemas_of(self.tools)),
+            "{tool_names}": mark(", ".join(tool.name for tool in self.tools)),
             "{call_example}": f"{self._delimiters.begin}{example}{self._delimiters.end}",
             "{call_or_answer}": _ALWAYS_CALL if self._is_forced else _ANSWER_OTHERWISE if self._answer else _WORDS_OTHERWISE,
         }

@@ -4,7 +4,9 @@ Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks.
 
     message_text        role and text of a message
     examples            examples for a prompt, as messages
+    marked_content      all that is content in a chat, rewritten by one function
     chat_template       prompts of a tokenizer's chat template, and what it supports
+    prompt_frame        the tokens of a prompt: special ones from its frame alone
     native_format       the message format that a model was trained on
     tool_schemas        tools and answer types as JSON Schemas
     chat_request        the options of a call -> the format of its message

@@ -23,12 +23,15 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr
 
 from rellm_agents.decoding.generation import TextKeywords
+from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, framed_tokenizer_of
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
+from rellm_agents.langchain.chat.marked_content import Mark
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
+from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
@@ -48,7 +51,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
-        model, tokenizer: a transformers model and its tokenizer, instead of a pipeline.
+        model, tokenizer: a transformers model and its tokenizer (or a processor that has it), instead of a pipeline; or ``model`` alone, a
+            name on the Hugging Face hub or the folder of a model, which is loaded with its tokenizer: see :meth:`from_model_id`.
         message_format: the format of tool calls that the model was trained on, such as ``"hermes"``, or a declaration, see
             :func:`message_format`; default: the format of the tokenizer's response template or chat template, see :attr:`native_format`.
         reasoning: messages begin with reasoning, if the format supports it.
@@ -69,7 +73,16 @@ class ChatRELLM(LocalModel, BaseChatModel):
             ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
         chat_template: a Jinja template that replaces the tokenizer's own.
         template_options: further values for the template, such as ``{"enable_thinking": False}``.
+        split_special_tokens: special tokens in messages, tools and their results are read as text, so that none can end a message or begin
+            another; ``False``: as the tokens, as transformers reads them.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
+
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline was made
+    with, ``pipeline(..., max_new_tokens=64, do_sample=True, temperature=0.7, stop_sequence="END")``, or that its ``generation_config`` has,
+    or else those of ``model.generation_config``. Without ``do_sample`` a model is greedy, whatever its temperature; drawing without a
+    temperature is at 1. Other settings that change the texts, such as ``num_beams`` or ``repetition_penalty``, are an error where the
+    pipeline was given them, and a warning in the log where ``model.generation_config`` has them. What transformers sets by itself is not
+    taken over.
 
     Raises:
         pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, no chat template, or
@@ -84,6 +97,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     tool_prompt: ToolPrompt = "signatures"
     chat_template: str | None = Field(default=None, repr=False)
     template_options: dict[str, Any] = Field(default_factory=dict)
+    split_special_tokens: bool = True
     streaming: bool = False
 
     _model_type: ClassVar[Literal["chat", "llm"]] = "chat"
@@ -93,7 +107,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def model_post_init(self, context: Any, /) -> None:
         """Check the fields, and read the tokenizer and its templates."""
         super().model_post_init(context)
-        self._template = ChatTemplate(self._queue.decoder.tokenizer, text=self.chat_template, options=self.template_options)
+        tokenizer = self._queue.decoder.tokenizer
+        text = self.chat_template if self.chat_template or tokenizer.chat_template else self._processor_template
+        self._template = ChatTemplate(tokenizer, text=text, options=self.template_options)
         if self.message_format is None:
             self._native = native_format(self._template, self._queue.decoder.vocabulary.special_ids.keys())
         else:
@@ -107,12 +123,22 @@ class ChatRELLM(LocalModel, BaseChatModel):
         return self._native
 
     @property
+    def content_is_protected(self) -> bool:
+        """Whether nothing that a message or a tool's result holds can be read as the border of another message.
+
+        False without ``split_special_tokens``, and where the template's borders are plain text, as ``[INST]`` and ``USER:`` mostly are:
+        what anybody can type cannot be told from them.
+        """
+        framed = self._framed
+        return framed is not None and all(borders_hold_tokens(text, words, framed) for text, words in self._template.borders)
+
+    @property
     def _llm_type(self) -> str:
         return "rellm-chat"
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        names = ("reasoning", "tool_prompt", "chat_template", "template_options", *self._option_names())
+        names = ("reasoning", "tool_prompt", "chat_template", "template_options", "split_special_tokens", *self._option_names())
         return {
             "model_name": self.model_name,
             "message_format": self._native.identity,
@@ -157,7 +183,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
-        return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions, request.examples))
+        return len(self._prompt(messages, request).ids)
 
     def answer_among(self, messages: Sequence[BaseMessage], options: Sequence[str]) -> Reply:
         """The reply, not yet begun, whose content is one of some texts, and which has neither reasoning nor calls.
@@ -290,9 +316,19 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def _start_reply(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
         """The reply that a call asks for, before any of its text is written."""
         request = self._request(changed)
-        prompt = self._template.prompt(messages, request.format, request.instructions, request.examples)
-        prompt = request.format.adjust_prompt(prompt)
+        prompt = self._prompt(messages, request)
         options = self._options(stop, request.format, changed)
         likeliest = measure_logprobs(options, changed)
         shown_bytes = self._queue.decoder.vocabulary.shown_bytes
         return Reply(prompt, request.format, options, self.model_name, shown_bytes=shown_bytes, likeliest=likeliest)
+
+    def _prompt(self, messages: Sequence[BaseMessage], request: ChatRequest) -> EncodedPrompt:
+        def render(mark: Mark) -> str:
+            text = self._template.prompt(messages, request.format, request.instructions, request.examples, mark=mark)
+            return request.format.adjust_prompt(text)
+
+        return encoded_prompt(render, self.get_token_ids, self._framed)
+
+    @property
+    def _framed(self) -> FramedTokenizer | None:
+        return framed_tokenizer_of(self._queue.decoder.tokenizer) if self.split_special_tokens else None

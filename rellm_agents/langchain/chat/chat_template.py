@@ -19,6 +19,7 @@ from langchain_core.messages.tool import tool_call
 from rellm_agents.formats import Message, MessageFormat, ToolCall
 from rellm_agents.formats.response_template import PROBE_CALL
 from rellm_agents.langchain.chat.examples import ExampleMessage
+from rellm_agents.langchain.chat.marked_content import Mark, marked, marked_example, marked_message, unmarked
 from rellm_agents.langchain.chat.message_text import role_of, text_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class ChatTemplate:
         format_: MessageFormat,
         instructions: Sequence[str] = (),
         examples: Sequence[ExampleMessage] = (),
+        *,
+        mark: Mark = unmarked,
     ) -> str:
         """The prompt for the model's next message.
 
@@ -72,18 +75,21 @@ class ChatTemplate:
             format_: the format of the model's messages, with the tools that it may call.
             instructions: further texts for the system message.
             examples: turns of the user and the model after the system message, before the chat.
+            mark: writes each content, which is all but the frame of the prompt.
 
         Raises:
             ValueError: there are no messages, or one has content that is no text; or the template refuses the chat: gives its reason.
         """
         if not messages:
             raise ValueError("a chat without messages: pass at least one")
+        messages = [marked_message(message, mark) for message in messages]
+        examples = [marked_example(example, mark) for example in examples]
         shows_tools = self.shows_tools
         turns = [self._turn(message, None if shows_tools else format_) for message in messages]
         turns = turns if shows_tools else _merged(turns, {"tool result"})
-        of_tools = () if shows_tools or not format_.tools else (format_.instructions,)
-        turns = _with_system([*of_tools, *instructions], turns)
-        tools = [tool.definition for tool in format_.tools] if shows_tools and format_.tools else None
+        of_tools = () if shows_tools or not format_.tools else (format_.instructions_with(mark),)
+        turns = _with_system([*of_tools, *map(mark, instructions)], turns)
+        tools = [marked(tool.definition, mark) for tool in format_.tools] if shows_tools and format_.tools else None
         refusal = None
         for as_text in (False, True) if shows_tools and any(one.message.tool_calls for one in examples) else (not shows_tools,):
             parts = _after_system(self._example_turns(examples, format_ if as_text else None), turns)
@@ -91,7 +97,7 @@ class ChatTemplate:
                 parts = list(map(_without_system, parts))
             for candidate in (parts, [_merged(_without_system(part), {"user", "assistant"}) for part in parts]):
                 try:  # most templates that refuse a chat require alternating roles, some a result after each call
-                    return self.render(list(chain(*candidate)), tools)
+                    return self.render(list(chain(*candidate)), tools, mark=mark)
                 except TemplateError as error:
                     refusal = refusal or error
         raise ValueError(f"the chat template refuses these messages: {refusal}") from refusal
@@ -105,8 +111,8 @@ class ChatTemplate:
             turns += [{"role": "user", "content": given}, self._turn(AIMessage(message.content, tool_calls=calls), format_)]
         return turns
 
-    def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None) -> str:
-        """The text that the template makes of some turns."""
+    def render(self, turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] | None = None, *, mark: Mark = unmarked) -> str:
+        """The text that the template makes of some turns, with its further values as ``mark`` writes them."""
         plain = [{**turn, "role": "user"} if turn["role"] == "tool result" else turn for turn in turns]
         rendered = self._tokenizer.apply_chat_template(
             plain,
@@ -114,7 +120,7 @@ class ChatTemplate:
             chat_template=self._text,
             add_generation_prompt=True,
             tokenize=False,
-            **self._options,
+            **marked(self._options, mark),
         )
         assert isinstance(rendered, str)
         return rendered
@@ -124,6 +130,16 @@ class ChatTemplate:
         """Whether the template shows tools, calls and results."""
         shown = self.probe_text
         return all(word in shown for word in (*PROBE_CALL.arguments, *PROBE_CALL.arguments.values(), "A probe of tools.", "probe result"))
+
+    @cached_property
+    def borders(self) -> list[tuple[str, list[str]]]:
+        """Prompts of harmless chats, each with its contents in their order; an empty prompt if the template fails."""
+        answer, question = "An answer.", "Another question."
+        turns = ({"role": "assistant", "content": answer}, {"role": "user", "content": question})
+        found = [(self._render_probe(*turns), ["A question.", answer, question])]
+        if self.shows_tools:
+            found.append((self.probe_text, ["A question.", *PROBE_CALL.arguments.values(), "probe result"]))
+        return found
 
     @cached_property
     def probe_text(self) -> str:

@@ -273,3 +273,23 @@ def test_wrong_numbers_and_models_and_budgets_are_refused():
         decoder.model.generate(
             **inputs, custom_generate=decoder.custom_generate(pattern), max_new_tokens=9, position_ids=torch.ones_like(inputs["input_ids"])
         )
+
+
+def test_what_is_returned_can_be_trained_on():
+    tokenizer = byte_level_tokenizer()
+    model = random_model(tokenizer)
+    decoder = ConstrainedDecoder(model, tokenizer)
+    inputs = tokenizer("hello", return_tensors="pt", return_token_type_ids=False)
+    for more in ({}, {"return_dict_in_generate": True}):
+        made = model.generate(**inputs, custom_generate=decoder.custom_generate(compile_regex("yes|no")), max_new_tokens=9, **more)
+        ids = made.sequences if more else made
+        assert not ids.is_inference()
+        loss = model(ids, labels=ids).loss
+        loss.backward()
+        assert model.get_input_embeddings().weight.grad is not None
+        assert not more or not next(iter(cached(made))).is_inference()
+
+
+def cached(made):
+    """The keys of the layers of the cache that is returned."""
+    return (layer.keys for layer in next(value for value in made.values() if hasattr(value, "layers")).layers)
