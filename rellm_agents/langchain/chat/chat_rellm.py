@@ -10,6 +10,7 @@ The options of a call determine the pattern of its message, so the text that the
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -23,11 +24,13 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr
 
 from rellm_agents.decoding.generation import TextKeywords
+from rellm_agents.errors import ChatRefused
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
+from rellm_agents.langchain.chat.message_turns import is_turned_round, plain_text, turns_of
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
@@ -72,8 +75,11 @@ class ChatRELLM(LocalModel, BaseChatModel):
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
 
     Raises:
-        pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, no chat template, or
-            a template that shows calls in a way that no built-in format writes.
+        pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, or no chat
+            template.
+
+    Warns:
+        UserWarning: the chat template shows calls in a way that no format here writes, so tools are told in words.
     """
 
     model_config = LocalModel.model_config  # else that of BaseChatModel would prevail
@@ -96,6 +102,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
         self._template = ChatTemplate(self._queue.decoder.tokenizer, text=self.chat_template, options=self.template_options)
         if self.message_format is None:
             self._native = native_format(self._template, self._queue.decoder.vocabulary.special_ids.keys())
+            if self._native.is_last_resort:
+                self._template = self._template.with_tools_in_words()
+                warnings.warn(f"{self._native.reason}: choose another with message_format=", stacklevel=2)
         else:
             chosen = message_declaration(self.message_format)
             self._native = NativeFormat(chosen["name"], "it was chosen", chosen)
@@ -155,9 +164,20 @@ class ChatRELLM(LocalModel, BaseChatModel):
         return ids
 
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
-        """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
+        """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them.
+
+        Of messages with a result before its call, as ``trim_messages`` counts the last ones, those of the chat the other way round; of
+        messages that make no prompt, those of their texts; of none, 0.
+        """
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
-        return self.get_num_tokens(self._template.prompt(messages, request.format, request.instructions, request.examples))
+        if not messages:
+            return 0
+        chat = messages[::-1] if is_turned_round(messages) else messages
+        try:
+            prompt = self._template.prompt(chat, request.format, request.instructions, request.examples)
+        except ChatRefused:
+            prompt = plain_text(turns_of(messages))
+        return self.get_num_tokens(prompt)
 
     def answer_among(self, messages: Sequence[BaseMessage], options: Sequence[str]) -> Reply:
         """The reply, not yet begun, whose content is one of some texts, and which has neither reasoning nor calls.

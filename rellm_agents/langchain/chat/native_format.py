@@ -19,11 +19,19 @@ DEFAULT = "hermes"
 
 
 class NativeFormat(NamedTuple):
-    """A message format, and the reason why it was chosen."""
+    """A message format, and the reason why it was chosen.
+
+    Attributes:
+        name: of the format.
+        reason: why it was chosen.
+        declaration: of the format.
+        is_last_resort: the template shows calls in a way that no format writes, so that tools are to be told in words.
+    """
 
     name: str
     reason: str
     declaration: Declaration
+    is_last_resort: bool = False
 
     @property
     def identity(self) -> str | Declaration:
@@ -38,9 +46,6 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
     Args:
         template: the chat template of the model's tokenizer.
         special_tokens: the special tokens of the tokenizer.
-
-    Raises:
-        ValueError: the template shows calls in a way that no built-in format writes.
     """
     unused = ""
     if template.response_template is not None:
@@ -58,13 +63,12 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
     )
     if name:  # the longest one, since the text of a call in one format may contain that of another
         return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", builtin_declaration(name, "message"))
-    if not template.shows_tools:
+    default = builtin_declaration(DEFAULT, "message")
+    if not template.shows_calls:
         reason = f"the chat template shows no tools, so the prompt explains them in this widely known format{unused}"
-        return NativeFormat(DEFAULT, reason, builtin_declaration(DEFAULT, "message"))
-    raise ValueError(
-        f"the chat template shows tool calls in a way that no format here writes{unused}: choose one by hand with "
-        f"message_format=, of {', '.join(builtin_names('message'))}"
-    )
+        return NativeFormat(DEFAULT, reason, default)
+    reason = f"the chat template shows calls in a way that no format here writes{unused}; the prompt tells tools in words, in {DEFAULT!r}"
+    return NativeFormat(DEFAULT, reason, default, is_last_resort=True)
 
 
 def _verified_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from chat_templates import CALLS, TURNS, template
+from family_templates import FAMILIES
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from toys import byte_level_tokenizer, random_model
 
@@ -38,10 +39,20 @@ def test_a_template_that_knows_no_tools_is_told_them_in_words():
     assert "shows no tools" in native_format(plain).reason
 
 
-def test_calls_that_no_format_writes_are_refused():
-    text = TURNS.replace("CALL", "<<{{ name }}>>{{ arguments | tojson }}").replace("{{ before }}", "").replace("{{ after }}", "")
-    with pytest.raises(ValueError, match="in a way that no format here writes: choose one by hand"):
-        native_format(ChatTemplate(byte_level_tokenizer(), text=text))
+def test_calls_that_no_format_writes_are_the_last_resort_with_a_warning():
+    tokenizer = byte_level_tokenizer()
+    with pytest.warns(
+        UserWarning, match="in a way that no format here writes; the prompt tells tools in words, in 'hermes': choose another"
+    ):
+        model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=FAMILIES["a call in no order"])
+    assert model.native_format.is_last_resort
+    bound = model.bind_tools([{"type": "function", "function": {"name": "look-up", "description": "", "parameters": LOOK_UP}}])
+    call = AIMessage("", tool_calls=[{"name": "look-up", "args": {"word": "rain"}, "id": "a1", "type": "tool_call"}])
+    prompt = model._start_reply([HumanMessage("Rain?"), call, ToolMessage("none", tool_call_id="a1")], None, bound.kwargs).prompt
+    assert "look-up(word: string)" in prompt
+    assert '<tool_call>\n{"name": "look-up", "arguments": {"word": "rain"}}\n</tool_call>' in prompt
+    assert "<tool_response>\nnone\n</tool_response>" in prompt
+    assert "@@" not in prompt
 
 
 def test_arguments_are_text_where_the_template_joins_them_to_its_words():
