@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import BaseMessage
 
 from rellm_agents.errors import ChatRefused
-from rellm_agents.formats import Message, MessageFormat
+from rellm_agents.formats import Message, MessageFormat, ToolCall
+from rellm_agents.formats.derivation import common_end, common_start
 from rellm_agents.formats.response_template import PROBE_CALL
 from rellm_agents.langchain.chat.examples import ExampleMessage
 from rellm_agents.langchain.chat.message_turns import example_turns, turns_of
@@ -46,7 +47,7 @@ PROBE_TOOL: dict[str, Any] = {
     },
 }
 _QUESTION: Turn = {"role": "user", "content": "A question."}
-_RESULT: Turn = {"role": "tool", "content": "probe result", "name": PROBE_CALL.name, "tool_call_id": "probe0000"}
+_PLAIN: Turn = {"role": "assistant", "content": "Another answer, that ends otherwise"}
 
 
 class ChatTemplate:
@@ -184,6 +185,16 @@ class ChatTemplate:
         """Whether the template shows calls and results."""
         return self._rules.shows_calls
 
+    @property
+    def shows_content_with_calls(self) -> bool:
+        """Whether the template shows content and calls of one message."""
+        return self._rules.shows_calls and self._rules.content_with_calls == "together"
+
+    @property
+    def has_single_calls(self) -> bool:
+        """Whether the template shows one call of a message at most."""
+        return self._rules.has_single_calls
+
     @cached_property
     def _has_definitions(self) -> bool:
         """Whether the template shows the definitions of tools."""
@@ -203,15 +214,37 @@ class ChatTemplate:
     @cached_property
     def probe_text(self) -> str:
         """The probe, a chat with a call and its result, as the template renders it; empty if it shows no call."""
-        return self._probe([_QUESTION, _probe_turn("", 1), _RESULT], self._rules) if self._rules.shows_calls else ""
+        turns = [_QUESTION, _model_turn(Message(tool_calls=(PROBE_CALL,))), _result_turn(PROBE_CALL)]
+        return self._probe(turns, self._rules) if self._rules.shows_calls else ""
+
+    def written(self, message: Message, *earlier: Message) -> str | None:
+        """What the template shows of a message of the model in place of what the model writes; ``None``: it does not show it.
+
+        A prompt goes as far as the model's message begins; what follows the message follows all messages.
+
+        Args:
+            message: the message.
+            earlier: messages before it, each with a call and its result.
+        """
+        chat = [_QUESTION, *(turn for one in earlier for turn in (_model_turn(one), _result_turn(one.tool_calls[0])))]
+        prompt, plain, shown = (self._probe([*chat, *turns], self._rules) for turns in ([], [_PLAIN], [_model_turn(message)]))
+        if not all((prompt, plain, shown)):
+            return None
+        begin = len(common_start(prompt, shown))
+        end = len(common_end(plain, shown))
+        text = shown[begin : max(begin, len(shown) - end)]
+        if not shown.startswith(prompt):  # what leads to the message stands elsewhere, behind more text
+            text = text[max(n for n in range(len(text) + 1) if prompt.endswith(text[:n])) :]
+        for token in self._tokenizer.all_special_tokens:
+            text = text.removesuffix(token)  # what ends a message with calls, where that is not what ends others
+        return text.rstrip()
 
     @cached_property
     def example(self) -> tuple[Message, str] | None:
         """A message with content, reasoning and calls, and the template's text of it; ``None`` if the template shows no such message."""
         message = Message("Probe words.", (PROBE_CALL, PROBE_CALL), "A probe of thoughts.")
-        thoughts = dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning)
         rules = replace(TurnRules(), has_json_text=self._rules.has_json_text)
-        shown = self._probe([_QUESTION, {**_probe_turn(message.content, 2), **thoughts}], rules)
+        shown = self._probe([_QUESTION, _model_turn(message)], rules)
         return (message, shown) if shown else None
 
     def _probe(self, turns: Sequence[Turn], rules: TurnRules) -> str:
@@ -235,11 +268,18 @@ def _is_defined(prompt: str) -> bool:
     return all(word in prompt for word in ("A probe of tools.", *PROBE_CALL.arguments))
 
 
-def _probe_turn(content: str, count: int) -> Turn:
-    """A turn with calls of the probe."""
-    function = {"name": PROBE_CALL.name, "arguments": PROBE_CALL.arguments}
-    calls = [{"type": "function", "id": f"probe000{number}", "function": function} for number in range(count)]
-    return {"role": "assistant", "content": content, "tool_calls": calls}
+def _model_turn(message: Message) -> Turn:
+    """The turn of a message of the model; calls without an id have one of nine characters."""
+    calls = [
+        {"type": "function", "id": call.id or f"probe000{number}", "function": {"name": call.name, "arguments": call.arguments}}
+        for number, call in enumerate(message.tool_calls)
+    ]
+    thoughts = dict.fromkeys(("reasoning_content", "reasoning", "thinking"), message.reasoning) if message.reasoning else {}
+    return {"role": "assistant", "content": message.content, **({"tool_calls": calls} if calls else {}), **thoughts}
+
+
+def _result_turn(call: ToolCall) -> Turn:
+    return {"role": "tool", "content": "probe result", "name": call.name, "tool_call_id": call.id or "probe0000"}
 
 
 def _with_examples(turns: list[Turn], examples: list[Turn]) -> list[Turn]:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import message_format
+from rellm_agents.formats.derivation import EXAMPLES, derived_declaration
+from rellm_agents.formats.derivation import FORMAT_NAME as DERIVED
 from rellm_agents.formats.response_template import FORMAT_NAME, PROBE_CALL, declaration_of
 from rellm_agents.formats.template import Declaration, builtin_declaration, builtin_names
 from rellm_agents.langchain.chat.chat_template import PROBE_TOOL, ChatTemplate
@@ -64,11 +66,20 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
     if name:  # the longest one, since the text of a call in one format may contain that of another
         return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", builtin_declaration(name, "message"))
     default = builtin_declaration(DEFAULT, "message")
+    if template.shows_calls and (derived := _derived_declaration(template, special_tokens)):
+        return NativeFormat(DERIVED, f"the chat template shows calls as {derived['call']!r}{unused}", derived)
     if not template.shows_calls:
         reason = f"the chat template shows no tools, so the prompt explains them in this widely known format{unused}"
         return NativeFormat(DEFAULT, reason, default)
     reason = f"the chat template shows calls in a way that no format here writes{unused}; the prompt tells tools in words, in {DEFAULT!r}"
     return NativeFormat(DEFAULT, reason, default, is_last_resort=True)
+
+
+def _derived_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration | None:
+    """The declaration of the format in which the template shows calls."""
+    examples = {name: template.written(message, *([EXAMPLES["call"]] if name == "other" else [])) for name, message in EXAMPLES.items()}
+    is_left_out = {"both": not template.shows_content_with_calls, "two": template.has_single_calls}
+    return derived_declaration({name: text for name, text in examples.items() if text and not is_left_out.get(name)}, special_tokens)
 
 
 def _verified_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from chat_templates import CALLS, TURNS, template
-from family_templates import FAMILIES
+from family_templates import FAMILIES, family_template
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from toys import byte_level_tokenizer, random_model
 
@@ -53,6 +53,50 @@ def test_calls_that_no_format_writes_are_the_last_resort_with_a_warning():
     assert '<tool_call>\n{"name": "look-up", "arguments": {"word": "rain"}}\n</tool_call>' in prompt
     assert "<tool_response>\nnone\n</tool_response>" in prompt
     assert "@@" not in prompt
+
+
+DERIVED = {
+    "mistral small 3.2": "[TOOL_CALLS]{name}[CALL_ID]{id}[ARGS]{arguments}",
+    "kimi k2": "<|tool_call_begin|>functions.{name}:{id}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>",
+    "seed-oss": "\n<seed:tool_call>\n<function={name}>\n{arguments}</function>\n</seed:tool_call>",
+    "command r+": '\n    {\n        "tool_name": "{name}",\n        "parameters": {arguments}\n    }',
+    "command r7b": '\n    {"tool_call_id": "{id}", "tool_name": "{name}", "parameters": {arguments}}',
+    "functionary 3.1": "<function={name}>{arguments}</function>",
+    "a family of its own": "<<{name}>>\n{arguments}\n<<end>>",
+    "a list of its own": '{"function": "{name}", "inputs": {arguments}}',
+}
+LAST_RESORT = {"functionary 3.2", "a call in no order"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_is_known_or_derived_or_the_last_resort(family):
+    shown = family_template(family)
+    found = native_format(shown)
+    assert found.is_last_resort == (family in LAST_RESORT)
+    assert (found.name == "derived") == (family in DERIVED)
+    if family in DERIVED:
+        assert found.declaration["call"] == DERIVED[family]
+        assert "the chat template shows calls as" in found.reason
+        assert found.identity == found.declaration
+
+
+@pytest.mark.parametrize("family", DERIVED)
+def test_a_model_calls_in_a_derived_format(family):
+    tokenizer = byte_level_tokenizer()
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    model = ChatRELLM(
+        model=random_model(tokenizer), tokenizer=tokenizer, chat_template=FAMILIES[family], max_new_tokens=250, temperature=2.0
+    )
+    tool = {"type": "function", "function": {"name": "look_up", "description": "", "parameters": LOOK_UP}}
+    bound = model.bind_tools([tool], tool_choice="any")
+    for seed in range(4):
+        whole, pieces = bound.invoke("Rain?", seed=seed), list(bound.stream("Rain?", seed=seed))
+        (call,) = whole.tool_calls
+        assert set(call["args"]) == {"word"}
+        assert [one["args"] for one in sum(pieces[1:], pieces[0]).tool_calls] == [call["args"]]
+        assert len(call["id"]) >= 9
+        again = [HumanMessage("Rain?"), whole, ToolMessage("none", tool_call_id=call["id"])]
+        assert model.invoke(again, max_new_tokens=40).usage_metadata["input_tokens"] > 9
 
 
 def test_arguments_are_text_where_the_template_joins_them_to_its_words():

@@ -49,10 +49,10 @@ def system_as_user(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def merged(turns: Sequence[Turn], roles: Collection[str] = ("user", "assistant"), between: str = "\n\n") -> list[Turn]:
-    """The turns, with consecutive ones of the same role as one, for some roles; what follows calls or examples stands alone."""
+    """The turns, with consecutive ones of the same role as one, for some roles; calls, and what follows them or examples, stand alone."""
     found: list[Turn] = []
     for turn in turns:
-        last = found[-1] if found and AFTER_EXAMPLES not in turn else None
+        last = found[-1] if found and "tool_calls" not in turn and AFTER_EXAMPLES not in turn else None
         if last and last["role"] == turn["role"] and turn["role"] in roles and "tool_calls" not in last:
             found[-1] = {**last, **turn, "content": joined([last["content"], turn["content"]], between)}
         else:
