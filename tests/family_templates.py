@@ -55,7 +55,7 @@ def defined(before: str = "# Tools\n", after: str = "\n") -> str:
 
 def chatml(call: str, between: str = "\n", before: str = "", after: str = "", *, said: str = "{{ m.content }}", then: str = "\n") -> str:
     """Roles between ``<|im_start|>`` and ``<|im_end|>``, with calls and results."""
-    shown = calls(call, between, "{% if m.content %}" + then + "{% endif %}" + before, after)
+    shown = calls(call, between, "{{ '" + then.replace("\n", "\\n") + "' if m.content }}" + before, after)
     return (
         defined("<|im_start|>system\n# Tools\n", "<|im_end|>\n")
         + loop(
@@ -168,7 +168,7 @@ NEMOTRON = (
         by_role(
             user="<SPECIAL_11>User\n{{ m.content | trim }}\n",
             assistant="<SPECIAL_11>Assistant\n{{ m.content | trim }}"
-            + calls(CALL, ", ", "{% if m.content %}\n\n{% endif %}<TOOLCALL>[", "]</TOOLCALL>")
+            + calls(CALL, ", ", "{{ '\\n\\n' if m.content }}<TOOLCALL>[", "]</TOOLCALL>")
             + "\n<SPECIAL_12>\n\n",
             tool="<SPECIAL_11>User\n<TOOL_RESPONSE>[{{ m.content }}]</TOOL_RESPONSE>\n\n",
         ),
@@ -289,14 +289,19 @@ GEMMA3 = (
 )
 BARE = (
     "{% for c in m.tool_calls %}BEGINcall:{{ c.function.name }}{% raw %}{{% endraw %}{% for k, v in c.function.arguments | items %}"
-    "{{ k }}:QUOTE{{ v }}QUOTE{{ ',' if not loop.last }}{% endfor %}{% raw %}}{% endraw %}END{% endfor %}"
+    "{{ k }}:{% if v is string %}QUOTE{{ v }}QUOTE{% else %}{{ v | tojson }}{% endif %}{{ ',' if not loop.last }}{% endfor %}{% raw %}}{% endraw %}END{% endfor %}"
 )
 
 
 def bare(begin: str, end: str, quote: str, turn: str) -> str:
     """As the later Gemmas call."""
     shown = "{% if m.tool_calls %}" + BARE.replace("BEGIN", begin).replace("END", end).replace("QUOTE", quote) + "{% endif %}"
-    return defined(turn + "developer\n") + loop(turn + "{{ m.role }}\n{{ m.content }}" + shown + "<end>\n") + turn + "model\n"
+    return (
+        defined(turn + "developer\n")
+        + loop(turn + "{{ 'model' if m.role == 'assistant' else m.role }}\n{{ m.content }}" + shown + "<end>\n")
+        + turn
+        + "model\n"
+    )
 
 
 VICUNA = SYSTEM_FIRST + (
@@ -355,14 +360,15 @@ FAMILIES: dict[str, str] = {
     + loop(by_role(user="### Instruction:\n{{ m.content }}\n", assistant="### Response:\n{{ m.content }}\n<|EOT|>\n"))
     + "### Response:\n",
     "exaone": loop("[|{{ m.role }}|]{{ m.content }}{{ '[|endofturn|]' if m.role != 'user' }}\n") + "[|assistant|]",
-    "internlm": loop(TURN.replace("<|im_start|>", "<|im_start|> ")) + PROMPT,
+    "internlm": loop(TURN.replace("<|im_start|>", "<|im_start|> ")) + PROMPT.replace("<|im_start|>", "<|im_start|> "),
     "olmo 2": loop("<|{{ m.role }}|>\n{{ m.content }}\n") + "<|assistant|>\n",
     "granite code": loop("{{ {'system': 'System', 'user': 'Question', 'assistant': 'Answer'}[m.role] }}:\n{{ m.content }}\n\n")
     + "Answer:\n",
     "aya": SYSTEM_FIRST
     + REFUSE_ORDER.replace("in messages", "in rest")
     + "{{ s }}"
-    + loop(COMMAND_TURN + "{{ m.content | trim }}<|END_OF_TURN_TOKEN|>", "rest"),
+    + loop(COMMAND_TURN + "{{ m.content | trim }}<|END_OF_TURN_TOKEN|>", "rest")
+    + "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
     "idefics 3": PARTS_OF_ALL,
     "llava next": loop(
         "{% if m.role == 'assistant' %}<|im_start|>assistant\n"
@@ -384,7 +390,7 @@ FAMILIES: dict[str, str] = {
         by_role(
             user=TURN,
             assistant="<|im_start|>assistant\n{{ m.content }}"
-            + calls(f"<tool_call>\n{CALL}\n</tool_call>", "\n", "{% if m.content %}\n{% endif %}")
+            + calls(f"<tool_call>\n{CALL}\n</tool_call>", "\n", "{{ '\\n' if m.content }}")
             + "<|im_end|>\n",
             tool="<|im_start|>user\n<tool_response>\n{{ m.content }}\n</tool_response><|im_end|>\n",
         ),
@@ -445,7 +451,7 @@ FAMILIES: dict[str, str] = {
     + "<|assistant|>",
     "glm 4.5": defined()
     + loop(
-        "<|{{ m.role if m.role != 'tool' else 'observation' }}|>\n{{ m.content }}"
+        "<|{{ m.role if m.role != 'tool' else 'observation' }}|>{{ '\\n' ~ m.content if m.content or not m.tool_calls }}"
         + calls(
             "\n<tool_call>{{ f.name }}\n{% for k, v in f.arguments | items %}<arg_key>{{ k }}</arg_key>\n<arg_value>{{ v }}</arg_value>\n{% endfor %}</tool_call>"
         )
@@ -453,7 +459,7 @@ FAMILIES: dict[str, str] = {
     + "<|assistant|>",
     "minimax m2": defined()
     + loop(
-        "]~b]{{ m.role }}\n{{ m.content }}"
+        "]~b]{{ 'ai' if m.role == 'assistant' else m.role }}{{ '\\n' ~ m.content if m.content or not m.tool_calls }}"
         + calls(
             '<invoke name="{{ f.name }}">\n{% for k, v in f.arguments | items %}<parameter name="{{ k }}">{{ v }}</parameter>\n{% endfor %}</invoke>',
             "\n",
@@ -462,7 +468,7 @@ FAMILIES: dict[str, str] = {
         )
         + "[e~[\n"
     )
-    + "]~b]ai\n",
+    + "]~b]ai",
     "lfm 2": chatml(
         "{{ f.name }}({% for k, v in f.arguments | items %}{{ k }}={{ v | tojson }}{{ ', ' if not loop.last }}{% endfor %})",
         ", ",

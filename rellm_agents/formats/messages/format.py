@@ -246,6 +246,11 @@ class MessageFormat:
         """A message may be content without a pattern of its own."""
         return self._answer is None and not self._is_forced
 
+    @property
+    def content_begin(self) -> str:
+        """The text before content."""
+        return self._delimiters.before_content
+
     # Writing
 
     def write(self, message: Message) -> str:

@@ -4,6 +4,8 @@ Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks.
 
     message_text        role and text of a message
     examples            examples for a prompt, as messages
+    turns/              the form in which a template shows every word of a chat
+    message_turns       messages and examples -> turns, as templates take them
     chat_template       prompts of a tokenizer's chat template, and what it supports
     native_format       the message format that a model was trained on
     tool_schemas        tools and answer types as JSON Schemas

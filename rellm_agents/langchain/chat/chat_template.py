@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 
@@ -50,6 +50,13 @@ _QUESTION: Turn = {"role": "user", "content": "A question."}
 _PLAIN: Turn = {"role": "assistant", "content": "Another answer, that ends otherwise"}
 
 
+class _Shown(NamedTuple):
+    """What a template shows of a message of the model; and whether it follows the prompt at once."""
+
+    text: str
+    is_next: bool
+
+
 class ChatTemplate:
     """A tokenizer's chat template, and what it supports.
 
@@ -80,6 +87,7 @@ class ChatTemplate:
         self._has_tools_in_words = has_tools_in_words
         self.response_template: Mapping[str, Any] | None = getattr(tokenizer, "response_template", None)
         self._objection = lru_cache(maxsize=256)(self._find_objection)
+        self._lead = lru_cache(maxsize=16)(self._find_lead)
 
     def with_tools_in_words(self) -> ChatTemplate:
         """The same template, but tools, calls and results are told in words."""
@@ -147,7 +155,7 @@ class ChatTemplate:
             word = missing_word(turn["content"], prompt, is_answer=turn["role"] == "assistant")
             if word is not None:
                 raise ChatRefused(_not_shown(turn, repr(word)))
-        return prompt
+        return prompt + self._lead(format_.content_begin)
 
     def _find_objection(self, shape: str, rules: TurnRules, format_: MessageFormat, has_tools: bool) -> int | str | None:  # noqa: FBT001  # a cache key
         """The index of a masked turn that the template does not show in whole, or why it refuses them; ``None``: all is shown."""
@@ -226,18 +234,37 @@ class ChatTemplate:
             message: the message.
             earlier: messages before it, each with a call and its result.
         """
+        found = self._shown(message, *earlier)
+        return None if found is None else found.text.rstrip()
+
+    def _shown(self, message: Message, *earlier: Message) -> _Shown | None:
         chat = [_QUESTION, *(turn for one in earlier for turn in (_model_turn(one), _result_turn(one.tool_calls[0])))]
         prompt, plain, shown = (self._probe([*chat, *turns], self._rules) for turns in ([], [_PLAIN], [_model_turn(message)]))
         if not all((prompt, plain, shown)):
             return None
-        begin = len(common_start(prompt, shown))
-        end = len(common_end(plain, shown))
+        begin, end = len(common_start(prompt, shown)), len(common_end(plain, shown))
         text = shown[begin : max(begin, len(shown) - end)]
-        if not shown.startswith(prompt):  # what leads to the message stands elsewhere, behind more text
+        is_next = shown.startswith(prompt)
+        if not is_next:  # what leads to the message stands elsewhere, behind more text
             text = text[max(n for n in range(len(text) + 1) if prompt.endswith(text[:n])) :]
         for token in self._tokenizer.all_special_tokens:
             text = text.removesuffix(token)  # what ends a message with calls, where that is not what ends others
-        return text.rstrip()
+        return _Shown(text, is_next)
+
+    def _find_lead(self, content_begin: str) -> str:
+        """The text that the template shows between a prompt and the model's message, as the space after ``Assistant:``, and prompts lack.
+
+        Where calls are shown as such, it is white space that comes before them, too; where they are told in words, it may be any text.
+        """
+        words, call = Message("Probe words."), Message(tool_calls=(PROBE_CALL,))
+        found = self._shown(words)
+        if found is None or not found.is_next:
+            return ""
+        lead = found.text.removesuffix(f"{content_begin}{words.content}")
+        if not self._rules.shows_calls:
+            return lead if lead != found.text else ""
+        also = self._shown(call)
+        return lead if lead.isspace() and also and also.text.startswith(lead) else ""
 
     @cached_property
     def example(self) -> tuple[Message, str] | None:
