@@ -114,17 +114,23 @@ class ChatTemplate:
         """
         if not messages:
             raise ValueError("a chat without messages: pass at least one")
-        of_tools = () if self.shows_tools or not format_.tools else (format_.instructions,)
-        tools = [tool.definition for tool in format_.tools] if self.shows_tools and format_.tools else None
-        turns = with_instructions([*of_tools, *instructions], turns_of(messages))
+        turns, shown = turns_of(messages), example_turns(examples)
         refusal = None
-        for tried, rules in self._attempts(turns, example_turns(examples), format_):
-            try:
-                return self._prompt(tried, rules, format_, tools)
-            except ChatRefused as error:
-                refusal = error  # the last one counts: what can be helped is no longer in the way
+        for in_words in (False, True) if self.shows_tools and format_.tools else (not self.shows_tools,):
+            of_tools = (format_.instructions,) if in_words and format_.tools else ()
+            tools = self._definitions(format_) if format_.tools and not in_words else None
+            for tried, rules in self._attempts(with_instructions([*of_tools, *instructions], turns), shown, format_):
+                try:
+                    return self._prompt(tried, rules, format_, tools)
+                except ChatRefused as error:
+                    refusal = error  # the last one counts: what can be helped is no longer in the way
         assert refusal
         raise refusal
+
+    def _definitions(self, format_: MessageFormat) -> Tools:
+        """The tools for the template; with empty descriptions where it asks for some."""
+        tools = [tool.definition for tool in format_.tools]
+        return [_with_descriptions(tool) for tool in tools] if self._wants_descriptions else tools
 
     def _attempts(self, turns: list[Turn], examples: list[Turn], format_: MessageFormat) -> Iterator[tuple[list[Turn], TurnRules]]:
         """The chat in the forms in which the template may show it, the usual one first."""
@@ -212,6 +218,18 @@ class ChatTemplate:
         return False
 
     @cached_property
+    def _wants_descriptions(self) -> bool:
+        """Whether the template refuses tools without descriptions."""
+        bare = {"type": "function", "function": {"name": PROBE_CALL.name, "parameters": {"type": "object", "properties": {"a": {}}}}}
+        turns = self._rules.apply([_QUESTION])
+        try:
+            rendered(self.render, turns, [_with_descriptions(bare)])
+            rendered(self.render, turns, [bare])
+        except TEMPLATE_ERRORS:
+            return True
+        return False
+
+    @cached_property
     def _rules(self) -> TurnRules:
         """The form in which the template shows turns."""
         found = TurnRules.of(self.render, [PROBE_TOOL] if self._has_definitions else None)
@@ -288,6 +306,17 @@ class ChatTemplate:
             return (calls[0] if isinstance(calls, list) else calls)["function"]
         except (ValueError, KeyError, TypeError, IndexError) as error:  # raised where text and template do not fit
             return repr(error)
+
+
+def _with_descriptions(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """The tool with a description, though an empty one, of itself and of each argument."""
+    function = tool["function"]
+    parameters = function.get("parameters", {})
+    properties = {
+        key: {"description": "", **one} if isinstance(one, dict) else one for key, one in parameters.get("properties", {}).items()
+    }
+    described = {**parameters, "properties": properties} if properties else parameters
+    return {**tool, "function": {"description": "", **function, "parameters": described}}
 
 
 def _is_defined(prompt: str) -> bool:

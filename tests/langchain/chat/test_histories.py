@@ -109,6 +109,16 @@ def test_instructions_are_in_the_prompt_beside_any_system_messages(family: str) 
         assert all(is_in(word, prompt) for word in words_of(messages))
 
 
+@pytest.mark.parametrize(
+    "refused", ["not t.function.parameters.properties.beta.description is defined", "t.function.parameters.properties.count"]
+)
+def test_tools_that_a_template_cannot_show_are_described_otherwise(refused: str) -> None:
+    refusal = f"{{% for t in tools if {refused} %}}{{{{ raise_exception('a tool like this') }}}}{{% endfor %}}"
+    template = ChatTemplate(byte_level_tokenizer(), text=refusal + FAMILIES["qwen 2.5"])
+    prompt = template.prompt([USER], compile_request(native_format(template).declaration, tools=[TOOL]).format)
+    assert all(word in prompt for word in ("alpha", "beta", "count", "Lambdadescription.", "userone"))
+
+
 def test_a_word_that_a_template_leaves_out_is_named() -> None:
     text = "{% for m in messages %}{{ m.content | replace('secret', '') }}{% endfor %}"
     template = ChatTemplate(byte_level_tokenizer(), text=text)
