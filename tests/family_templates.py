@@ -192,7 +192,7 @@ COMMAND_R7B = (
             user="{{ m.content }}",
             assistant="{% if m.tool_calls %}<|START_ACTION|>[\n"
             '{% for c in m.tool_calls %}    {"tool_call_id": "{{ n.i }}", "tool_name": "{{ c.function.name }}", "parameters": '
-            "{{ c.function.arguments | tojson }}}{% if not loop.last %},\n{% endif %}{% set n.i = n.i + 1 %}{% endfor %}\n]<|END_ACTION|>"
+            "{{ c.function.arguments | tojson }}}{% if not loop.last %},\n{% endif %}{% set n.i = n.i + 1 %}{% endfor %}{{ '\\n' }}]<|END_ACTION|>"
             "{% else %}<|START_RESPONSE|>{{ m.content }}<|END_RESPONSE|>{% endif %}",
             tool='<|START_TOOL_RESULT|>[{"results": {"0": {{ m.content | tojson }}}}]<|END_TOOL_RESULT|>',
         )
@@ -254,7 +254,7 @@ SEED = (
     + defined("\nTools:\n", "")
     + "<seed:eos>"
     + loop(
-        "<seed:bos>{{ m.role }}\n{{ m.content | trim }}"
+        "<seed:bos>{{ m.role }}{{ '\\n' ~ m.content | trim ~ ('\\n' if m.tool_calls else '') if m.content or not m.tool_calls }}"
         + calls(
             "\n<seed:tool_call>\n<function={{ f.name }}>\n{% for k, v in f.arguments | items %}<parameter={{ k }}>{{ v }}</parameter>\n{% endfor %}"
             "</function>\n</seed:tool_call>"

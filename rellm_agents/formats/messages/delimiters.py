@@ -77,7 +77,8 @@ class Delimiters:
         """
         title, style = f"format {declaration['name']!r}", declaration.get("argument_style", "json")
         for i, text in enumerate(declaration.get("rendered_as", ())):
-            _template(title, f"rendered_as/{i}", text, ("name", "arguments"))
+            slots = Template.of(text).slots
+            _template(title, f"rendered_as/{i}", text, slots if slots in _CALL_SLOTS else _CALL_SLOTS[0])
         _template(title, "result", declaration["result"], ("content",))
         slots = ("key", "is_string", "value") if "{is_string}" in declaration.get("argument_template", "") else ("key", "value")
         argument = _template(title, "argument_template", declaration["argument_template"], slots) if style == "tagged" else None

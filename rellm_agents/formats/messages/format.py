@@ -313,6 +313,12 @@ class MessageFormat:
         is_python = self._declaration.get("argument_style") == "python"
         return (*renderings, *(text.replace('"', "'") for text in renderings)) if is_python else renderings
 
+    def rendering_in(self, text: str, call: ToolCall) -> str:
+        """The longest of the call's :meth:`template_renderings` that a text holds, whatever id the call has in it; empty: it holds none."""
+        marked = ToolCall(call.name, call.arguments, "\0")
+        regexes = (re.escape(one).replace(re.escape("\0"), self._delimiters.id_regex) for one in self.template_renderings(marked))
+        return max((found[0] for regex in regexes if (found := re.search(regex, text))), key=len, default="")
+
     def render_result(self, content: str) -> str:
         """The text of a tool's result in a prompt."""
         return Template.of(self._declaration["result"]).fill({"content": content})

@@ -59,10 +59,8 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
             )
         except FormatError as error:
             unused = f"; not used: {error}"
-    spellings = [(text, name) for name in builtin_names("message") for text in message_format(name).template_renderings(PROBE_CALL)]
-    text, name = max(
-        ((text, name) for text, name in spellings if text in template.probe_text), key=lambda spelling: len(spelling[0]), default=("", "")
-    )
+    found = ((message_format(name).rendering_in(template.probe_text, PROBE_CALL), name) for name in builtin_names("message"))
+    text, name = max(((text, name) for text, name in found if text), key=lambda pair: len(pair[0]), default=("", ""))
     if name:  # the longest one, since the text of a call in one format may contain that of another
         return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", builtin_declaration(name, "message"))
     default = builtin_declaration(DEFAULT, "message")

@@ -33,7 +33,10 @@ def examples_of(family):
             continue
         if len(message.tool_calls) > 1 and "between" not in declaration.get("calls", {}):
             continue
-        found[name] = message_format(family, TOOLS, reasoning=name == "reasoned").render(message)
+        is_numbered, first = "[0-9]" in declaration.get("call_id_regex", ""), int(name == "other")  # which comes after "call" in a chat
+        calls = [dataclasses.replace(call, id=str(first + n) if is_numbered else call.id) for n, call in enumerate(message.tool_calls)]
+        shown = dataclasses.replace(message, tool_calls=tuple(calls))
+        found[name] = message_format(family, TOOLS, reasoning=name == "reasoned").render(shown)
     return found
 
 

@@ -13,7 +13,7 @@ from rellm_agents.formats.messages.format import message_declaration
 from rellm_agents.formats.template.declarations import builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
-from rellm_agents.langchain.chat.native_format import native_format
+from rellm_agents.langchain.chat.native_format import _derived_declaration, native_format
 
 
 @pytest.mark.parametrize("way", CALLS)
@@ -58,34 +58,50 @@ def test_calls_that_no_format_writes_are_the_last_resort_with_a_warning():
 DERIVED = {
     "mistral small 3.2": "[TOOL_CALLS]{name}[CALL_ID]{id}[ARGS]{arguments}",
     "kimi k2": "<|tool_call_begin|>functions.{name}:{id}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>",
-    "seed-oss": "\n<seed:tool_call>\n<function={name}>\n{arguments}</function>\n</seed:tool_call>",
+    "seed-oss": "<seed:tool_call>\n<function={name}>\n{arguments}</function>\n</seed:tool_call>",
     "command r+": '\n    {\n        "tool_name": "{name}",\n        "parameters": {arguments}\n    }',
     "command r7b": '\n    {"tool_call_id": "{id}", "tool_name": "{name}", "parameters": {arguments}}',
     "functionary 3.1": "<function={name}>{arguments}</function>",
     "a family of its own": "<<{name}>>\n{arguments}\n<<end>>",
     "a list of its own": '{"function": "{name}", "inputs": {arguments}}',
 }
+KNOWN = {
+    "mistral small 3.2": "mistral_call_id",
+    "kimi k2": "kimi_k2",
+    "seed-oss": "seed_oss",
+    "command r7b": "command_r7b",
+    "functionary 3.1": "functionary31",
+}
 LAST_RESORT = {"functionary 3.2", "a call in no order"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_is_known_or_derived_or_the_last_resort(family):
-    shown = family_template(family)
-    found = native_format(shown)
+    found = native_format(family_template(family))
     assert found.is_last_resort == (family in LAST_RESORT)
-    assert (found.name == "derived") == (family in DERIVED)
-    if family in DERIVED:
-        assert found.declaration["call"] == DERIVED[family]
-        assert "the chat template shows calls as" in found.reason
-        assert found.identity == found.declaration
+    assert (found.name == "derived") == (family in DERIVED.keys() - KNOWN.keys())
+    assert found.name == KNOWN.get(family, found.name)
+    assert found.identity == (found.declaration if found.name == "derived" else found.name)
+
+
+@pytest.mark.parametrize("family", [*DERIVED, *LAST_RESORT])
+def test_a_declaration_is_derived_also_of_families_that_are_known(family):
+    derived = _derived_declaration(family_template(family), ())
+    assert (derived and derived["call"]) == DERIVED.get(family)
 
 
 @pytest.mark.parametrize("family", DERIVED)
 def test_a_model_calls_in_a_derived_format(family):
     tokenizer = byte_level_tokenizer()
     tokenizer.add_special_tokens({"bos_token": "<s>"})
+    declaration = _derived_declaration(family_template(family), ())
     model = ChatRELLM(
-        model=random_model(tokenizer), tokenizer=tokenizer, chat_template=FAMILIES[family], max_new_tokens=250, temperature=2.0
+        model=random_model(tokenizer),
+        tokenizer=tokenizer,
+        chat_template=FAMILIES[family],
+        message_format=declaration,
+        max_new_tokens=250,
+        temperature=2.0,
     )
     tool = {"type": "function", "function": {"name": "look_up", "description": "", "parameters": LOOK_UP}}
     bound = model.bind_tools([tool], tool_choice="any")

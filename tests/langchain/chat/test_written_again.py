@@ -30,6 +30,7 @@ OTHERWISE = {
     "hermes 2 pro, tool_use": {"words and a call"},  # leaves out words with calls
     "deepseek r1 distill": {"words and a call"},
     "devstral": {"words and a call"},
+    "mistral small 3.2": {"words and a call"},
     "gpt-oss": {"a call", "a call with quotes"},  # shows a call in another order than it is written
     "command r+": {"a call", "a call with quotes", "two calls", "words and a call"},  # shows JSON over several lines
 }
