@@ -15,6 +15,7 @@
     |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
     |-- InvalidExample (ValueError)     an example that a model could not write: its index, and the JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
+    |-- ChatRefused (ValueError)        a chat that a chat template refuses, or does not show in whole: the reason, or the word
     |-- ParserError (ValueError)        an output parser for which lossless reading cannot be shown
     |-- DecodingError
     |   |-- VocabularyError (ValueError)  a tokenizer whose tokens cannot be read, or cannot spell the pattern
@@ -150,6 +151,10 @@ class InvalidExample(RELLMError, ValueError):
 
 class FormatError(RELLMError, ValueError):
     """An action format or message format that cannot be built, or a step or message that it cannot write or read."""
+
+
+class ChatRefused(RELLMError, ValueError):
+    """A chat that a chat template refuses, or of which it does not show every word: the reason, or the word."""
 
 
 class ParserError(RELLMError, ValueError):

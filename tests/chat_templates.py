@@ -93,6 +93,26 @@ CALLS = {
     ),
     "gemma4": ("", BARE.replace("QUOTE", '<|"|>').format("<|tool_call>", "<tool_call|>"), ""),
     "functiongemma": ("", BARE.replace("QUOTE", "<escape>").format("<start_function_call>", "<end_function_call>"), ""),
+    "mistral_call_id": ("", "[TOOL_CALLS]{{ name }}[CALL_ID]{{ call.id }}[ARGS]{{ arguments | tojson }}", ""),
+    "kimi_k2": (
+        "<|tool_calls_section_begin|>",
+        "<|tool_call_begin|>{{ call.id }}<|tool_call_argument_begin|>{{ arguments | tojson }}<|tool_call_end|>",
+        "<|tool_calls_section_end|>",
+    ),
+    "seed_oss": (
+        "",
+        (
+            "<seed:tool_call>\n<function={{ name }}>\n{% for key, value in arguments | items %}"
+            "<parameter={{ key }}>{{ value }}</parameter>\n{% endfor %}</function>\n</seed:tool_call>"
+        ),
+        "",
+    ),
+    "command_r7b": (
+        "{{ '<|START_ACTION|>[\\n    ' }}",
+        """{{ '{"tool_call_id": "' ~ loop.index0 ~ '", "tool_name": "' + name + '", "parameters": ' + (arguments | tojson) + '}' }}""",
+        "{{ '\\n]<|END_ACTION|>' }}",
+    ),
+    "functionary31": ("", "<function={{ name }}>{{ arguments | tojson }}</function>", ""),
     "harmony, as told": (
         "<|start|>assistant to=functions.",
         "{{ name }}<|channel|>commentary json<|message|>{{ arguments | tojson }}<|call|>",

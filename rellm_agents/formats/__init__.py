@@ -11,6 +11,7 @@ patterns and json_schema; nothing of tokens, torch, transformers or LangChain. I
                         react_json, chat, structured_chat, conversational_chat), or as a user declares it (own_format)
     messages/           one message of a chat model: content, tool calls, reasoning
     response_template/  a message format made of a tokenizer's own response template
+    derivation/         a message format made of examples of its texts
 """
 
 from rellm_agents.formats.agent import (

@@ -276,3 +276,47 @@ def by_tags_around_a_list(text: str) -> Read:
     """A JSON list up to the first closing tag."""
     found = re.search("<TOOLCALL>(.*?)</TOOLCALL>", text, re.DOTALL)
     return (text[: found.start()].rstrip(), _named(json.loads(found[1]))) if found else (text, [])
+
+
+@reader("mistral_call_id")
+def by_every_mark_with_an_id(text: str) -> Read:
+    """Cut at every mark; a name goes as far as the mark of the id, JSON stands after that of the arguments."""
+    content, *calls = text.split("[TOOL_CALLS]")
+    named = (re.fullmatch(r"(.*?)\[CALL_ID\]\w{9}\[ARGS\](.*)", call, re.DOTALL) for call in calls)
+    return content, [(found[1], json.loads(found[2])) for found in named if found]
+
+
+@reader("kimi_k2")
+def by_numbered_names(text: str) -> Read:
+    """A name between a point and a colon with a number, JSON up to the end of the call."""
+    pattern = r"<\|tool_call_begin\|>functions\.([\w.-]+):\d+<\|tool_call_argument_begin\|>(.*?)<\|tool_call_end\|>"
+    calls = [(name, json.loads(found)) for name, found in re.findall(pattern, text, re.DOTALL)]
+    return text.partition("<|tool_calls_section_begin|>")[0], calls
+
+
+@reader("command_r7b")
+def by_actions(text: str) -> Read:
+    """All between the tokens is one JSON list."""
+    found = re.search(r"<\|START_ACTION\|>(.*)<\|END_ACTION\|>", text, re.DOTALL)
+    calls = [(call["tool_name"], call["parameters"]) for call in json.loads(found[1])] if found else []
+    return "" if calls else text.removeprefix("<|START_RESPONSE|>"), calls
+
+
+@reader("functionary31")
+def by_named_tags(text: str) -> Read:
+    """JSON up to the first closing tag."""
+    calls = re.findall(r"<function=([^>]+)>(.*?)</function>", text, re.DOTALL)
+    return text.partition("<function=")[0], [(name, json.loads(found)) for name, found in calls]
+
+
+def by_parameters_of_seed(text: str, tools: Tools) -> Read:
+    """Tags within tags; what stands between them is typed by the schema."""
+    calls = []
+    for found in re.findall(r"<seed:tool_call>(.*?)</seed:tool_call>", text, re.DOTALL):
+        name, _, body = re.findall(r"<function=(.*?)</function>", found, re.DOTALL)[0].partition(">")
+        named = [pair.partition(">")[::2] for pair in re.findall(r"<parameter=(.*?)</parameter>", body, re.DOTALL)]
+        calls.append((name, {key: _typed(value, tools[name]["properties"][key]) for key, value in named}))
+    return text.partition("<seed:tool_call>")[0].rstrip(), calls
+
+
+READERS["seed_oss"] = by_parameters_of_seed

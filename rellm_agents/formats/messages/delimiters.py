@@ -10,7 +10,7 @@ Declarations are refused in which nothing ends a name or the arguments. Knows no
 >>> text = 'Let me see.\n<tool_call>\n{"name": "search", "arguments": {}}\n</tool_call>'
 >>> content, calls = delimiters.split(text, is_whole=True)
 >>> content, delimiters.name_at(calls, len(delimiters.begin))
-('Let me see.', CallName(text='search', end=44))
+('Let me see.', CallName(text='search', start=22, end=44, id=''))
 """
 
 from __future__ import annotations
@@ -27,11 +27,23 @@ from rellm_agents.formats.template import Declaration, Template
 _NAME, _NO_NAME = re.compile(TOOL_NAME_REGEX), r"[^A-Za-z0-9_.-]"
 
 
+_CALL_SLOTS = (("name", "arguments"), ("id", "name", "arguments"), ("name", "id", "arguments"))
+
+
 class CallName(NamedTuple):
-    """The name of a call in a text, and the index at which the call's arguments begin."""
+    """The name of a call in a text.
+
+    Attributes:
+        text: the name.
+        start: the index at which it begins.
+        end: the index at which the call's arguments begin.
+        id: of the call; empty in formats that write none.
+    """
 
     text: str
+    start: int
     end: int
+    id: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class Delimiters:
 
     Attributes:
         call: the template of a call.
+        id_regex: matches the ids of calls; empty: none are written.
         begin: before the first call.
         between: between calls; ``None``: there is one call at most.
         end: after the last call.
@@ -48,6 +61,7 @@ class Delimiters:
     """
 
     call: Template
+    id_regex: str
     begin: str
     between: str | None
     end: str
@@ -63,20 +77,22 @@ class Delimiters:
         """
         title, style = f"format {declaration['name']!r}", declaration.get("argument_style", "json")
         for i, text in enumerate(declaration.get("rendered_as", ())):
-            _template(title, f"rendered_as/{i}", text, ("name", "arguments"))
+            slots = Template.of(text).slots
+            _template(title, f"rendered_as/{i}", text, slots if slots in _CALL_SLOTS else _CALL_SLOTS[0])
         _template(title, "result", declaration["result"], ("content",))
         slots = ("key", "is_string", "value") if "{is_string}" in declaration.get("argument_template", "") else ("key", "value")
         argument = _template(title, "argument_template", declaration["argument_template"], slots) if style == "tagged" else None
         calls = declaration.get("calls", {})
         found = cls(
-            _template(title, "call", declaration["call"], ("name", "arguments")),
+            _call_template(title, declaration),
+            declaration.get("call_id_regex", ""),
             calls.get("begin", ""),
             calls.get("between"),
             calls.get("end", ""),
             declaration.get("content", {}).get("begin", ""),
             declaration.get("before_calls"),
         )
-        _, after_name, after_call = found.call.delimiters
+        after_name, after_call = found.after_name, found.after_call
         first = {"tagged": [argument.delimiters[0], after_call] if argument else [], "python": [""]}.get(style, ["{"])
         if not found.call_begin:
             raise FormatError(f"{title}, #/call: no delimiter begins a call")
@@ -92,30 +108,45 @@ class Delimiters:
         return found
 
     @property
+    def after_name(self) -> str:
+        """The text after the name of a call."""
+        return self.call.delimiter_after("name")
+
+    @property
+    def after_call(self) -> str:
+        """The text after the arguments of a call."""
+        return self.call.delimiters[-1]
+
+    @property
     def call_begin(self) -> str:
-        """All text before the name of the first call, where no content comes before."""
+        """All text before the first slot of the first call, where no content comes before."""
         return self.begin + self.call.delimiters[0]
 
     @property
     def call_separator(self) -> str:
-        """All text between content and the name of the first call; empty if calls cannot follow content."""
+        """All text between content and the first slot of the first call; empty if calls cannot follow content."""
         return "" if self.before_calls is None else self.before_calls + self.call_begin
 
     @cached_property
-    def _whole_name(self) -> re.Pattern[str]:
-        return re.compile(rf"{_NAME.pattern}(?={re.escape(self.call.delimiters[1]) or _NO_NAME})")
+    def _before_arguments(self) -> re.Pattern[str]:
+        """Matches a call up to its arguments."""
+        found = re.escape(self.call.delimiters[0])
+        for slot in self.call.slots[:-1]:
+            after = re.escape(self.call.delimiter_after(slot))
+            text = f"(?P<id>{self.id_regex})" if slot == "id" else rf"(?P<name>{_NAME.pattern})(?={after or _NO_NAME})"
+            found += text + after
+        return re.compile(found)
 
     def name_at(self, text: str, at: int, between: str = "") -> CallName | None:
-        """The name of the call that begins at an index; ``None``: there is no call, or its name has not ended.
+        """The name of the call that begins at an index; ``None``: there is no call, or its arguments have not begun.
 
         Args:
             text: a message, or its beginning.
             at: the index of the delimiter before the call.
             between: that delimiter.
         """
-        before = between + self.call.delimiters[0]
-        name = self._whole_name.match(text, at + len(before)) if text.startswith(before, at) else None
-        return CallName(name[0], name.end() + len(self.call.delimiters[1])) if name else None
+        found = self._before_arguments.match(text, at + len(between)) if text.startswith(between, at) else None
+        return CallName(found["name"], found.start("name"), found.end(), found.groupdict().get("id", "")) if found else None
 
     def split(self, body: str, *, is_whole: bool, has_both: bool = True) -> tuple[str, str]:
         """The content of a message, as far as it is certain, and the text from the first call on.
@@ -145,6 +176,21 @@ def partial_length(text: str, delimiter: str) -> int:
     5
     """
     return next((n for n in range(min(len(delimiter) - 1, len(text)), 0, -1) if delimiter.startswith(text[-n:])), 0)
+
+
+def _call_template(title: str, declaration: Declaration) -> Template:
+    """The template of a call, with a slot for its id if the format writes one."""
+    template, regex = Template.of(declaration["call"]), declaration.get("call_id_regex")
+    if template.slots not in _CALL_SLOTS[1:]:
+        if regex is not None:
+            raise FormatError(f"{title}, #/call_id_regex: #/call has no slot {{id}} before {{arguments}} to write an id in")
+        return _template(title, "call", declaration["call"], _CALL_SLOTS[0])
+    after = template.delimiter_after("id")
+    if regex is None:
+        raise FormatError(f"{title}, #/call: nothing tells which ids are written at {{id}}: declare call_id_regex")
+    if not after or re.match(regex[: regex.index("]") + 1], after):
+        raise FormatError(f"{title}, #/call: nothing tells where {{id}} ends: put a delimiter after it that no id can hold")
+    return template
 
 
 def _template(title: str, key: str, text: str, slots: tuple[str, ...]) -> Template:

@@ -220,7 +220,8 @@ class MessageFormat:
 
     def _calls(self) -> Node:
         delimiters, node = self._delimiters, self._delimiter_node
-        slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool)} for tool in self.tools)
+        ids = {"id": read_regex(delimiters.id_regex)} if delimiters.id_regex else {}
+        slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool), **ids} for tool in self.tools)
         one = choice_by_prefix([delimiters.call.parts(nodes, node) for nodes in slots])
         more = repeat(sequence(node(delimiters.between or ""), one), 0, None) if self._reader.is_parallel else EMPTY
         return sequence(node(delimiters.begin), one, more, node(delimiters.end))
@@ -244,6 +245,11 @@ class MessageFormat:
     def has_free_content(self) -> bool:
         """A message may be content without a pattern of its own."""
         return self._answer is None and not self._is_forced
+
+    @property
+    def content_begin(self) -> str:
+        """The text before content."""
+        return self._delimiters.before_content
 
     # Writing
 
@@ -292,7 +298,13 @@ class MessageFormat:
     def _call_values(self, call: ToolCall) -> dict[str, str]:
         """The texts in the slots of a call."""
         tool = self._all_tools.get(call.name)
-        return {"name": call.name, "arguments": self._arguments.text(tool, tool.ordered(call.arguments) if tool else call.arguments)}
+        arguments = self._arguments.text(tool, tool.ordered(call.arguments) if tool else call.arguments)
+        return {"name": call.name, "arguments": arguments, "id": call.id or self._any_id}
+
+    @cached_property
+    def _any_id(self) -> str:
+        """An id of a call for formats that write one."""
+        return Pattern(read_regex(self._delimiters.id_regex)).shortest()
 
     def template_renderings(self, call: ToolCall) -> tuple[str, ...]:
         """The texts by which a chat template may render a message of one call: as it is written, or in further ways that are declared."""
@@ -300,6 +312,12 @@ class MessageFormat:
         renderings = (self.render(Message(tool_calls=(call,))), *others)
         is_python = self._declaration.get("argument_style") == "python"
         return (*renderings, *(text.replace('"', "'") for text in renderings)) if is_python else renderings
+
+    def rendering_in(self, text: str, call: ToolCall) -> str:
+        """The longest of the call's :meth:`template_renderings` that a text holds, whatever id the call has in it; empty: it holds none."""
+        marked = ToolCall(call.name, call.arguments, "\0")
+        regexes = (re.escape(one).replace(re.escape("\0"), self._delimiters.id_regex) for one in self.template_renderings(marked))
+        return max((found[0] for regex in regexes if (found := re.search(regex, text))), key=len, default="")
 
     def render_result(self, content: str) -> str:
         """The text of a tool's result in a prompt."""
@@ -327,7 +345,9 @@ class MessageFormat:
         """The instructions, with what comes from the tools as ``mark`` writes it; the format's own words are not marked."""
         if not self.tools:
             return ""
-        example = self._delimiters.call.fill({"name": "NAME", "arguments": self._arguments.text(None, {"ARGUMENT": "VALUE"})})
+        example = self._delimiters.call.fill(
+            {"name": "NAME", "arguments": self._arguments.text(None, {"ARGUMENT": "VALUE"}), "id": self._any_id}
+        )
         placeholders = {
             "{tools_introduction}": _INTRODUCTIONS[self._tool_prompt],
             "{tools}": mark(signatures_of(self.tools) if self._tool_prompt == "signatures" else schemas_of(self.tools)),
@@ -352,7 +372,7 @@ class MessageFormat:
     def message(self, text: str) -> Message:
         """The message of a text that is known to be in the language, or to be the beginning of one that ends in its content."""
         found = self.read_partial(text, is_whole=True)
-        calls = tuple(ToolCall(call.name, json.loads(call.arguments)) for call in found.calls)
+        calls = tuple(ToolCall(call.name, json.loads(call.arguments), call.id) for call in found.calls)
         return Message(found.content, calls, found.reasoning)
 
     def read_partial(self, text: str, *, is_whole: bool = False) -> PartialMessage:

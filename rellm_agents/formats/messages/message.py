@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 TOOL_NAME_REGEX = "[A-Za-z0-9_.-]{1,128}"
@@ -20,10 +20,12 @@ class ToolCall:
     Attributes:
         name: of the tool.
         arguments: by their names.
+        id: as it was written, in formats that write one; calls are equal whatever it is.
     """
 
     name: str
     arguments: dict[str, Any]
+    id: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)

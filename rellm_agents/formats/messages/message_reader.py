@@ -7,7 +7,7 @@ also tells where each value stands. Knows nothing of the pattern; a text that th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rellm_agents.formats.messages.arguments import ArgumentStyle
 from rellm_agents.formats.messages.delimiters import CallName, Delimiters
@@ -25,11 +25,13 @@ class PartialCall:
         name: of the tool.
         arguments: the beginning of their JSON text, as far as it is certain.
         is_whole: no more of it will come.
+        id: as it is written, in formats that write one.
     """
 
     name: str
     arguments: str
     is_whole: bool
+    id: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class MessageReader:
         """The calls of a text that begins with the first of them."""
         for name, end in self._call_positions(text):
             arguments = self.arguments.as_json(self.tools[name.text], text[name.end : end], is_whole=end is not None)
-            yield PartialCall(name.text, arguments, end is not None)
+            yield PartialCall(name.text, arguments, end is not None, name.id)
 
     def _call_positions(self, text: str) -> Iterator[tuple[CallName, int | None]]:
         """The name of each call, and the index at which its arguments end; ``None``: they go beyond this text."""
@@ -95,7 +97,7 @@ class MessageReader:
             yield name, end
             if end is None or not self.is_parallel:
                 return
-            name = self.delimiters.name_at(text, end + len(self.delimiters.call.delimiters[2]), self.delimiters.between or "")
+            name = self.delimiters.name_at(text, end + len(self.delimiters.after_call), self.delimiters.between or "")
 
     def fields(self, text: str, answer: Pattern | None) -> dict[str, Span]:
         """Where in a message each value stands, by the names of :class:`Message` and its JSON pointer below them.
@@ -128,7 +130,7 @@ class MessageReader:
         for number, (name, end) in enumerate(self._call_positions(text)):
             if end is None:
                 return
-            pointer, after = f"#/tool_calls/{number}", name.end - len(self.delimiters.call.delimiters[1])
-            yield pointer, (after - len(name.text), end)
-            yield f"{pointer}/name", (after - len(name.text), after + 1)
+            pointer = f"#/tool_calls/{number}"
+            yield pointer, (name.start, end)
+            yield f"{pointer}/name", (name.start, name.start + len(name.text) + 1)
             yield from self.arguments.fields(self.tools[name.text], text, name.end, end, f"{pointer}/arguments").items()

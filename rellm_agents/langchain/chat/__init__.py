@@ -5,6 +5,8 @@ Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks.
     message_text        role and text of a message
     examples            examples for a prompt, as messages
     marked_content      all that is content in a chat, rewritten by one function
+    turns/              the form in which a template shows every word of a chat
+    message_turns       messages and examples -> turns, as templates take them
     chat_template       prompts of a tokenizer's chat template, and what it supports
     prompt_frame        the tokens of a prompt: special ones from its frame alone
     native_format       the message format that a model was trained on

@@ -10,6 +10,7 @@ The options of a call determine the pattern of its message, so the text that the
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,12 +25,14 @@ from pydantic import Field, PrivateAttr
 
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, framed_tokenizer_of
+from rellm_agents.errors import ChatRefused
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
 from rellm_agents.langchain.chat.marked_content import Mark
+from rellm_agents.langchain.chat.message_turns import is_turned_round, plain_text, turns_of
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
@@ -85,8 +88,11 @@ class ChatRELLM(LocalModel, BaseChatModel):
     taken over.
 
     Raises:
-        pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, no chat template, or
-            a template that shows calls in a way that no built-in format writes.
+        pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, or no chat
+            template.
+
+    Warns:
+        UserWarning: the chat template shows calls in a way that no format here writes, so tools are told in words.
     """
 
     model_config = LocalModel.model_config  # else that of BaseChatModel would prevail
@@ -112,6 +118,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
         self._template = ChatTemplate(tokenizer, text=text, options=self.template_options)
         if self.message_format is None:
             self._native = native_format(self._template, self._queue.decoder.vocabulary.special_ids.keys())
+            if self._native.is_last_resort:
+                self._template = self._template.with_tools_in_words()
+                warnings.warn(f"{self._native.reason}: choose another with message_format=", stacklevel=2)
         else:
             chosen = message_declaration(self.message_format)
             self._native = NativeFormat(chosen["name"], "it was chosen", chosen)
@@ -181,9 +190,19 @@ class ChatRELLM(LocalModel, BaseChatModel):
         return ids
 
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
-        """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them."""
+        """The number of tokens of a prompt: the messages, and the tools, as the chat template shows them.
+
+        Of messages with a result before its call, as ``trim_messages`` counts the last ones, those of the chat the other way round; of
+        messages that make no prompt, those of their texts; of none, 0.
+        """
         request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
-        return len(self._prompt(messages, request).ids)
+        if not messages:
+            return 0
+        chat = messages[::-1] if is_turned_round(messages) else messages
+        try:
+            return len(self._prompt(chat, request).ids)
+        except ChatRefused:
+            return self.get_num_tokens(plain_text(turns_of(messages)))
 
     def answer_among(self, messages: Sequence[BaseMessage], options: Sequence[str]) -> Reply:
         """The reply, not yet begun, whose content is one of some texts, and which has neither reasoning nor calls.

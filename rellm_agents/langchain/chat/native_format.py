@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import message_format
+from rellm_agents.formats.derivation import EXAMPLES, derived_declaration
+from rellm_agents.formats.derivation import FORMAT_NAME as DERIVED
 from rellm_agents.formats.response_template import FORMAT_NAME, PROBE_CALL, declaration_of
 from rellm_agents.formats.template import Declaration, builtin_declaration, builtin_names
 from rellm_agents.langchain.chat.chat_template import PROBE_TOOL, ChatTemplate
@@ -19,11 +21,19 @@ DEFAULT = "hermes"
 
 
 class NativeFormat(NamedTuple):
-    """A message format, and the reason why it was chosen."""
+    """A message format, and the reason why it was chosen.
+
+    Attributes:
+        name: of the format.
+        reason: why it was chosen.
+        declaration: of the format.
+        is_last_resort: the template shows calls in a way that no format writes, so that tools are to be told in words.
+    """
 
     name: str
     reason: str
     declaration: Declaration
+    is_last_resort: bool = False
 
     @property
     def identity(self) -> str | Declaration:
@@ -38,9 +48,6 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
     Args:
         template: the chat template of the model's tokenizer.
         special_tokens: the special tokens of the tokenizer.
-
-    Raises:
-        ValueError: the template shows calls in a way that no built-in format writes.
     """
     unused = ""
     if template.response_template is not None:
@@ -52,19 +59,25 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
             )
         except FormatError as error:
             unused = f"; not used: {error}"
-    spellings = [(text, name) for name in builtin_names("message") for text in message_format(name).template_renderings(PROBE_CALL)]
-    text, name = max(
-        ((text, name) for text, name in spellings if text in template.probe_text), key=lambda spelling: len(spelling[0]), default=("", "")
-    )
+    found = ((message_format(name).rendering_in(template.probe_text, PROBE_CALL), name) for name in builtin_names("message"))
+    text, name = max(((text, name) for text, name in found if text), key=lambda pair: len(pair[0]), default=("", ""))
     if name:  # the longest one, since the text of a call in one format may contain that of another
         return NativeFormat(name, f"the chat template shows a call as {text!r}{unused}", builtin_declaration(name, "message"))
-    if not template.shows_tools:
+    default = builtin_declaration(DEFAULT, "message")
+    if template.shows_calls and (derived := _derived_declaration(template, special_tokens)):
+        return NativeFormat(DERIVED, f"the chat template shows calls as {derived['call']!r}{unused}", derived)
+    if not template.shows_calls:
         reason = f"the chat template shows no tools, so the prompt explains them in this widely known format{unused}"
-        return NativeFormat(DEFAULT, reason, builtin_declaration(DEFAULT, "message"))
-    raise ValueError(
-        f"the chat template shows tool calls in a way that no format here writes{unused}: choose one by hand with "
-        f"message_format=, of {', '.join(builtin_names('message'))}"
-    )
+        return NativeFormat(DEFAULT, reason, default)
+    reason = f"the chat template shows calls in a way that no format here writes{unused}; the prompt tells tools in words, in {DEFAULT!r}"
+    return NativeFormat(DEFAULT, reason, default, is_last_resort=True)
+
+
+def _derived_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration | None:
+    """The declaration of the format in which the template shows calls."""
+    examples = {name: template.written(message, *([EXAMPLES["call"]] if name == "other" else [])) for name, message in EXAMPLES.items()}
+    is_left_out = {"both": not template.shows_content_with_calls, "two": template.has_single_calls}
+    return derived_declaration({name: text for name, text in examples.items() if text and not is_left_out.get(name)}, special_tokens)
 
 
 def _verified_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration:

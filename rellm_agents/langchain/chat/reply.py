@@ -66,7 +66,7 @@ class Reply:
     def result(self, completion: Completion) -> ChatResult:
         """The whole message."""
         parsed = self._format.message(completion.text)
-        calls = [tool_call(name=call.name, args=call.arguments, id=_call_id()) for call in parsed.tool_calls]
+        calls = [tool_call(name=call.name, args=call.arguments, id=_call_id(call.id)) for call in parsed.tool_calls]
         metadata = self._metadata(completion, has_calls=bool(calls))
         message = AIMessage(content=parsed.content, tool_calls=calls, additional_kwargs=_reasoning(parsed.reasoning), **metadata)
         return ChatResult(generations=[ChatGeneration(message=message)], llm_output={"model_name": self._model_name})
@@ -93,7 +93,7 @@ class Reply:
         calls: list[ToolCallChunk] = []
         for index, (call, before) in enumerate(zip_longest(current.calls, previous.calls), bool(current.reasoning) + bool(current.content)):
             if before is None:
-                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(), index=index))
+                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(call.id), index=index))
             elif arguments := call.arguments[len(before.arguments) :]:
                 calls.append(tool_call_chunk(name=None, args=arguments, id=None, index=index))
         content, reasoning = current.content[len(previous.content) :], current.reasoning[len(previous.reasoning) :]
@@ -123,5 +123,6 @@ def _reasoning(text: str) -> dict[str, Any]:
     return {"reasoning_content": text} if text else {}
 
 
-def _call_id() -> str:
-    return "".join(secrets.choice(_ID_CHARACTERS) for _ in range(_ID_LENGTH))
+def _call_id(written: str) -> str:
+    """The id that was written with a call, if it is more than a number; else one drawn by chance, which no other call has."""
+    return written if len(written) >= _ID_LENGTH else "".join(secrets.choice(_ID_CHARACTERS) for _ in range(_ID_LENGTH))

@@ -18,7 +18,7 @@ from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from pydantic import BaseModel, ValidationError, create_model
 from small_chats import CALLS, CHATML, QWEN, Trip, book, chat, check_calls, draws_anew, now, search
 from tokenizers import AddedToken
@@ -26,7 +26,7 @@ from toys import byte_level_tokenizer, random_model
 from typing_extensions import TypedDict
 
 from rellm_agents import compile_regex
-from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.errors import BudgetTooSmall, ChatRefused
 from rellm_agents.formats.template.declarations import builtin_declaration, builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.answer_in_time import AnswerInTime
@@ -306,8 +306,8 @@ def test_a_template_without_system_messages_that_wants_turns():
 
 
 def test_a_template_that_refuses_says_why():
-    with pytest.raises(ValueError, match="the chat template refuses these messages: in turns"):
-        prompt_of([AIMessage("Yes?"), HumanMessage("Go.")], chat(chat_template=STRICT))
+    with pytest.raises(ChatRefused, match="the chat template refuses these messages: in turns"):
+        prompt_of([HumanMessage("Go."), ChatMessage("Hm.", role="critic"), ChatMessage("Ah.", role="critic")], chat(chat_template=STRICT))
 
 
 # What goes wrong is said

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from chat_templates import CALLS, STRICT, TURNS, template
 from langchain_core.caches import InMemoryCache
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel
 from small_chats import CHATML, QWEN, Trip, book, chat, now, search
 from toys import byte_level_tokenizer
 
 from rellm_agents import compile_regex, compile_schema
-from rellm_agents.errors import InvalidExample
+from rellm_agents.errors import ChatRefused, InvalidExample
 from rellm_agents.formats import message_format
 from rellm_agents.formats.template.declarations import builtin_names
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
@@ -73,12 +73,20 @@ def test_every_template_shows_examples_before_the_chat(name: str, system: bool) 
         assert all(format_.render(example.message) in prompt for example in examples)
 
 
+def test_a_chat_that_begins_with_the_model_is_not_merged_with_examples() -> None:
+    shown = TEMPLATES["strict"]()
+    format_ = message_format("hermes", TOOLS)
+    examples = example_messages([("Ask.", "Answer.")], format_)
+    prompt = shown.prompt([AIMessage("Yes?"), HumanMessage("Go.")], format_, (), examples)
+    assert prompt.endswith("\n\nAsk.\n[assistant] Answer.\n[user] \n[assistant] Yes?\n[user] Go.\n[assistant] ")
+
+
 def test_a_refusal_of_the_chat_is_still_said() -> None:
     shown = TEMPLATES["strict"]()
     format_ = message_format("hermes", TOOLS)
     examples = example_messages([("Ask.", "Answer.")], format_)
-    with pytest.raises(ValueError, match="the chat template refuses these messages: in turns"):
-        shown.prompt([AIMessage("Yes?"), HumanMessage("Go.")], format_, (), examples)
+    with pytest.raises(ChatRefused, match="the chat template refuses these messages: in turns"):
+        shown.prompt([HumanMessage("Go."), ChatMessage("Hm.", role="critic"), ChatMessage("Ah.", role="critic")], format_, (), examples)
 
 
 @pytest.mark.parametrize("family", builtin_names("message"))

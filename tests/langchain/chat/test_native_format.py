@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from chat_templates import CALLS, TURNS, template
+from family_templates import FAMILIES, family_template
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from toys import byte_level_tokenizer, random_model
 
@@ -12,7 +13,7 @@ from rellm_agents.formats.messages.format import message_declaration
 from rellm_agents.formats.template.declarations import builtin_names
 from rellm_agents.langchain import ChatRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
-from rellm_agents.langchain.chat.native_format import native_format
+from rellm_agents.langchain.chat.native_format import _derived_declaration, native_format
 
 
 @pytest.mark.parametrize("way", CALLS)
@@ -38,10 +39,80 @@ def test_a_template_that_knows_no_tools_is_told_them_in_words():
     assert "shows no tools" in native_format(plain).reason
 
 
-def test_calls_that_no_format_writes_are_refused():
-    text = TURNS.replace("CALL", "<<{{ name }}>>{{ arguments | tojson }}").replace("{{ before }}", "").replace("{{ after }}", "")
-    with pytest.raises(ValueError, match="in a way that no format here writes: choose one by hand"):
-        native_format(ChatTemplate(byte_level_tokenizer(), text=text))
+def test_calls_that_no_format_writes_are_the_last_resort_with_a_warning():
+    tokenizer = byte_level_tokenizer()
+    with pytest.warns(
+        UserWarning, match="in a way that no format here writes; the prompt tells tools in words, in 'hermes': choose another"
+    ):
+        model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=FAMILIES["a call in no order"])
+    assert model.native_format.is_last_resort
+    bound = model.bind_tools([{"type": "function", "function": {"name": "look-up", "description": "", "parameters": LOOK_UP}}])
+    call = AIMessage("", tool_calls=[{"name": "look-up", "args": {"word": "rain"}, "id": "a1", "type": "tool_call"}])
+    prompt = model._start_reply([HumanMessage("Rain?"), call, ToolMessage("none", tool_call_id="a1")], None, bound.kwargs).prompt
+    assert "look-up(word: string)" in prompt
+    assert '<tool_call>\n{"name": "look-up", "arguments": {"word": "rain"}}\n</tool_call>' in prompt
+    assert "<tool_response>\nnone\n</tool_response>" in prompt
+    assert "@@" not in prompt
+
+
+DERIVED = {
+    "mistral small 3.2": "[TOOL_CALLS]{name}[CALL_ID]{id}[ARGS]{arguments}",
+    "kimi k2": "<|tool_call_begin|>functions.{name}:{id}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>",
+    "seed-oss": "<seed:tool_call>\n<function={name}>\n{arguments}</function>\n</seed:tool_call>",
+    "command r+": '\n    {\n        "tool_name": "{name}",\n        "parameters": {arguments}\n    }',
+    "command r7b": '\n    {"tool_call_id": "{id}", "tool_name": "{name}", "parameters": {arguments}}',
+    "functionary 3.1": "<function={name}>{arguments}</function>",
+    "a family of its own": "<<{name}>>\n{arguments}\n<<end>>",
+    "a list of its own": '{"function": "{name}", "inputs": {arguments}}',
+}
+KNOWN = {
+    "mistral small 3.2": "mistral_call_id",
+    "kimi k2": "kimi_k2",
+    "seed-oss": "seed_oss",
+    "command r7b": "command_r7b",
+    "functionary 3.1": "functionary31",
+}
+LAST_RESORT = {"functionary 3.2", "a call in no order"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_is_known_or_derived_or_the_last_resort(family):
+    found = native_format(family_template(family))
+    assert found.is_last_resort == (family in LAST_RESORT)
+    assert (found.name == "derived") == (family in DERIVED.keys() - KNOWN.keys())
+    assert found.name == KNOWN.get(family, found.name)
+    assert found.identity == (found.declaration if found.name == "derived" else found.name)
+
+
+@pytest.mark.parametrize("family", [*DERIVED, *LAST_RESORT])
+def test_a_declaration_is_derived_also_of_families_that_are_known(family):
+    derived = _derived_declaration(family_template(family), ())
+    assert (derived and derived["call"]) == DERIVED.get(family)
+
+
+@pytest.mark.parametrize("family", DERIVED)
+def test_a_model_calls_in_a_derived_format(family):
+    tokenizer = byte_level_tokenizer()
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    declaration = _derived_declaration(family_template(family), ())
+    model = ChatRELLM(
+        model=random_model(tokenizer),
+        tokenizer=tokenizer,
+        chat_template=FAMILIES[family],
+        message_format=declaration,
+        max_new_tokens=250,
+        temperature=2.0,
+    )
+    tool = {"type": "function", "function": {"name": "look_up", "description": "", "parameters": LOOK_UP}}
+    bound = model.bind_tools([tool], tool_choice="any")
+    for seed in range(4):
+        whole, pieces = bound.invoke("Rain?", seed=seed), list(bound.stream("Rain?", seed=seed))
+        (call,) = whole.tool_calls
+        assert set(call["args"]) == {"word"}
+        assert [one["args"] for one in sum(pieces[1:], pieces[0]).tool_calls] == [call["args"]]
+        assert len(call["id"]) >= 9
+        again = [HumanMessage("Rain?"), whole, ToolMessage("none", tool_call_id=call["id"])]
+        assert model.invoke(again, max_new_tokens=40).usage_metadata["input_tokens"] > 9
 
 
 def test_arguments_are_text_where_the_template_joins_them_to_its_words():
