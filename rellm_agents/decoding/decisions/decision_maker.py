@@ -88,14 +88,14 @@ class DecisionMaker:
         scores = passes.forward(tokens, scored=1 + max(len(tree.stem) for tree, _ in jobs))
         trees = [TreeReading(tree, number) for number, (tree, _) in enumerate(jobs)]
         found = log_probabilities(passes, scores, trees, self._end_ids)
-        if self._scorer.can_mask_out:
+        if self._scorer.keeps_prompts:
             for number, ids in enumerate(texts):
                 self._prefix_cache.keep(ids, passes.cache, number, passes.cache_positions(number))
         return [(logs, count + 1 + tree.passes) for logs, tree in zip(found, trees, strict=True)]
 
     def _begin(self, readings: Sequence[Reading]) -> tuple[ForwardPasses, list[int], int]:
         """Passes that have read a beginning of each prefix, its length, which leaves one token at least, and how many passes were made."""
-        if not self._scorer.can_mask_out:
+        if not self._scorer.keeps_prompts:
             encoded = self._scorer.encoded([one.prompt for one in readings]) if self._scorer.has_encoder else None
             return ForwardPasses(self._scorer, len(readings), encoded=encoded), [0] * len(readings), 0
         beginnings = [list(one.prefix[:-1]) for one in readings]

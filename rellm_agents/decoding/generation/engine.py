@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
-from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, Scorer
+from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, scorer_of
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -53,7 +53,7 @@ class Engine:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, kept_bytes: int) -> None:
         self.model = model
         self.vocabulary = Vocabulary.from_tokenizer(tokenizer, end_ids=_end_ids(model, tokenizer))
-        self.scorer = Scorer(model)
+        self.scorer = scorer_of(model)
         self.prefix_cache = PrefixCache(kept_bytes)
         self._speller = speller_of(self.vocabulary)
         self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
@@ -106,7 +106,7 @@ class Engine:
         if len(sequences) > 1 and not scorer.takes_batches:
             for sequence, prompt in zip(sequences, prompts, strict=True):
                 yield from self.decode([sequence], [prompt], choose)
-        elif scorer.can_mask_out:
+        elif scorer.keeps_prompts:
             cache, attention_mask = self.prefix_cache.find([_may_be_cached(one) for one in sequences], self.model.config)
             for sequence, is_read in zip(sequences, attention_mask, strict=True):
                 sequence.consumed = int(is_read.sum())

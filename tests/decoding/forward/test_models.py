@@ -11,10 +11,9 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
+from rellm_agents.decoding.forward import Continuation, scorer_of
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import cache_name
-from rellm_agents.decoding.forward.scorer import Scorer
-from rellm_agents.errors import DecodingError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -85,20 +84,20 @@ def in_one_pass(decoder: ConstrainedDecoder, prompt: str, written: Sequence[int]
     return decoder.model(**inputs, use_cache=False).logits[0, -1].float().clone()
 
 
-def test_a_model_that_keeps_nothing_in_its_cache_is_refused():
-    decoder = decoder_of("llama")
+@pytest.mark.parametrize("takes_cache", [True, False])
+def test_a_model_that_keeps_nothing_reads_each_text_again(takes_cache, caplog):
+    decoder, pattern = decoder_of("llama"), compile_regex(r"yes, [a-z ]{9}")
     inner = decoder.model.forward
 
     def without(input_ids, cache=None, **_):
         return inner(input_ids=input_ids, use_cache=False)
 
-    decoder.model.forward = without
-    decoder = ConstrainedDecoder(decoder.model, decoder.tokenizer)
-    with pytest.raises(DecodingError, match="LlamaForCausalLM does not keep what it has read in the DynamicCache"):
-        decoder.generate("a", compile_regex("[a-z]{5}"))
-    decoder.model.forward = lambda input_ids: inner(input_ids=input_ids)
-    with pytest.raises(DecodingError, match="LlamaForCausalLM takes no cache"):
-        Scorer(decoder.model)
+    decoder.model.forward = without if takes_cache else lambda input_ids: inner(input_ids=input_ids)
+    again = ConstrainedDecoder(decoder.model, decoder.tokenizer)
+    assert again.engine.scorer.continuation is Continuation.READS_AGAIN
+    assert ("LlamaForCausalLM keeps nothing that it could go on from" in caplog.text) == takes_cache
+    texts = [one.text for one in again.generate(PROMPTS, pattern, spelling="any")]
+    assert texts == [decoder_of("llama").generate(prompt, pattern, spelling="any").text for prompt in PROMPTS]
 
 
 def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_name():
@@ -114,16 +113,16 @@ def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_nam
 
 
 def test_only_where_the_output_layer_says_it_all_few_of_its_rows_are_computed(kind):
-    scorer = Scorer(random_model(byte_level_tokenizer(), kind=kind))
+    scorer = scorer_of(random_model(byte_level_tokenizer(), kind=kind))
     with torch.inference_mode():
         assert (scorer.head is not None) == (kind in TAKES_GAPS)
-    assert scorer.can_mask_out == (kind in TAKES_GAPS)
+    assert scorer.keeps_prompts == (kind in TAKES_GAPS)
     assert scorer.has_encoder == (kind == "t5")
 
 
 def test_capped_scores_are_never_taken_from_the_output_layer(monkeypatch):
-    scorer = Scorer(random_model(byte_level_tokenizer(), kind="gemma"))
-    monkeypatch.setattr(scorer, "can_mask_out", True)  # the reason that holds for them as well
+    scorer = scorer_of(random_model(byte_level_tokenizer(), kind="gemma"))
+    monkeypatch.setattr(scorer, "keeps_prompts", True)  # the reason that holds for them as well
     with torch.inference_mode():
         assert scorer.head is None
 
