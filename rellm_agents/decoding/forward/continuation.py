@@ -4,7 +4,7 @@ Most models keep keys and values of each token. Others keep one state for all of
 along a padded batch as if the padding were text. Which way is right for a model is found out in ``probe``, once, and everything else asks
 here.
 
->>> Continuation.MASKS_OUT.takes_batches, Continuation.BY_TOKEN.takes_batches
+>>> Continuation.MASKS_OUT.takes_batches, Continuation.ONE_BY_ONE.takes_batches
 (True, False)
 """
 
@@ -19,7 +19,7 @@ class Continuation(Enum):
     MASKS_OUT = "keeps each token by itself: a batch is padded, and tokens that were read can be masked out between others"
     PADDED = "goes on by any number of tokens, in a batch that is padded"
     ALONE = "goes on by any number of tokens, in one text at a time"
-    BY_TOKEN = "goes on token by token, in one text at a time"
+    ONE_BY_ONE = "goes on token by token, in one text at a time"
     READS_AGAIN = "keeps nothing that it could go on from: each pass reads one text from its beginning"
 
     @property

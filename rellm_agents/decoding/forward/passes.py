@@ -15,7 +15,7 @@ token. How far a model can do this is its :class:`Continuation`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -59,13 +59,11 @@ class ForwardPasses:
         self._again = [*self._texts]  # what is read once more before the next tokens
         self.cache = scorer.new_cache() if cache is None else cache
         self._is_new = cache is None
-        own = self.cache.self_attention_cache if isinstance(self.cache, EncoderDecoderCache) else self.cache
-        self._layers: list[Any] = own.layers if isinstance(own, Cache) else []
         way = scorer.continuation
         self.can_take_back = way is Continuation.READS_AGAIN or (way.takes_back and owns_cache and _grows(self.cache))
-        self._selects = isinstance(own, Cache) and all(hasattr(layer, "batch_select_indices") for layer in own.layers)
+        self._selects = isinstance(self.cache, Cache) and all(_selector(layer) is not None for layer in _layers(self.cache))
         self.can_shrink = owns_cache and self._selects and way.takes_batches
-        device = scorer.model.device
+        device = scorer.device
         self._attention = torch.ones((size, 0), dtype=torch.long, device=device) if attention_mask is None else attention_mask
         self._next = self._attention.sum(-1, keepdim=True)  # position of each sequence's next token
 
@@ -81,18 +79,21 @@ class ForwardPasses:
         self._again = [[] for _ in tokens]
         way, width = self._scorer.continuation, max(map(len, tokens))
         if way is Continuation.READS_AGAIN:
-            self._attention, self._next = self._attention[:, :0], self._next * 0
-            return self._pass(self._texts, scored)
-        if way is Continuation.BY_TOKEN and width > 1 and not self._is_new:
+            return self._read_again(scored)
+        if way is Continuation.ONE_BY_ONE and width > 1 and not self._is_new:
             return Scores.joined([self._pass([row[at : at + 1] for row in tokens], 1) for at in range(width)][-scored:])
         return self._pass(tokens, scored)
+
+    def _read_again(self, scored: int) -> Scores:
+        """One pass over all that was read of each sequence, which are of one length."""
+        input_ids, _ = padded(self._texts, device=self._attention.device)
+        return self._run({"input_ids" if self._encoded is None else "decoder_input_ids": input_ids}, scored)
 
     def _pass(self, tokens: Sequence[Sequence[int]], scored: int) -> Scores:
         """One pass over the next tokens of each sequence."""
         input_ids, attention_mask = padded(tokens, device=self._attention.device)
         if self._encoded is not None:
-            encoder = {"encoder_outputs": (self._encoded.vectors,), "attention_mask": self._encoded.attention_mask}
-            return self._run({"decoder_input_ids": input_ids, **encoder}, scored)
+            return self._run({"decoder_input_ids": input_ids}, scored)
         inputs = {"input_ids": input_ids}
         if self._embedded is not None:
             inputs, attention_mask, self._embedded = {"inputs_embeds": self._embedded.vectors}, self._embedded.attention_mask, None
@@ -104,6 +105,8 @@ class ForwardPasses:
         return self._run({**inputs, "position_ids": positions + self._scorer.first_position}, scored)
 
     def _run(self, inputs: dict[str, Any], scored: int) -> Scores:
+        if self._encoded is not None:
+            inputs |= {"encoder_outputs": (self._encoded.vectors,), "attention_mask": self._encoded.attention_mask}
         scores, self.cache = self._scorer.run(inputs, self.cache, scored)
         self._is_new = False
         return scores
@@ -123,7 +126,10 @@ class ForwardPasses:
     def select(self, rows: Sequence[int]) -> None:
         """Go on with some sequences only."""
         index = torch.tensor(rows, device=self._attention.device)
-        self.cache.batch_select_indices(index)
+        for layer in _layers(self.cache):
+            selector = _selector(layer)
+            assert selector is not None
+            selector(index)
         self._texts, self._again = [self._texts[row] for row in rows], [self._again[row] for row in rows]
         self._attention, self._next = self._attention[index], self._next[index]
         self._encoded, self._embedded = (
@@ -158,12 +164,24 @@ class ForwardPasses:
     @property
     def bytes_per_sequence(self) -> int:
         """Keys and values of one sequence in the cache, in bytes."""
-        kept = (getattr(layer, name, None) for layer in self._layers for name in ("keys", "values"))
+        kept = (getattr(layer, name, None) for layer in _layers(self.cache) for name in ("keys", "values"))
         return sum(part.nbytes // len(part) for part in kept if part is not None and len(part))
 
     def cache_positions(self, row: int) -> torch.Tensor:
         """int64[n]: where in the cache the tokens of a sequence are."""
         return self._attention[row].nonzero()[:, 0]
+
+
+def _layers(cache: Any) -> list[Any]:
+    """What a cache holds for each layer, those of attention to an encoder's vectors too; nothing where it is no cache of transformers."""
+    if isinstance(cache, EncoderDecoderCache):
+        return [*cache.self_attention_cache.layers, *cache.cross_attention_cache.layers]
+    return list(cache.layers) if isinstance(cache, Cache) else []
+
+
+def _selector(layer: Any) -> Callable[[torch.Tensor], None] | None:
+    """Goes on with some sequences only; ``None`` where a layer cannot. Layers of one state reorder it only, which may leave some out."""
+    return getattr(layer, "reorder_cache" if hasattr(layer, "conv_states") else "batch_select_indices", None)
 
 
 def _grows(cache: Any) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -72,7 +72,7 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
             return Scorer(model, way)
         reasons.append(f"{way.name}: other scores than in one pass over the text")
     if reasons:
-        _log.warning("%s %s (%s)", type(inside(model)).__name__, Continuation.READS_AGAIN.value, "; ".join(reasons))
+        _log.warning("%s %s (%s)", scorer.name, Continuation.READS_AGAIN.value, "; ".join(reasons))
     return scorer
 
 
@@ -82,11 +82,11 @@ def _ways(scorer: Scorer) -> list[Continuation]:
         return []
     if scorer.has_encoder:
         return [Continuation.PADDED]
-    ways = [Continuation.PADDED, Continuation.ALONE, Continuation.BY_TOKEN]
+    ways = [Continuation.PADDED, Continuation.ALONE, Continuation.ONE_BY_ONE]
     return [Continuation.MASKS_OUT, *ways] if scorer.can_mask_out else ways
 
 
-def _ids(model: torch.nn.Module) -> list[int]:
+def _ids(model: Any) -> list[int]:
     """A text of twelve tokens, and a thirteenth, none of which the configuration names."""
     config = model.config.get_text_config(decoder=True)
     size: int = config.vocab_size
@@ -94,7 +94,7 @@ def _ids(model: torch.nn.Module) -> list[int]:
         size = min(size, getattr(table, "num_embeddings", size))
     named = {value for name, value in model.config.to_dict().items() if name.endswith(("token_id", "token_index", "pad_index"))}
     plain = [id_ for id_ in range(min(size, 4096)) if id_ not in named] or [0]
-    return random.Random(1).choices(plain, k=12)  # noqa: S311 - no secret
+    return random.Random(1).choices(plain, k=12)
 
 
 def _read(scorer: Scorer, ids: Sequence[int], encoded: EncodedPrompts | None) -> Iterator[tuple[torch.Tensor, int]]:
@@ -122,7 +122,7 @@ def _apart(found: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
     return apart.square().mean(-1).sqrt() / whole.nan_to_num(0.0, 0.0, 0.0).std(-1).clamp(min=1e-12)
 
 
-def _refusal(model: torch.nn.Module) -> str:
+def _refusal(model: Any) -> str:
     config, name = model.config, type(model).__name__
     way_out = "use a model that reads from left to right only"
     if getattr(config, "is_decoder", None) is False:

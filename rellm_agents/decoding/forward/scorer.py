@@ -58,18 +58,26 @@ class Scorer:
         takes_batches: texts of several lengths are read in one pass.
         keeps_prompts: keys and values of a text can be kept for other texts that begin alike.
         first_position: the position of the first token of a text.
+        config: of the model.
+        device: on which it takes its inputs.
     """
 
     def __init__(self, model: PreTrainedModel, continuation: Continuation) -> None:
         self.model, self.continuation = model, continuation
-        self._called, self._inside = called(model), inside(model)
+        self._inside = inside(model)
         takes = inspect.signature(self._inside.forward).parameters
         self._hands_on = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
         self._takes, self._cache_name = takes, cache_name(self._inside.forward)
-        self.has_encoder: bool = self._inside.config.is_encoder_decoder
+        self.config, self.device = self._inside.config, self._inside.device
+        self.has_encoder: bool = self.config.is_encoder_decoder
         self.takes_batches = continuation.takes_batches
         self.keeps_prompts = continuation is Continuation.MASKS_OUT
         self.first_position = _first_position(self._inside) if "position_ids" in takes else 0
+
+    @property
+    def name(self) -> str:
+        """The name of the model's class, for messages."""
+        return type(self._inside).__name__
 
     @property
     def takes_cache(self) -> bool:
@@ -80,7 +88,7 @@ class Scorer:
     def can_mask_out(self) -> bool:
         """Whether it looks as if tokens could be masked out between others: it takes a position for each token, and attends to all."""
         takes_positions = "position_ids" in self._takes and not getattr(self._inside, "_is_stateful", False)
-        return takes_positions and self.takes_cache and not self.has_encoder and not _has_windows(self._inside.config)
+        return takes_positions and self.takes_cache and not self.has_encoder and not _has_windows(self.config)
 
     def new_cache(self, *, needed: bool = False) -> Any:
         """What a model is given that has read nothing; ``None`` where it makes its own, or keeps nothing, unless it is needed."""
@@ -89,8 +97,8 @@ class Scorer:
         keeps_nothing = self.continuation is Continuation.READS_AGAIN and not needed
         if self._cache_name not in COMMON_NAMES or makes_own or keeps_nothing:
             return None
-        own = DynamicCache(config=model.config)
-        return EncoderDecoderCache(own, DynamicCache(config=model.config)) if self.has_encoder else own
+        own = DynamicCache(config=self.config)
+        return EncoderDecoderCache(own, DynamicCache(config=self.config)) if self.has_encoder else own
 
     @cached_property
     def head(self) -> torch.nn.Linear | None:
@@ -99,10 +107,10 @@ class Scorer:
         head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
         inner = getattr(model, "base_model", model)
         is_offloaded = hasattr(model, "_hf_hook")
-        if self._called is not model or type(head) is not torch.nn.Linear or inner is model or is_offloaded or not self.keeps_prompts:
+        if type(head) is not torch.nn.Linear or inner is model or is_offloaded or not self.keeps_prompts:
             _log.debug("%s: all scores are computed at each token", type(model).__name__)
             return None
-        ids = torch.tensor([[0, min(1, head.out_features - 1)]], device=self.model.device)
+        ids = torch.tensor([[0, min(1, head.out_features - 1)]], device=self.device)
         whole, parts = model(input_ids=ids, use_cache=False).logits, head(inner(input_ids=ids, use_cache=False)[0])
         if whole.shape == parts.shape and torch.allclose(whole, parts, rtol=1e-4, atol=1e-4):
             return head
@@ -125,7 +133,8 @@ class Scorer:
         """
         goes_on = self.continuation is not Continuation.READS_AGAIN
         with in_eval_mode(self.model):
-            of_head = not is_watched(self._called) and self.head is not None
+            model = called(self.model)
+            of_head = model is self._inside and not is_watched(model) and self.head is not None
             given = {name: value for name, value in inputs.items() if self._is_taken(name)}
             if "logits_to_keep" in self._takes and not of_head:
                 given["logits_to_keep"] = scored
@@ -133,11 +142,11 @@ class Scorer:
                 given["use_cache"] = goes_on
             if goes_on and self._cache_name is not None:
                 given[self._cache_name] = cache
-            outputs = (self._called.base_model if of_head else self._called)(**given)
+            outputs = (model.base_model if of_head else model)(**given)
         kept = taken_from(vars(outputs)) if goes_on else None
         kept = cache if kept is None else kept  # which some add to and do not give back
         if goes_on and kept is None:
-            raise DecodingError(f"{type(self._inside).__name__} keeps nothing of what it has read, so it knows nothing of it at the next token")
+            raise DecodingError(f"{self.name} keeps nothing of what it has read, so it knows nothing of it at the next token")
         return (Scores(outputs[0][:, -scored:], self.head) if of_head else Scores(outputs.logits[:, -scored:], None)), kept
 
     def _is_taken(self, name: str) -> bool:
@@ -145,7 +154,7 @@ class Scorer:
 
     def in_one_pass(self, ids: Sequence[int], encoded: EncodedPrompts | None = None) -> torch.Tensor:
         """float[n, V]: what the model scores after each token of a text that it reads at once, keeping nothing."""
-        input_ids = torch.tensor([list(ids)], device=self.model.device)
+        input_ids = torch.tensor([list(ids)], device=self.device)
         given: dict[str, Any] = {"input_ids": input_ids}
         if encoded is not None:
             given = {"decoder_input_ids": input_ids, "encoder_outputs": (encoded.vectors,), "attention_mask": encoded.attention_mask}
@@ -155,13 +164,13 @@ class Scorer:
         if own is not None and own.default is inspect.Parameter.empty:
             given[own.name] = self.new_cache(needed=True)
         with in_eval_mode(self.model):
-            scores: torch.Tensor = self._called(**given).logits
+            scores: torch.Tensor = called(self.model)(**given).logits
         return scores[0]
 
     def encoded(self, prompts: Sequence[Sequence[int]]) -> EncodedPrompts:
         """The prompts as the encoder's vectors, each read without padding, which some encoders would count as text."""
         with in_eval_mode(self.model):
-            read = [self.model.get_encoder()(input_ids=torch.tensor([list(ids)], device=self.model.device))[0][0] for ids in prompts]
+            read = [self._inside.get_encoder()(input_ids=torch.tensor([list(ids)], device=self.device))[0][0] for ids in prompts]
         width = max(map(len, read))
         vectors = torch.stack([torch.nn.functional.pad(one, (0, 0, width - len(one), 0)) for one in read])
         is_read = [[0] * (width - len(one)) + [1] * len(one) for one in read]

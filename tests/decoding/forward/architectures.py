@@ -1,7 +1,7 @@
 """Tiny models with random weights of every causal architecture that transformers has.
 
-The configuration of each is its class's own default, made small field by field: sizes by the names of the fields, and one layer of each kind
-that the default has. What names do not tell is in a table.
+The configuration of each is its class's own default, made small field by field: sizes by the names of the fields, and one layer of each
+kind that the default has. What names do not tell is in a table.
 
 >>> tiny_model("LlamaForCausalLM").config.hidden_size
 32
@@ -44,7 +44,7 @@ _FULL: Final = {"rope_type": "default", "rope_theta": 1e4}
 
 _FIELDS: Final[dict[str, dict[str, Any]]] = {
     "BambaForCausalLM": {"attn_layer_indices": [1]},
-    "BltForCausalLM": {"encoder_hash_byte_group_vocab": 64},
+    "BltForCausalLM": {"encoder_hash_byte_group_vocab": 64, "vocab_size": 384},
     "CohereCompassForCausalLM": {"rope_parameters": {"full_attention": _FULL}},
     "DbrxForCausalLM": {
         "attn_config": {"rope_theta": 1e4, "kv_n_heads": 2, "clip_qkv": 8.0},
@@ -158,7 +158,7 @@ def _small(config: PreTrainedConfig, given: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         own = config.__dict__.get(name)
         if isinstance(own, PreTrainedConfig):
-            small[name] = type(own)(**_small(own, {}))
+            small[name] = type(own)(**_small(own, {key: of for key, of in given.items() if key == "vocab_size"}))
         elif name == "per_layer_config":
             small[name] = None
         elif name == "is_decoder" or (name == "is_encoder_decoder" and value):

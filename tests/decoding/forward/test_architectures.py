@@ -7,6 +7,7 @@ are weighed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from functools import cache
 
@@ -26,21 +27,22 @@ REFUSED = {
     "ProphetNetForCausalLM": "by the tokens that follow it too",
     "XLNetLMHeadModel": "by the tokens that follow it too",
 }
-PATTERN = compile_regex(r'\{"action": "[ab]{2,5}", "is": (true|false|null), "n": [0-9]{2}\}')
-PROMPTS = ("Question: how many of them?\nThought:", "a", "é€ 你好, how far?")
+PATTERN = compile_regex(r'\{"action": "[ab]{2,4}", "is": (true|false)\}')
+PROMPTS = ("Question: how many?", "a", "é€ 你好, how far")
 OPTIONS = ("yes", "no", "not sure")
 TOLERANCE = 2e-3
 
 
 @cache
 def tokenizer():
-    return byte_level_tokenizer()
+    return byte_level_tokenizer([b'{"action', b'": "', b'", "', b'": ', b"true", b"false", b"ab", b" how", b"yes"])
 
 
 def in_one_pass(model: torch.nn.Module, ids: Sequence[int]) -> torch.Tensor:
     """float[n, V]: log probabilities of the tokens after each of a text, by the plain call of the model."""
+    keeping_nothing = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
     with torch.inference_mode():
-        return model(input_ids=torch.tensor([list(ids)])).logits[0].double().log_softmax(-1)
+        return model(input_ids=torch.tensor([list(ids)]), **keeping_nothing).logits[0].double().log_softmax(-1)
 
 
 def assert_right(model: torch.nn.Module, prompt: str, made: Completion) -> None:
@@ -48,7 +50,10 @@ def assert_right(model: torch.nn.Module, prompt: str, made: Completion) -> None:
     ids = tokenizer().encode(prompt)
     whole = in_one_pass(model, [*ids, *made.token_ids])
     assert made.logprobs is not None
+    assert sum(one.free is not None for one in made.logprobs) > 6
     for at, (token, one) in enumerate(zip(made.token_ids, made.logprobs, strict=False)):
+        if one.free is None:  # no pass has read what is before it
+            continue
         assert one.free == pytest.approx(float(whole[len(ids) + at - 1, token]), abs=TOLERANCE), f"token {at} of {made.text!r}"
 
 
@@ -59,23 +64,17 @@ def test_a_text_is_scored_as_in_one_pass_over_all_of_it(name):
         with pytest.raises(DecodingError, match=REFUSED[name]):
             ConstrainedDecoder(model, tokenizer())
         return
-    decoder = ConstrainedDecoder(model, tokenizer())
-    options = {"max_new_tokens": 60, "healing": False}
-    greedy = [decoder.generate(prompt, PATTERN, **options) for prompt in PROMPTS]
-    for kept in (True, False):
-        if not kept:
-            decoder = ConstrainedDecoder(model, tokenizer(), kept_bytes=0)
-        measured = [decoder.generate(prompt, PATTERN, measure=["logprobs"], **options) for prompt in PROMPTS]
-        together = decoder.generate(PROMPTS, PATTERN, measure=["logprobs"], **options)
-        for prompt, few, alone, beside in zip(PROMPTS, greedy, measured, together, strict=True):
-            assert few.token_ids == alone.token_ids == beside.token_ids
-            assert_right(model, prompt, alone)
-            assert_right(model, prompt, beside)
+    decoder, options = ConstrainedDecoder(model, tokenizer()), {"max_new_tokens": 60, "healing": False}
+    together = decoder.generate(PROMPTS, PATTERN, measure=["logprobs"], **options)
+    for prompt, beside in zip(PROMPTS, together, strict=True):
+        alone = decoder.generate(prompt, PATTERN, measure=["logprobs"], **options)
+        few = decoder.generate(prompt, PATTERN, **options)
+        assert few.token_ids == alone.token_ids == beside.token_ids
+        assert_right(model, prompt, alone)
+        assert_right(model, prompt, beside)
     # behind what was read of another text that begins alike
-    decoder = ConstrainedDecoder(model, tokenizer())
     decoder.generate(PROMPTS[0] + "an", PATTERN, **options)
-    longer = PROMPTS[0] + greedy[0].text + "\nObservation:"
-    decoder.generate(PROMPTS[0], PATTERN, **options)
+    longer = PROMPTS[0] + together[0].text + "\nThen:"
     assert_right(model, longer, decoder.generate(longer, PATTERN, measure=["logprobs"], **options))
     # options that are weighed as a whole
     decision = decoder.probabilities(longer, OPTIONS, healing=False)
