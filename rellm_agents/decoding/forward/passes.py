@@ -41,6 +41,7 @@ class ForwardPasses:
     Attributes:
         can_take_back: tokens that were read can be taken back.
         can_shrink: sequences can leave the batch.
+        made: how many passes were made.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class ForwardPasses:
         self._texts: list[list[int]] = [[] for _ in range(size)]  # what was read of each sequence, if nothing was before
         self._again = [*self._texts]  # what is read once more before the next tokens
         self.cache = scorer.new_cache() if cache is None else cache
-        self._is_new = cache is None
+        self._is_new, self.made = cache is None, 0
         way = scorer.continuation
         self.can_take_back = way is Continuation.READS_AGAIN or (way.takes_back and owns_cache and _grows(self.cache))
         self._selects = isinstance(self.cache, Cache) and all(_selector(layer) is not None for layer in _layers(self.cache))
@@ -109,6 +110,7 @@ class ForwardPasses:
             inputs |= {"encoder_outputs": (self._encoded.vectors,), "attention_mask": self._encoded.attention_mask}
         scores, self.cache = self._scorer.run(inputs, self.cache, scored)
         self._is_new = False
+        self.made += 1
         return scores
 
     @property

@@ -56,7 +56,7 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
         raise DecodingError(_refusal(inside(model)))
     bound, share = min(MOST_NOISE, max(1e-3, 16 * precision, 4 * noise)), 1.0 if precision < 1e-6 else 0.75
     reasons = []
-    for way in _ways(scorer):
+    for way in _candidates(scorer):
         found, lengths = [], []
         try:
             for scores, length in _read(Scorer(model, way), ids, encoded):
@@ -76,7 +76,7 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
     return scorer
 
 
-def _ways(scorer: Scorer) -> list[Continuation]:
+def _candidates(scorer: Scorer) -> list[Continuation]:
     """The ways that may be right for a model, by what it takes, the best first; but for reading all again, which always is."""
     if not scorer.takes_cache:
         return []

@@ -92,8 +92,11 @@ def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: boo
         sequence.drafts = sequence.drafts[: count - len(new)]
         tokens.append([*new, *sequence.drafts])
         sequence.consumed += len(new)
-        sequence.forward_passes += 1
-    return passes.forward(tokens, scored=1 + max(len(sequence.drafts) + _known(sequence) for sequence in active))
+    before = passes.made
+    scores = passes.forward(tokens, scored=1 + max(len(sequence.drafts) + _known(sequence) for sequence in active))
+    for sequence in active:
+        sequence.forward_passes += passes.made - before
+    return scores
 
 
 def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]], choose: Choose) -> None:

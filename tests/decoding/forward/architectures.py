@@ -3,6 +3,9 @@
 The configuration of each is its class's own default, made small field by field: sizes by the names of the fields, and one layer of each
 kind that the default has. What names do not tell is in a table.
 
+How each is found to go on is written down in ``architectures.md``, which is made anew by
+``cd tests && python -m decoding.forward.architectures > decoding/forward/architectures.md``.
+
 >>> tiny_model("LlamaForCausalLM").config.hidden_size
 32
 """
@@ -10,11 +13,17 @@ kind that the default has. What names do not tell is in a table.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import torch
+import transformers
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+from rellm_agents.decoding.forward import Scorer, scorer_of
+from rellm_agents.errors import DecodingError
 
 END: Final = 256
 """The end of text, as in the byte-level toy tokenizer."""
@@ -190,3 +199,41 @@ def _one_of_each(count: int | None, lists: list[list[Any]]) -> list[int]:
     kinds = [tuple(str(one[at]) for one in lists) for at in range(count)]
     found = [kinds.index(kind) for kind in dict.fromkeys(kinds)]
     return found if len(found) > 1 else [0, 1]
+
+
+def row_of(name: str, found: Scorer | DecodingError) -> str:
+    """The row of an architecture in the table: how it goes on, or why it is refused."""
+    if isinstance(found, DecodingError):
+        return f"| {name} | refused: {str(found).removeprefix(name).partition(':')[0].strip()} | |"
+    with torch.inference_mode():
+        part = "in part" if found.keeps_prompts and found.head is not None else "whole"
+    return f"| {name} | {found.continuation.name} | {part} |"
+
+
+def recorded_rows() -> dict[str, str]:
+    """The rows of the table by their names; none if it was made with another version of transformers."""
+    lines = Path(__file__).with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    rows = {line.split(" ")[1]: line for line in lines if line.startswith("| ")}
+    return rows if f"transformers {transformers.__version__} " in lines[0] else {}
+
+
+def _table() -> Iterator[str]:
+    yield f"How the {len(CLASSES)} causal architectures of transformers {transformers.__version__} go on: the names of `Continuation`."
+    yield "`test_architectures.py` shows of each that a text is scored as in one pass over all of it."
+    yield ""
+    yield "| architecture | goes on | output layer |"
+    yield "|---|---|---|"
+    for name in CLASSES:
+        if name in ALONE_IMPOSSIBLE:
+            yield f"| {name} | not made: {ALONE_IMPOSSIBLE[name]} | |"
+            continue
+        try:
+            found: Scorer | DecodingError = scorer_of(tiny_model(name))
+        except DecodingError as error:
+            found = error
+        yield row_of(name, found)
+
+
+if __name__ == "__main__":
+    transformers.logging.set_verbosity_error()
+    print("\n".join(_table()))
