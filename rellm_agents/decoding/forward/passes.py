@@ -2,7 +2,7 @@
 
 Sequences need not be of one length: the shorter ones are padded on the left, and tokens that were read in vain are masked out, so that
 the cache is never cropped. Where a model cannot attend around positions that are masked out between others, sequences go on token by
-token. How far a model can do this is its :class:`Continuation`.
+token. How far a model can do this is its :class:`Resumption`.
 
     cache            pad the cat sat Lo        a draft that was rejected: Lo
     attention mask    0   1   1   1   0
@@ -22,7 +22,7 @@ import torch
 from transformers import DynamicCache, EncoderDecoderCache
 from transformers.cache_utils import Cache, DynamicLayer
 
-from rellm_agents.decoding.forward.continuation import Continuation
+from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores, padded
 
 
@@ -60,8 +60,8 @@ class ForwardPasses:
         self._again = [*self._texts]  # what is read once more before the next tokens
         self.cache = scorer.new_cache() if cache is None else cache
         self._is_new, self.made = cache is None, 0
-        way = scorer.continuation
-        self.can_take_back = way is Continuation.READS_AGAIN or (way.takes_back and owns_cache and _grows(self.cache))
+        way = scorer.resumption
+        self.can_take_back = way is Resumption.READS_AGAIN or (way.takes_back and owns_cache and _grows(self.cache))
         self._selects = isinstance(self.cache, Cache) and all(_selector(layer) is not None for layer in _layers(self.cache))
         self.can_shrink = owns_cache and self._selects and way.takes_batches
         device = scorer.device
@@ -78,10 +78,10 @@ class ForwardPasses:
         tokens = [[*again, *new] for again, new in zip(self._again, tokens, strict=True)]
         self._texts = [[*old, *new] for old, new in zip(self._texts, tokens, strict=True)]
         self._again = [[] for _ in tokens]
-        way, width = self._scorer.continuation, max(map(len, tokens))
-        if way is Continuation.READS_AGAIN:
+        way, width = self._scorer.resumption, max(map(len, tokens))
+        if way is Resumption.READS_AGAIN:
             return self._read_again(scored)
-        if way is Continuation.ONE_BY_ONE and width > 1 and not self._is_new:
+        if way is Resumption.ONE_BY_ONE and width > 1 and not self._is_new:
             return Scores.joined([self._pass([row[at : at + 1] for row in tokens], 1) for at in range(width)][-scored:])
         return self._pass(tokens, scored)
 
@@ -101,7 +101,7 @@ class ForwardPasses:
         self._attention = torch.cat([self._attention, attention_mask], dim=1)
         positions = (self._next + attention_mask.cumsum(-1) - 1).clamp(min=0)
         self._next = self._next + attention_mask.sum(-1, keepdim=True)
-        if self._scorer.continuation.takes_batches or not self._attention.all():  # else some take a mask for that of what is new
+        if self._scorer.resumption.takes_batches or not self._attention.all():  # else some take a mask for that of what is new
             inputs["attention_mask"] = self._attention
         return self._run({**inputs, "position_ids": positions + self._scorer.first_position}, scored)
 
@@ -156,7 +156,7 @@ class ForwardPasses:
 
     @property
     def _reads_branches_again(self) -> bool:
-        return not (self._selects and self._scorer.continuation.takes_batches)
+        return not (self._selects and self._scorer.resumption.takes_batches)
 
     @property
     def read_again(self) -> int:

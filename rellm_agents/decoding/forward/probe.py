@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from rellm_agents.decoding.forward.continuation import Continuation
 from rellm_agents.decoding.forward.passes import ForwardPasses
+from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer
 from rellm_agents.decoding.forward.wrappers import inside
 from rellm_agents.errors import DecodingError
@@ -46,7 +46,7 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
     Raises:
         DecodingError: what the model scores after a token depends on the tokens that follow it.
     """
-    scorer, ids = Scorer(model, Continuation.READS_AGAIN), _ids(inside(model))
+    scorer, ids = Scorer(model, Resumption.READS_AGAIN), _ids(inside(model))
     encoded = scorer.encoded([ids]) if scorer.has_encoder else None
     whole, before = scorer.in_one_pass(ids, encoded), scorer.in_one_pass(ids[:5], encoded)
     if len(whole) != len(ids):  # it gives the scores after the last token only
@@ -72,18 +72,18 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
             return Scorer(model, way)
         reasons.append(f"{way.name}: other scores than in one pass over the text")
     if reasons:
-        _log.warning("%s %s (%s)", scorer.name, Continuation.READS_AGAIN.value, "; ".join(reasons))
+        _log.warning("%s %s (%s)", scorer.name, Resumption.READS_AGAIN.value, "; ".join(reasons))
     return scorer
 
 
-def _candidates(scorer: Scorer) -> list[Continuation]:
+def _candidates(scorer: Scorer) -> list[Resumption]:
     """The ways that may be right for a model, by what it takes, the best first; but for reading all again, which always is."""
     if not scorer.takes_cache:
         return []
     if scorer.has_encoder:
-        return [Continuation.PADDED]
-    ways = [Continuation.PADDED, Continuation.ALONE, Continuation.ONE_BY_ONE]
-    return [Continuation.MASKS_OUT, *ways] if scorer.can_mask_out else ways
+        return [Resumption.PADDED]
+    ways = [Resumption.PADDED, Resumption.ALONE, Resumption.ONE_BY_ONE]
+    return [Resumption.MASKS_OUT, *ways] if scorer.can_mask_out else ways
 
 
 def _ids(model: Any) -> list[int]:

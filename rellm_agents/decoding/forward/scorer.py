@@ -22,8 +22,8 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import COMMON_NAMES, cache_name, taken_from
-from rellm_agents.decoding.forward.continuation import Continuation
 from rellm_agents.decoding.forward.eval_mode import in_eval_mode
+from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.wrappers import called, inside, is_watched
 from rellm_agents.errors import DecodingError
 
@@ -49,11 +49,11 @@ class Scorer:
 
     Args:
         model: a transformers causal language model, or one with an encoder, which reads the prompt; wrapped or not.
-        continuation: how it goes on; ``scorer_of`` finds it out.
+        resumption: how it goes on; ``scorer_of`` finds it out.
 
     Attributes:
         model: as given.
-        continuation: as given.
+        resumption: as given.
         has_encoder: the prompt is read by an encoder.
         takes_batches: texts of several lengths are read in one pass.
         keeps_prompts: keys and values of a text can be kept for other texts that begin alike.
@@ -62,16 +62,16 @@ class Scorer:
         device: on which it takes its inputs.
     """
 
-    def __init__(self, model: PreTrainedModel, continuation: Continuation) -> None:
-        self.model, self.continuation = model, continuation
+    def __init__(self, model: PreTrainedModel, resumption: Resumption) -> None:
+        self.model, self.resumption = model, resumption
         self._inside = inside(model)
         takes = inspect.signature(self._inside.forward).parameters
         self._hands_on = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
         self._takes, self._cache_name = takes, cache_name(self._inside.forward)
         self.config, self.device = self._inside.config, self._inside.device
         self.has_encoder: bool = self.config.is_encoder_decoder
-        self.takes_batches = continuation.takes_batches
-        self.keeps_prompts = continuation is Continuation.MASKS_OUT
+        self.takes_batches = resumption.takes_batches
+        self.keeps_prompts = resumption is Resumption.MASKS_OUT
         self.first_position = _first_position(self._inside) if "position_ids" in takes else 0
 
     @property
@@ -94,7 +94,7 @@ class Scorer:
         """What a model is given that has read nothing; ``None`` where it makes its own, or keeps nothing, unless it is needed."""
         model = self._inside
         makes_own = not getattr(model, "_supports_default_dynamic_cache", lambda: True)()  # the mark transformers itself goes by
-        keeps_nothing = self.continuation is Continuation.READS_AGAIN and not needed
+        keeps_nothing = self.resumption is Resumption.READS_AGAIN and not needed
         if self._cache_name not in COMMON_NAMES or makes_own or keeps_nothing:
             return None
         own = DynamicCache(config=self.config)
@@ -131,7 +131,7 @@ class Scorer:
         Raises:
             DecodingError: the model keeps nothing, though it goes on from what it keeps.
         """
-        goes_on = self.continuation is not Continuation.READS_AGAIN
+        goes_on = self.resumption is not Resumption.READS_AGAIN
         with in_eval_mode(self.model):
             model = called(self.model)
             of_head = model is self._inside and not is_watched(model) and self.head is not None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
-from rellm_agents.decoding.forward import AllowedTokens, Continuation, ForwardPasses, Scores, output_name, taken_from
+from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Resumption, Scores, output_name, taken_from
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, may_be_callers, prefixes_of
 from rellm_agents.decoding.generation.options import TextOptions
@@ -151,7 +151,7 @@ class CustomGenerate:
         scorer = self._engine.scorer
         encoded, embedded = (encoded_prompts(model_kwargs, name) for name in ("encoder_outputs", "inputs_embeds"))
         if embedded is not None:
-            if scorer.continuation is Continuation.READS_AGAIN:
+            if scorer.resumption is Resumption.READS_AGAIN:
                 raise ValueError(f"inputs_embeds: {scorer.name} reads each text again in each pass, which takes its ids: pass input_ids")
             for sequence in sequences:
                 sequence.consumed = len(sequence.prefix)

@@ -207,7 +207,7 @@ def row_of(name: str, found: Scorer | DecodingError) -> str:
         return f"| {name} | refused: {str(found).removeprefix(name).partition(':')[0].strip()} | |"
     with torch.inference_mode():
         part = "in part" if found.keeps_prompts and found.head is not None else "whole"
-    return f"| {name} | {found.continuation.name} | {part} |"
+    return f"| {name} | {found.resumption.name} | {part} |"
 
 
 def recorded_rows() -> dict[str, str]:
@@ -218,7 +218,7 @@ def recorded_rows() -> dict[str, str]:
 
 
 def _table() -> Iterator[str]:
-    yield f"How the {len(CLASSES)} causal architectures of transformers {transformers.__version__} go on: the names of `Continuation`."
+    yield f"How the {len(CLASSES)} causal architectures of transformers {transformers.__version__} go on: the names of `Resumption`."
     yield "`test_architectures.py` shows of each that a text is scored as in one pass over all of it."
     yield ""
     yield "| architecture | goes on | output layer |"

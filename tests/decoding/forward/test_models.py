@@ -8,10 +8,11 @@ import pytest
 import torch
 from decoding.many_patterns import GROUPS
 from toys import KINDS, byte_level_tokenizer, random_model
+from transformers import AutoModelForSeq2SeqLM, BartConfig, MarianConfig, PegasusConfig
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.forward import Continuation, scorer_of
+from rellm_agents.decoding.forward import Resumption, scorer_of
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import cache_name
 
@@ -94,10 +95,33 @@ def test_a_model_that_keeps_nothing_reads_each_text_again(takes_cache, caplog):
 
     decoder.model.forward = without if takes_cache else lambda input_ids: inner(input_ids=input_ids)
     again = ConstrainedDecoder(decoder.model, decoder.tokenizer)
-    assert again.engine.scorer.continuation is Continuation.READS_AGAIN
+    assert again.engine.scorer.resumption is Resumption.READS_AGAIN
     assert ("LlamaForCausalLM keeps nothing that it could go on from" in caplog.text) == takes_cache
     texts = [one.text for one in again.generate(PROMPTS, pattern, spelling="any")]
     assert texts == [decoder_of("llama").generate(prompt, pattern, spelling="any").text for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize("kind", [BartConfig, PegasusConfig, MarianConfig])
+def test_an_encoder_of_learned_positions_reads_each_prompt_of_a_batch_as_it_does_alone(kind):
+    tokenizer = byte_level_tokenizer()
+    ends = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"), tokenizer.eos_token_id)
+    sizes = {
+        f"{part}_{name}": size for part in ("encoder", "decoder") for name, size in (("layers", 2), ("attention_heads", 4), ("ffn_dim", 48))
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        config = kind(vocab_size=len(tokenizer), d_model=32, init_std=0.5, max_position_embeddings=512, **sizes, **ends)
+        model = AutoModelForSeq2SeqLM.from_config(config).eval()
+    decoder, pattern = ConstrainedDecoder(model, tokenizer), compile_regex("(yes|no), [a-z ]{9}")
+    alone = [decoder.generate(prompt, pattern) for prompt in PROMPTS]
+    assert [one.text for one in decoder.generate(PROMPTS, pattern)] == [one.text for one in alone]
+    assert len({one.text for one in alone}) > 1
+    with torch.inference_mode():
+        for at in (0, 3, 7):
+            scores = in_one_pass(decoder, PROMPTS[1], alone[1].token_ids[:at])
+            measured = decoder.generate(PROMPTS[1], pattern, measure=["logprobs"]).logprobs[at]
+            if measured.free is not None:
+                assert measured.free == pytest.approx(float(scores.log_softmax(-1)[measured.token_id]), abs=1e-3)
 
 
 def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_name():

@@ -247,15 +247,13 @@ def compiled(model: torch.nn.Module) -> Any:
     return torch.compile(model, backend="eager")
 
 
-@pytest.mark.parametrize(
-    ("kind", "wrap"),
-    [(kind, wrap) for kind in ("gpt2", "llama") for wrap in (Compiled, compiled, torch.nn.DataParallel)] + [("mamba", Compiled)],
-)
+@pytest.mark.parametrize("wrap", [Compiled, compiled, torch.nn.DataParallel])
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
 def test_a_wrapped_model_writes_as_the_one_inside(kind, wrap):
     tokenizer = byte_level_tokenizer()
     model = random_model(tokenizer, kind=kind)
     decoder, plain = ConstrainedDecoder(wrap(model), tokenizer), ConstrainedDecoder(model, tokenizer)
-    assert decoder.engine.scorer.continuation is plain.engine.scorer.continuation
+    assert decoder.engine.scorer.resumption is plain.engine.scorer.resumption
     assert [text for text, _ in written(decoder)] == [text for text, _ in written(plain)]
 
 

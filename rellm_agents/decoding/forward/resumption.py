@@ -4,7 +4,7 @@ Most models keep keys and values of each token. Others keep one state for all of
 along a padded batch as if the padding were text. Which way is right for a model is found out in ``probe``, once, and everything else asks
 here.
 
->>> Continuation.MASKS_OUT.takes_batches, Continuation.ONE_BY_ONE.takes_batches
+>>> Resumption.MASKS_OUT.takes_batches, Resumption.ONE_BY_ONE.takes_batches
 (True, False)
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Continuation(Enum):
+class Resumption(Enum):
     """How a model goes on; the value says it in words. The first that is right is the best."""
 
     MASKS_OUT = "keeps each token by itself: a batch is padded, and tokens that were read can be masked out between others"
@@ -25,9 +25,9 @@ class Continuation(Enum):
     @property
     def takes_batches(self) -> bool:
         """Texts of several lengths are read in one pass."""
-        return self in (Continuation.MASKS_OUT, Continuation.PADDED)
+        return self in (Resumption.MASKS_OUT, Resumption.PADDED)
 
     @property
     def takes_back(self) -> bool:
         """Tokens that were read can be taken back, so drafts can be read."""
-        return self in (Continuation.MASKS_OUT, Continuation.READS_AGAIN)
+        return self in (Resumption.MASKS_OUT, Resumption.READS_AGAIN)
