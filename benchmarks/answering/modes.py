@@ -26,6 +26,7 @@ from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import ConstrainedDecoder
 from rellm_agents.decoding.forward import AllowedTokens, PrefixCache
 from rellm_agents.decoding.forward.cache_names import cache_name
+from rellm_agents.decoding.forward.fingerprint import fingerprint_of
 from rellm_agents.decoding.forward.prefix_cache import common_length
 from rellm_agents.patterns import lexeme, literal, not_containing, part, sequence
 
@@ -126,7 +127,8 @@ class Answerer:
         prompts, end_ids = [self.prompt_ids(item) for item in items], list(self.decoder.vocabulary.end_ids)
         longest, shortest = max(map(len, prompts)), min(map(len, prompts))
         shared = min(shortest - 1, *(common_length(prompts[0], ids) for ids in prompts))
-        cache, _ = self._read_before.find([prompts[0][:shared]] * len(prompts), self.model.config)
+        in_force = fingerprint_of(self.model)
+        cache, _ = self._read_before.find([prompts[0][:shared]] * len(prompts), self.model.config, in_force)
         generate: Any = self.model.generate
         made = generate(
             self._tensor([[*ids[:shared], *[end_ids[0]] * (longest - len(ids)), *ids[shared:]] for ids in prompts]),
@@ -141,7 +143,7 @@ class Answerer:
             pad_token_id=end_ids[0],
         )
         if shared:
-            self._read_before.keep(prompts[0][:shared], cache, 0, torch.arange(shared))
+            self._read_before.keep(prompts[0][:shared], cache, 0, torch.arange(shared), in_force)
         return [self._read(list(takewhile(lambda one: one not in end_ids, row))) for row in made[:, longest:].tolist()]
 
     def _tensor(self, rows: list[list[int]]) -> torch.Tensor:

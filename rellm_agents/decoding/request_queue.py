@@ -42,11 +42,15 @@ class RequestQueue:
 
     def __init__(self, decoder: ConstrainedDecoder, *, max_batch: int = MAX_BATCH, wait: float = WAIT) -> None:
         self.decoder, self._wait = decoder, wait
-        self._max_batch = max_batch if decoder.engine.scorer.takes_batches else 1
+        self._most = max_batch
         self._threads = ThreadPoolExecutor(max_workers=MAX_GROUPS, thread_name_prefix="rellm-agents")
         self._open: _Group | None = None  # which others can join
         self._open_decisions: _Decisions | None = None
         self._lock = Lock()
+
+    @property
+    def _max_batch(self) -> int:
+        return self._most if self.decoder.engine.scorer.takes_batches else 1
 
     def generate(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Completion:
         """As :meth:`ConstrainedDecoder.generate` for one prompt."""

@@ -20,7 +20,7 @@ import torch
 from rellm_agents.decoding.decisions.decision import Decision
 from rellm_agents.decoding.decisions.row_tree import END, RowTree, TreeReading, log_probabilities
 from rellm_agents.decoding.decisions.token_rows import Row
-from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, Scorer, common_length
+from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, common_length
 
 MIN_SAVED: Final = 32
 """Tokens that have to be saved for a common beginning of prompts to be read by itself."""
@@ -63,11 +63,12 @@ class DecisionMaker:
     Args:
         scorer: runs the model.
         prefix_cache: what the model has read of recent texts.
+        in_force: the fingerprint of the model.
         end_ids: ids of the tokens that end a text.
     """
 
-    def __init__(self, scorer: Scorer, prefix_cache: PrefixCache, end_ids: Sequence[int]) -> None:
-        self._scorer, self._prefix_cache, self._end_ids = scorer, prefix_cache, end_ids
+    def __init__(self, scorer: Scorer, prefix_cache: PrefixCache, in_force: Fingerprint, end_ids: Sequence[int]) -> None:
+        self._scorer, self._prefix_cache, self._in_force, self._end_ids = scorer, prefix_cache, in_force, end_ids
 
     @torch.inference_mode()
     def run(self, requests: Sequence[DecisionRequest]) -> list[Decision]:
@@ -88,14 +89,14 @@ class DecisionMaker:
         scores = passes.forward(tokens, scored=1 + max(len(tree.stem) for tree, _ in jobs))
         trees = [TreeReading(tree, number) for number, (tree, _) in enumerate(jobs)]
         found = log_probabilities(passes, scores, trees, self._end_ids)
-        if self._scorer.can_mask_out:
+        if self._scorer.keeps_prompts:
             for number, ids in enumerate(texts):
-                self._prefix_cache.keep(ids, passes.cache, number, passes.cache_positions(number))
+                self._prefix_cache.keep(ids, passes.cache, number, passes.cache_positions(number), self._in_force)
         return [(logs, count + 1 + tree.passes) for logs, tree in zip(found, trees, strict=True)]
 
     def _begin(self, readings: Sequence[Reading]) -> tuple[ForwardPasses, list[int], int]:
         """Passes that have read a beginning of each prefix, its length, which leaves one token at least, and how many passes were made."""
-        if not self._scorer.can_mask_out:
+        if not self._scorer.keeps_prompts:
             encoded = self._scorer.encoded([one.prompt for one in readings]) if self._scorer.has_encoder else None
             return ForwardPasses(self._scorer, len(readings), encoded=encoded), [0] * len(readings), 0
         beginnings = [list(one.prefix[:-1]) for one in readings]
@@ -110,8 +111,8 @@ class DecisionMaker:
 
     def _known(self, texts: Sequence[Sequence[int]]) -> tuple[ForwardPasses, list[int]]:
         """Passes that have read what is in the prefix cache of some texts, and how many tokens of each that is."""
-        cache, attention_mask = self._prefix_cache.find(texts, self._scorer.model.config)
-        attention_mask = attention_mask.to(self._scorer.model.device)
+        cache, attention_mask = self._prefix_cache.find(texts, self._scorer.config, self._in_force)
+        attention_mask = attention_mask.to(self._scorer.device)
         return ForwardPasses(self._scorer, len(texts), cache=cache, attention_mask=attention_mask), attention_mask.sum(-1).tolist()
 
 

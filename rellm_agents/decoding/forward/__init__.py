@@ -3,15 +3,24 @@
 Knows models of transformers and tokens as numbers; knows neither patterns, nor prompts as text, nor how a token is chosen. In reading
 order:
 
+    resumption     the ways in which models go on from what they have read
     cache_names    the name under which a model takes its cache
-    scorer         what one model can do, one pass of it, and the scores that the pass gives
+    wrappers       adapters, compiled models: what is inside, and what is called
+    eval_mode      a model without dropout
+    scorer         one model, one pass of it, and the scores that the pass gives
     passes         the passes of one batch, with its cache, its attention mask and its positions
+    probe          how a model goes on, found out by trying
+    fingerprint    what the scores of a model depend on, as a value
     prefix_cache   keys and values of recent texts, for prompts that begin alike
 """
 
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import NAMES as CACHE_NAMES
 from rellm_agents.decoding.forward.cache_names import output_name, taken_from
+from rellm_agents.decoding.forward.fingerprint import Fingerprint, fingerprint_of
 from rellm_agents.decoding.forward.passes import ForwardPasses
 from rellm_agents.decoding.forward.prefix_cache import MAX_BYTES, PrefixCache, common_length
+from rellm_agents.decoding.forward.probe import scorer_of
+from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores
+from rellm_agents.decoding.forward.wrappers import inside

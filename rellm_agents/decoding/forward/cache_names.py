@@ -1,8 +1,8 @@
 """This module knows under which name a model takes its cache, and an output of ``generate`` holds it.
 
 transformers 5.24 named it ``cache`` in all models. Before, it was ``past_key_values``, and ``cache_params`` in models of one state such
-as Mamba. The old names still work there, with a warning in every pass, until transformers 5.40. No version of transformers is asked for:
-what counts is what a model's ``forward`` shows. Knows nothing of what is in a cache.
+as Mamba. The old names still work there, with a warning in every pass, until transformers 5.40. RWKV says ``state``, XLNet ``mems``. No
+version of transformers is asked for: what counts is what a model's ``forward`` shows. Knows nothing of what is in a cache.
 
 >>> first_of({"input_ids", "past_key_values"}), first_of({"input_ids"})
 ('past_key_values', None)
@@ -19,7 +19,9 @@ from typing import Any, Final
 
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
-NAMES: Final = ("cache", "past_key_values", "cache_params")
+COMMON_NAMES: Final = ("cache", "past_key_values", "cache_params")
+"""Under these, models take a cache of transformers."""
+NAMES: Final = (*COMMON_NAMES, "state", "mems")
 
 
 def cache_name(forward: Callable[..., Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 Sequences need not be of one length: the shorter ones are padded on the left, and tokens that were read in vain are masked out, so that
 the cache is never cropped. Where a model cannot attend around positions that are masked out between others, sequences go on token by
-token.
+token. How far a model can do this is its :class:`Resumption`.
 
     cache            pad the cat sat Lo        a draft that was rejected: Lo
     attention mask    0   1   1   1   0
@@ -15,17 +15,15 @@ token.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from transformers import DynamicCache, EncoderDecoderCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import Cache, DynamicLayer
 
+from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores, padded
-
-if TYPE_CHECKING:
-    from transformers.cache_utils import Cache
 
 
 class ForwardPasses:
@@ -33,16 +31,17 @@ class ForwardPasses:
 
     Args:
         scorer: of the model.
-        size: how many sequences there are.
-        cache: what the model has read so far; by default nothing.
+        size: how many sequences there are. Where the model does not take batches, they have to be of one length.
+        cache: what the model has read so far, as the model itself keeps it; by default nothing.
         attention_mask: int64[size, length]: 1 for each position in the cache that belongs to a sequence, 0 for padding.
         encoded: what an encoder made of the prompts.
         embedded: what is read before the first tokens, in place of a prompt's tokens.
         owns_cache: nobody else uses the cache, so positions may be masked out in it, and sequences may leave it.
 
     Attributes:
-        can_mask_out: tokens can be masked out between others.
+        can_take_back: tokens that were read can be taken back.
         can_shrink: sequences can leave the batch.
+        made: how many passes were made.
     """
 
     def __init__(
@@ -50,23 +49,22 @@ class ForwardPasses:
         scorer: Scorer,
         size: int,
         *,
-        cache: Cache | None = None,
+        cache: Any = None,
         attention_mask: torch.Tensor | None = None,
         encoded: EncodedPrompts | None = None,
         embedded: EncodedPrompts | None = None,
         owns_cache: bool = True,
     ) -> None:
         self._scorer, self._encoded, self._embedded = scorer, encoded, embedded
-        self._read: list[list[int]] = [[] for _ in range(size)]  # by models that keep one state
-        self._again = [*self._read]  # what is read once more before the next tokens
-        config, device = scorer.model.config, scorer.model.device
-        if cache is None:
-            own = DynamicCache(config=config)
-            cache = own if encoded is None else EncoderDecoderCache(own, DynamicCache(config=config))
-        self.cache = cache
-        self.can_mask_out = owns_cache and scorer.can_mask_out and _grows(cache)
-        of_decoder = cache.self_attention_cache if isinstance(cache, EncoderDecoderCache) else cache
-        self.can_shrink = owns_cache and all(hasattr(layer, "batch_select_indices") for layer in of_decoder.layers)
+        self._texts: list[list[int]] = [[] for _ in range(size)]  # what was read of each sequence, if nothing was before
+        self._again = [*self._texts]  # what is read once more before the next tokens
+        self.cache = scorer.new_cache() if cache is None else cache
+        self._is_new, self.made = cache is None, 0
+        way = scorer.resumption
+        self.can_take_back = way is Resumption.READS_AGAIN or (way.takes_back and owns_cache and _grows(self.cache))
+        self._selects = isinstance(self.cache, Cache) and all(_selector(layer) is not None for layer in _layers(self.cache))
+        self.can_shrink = owns_cache and self._selects and way.takes_batches
+        device = scorer.device
         self._attention = torch.ones((size, 0), dtype=torch.long, device=device) if attention_mask is None else attention_mask
         self._next = self._attention.sum(-1, keepdim=True)  # position of each sequence's next token
 
@@ -77,22 +75,43 @@ class ForwardPasses:
             tokens: ids of each sequence, one at least; none where the prompts are embedded, which are read first, by themselves.
             scored: at how many positions, counted from the last, scores may be asked for.
         """
-        if not self._scorer.takes_batches:
-            tokens = [[*again, *new] for again, new in zip(self._again, tokens, strict=True)]
-            self._read, self._again = [[*old, *new] for old, new in zip(self._read, tokens, strict=True)], [[] for _ in tokens]
+        tokens = [[*again, *new] for again, new in zip(self._again, tokens, strict=True)]
+        self._texts = [[*old, *new] for old, new in zip(self._texts, tokens, strict=True)]
+        self._again = [[] for _ in tokens]
+        way, width = self._scorer.resumption, max(map(len, tokens))
+        if way is Resumption.READS_AGAIN:
+            return self._read_again(scored)
+        if way is Resumption.ONE_BY_ONE and width > 1 and not self._is_new:
+            return Scores.joined([self._pass([row[at : at + 1] for row in tokens], 1) for at in range(width)][-scored:])
+        return self._pass(tokens, scored)
+
+    def _read_again(self, scored: int) -> Scores:
+        """One pass over all that was read of each sequence, which are of one length."""
+        input_ids, _ = padded(self._texts, device=self._attention.device)
+        return self._run({"input_ids" if self._encoded is None else "decoder_input_ids": input_ids}, scored)
+
+    def _pass(self, tokens: Sequence[Sequence[int]], scored: int) -> Scores:
+        """One pass over the next tokens of each sequence."""
         input_ids, attention_mask = padded(tokens, device=self._attention.device)
         if self._encoded is not None:
-            encoder = {"encoder_outputs": (self._encoded.vectors,), "attention_mask": self._encoded.attention_mask}
-            return self._scorer.run({"decoder_input_ids": input_ids, **encoder}, self.cache, scored)
+            return self._run({"decoder_input_ids": input_ids}, scored)
         inputs = {"input_ids": input_ids}
         if self._embedded is not None:
             inputs, attention_mask, self._embedded = {"inputs_embeds": self._embedded.vectors}, self._embedded.attention_mask, None
         self._attention = torch.cat([self._attention, attention_mask], dim=1)
         positions = (self._next + attention_mask.cumsum(-1) - 1).clamp(min=0)
         self._next = self._next + attention_mask.sum(-1, keepdim=True)
-        if self._scorer.takes_batches or not self._attention.all():  # some models of one state take a mask for that of what is new
+        if self._scorer.resumption.takes_batches or not self._attention.all():  # else some take a mask for that of what is new
             inputs["attention_mask"] = self._attention
-        return self._scorer.run({**inputs, "position_ids": positions}, self.cache, scored)
+        return self._run({**inputs, "position_ids": positions + self._scorer.first_position}, scored)
+
+    def _run(self, inputs: dict[str, Any], scored: int) -> Scores:
+        if self._encoded is not None:
+            inputs |= {"encoder_outputs": (self._encoded.vectors,), "attention_mask": self._encoded.attention_mask}
+        scores, self.cache = self._scorer.run(inputs, self.cache, scored)
+        self._is_new = False
+        self.made += 1
+        return scores
 
     @property
     def reads_embeddings_next(self) -> bool:
@@ -102,13 +121,18 @@ class ForwardPasses:
     def mask_out(self, row: int, count: int) -> None:
         """Take back the last tokens that a sequence has read."""
         if count:
+            del self._texts[row][-count:]
             self._attention[row, -count:] = 0
             self._next[row] -= count
 
     def select(self, rows: Sequence[int]) -> None:
         """Go on with some sequences only."""
         index = torch.tensor(rows, device=self._attention.device)
-        self.cache.batch_select_indices(index)
+        for layer in _layers(self.cache):
+            selector = _selector(layer)
+            assert selector is not None
+            selector(index)
+        self._texts, self._again = [self._texts[row] for row in rows], [self._again[row] for row in rows]
         self._attention, self._next = self._attention[index], self._next[index]
         self._encoded, self._embedded = (
             one and EncodedPrompts(one.vectors[index], one.attention_mask[index]) for one in (self._encoded, self._embedded)
@@ -117,11 +141,13 @@ class ForwardPasses:
     def branched(self, rows: Sequence[int]) -> ForwardPasses:
         """Passes that go on from what some sequences have read, one for each of ``rows``, which may repeat; these stay as they are.
 
-        A model that keeps one state would read several tokens after it otherwise than one by one, so it reads all of them again.
+        Where what the model keeps cannot be copied for each of them, or not be gone on from by several tokens, all is read again.
         """
-        if not self._scorer.takes_batches:
-            made = ForwardPasses(self._scorer, len(rows))
-            made._again = [self._read[row] for row in rows]
+        if self._reads_branches_again:
+            index = torch.tensor(rows, device=self._attention.device)
+            encoded = self._encoded and EncodedPrompts(self._encoded.vectors[index], self._encoded.attention_mask[index])
+            made = ForwardPasses(self._scorer, len(rows), encoded=encoded)
+            made._again = [self._texts[row] for row in rows]
             return made
         made = copy.copy(self)
         made.cache = copy.deepcopy(self.cache)
@@ -129,15 +155,18 @@ class ForwardPasses:
         return made
 
     @property
+    def _reads_branches_again(self) -> bool:
+        return not (self._selects and self._scorer.resumption.takes_batches)
+
+    @property
     def read_again(self) -> int:
         """How many tokens a branch has to read again."""
-        return 0 if self._scorer.takes_batches else max(map(len, self._read))
+        return max(map(len, self._texts)) if self._reads_branches_again else 0
 
     @property
     def bytes_per_sequence(self) -> int:
         """Keys and values of one sequence in the cache, in bytes."""
-        of_decoder = self.cache.self_attention_cache if isinstance(self.cache, EncoderDecoderCache) else self.cache
-        kept = (getattr(layer, name, None) for layer in of_decoder.layers for name in ("keys", "values"))
+        kept = (getattr(layer, name, None) for layer in _layers(self.cache) for name in ("keys", "values"))
         return sum(part.nbytes // len(part) for part in kept if part is not None and len(part))
 
     def cache_positions(self, row: int) -> torch.Tensor:
@@ -145,6 +174,18 @@ class ForwardPasses:
         return self._attention[row].nonzero()[:, 0]
 
 
-def _grows(cache: Cache) -> bool:
+def _layers(cache: Any) -> list[Any]:
+    """What a cache holds for each layer, those of attention to an encoder's vectors too; nothing where it is no cache of transformers."""
+    if isinstance(cache, EncoderDecoderCache):
+        return [*cache.self_attention_cache.layers, *cache.cross_attention_cache.layers]
+    return list(cache.layers) if isinstance(cache, Cache) else []
+
+
+def _selector(layer: Any) -> Callable[[torch.Tensor], None] | None:
+    """Goes on with some sequences only; ``None`` where a layer cannot. Layers of one state reorder it only, which may leave some out."""
+    return getattr(layer, "reorder_cache" if hasattr(layer, "conv_states") else "batch_select_indices", None)
+
+
+def _grows(cache: Any) -> bool:
     """True if a cache takes any number of tokens and keeps all of them."""
     return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)

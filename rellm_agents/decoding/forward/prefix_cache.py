@@ -7,6 +7,8 @@ instead of blocks).
     remembered   the prompt of step 1  its text
     new          the prompt of step 1  its text  the observation        read: the observation
 
+Keys and values hold for the weights and adapters that made them: each text is kept with the :class:`Fingerprint` of the model.
+
 >>> common_length((1, 2, 3), (1, 2, 4)), common_length((), (1,))
 (2, 0)
 """
@@ -21,6 +23,8 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 from transformers.cache_utils import Cache, DynamicLayer
+
+from rellm_agents.decoding.forward.fingerprint import Fingerprint
 
 MAX_BYTES = 256 << 20
 """Upper bound of the keys and values that a decoder keeps, by default."""
@@ -40,21 +44,28 @@ class PrefixCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.max_bytes, self.held_bytes = max_bytes, 0
-        self._entries: OrderedDict[tuple[int, ...], _Layers] = OrderedDict()
+        self._entries: OrderedDict[tuple[Fingerprint, tuple[int, ...]], _Layers] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, texts: Sequence[Sequence[int]], config: Any) -> tuple[Cache, torch.Tensor]:
+    def clear(self) -> None:
+        """Forget all texts."""
+        with self._lock:
+            self._entries.clear()
+            self.held_bytes = 0
+
+    def find(self, texts: Sequence[Sequence[int]], config: Any, in_force: Fingerprint) -> tuple[Cache, torch.Tensor]:
         """The prefixes of texts that were read before, as the cache of a batch.
 
         Args:
             texts: ids of each.
             config: of the model.
+            in_force: the fingerprint of the model.
 
         Returns:
             The cache, and its attention mask, int64[texts, length]: 1 for each position that belongs to a text, 0 for padding on the
             left; of length 0 if no prefix was read.
         """
-        found = [self._prefix(ids) for ids in texts]
+        found = [self._prefix(ids, in_force) for ids in texts]
         lengths = torch.tensor([length for _, length in found])
         longest = int(lengths.max())
         cache = DynamicCache(config=config)
@@ -67,17 +78,18 @@ class PrefixCache:
             cache.update(keys, values, at)
         return cache, (torch.arange(longest) >= longest - lengths[:, None]).long()
 
-    def _prefix(self, ids: Sequence[int]) -> tuple[_Layers, int]:
+    def _prefix(self, ids: Sequence[int], in_force: Fingerprint) -> tuple[_Layers, int]:
         """The layers of the text with the longest common prefix, and the length of that prefix."""
         with self._lock:
-            nearest = max(self._entries, key=lambda one: common_length(one, ids), default=())
+            own = (text for of, text in self._entries if of == in_force)
+            nearest = max(own, key=lambda one: common_length(one, ids), default=())
             length = common_length(nearest, ids)
             if not length:
                 return [], 0
-            self._entries.move_to_end(nearest)
-            return self._entries[nearest], length
+            self._entries.move_to_end((in_force, nearest))
+            return self._entries[in_force, nearest], length
 
-    def keep(self, ids: Sequence[int], cache: Cache, row: int, positions: torch.Tensor) -> None:
+    def keep(self, ids: Sequence[int], cache: Cache, row: int, positions: torch.Tensor, in_force: Fingerprint) -> None:
         """Remember a text: its keys and values are copied, so that nothing holds on to the batch that it was read in.
 
         Args:
@@ -85,6 +97,7 @@ class PrefixCache:
             cache: of the batch.
             row: its number in the batch.
             positions: int64[n], where its tokens are in the cache.
+            in_force: the fingerprint of the model that has read it.
         """
         whole: _Layers = []
         for layer in cache.layers:
@@ -96,15 +109,15 @@ class PrefixCache:
             return
         layers = [tuple(part.index_select(2, positions.to(part.device)) for part in parts) for parts in whole]
         with self._lock:
-            for prefix in [one for one in self._entries if common_length(one, key) == len(one)]:
-                self._drop(prefix)
-            self._entries[key] = layers
+            for of, text in [(of, one) for of, one in self._entries if of == in_force and common_length(one, key) == len(one)]:
+                self._drop((of, text))
+            self._entries[in_force, key] = layers
             self.held_bytes += size
             while self.held_bytes > self.max_bytes:
                 self._drop(next(iter(self._entries)))
 
-    def _drop(self, ids: tuple[int, ...]) -> None:
-        self.held_bytes -= sum(part.nbytes for parts in self._entries.pop(ids) for part in parts)
+    def _drop(self, key: tuple[Fingerprint, tuple[int, ...]]) -> None:
+        self.held_bytes -= sum(part.nbytes for parts in self._entries.pop(key) for part in parts)
 
 
 def common_length(one: Sequence[int], other: Sequence[int]) -> int:

@@ -18,14 +18,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
+from transformers import DynamicCache, EncoderDecoderCache
 
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
-from rellm_agents.decoding.forward.cache_names import cache_name, taken_from
+from rellm_agents.decoding.forward.cache_names import COMMON_NAMES, cache_name, taken_from
+from rellm_agents.decoding.forward.eval_mode import in_eval_mode
+from rellm_agents.decoding.forward.resumption import Resumption
+from rellm_agents.decoding.forward.wrappers import called, inside, is_watched
 from rellm_agents.errors import DecodingError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-    from transformers.cache_utils import Cache
 
 FEW_ROWS = 2048
 """Up to so many tokens, only their rows of the output layer are computed."""
@@ -42,78 +45,136 @@ def padded(tokens: Sequence[Sequence[int]], *, device: torch.device) -> tuple[to
 
 
 class Scorer:
-    """What a model can do, found out once.
+    """One model, in the one way in which it goes on from what it has read.
 
     Args:
-        model: a transformers causal language model, or one with an encoder, which reads the prompt.
+        model: a transformers causal language model, or one with an encoder, which reads the prompt; wrapped or not.
+        resumption: how it goes on; ``scorer_of`` finds it out.
 
     Attributes:
+        model: as given.
+        resumption: as given.
         has_encoder: the prompt is read by an encoder.
-        takes_batches: sequences can be padded, and can leave a batch: the model keeps keys and values of each token, instead of one state.
-        can_mask_out: tokens that were read can be masked out between others: the model takes a position for each token, and attends to all.
-
-    Raises:
-        DecodingError: the model takes no cache, so it would read each text anew at every token.
+        takes_batches: texts of several lengths are read in one pass.
+        keeps_prompts: keys and values of a text can be kept for other texts that begin alike.
+        first_position: the position of the first token of a text.
+        config: of the model.
+        device: on which it takes its inputs.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
-        self.model = model
-        takes = inspect.signature(model.forward).parameters
-        self._last_logits_only = "logits_to_keep" in takes
-        self._positions = "position_ids" in takes
-        name = cache_name(model.forward)
-        if name is None:
-            raise DecodingError(f"{type(model).__name__} takes no cache: what it has read cannot be kept for the next token")
-        self._cache_name = name
-        config = model.config
-        self.has_encoder: bool = config.is_encoder_decoder
-        self.takes_batches: bool = not model._is_stateful  # the mark transformers itself goes by
-        self.can_mask_out = self._positions and self.takes_batches and not self.has_encoder and not _has_sliding_window(config)
+    def __init__(self, model: PreTrainedModel, resumption: Resumption) -> None:
+        self.model, self.resumption = model, resumption
+        self._inside = inside(model)
+        takes = inspect.signature(self._inside.forward).parameters
+        self._hands_on = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
+        self._takes, self._cache_name = takes, cache_name(self._inside.forward)
+        self.config, self.device = self._inside.config, self._inside.device
+        self.has_encoder: bool = self.config.is_encoder_decoder
+        self.takes_batches = resumption.takes_batches
+        self.keeps_prompts = resumption is Resumption.MASKS_OUT
+        self.first_position = _first_position(self._inside) if "position_ids" in takes else 0
+
+    @property
+    def name(self) -> str:
+        """The name of the model's class, for messages."""
+        return type(self._inside).__name__
+
+    @property
+    def takes_cache(self) -> bool:
+        """Whether the model says that it can go on from what it has read."""
+        return self._cache_name is not None
+
+    @property
+    def can_mask_out(self) -> bool:
+        """Whether it looks as if tokens could be masked out between others: it takes a position for each token, and attends to all."""
+        takes_positions = "position_ids" in self._takes and not getattr(self._inside, "_is_stateful", False)
+        return takes_positions and self.takes_cache and not self.has_encoder and not _has_windows(self.config)
+
+    def new_cache(self, *, needed: bool = False) -> Any:
+        """What a model is given that has read nothing; ``None`` where it makes its own, or keeps nothing, unless it is needed."""
+        model = self._inside
+        makes_own = not getattr(model, "_supports_default_dynamic_cache", lambda: True)()  # the mark transformers itself goes by
+        keeps_nothing = self.resumption is Resumption.READS_AGAIN and not needed
+        if self._cache_name not in COMMON_NAMES or makes_own or keeps_nothing:
+            return None
+        own = DynamicCache(config=self.config)
+        return EncoderDecoderCache(own, DynamicCache(config=self.config)) if self.has_encoder else own
 
     @cached_property
     def head(self) -> torch.nn.Linear | None:
         """The output layer, if the model's scores are just what it gives. This is tried out: models may scale or cap their scores."""
-        model = self.model
+        model = self._inside
         head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
         inner = getattr(model, "base_model", model)
-        if type(head) is not torch.nn.Linear or inner is model or hasattr(model, "_hf_hook") or not self.can_mask_out:
+        is_offloaded = hasattr(model, "_hf_hook")
+        if type(head) is not torch.nn.Linear or inner is model or is_offloaded or not self.keeps_prompts:
             _log.debug("%s: all scores are computed at each token", type(model).__name__)
             return None
-        ids = torch.tensor([[0, min(1, head.out_features - 1)]], device=model.device)
+        ids = torch.tensor([[0, min(1, head.out_features - 1)]], device=self.device)
         whole, parts = model(input_ids=ids, use_cache=False).logits, head(inner(input_ids=ids, use_cache=False)[0])
         if whole.shape == parts.shape and torch.allclose(whole, parts, rtol=1e-4, atol=1e-4):
             return head
         _log.debug("%s: its scores are not those of its output layer alone, so all are computed at each token", type(model).__name__)
         return None
 
-    def run(self, inputs: dict[str, Any], cache: Cache, scored: int) -> Scores:
-        """One forward pass.
+    def run(self, inputs: dict[str, Any], cache: Any, scored: int) -> tuple[Scores, Any]:
+        """One forward pass, without dropout.
 
         Args:
             inputs: ``input_ids``, ``attention_mask``, ``position_ids``; or those of a decoder.
-            cache: is added to.
+            cache: what was read before.
             scored: at how many positions, counted from the last, scores may be asked for.
 
+        Returns:
+            The scores, and what the model keeps for the next pass.
+
         Raises:
-            DecodingError: the model has not added to the cache, but to none or to another.
+            DecodingError: the model keeps nothing, though it goes on from what it keeps.
         """
-        if not self._positions:
-            inputs = {name: value for name, value in inputs.items() if name != "position_ids"}
-        of_head = not _is_watched(self.model) and self.head is not None
-        keep = {"logits_to_keep": scored} if self._last_logits_only and not of_head else {}
-        model = self.model.base_model if of_head else self.model
-        outputs = model(**inputs, **keep, **{self._cache_name: cache}, use_cache=True)
-        if taken_from(vars(outputs)) is not cache:
-            raise DecodingError(
-                f"{type(model).__name__} does not keep what it has read in the {type(cache).__name__} that it is given as "
-                f"{self._cache_name!r}, so it would know nothing of it at the next token"
-            )
-        return Scores(outputs[0][:, -scored:], self.head) if of_head else Scores(outputs.logits[:, -scored:], None)
+        goes_on = self.resumption is not Resumption.READS_AGAIN
+        with in_eval_mode(self.model):
+            model = called(self.model)
+            of_head = model is self._inside and not is_watched(model) and self.head is not None
+            given = {name: value for name, value in inputs.items() if self._is_taken(name)}
+            if "logits_to_keep" in self._takes and not of_head:
+                given["logits_to_keep"] = scored
+            if self._is_taken("use_cache"):
+                given["use_cache"] = goes_on
+            if goes_on and self._cache_name is not None:
+                given[self._cache_name] = cache
+            outputs = (model.base_model if of_head else model)(**given)
+        kept = taken_from(vars(outputs)) if goes_on else None
+        kept = cache if kept is None else kept  # which some add to and do not give back
+        if goes_on and kept is None:
+            raise DecodingError(f"{self.name} keeps nothing of what it has read, so it knows nothing of it at the next token")
+        return (Scores(outputs[0][:, -scored:], self.head) if of_head else Scores(outputs.logits[:, -scored:], None)), kept
+
+    def _is_taken(self, name: str) -> bool:
+        return name in self._takes or (self._hands_on and name != "position_ids")
+
+    def in_one_pass(self, ids: Sequence[int], encoded: EncodedPrompts | None = None) -> torch.Tensor:
+        """float[n, V]: what the model scores after each token of a text that it reads at once, keeping nothing."""
+        input_ids = torch.tensor([list(ids)], device=self.device)
+        given: dict[str, Any] = {"input_ids": input_ids}
+        if encoded is not None:
+            given = {"decoder_input_ids": input_ids, "encoder_outputs": (encoded.vectors,), "attention_mask": encoded.attention_mask}
+        if self._is_taken("use_cache"):
+            given["use_cache"] = False
+        own = self._takes.get(self._cache_name or "")
+        if own is not None and own.default is inspect.Parameter.empty:
+            given[own.name] = self.new_cache(needed=True)
+        with in_eval_mode(self.model):
+            scores: torch.Tensor = called(self.model)(**given).logits
+        return scores[0]
 
     def encoded(self, prompts: Sequence[Sequence[int]]) -> EncodedPrompts:
-        """The prompts as the encoder's vectors."""
-        input_ids, attention_mask = padded(prompts, device=self.model.device)
-        return EncodedPrompts(self.model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask)[0], attention_mask)
+        """The prompts as the encoder's vectors, each read without padding, which some encoders would count as text."""
+        with in_eval_mode(self.model):
+            read = [self._inside.get_encoder()(input_ids=torch.tensor([list(ids)], device=self.device))[0][0] for ids in prompts]
+        width = max(map(len, read))
+        vectors = torch.stack([torch.nn.functional.pad(one, (0, 0, width - len(one), 0)) for one in read])
+        is_read = [[0] * (width - len(one)) + [1] * len(one) for one in read]
+        return EncodedPrompts(vectors, torch.tensor(is_read, device=vectors.device))
 
 
 class Scores:
@@ -127,6 +188,11 @@ class Scores:
     def __init__(self, made: torch.Tensor, head: torch.nn.Linear | None) -> None:
         self._made, self._head = made, head
         self._all: dict[tuple[int, int], torch.Tensor] = {}
+
+    @staticmethod
+    def joined(parts: Sequence[Scores]) -> Scores:
+        """The scores of passes that were made one after the other."""
+        return Scores(torch.cat([one._made for one in parts], dim=1), parts[0]._head)
 
     def prepare(self, positions: Sequence[tuple[int, int]]) -> None:
         """Compute all scores at some positions at once, where they are not known; each is a row and how far back from the last."""
@@ -182,15 +248,17 @@ class EncodedPrompts:
         return EncodedPrompts(self.vectors[number, is_read][None], self.attention_mask[number, is_read][None])
 
 
-def _is_watched(model: PreTrainedModel) -> bool:
-    """True if the whole model has to be called: it has hooks, or a ``forward`` of its own, as a compiled one has."""
-    return bool(model._forward_hooks or model._forward_pre_hooks) or "forward" in vars(model)
-
-
-def _has_sliding_window(config: Any) -> bool:
+def _has_windows(config: Any) -> bool:
     """True if some layer attends to a number of last positions only, so that none of them may be masked out."""
     text = config.get_text_config(decoder=True)
-    kinds = getattr(text, "layer_types", None)
+    kinds = getattr(text, "layer_types", None) or getattr(text, "attention_layers", None)
     if kinds:
-        return any(kind != "full_attention" for kind in kinds)
+        return any(kind not in ("full_attention", "global") for kind in kinds)
     return getattr(text, "sliding_window", None) is not None and getattr(text, "use_sliding_window", True)
+
+
+def _first_position(model: torch.nn.Module) -> int:
+    """The position of the first token: RoBERTa and its relatives count from behind that of the padding, which their embeddings name."""
+    tables = (part for name, part in model.named_modules() if name.endswith("position_embeddings"))
+    padding = [table.padding_idx for table in tables if isinstance(table, torch.nn.Embedding) and table.padding_idx is not None]
+    return padding[0] + 1 if padding else 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 
-from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Scores, output_name, taken_from
+from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Resumption, Scores, output_name, taken_from
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, may_be_callers, prefixes_of
 from rellm_agents.decoding.generation.options import TextOptions
@@ -92,6 +92,7 @@ class CustomGenerate:
             ValueError: ``generate`` was asked for something that this loop cannot do, or that contradicts the pattern.
         """
         streamer = streamer or self._streamer
+        self._engine.refresh()
         check_arguments(
             self._engine.model,
             self._engine.vocabulary.end_ids,
@@ -150,6 +151,8 @@ class CustomGenerate:
         scorer = self._engine.scorer
         encoded, embedded = (encoded_prompts(model_kwargs, name) for name in ("encoder_outputs", "inputs_embeds"))
         if embedded is not None:
+            if scorer.resumption is Resumption.READS_AGAIN:
+                raise ValueError(f"inputs_embeds: {scorer.name} reads each text again in each pass, which takes its ids: pass input_ids")
             for sequence in sequences:
                 sequence.consumed = len(sequence.prefix)
         if len(sequences) > 1 and not scorer.takes_batches:

@@ -73,7 +73,7 @@ def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: boo
     """
     active = [sequence for sequence in sequences if not sequence.is_finished]
     for sequence in active:
-        if passes.reads_embeddings_next or not passes.can_mask_out:
+        if passes.reads_embeddings_next or not passes.can_take_back:
             sequence.drafts = []
     width = min(len(sequence.committed) - sequence.consumed + len(sequence.drafts) for sequence in active)
     tokens: list[list[int]] = []
@@ -84,7 +84,7 @@ def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: boo
         count = width
         if passes.reads_embeddings_next:
             count = 0
-        elif is_first and passes.can_mask_out:
+        elif is_first and passes.can_take_back:
             count = len(sequence.committed) - sequence.consumed + len(sequence.drafts)
         elif is_first and len(sequences) > 1:
             count = len(sequence.prefix) - sequence.consumed
@@ -92,8 +92,11 @@ def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: boo
         sequence.drafts = sequence.drafts[: count - len(new)]
         tokens.append([*new, *sequence.drafts])
         sequence.consumed += len(new)
-        sequence.forward_passes += 1
-    return passes.forward(tokens, scored=1 + max(len(sequence.drafts) + _known(sequence) for sequence in active))
+    before = passes.made
+    scores = passes.forward(tokens, scored=1 + max(len(sequence.drafts) + _known(sequence) for sequence in active))
+    for sequence in active:
+        sequence.forward_passes += passes.made - before
+    return scores
 
 
 def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]], choose: Choose) -> None:

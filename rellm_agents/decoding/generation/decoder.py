@@ -20,6 +20,7 @@ from rellm_agents.decoding.generation.engine import Engine
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
 from rellm_agents.decoding.spelling import EncodedPrompt, TokenMasks
+from rellm_agents.decoding.vocabulary import Vocabulary
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -55,15 +56,29 @@ class ConstrainedDecoder:
         model: a transformers causal language model, or one with an encoder such as T5, on any device.
         tokenizer: its fast tokenizer.
         kept_bytes: keys and values of earlier prompts and texts that are kept, so that a prompt that begins like one of them
-            is read from there on only; 0: none. Make a new decoder when the model's weights change.
+            is read from there on only; 0: none. They are used with the same weights and adapters only, so these may change.
 
     Raises:
         VocabularyError: the tokenizer's tokens cannot be read, or it has no end-of-text token.
+        DecodingError: the model reads in both directions, so it cannot write from left to right.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, kept_bytes: int = MAX_BYTES) -> None:
         self.engine = Engine(model, tokenizer, kept_bytes=kept_bytes)
-        self.model, self.tokenizer, self.vocabulary = model, tokenizer, self.engine.vocabulary
+        self.model, self.tokenizer = model, tokenizer
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The bytes of the tokenizer's tokens, with all tokens that end a text of the model."""
+        return self.engine.vocabulary
+
+    def clear_cache(self) -> None:
+        """Forget what was read of earlier prompts, and what was found out about the model and the tokenizer.
+
+        Changes of weights, adapters, tokens and ends are noticed without it, but for single elements that are written by way of
+        ``weight.data``, and settings of a module of the model that are no weights.
+        """
+        self.engine.clear()
 
     def masks(self, pattern: Pattern) -> TokenMasks:
         """The masks of a pattern, shared by all its texts."""

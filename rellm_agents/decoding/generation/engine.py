@@ -9,20 +9,21 @@ and decodes them together. Knows neither prompts as text nor what users get.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
-from rellm_agents.decoding.forward import ForwardPasses, PrefixCache, Scorer
+from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, fingerprint_of, inside, scorer_of
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
-from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.decoding.vocabulary import Vocabulary, token_state
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.patterns import Pattern
 
@@ -36,6 +37,9 @@ MAX_PATTERNS = 64
 class Engine:
     """Writes texts of patterns with one model. Safe to share between threads as far as the model is.
 
+    What is known of the model and the tokenizer holds for what is in force: where weights, adapters, hooks, tokens or the tokens that end
+    a text have changed since the last request, it is found out anew, and what was read with other weights is left aside.
+
     Args:
         model: a transformers causal language model, or one with an encoder.
         tokenizer: its fast tokenizer.
@@ -48,20 +52,55 @@ class Engine:
 
     Raises:
         VocabularyError: the tokenizer's tokens cannot be read, or it has no end-of-text token.
+        DecodingError: the model cannot write a text from left to right.
     """
 
+    vocabulary: Vocabulary
+    scorer: Scorer
+
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, kept_bytes: int) -> None:
-        self.model = model
-        self.vocabulary = Vocabulary.from_tokenizer(tokenizer, end_ids=_end_ids(model, tokenizer))
-        self.scorer = Scorer(model)
+        self.model, self._tokenizer = model, tokenizer
         self.prefix_cache = PrefixCache(kept_bytes)
-        self._speller = speller_of(self.vocabulary)
-        self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
-        self._decisions = DecisionMaker(self.scorer, self.prefix_cache, self.vocabulary.end_ids)
-        self._decoder_start = _decoder_start(model) if self.scorer.has_encoder else None
+        self._lock = RLock()
+        self._tokens: Hashable = None  # that the vocabulary was read from
+        self._in_force: Fingerprint | None = None
+        self.refresh()
+
+    def _read_tokenizer(self) -> None:
+        """Read the vocabulary, where tokens or ends have changed since it was read."""
+        with self._lock:
+            ends = _end_ids(inside(self.model), self._tokenizer)
+            tokens = (tuple(ends), *token_state(self._tokenizer))
+            if tokens != self._tokens:
+                self.vocabulary = Vocabulary.from_tokenizer(self._tokenizer, end_ids=ends)
+                self._speller = speller_of(self.vocabulary)
+                self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
+                self._tokens = tokens
+
+    def _look_at_model(self) -> Fingerprint:
+        """What is in force; where the model consists of other parts than before, how it goes on is found out anew."""
+        with self._lock:
+            found = fingerprint_of(self.model)
+            if self._in_force is None or found.parts != self._in_force.parts:
+                self.scorer = scorer_of(self.model)
+            self._in_force = found
+            return found
+
+    def refresh(self) -> None:
+        """Find out anew what has changed in the model and the tokenizer."""
+        self._read_tokenizer()
+        self._look_at_model()
+
+    def clear(self) -> None:
+        """Forget what was read and found out."""
+        with self._lock:
+            self.prefix_cache.clear()
+            self._tokens = self._in_force = None
+            self.refresh()
 
     def masks(self, pattern: Pattern) -> TokenMasks:
         """The masks of a pattern, shared by all its texts."""
+        self._read_tokenizer()
         return self._masks[pattern]
 
     def sequences(self, prompts: Sequence[Sequence[int]], pattern: Pattern | Sequence[Pattern], options: TextOptions) -> list[TextSequence]:
@@ -102,18 +141,21 @@ class Engine:
             prompts: ids of each prompt, for a model with an encoder.
             choose: chooses the tokens.
         """
+        in_force = self._look_at_model()
         scorer = self.scorer
         if len(sequences) > 1 and not scorer.takes_batches:
             for sequence, prompt in zip(sequences, prompts, strict=True):
                 yield from self.decode([sequence], [prompt], choose)
-        elif scorer.can_mask_out:
-            cache, attention_mask = self.prefix_cache.find([_may_be_cached(one) for one in sequences], self.model.config)
+        elif scorer.keeps_prompts:
+            cache, attention_mask = self.prefix_cache.find([_may_be_cached(one) for one in sequences], scorer.config, in_force)
             for sequence, is_read in zip(sequences, attention_mask, strict=True):
                 sequence.consumed = int(is_read.sum())
-            passes = ForwardPasses(scorer, len(sequences), cache=cache, attention_mask=attention_mask.to(self.model.device))
+            passes = ForwardPasses(scorer, len(sequences), cache=cache, attention_mask=attention_mask.to(scorer.device))
 
             def keep(number: int, one: TextSequence) -> None:
-                self.prefix_cache.keep(one.committed[: one.consumed], passes.cache, number, passes.cache_positions(number))
+                if fingerprint_of(self.model) == in_force:  # still
+                    positions = passes.cache_positions(number)
+                    self.prefix_cache.keep(one.committed[: one.consumed], passes.cache, number, positions, in_force)
 
             yield from decode(passes, sequences, choose, keep)
         else:
@@ -122,7 +164,7 @@ class Engine:
 
     def prefixes(self, prompts: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
         """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt."""
-        return prompts if self._decoder_start is None else [self._decoder_start] * len(prompts)
+        return [_decoder_start(inside(self.model))] * len(prompts) if self.scorer.has_encoder else prompts
 
     def decision(
         self,
@@ -145,6 +187,7 @@ class Engine:
         Raises:
             ValueError, VocabularyError: as :meth:`ConstrainedDecoder.probabilities`.
         """
+        self._read_tokenizer()
         known = options_of(options)
         readings = [prompt] if empty is None else [prompt, empty]
         prefixes = self.prefixes(readings)
@@ -155,7 +198,8 @@ class Engine:
 
     def decide(self, requests: Sequence[DecisionRequest]) -> list[Decision]:
         """The decisions of some requests, made together."""
-        return self._decisions.run(requests)
+        in_force = self._look_at_model()
+        return DecisionMaker(self.scorer, self.prefix_cache, in_force, self.vocabulary.end_ids).run(requests)
 
 
 def _may_be_cached(sequence: TextSequence) -> list[int]:

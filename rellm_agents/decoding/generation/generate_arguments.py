@@ -16,7 +16,7 @@ import torch
 import transformers
 from packaging.version import Version
 
-from rellm_agents.decoding.forward import CACHE_NAMES, EncodedPrompts
+from rellm_agents.decoding.forward import CACHE_NAMES, EncodedPrompts, inside
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
@@ -62,7 +62,7 @@ def check_arguments(
     """
     if synced_gpus:
         raise ValueError(f"synced_gpus: rows on several machines end at different steps; {_PLAIN}")
-    if model is not own_model:
+    if inside(model) is not inside(own_model):
         raise ValueError(f"this loop was made for another model than the {type(model).__name__} that calls it")
     if (generation_config.num_beams or 1) > 1:
         raise ValueError(f"num_beams={generation_config.num_beams}: this loop writes each row by itself; {_PLAIN}")

@@ -56,6 +56,12 @@ def digest_of(tokenizer: PreTrainedTokenizerBase, **further: object) -> str:
     return digest.hexdigest()[:40]
 
 
+def token_state(tokenizer: PreTrainedTokenizerBase) -> tuple[object, ...]:
+    """What changes when tokens are added to a tokenizer, or its special tokens are others: found in a moment, to be asked each time."""
+    added = fast_backend(tokenizer).get_added_tokens_decoder()
+    return len(tokenizer), tuple((id_, token.content, token.special) for id_, token in sorted(added.items()))
+
+
 def _texts(backend: Tokenizer) -> Iterable[str]:
     """The texts of the model's tokens by their ids, whatever the decoder makes of them, such that each id's can be told from the others'.
 

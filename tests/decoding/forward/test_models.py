@@ -8,13 +8,13 @@ import pytest
 import torch
 from decoding.many_patterns import GROUPS
 from toys import KINDS, byte_level_tokenizer, random_model
+from transformers import AutoModelForSeq2SeqLM, BartConfig, MarianConfig, PegasusConfig
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
+from rellm_agents.decoding.forward import Resumption, scorer_of
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import cache_name
-from rellm_agents.decoding.forward.scorer import Scorer
-from rellm_agents.errors import DecodingError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -85,20 +85,42 @@ def in_one_pass(decoder: ConstrainedDecoder, prompt: str, written: Sequence[int]
     return decoder.model(**inputs, use_cache=False).logits[0, -1].float().clone()
 
 
-def test_a_model_that_keeps_nothing_in_its_cache_is_refused():
-    decoder = decoder_of("llama")
+@pytest.mark.parametrize("takes_cache", [True, False])
+def test_a_model_that_keeps_nothing_reads_each_text_again(takes_cache, caplog):
+    decoder, pattern = decoder_of("llama"), compile_regex(r"yes, [a-z ]{9}")
     inner = decoder.model.forward
 
     def without(input_ids, cache=None, **_):
         return inner(input_ids=input_ids, use_cache=False)
 
-    decoder.model.forward = without
-    decoder = ConstrainedDecoder(decoder.model, decoder.tokenizer)
-    with pytest.raises(DecodingError, match="LlamaForCausalLM does not keep what it has read in the DynamicCache"):
-        decoder.generate("a", compile_regex("[a-z]{5}"))
-    decoder.model.forward = lambda input_ids: inner(input_ids=input_ids)
-    with pytest.raises(DecodingError, match="LlamaForCausalLM takes no cache"):
-        Scorer(decoder.model)
+    decoder.model.forward = without if takes_cache else lambda input_ids: inner(input_ids=input_ids)
+    again = ConstrainedDecoder(decoder.model, decoder.tokenizer)
+    assert again.engine.scorer.resumption is Resumption.READS_AGAIN
+    assert ("LlamaForCausalLM keeps nothing that it could go on from" in caplog.text) == takes_cache
+    texts = [one.text for one in again.generate(PROMPTS, pattern, spelling="any")]
+    assert texts == [decoder_of("llama").generate(prompt, pattern, spelling="any").text for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize("kind", [BartConfig, PegasusConfig, MarianConfig])
+def test_an_encoder_of_learned_positions_reads_each_prompt_of_a_batch_as_it_does_alone(kind):
+    tokenizer = byte_level_tokenizer()
+    ends = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id"), tokenizer.eos_token_id)
+    small = {"layers": 2, "attention_heads": 4, "ffn_dim": 48}
+    sizes = {f"{part}_{name}": size for part in ("encoder", "decoder") for name, size in small.items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        config = kind(vocab_size=len(tokenizer), d_model=32, init_std=0.5, max_position_embeddings=512, **sizes, **ends)
+        model = AutoModelForSeq2SeqLM.from_config(config).eval()
+    decoder, pattern = ConstrainedDecoder(model, tokenizer), compile_regex("(yes|no), [a-z ]{9}")
+    alone = [decoder.generate(prompt, pattern) for prompt in PROMPTS]
+    assert [one.text for one in decoder.generate(PROMPTS, pattern)] == [one.text for one in alone]
+    assert len({one.text for one in alone}) > 1
+    measured = decoder.generate(PROMPTS[1], pattern, measure=["logprobs"], healing=False)
+    for at, one in enumerate(measured.logprobs or ()):
+        if one.free is not None:
+            with torch.inference_mode():
+                scores = in_one_pass(decoder, PROMPTS[1], measured.token_ids[:at]).log_softmax(-1)
+            assert one.free == pytest.approx(float(scores[one.token_id]), abs=1e-3)
 
 
 def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_name():
@@ -114,16 +136,16 @@ def test_a_model_that_hands_its_arguments_on_is_given_the_cache_by_its_usual_nam
 
 
 def test_only_where_the_output_layer_says_it_all_few_of_its_rows_are_computed(kind):
-    scorer = Scorer(random_model(byte_level_tokenizer(), kind=kind))
+    scorer = scorer_of(random_model(byte_level_tokenizer(), kind=kind))
     with torch.inference_mode():
         assert (scorer.head is not None) == (kind in TAKES_GAPS)
-    assert scorer.can_mask_out == (kind in TAKES_GAPS)
+    assert scorer.keeps_prompts == (kind in TAKES_GAPS)
     assert scorer.has_encoder == (kind == "t5")
 
 
 def test_capped_scores_are_never_taken_from_the_output_layer(monkeypatch):
-    scorer = Scorer(random_model(byte_level_tokenizer(), kind="gemma"))
-    monkeypatch.setattr(scorer, "can_mask_out", True)  # the reason that holds for them as well
+    scorer = scorer_of(random_model(byte_level_tokenizer(), kind="gemma"))
+    monkeypatch.setattr(scorer, "keeps_prompts", True)  # the reason that holds for them as well
     with torch.inference_mode():
         assert scorer.head is None
 

@@ -105,7 +105,7 @@ def test_what_is_kept_is_what_the_model_makes_of_the_text(kind):
         texts = together(decoder, prompts, range(10 * step, 10 * step + len(prompts)), CHOICES, max_new_tokens=90)
         prompts = [prompt + text + SEEN for prompt, text in zip(prompts, texts, strict=True)]
     assert len(decoder.engine.prefix_cache._entries) >= len(prompts)
-    for ids, layers in decoder.engine.prefix_cache._entries.items():
+    for (_, ids), layers in decoder.engine.prefix_cache._entries.items():
         with torch.inference_mode():
             made = taken_from(vars(decoder.model(input_ids=torch.tensor([ids]))))
         for layer, (keys, values) in zip(made.layers, layers, strict=True):

@@ -48,9 +48,9 @@ def test_drafts_change_no_text(monkeypatch, spelling, temperature, fallback):
     """Two hundred prompts and patterns in all, with drafts and without, and token by token."""
     chance, decoder, found = random.Random(str((spelling, temperature, fallback))), decoder_of(fallback=fallback), []
     asked = [(chance.choice(PROMPTS), chance.choice(PATTERNS), chance.randrange(20), chance.randrange(1000)) for _ in range(25)]
-    for drafts, can_mask_out in ((rows.MAX_DRAFTS, True), (0, True), (0, False)):
+    for drafts, keeps_prompts in ((rows.MAX_DRAFTS, True), (0, True), (0, False)):
         monkeypatch.setattr(rows, "MAX_DRAFTS", drafts)
-        monkeypatch.setattr(decoder.engine.scorer, "can_mask_out", can_mask_out)
+        monkeypatch.setattr(decoder.engine.scorer, "keeps_prompts", keeps_prompts)
         found.append(
             [
                 decoder.generate(p, q, max_new_tokens=least(decoder, q) + more, temperature=temperature, seed=seed, spelling=spelling)

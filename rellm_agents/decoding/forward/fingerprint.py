@@ -1,0 +1,78 @@
+"""Computes what the scores of a model depend on: its weights, its adapters and its hooks, as a value that changes when they do.
+
+What was read of a prompt holds for one state of the model only. Weights change in place (an optimizer's step, ``load_state_dict``), are
+replaced (``model.to(dtype)``, a resize), or adapters are switched, merged and added. Each leaves a mark: the version that torch counts
+for each tensor, its address and type, or what adapters say of themselves. Writing to ``weight.data`` leaves none, so a few elements of
+each tensor are looked at too: some milliseconds for a model of hundreds of tensors. Nothing is computed with the weights, so a change of
+single elements by way of ``.data`` is not seen.
+
+>>> layer = torch.nn.Linear(2, 2)
+>>> before = fingerprint_of(layer)
+>>> before == fingerprint_of(layer)
+True
+>>> _ = layer.weight.data.mul_(2)
+>>> before == fingerprint_of(layer)
+False
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the scores of a model depend on.
+
+    Attributes:
+        parts: the modules that it consists of, and the types of its weights: what the model can do depends on these.
+        values: the weights, the adapters that are in force, and the hooks.
+    """
+
+    parts: Hashable
+    values: Hashable
+
+
+def fingerprint_of(model: torch.nn.Module) -> Fingerprint:
+    """The fingerprint of a model as it is now."""
+    modules, tensors = list(model.modules()), list(chain(model.parameters(), model.buffers()))
+    parts = [(id(part), vars(part).get("forward")) for part in modules]
+    hooks = [(*part._forward_hooks, None, *part._forward_pre_hooks) for part in modules if part._forward_hooks or part._forward_pre_hooks]
+    types = [(one.dtype, one.device, tuple(one.shape)) for one in tensors]
+    versions = [(one.data_ptr(), 0 if one.is_inference() else one._version) for one in tensors if _is_plain(one)]
+    values = (tuple(versions), _samples(tensors), tuple(_adapters(modules)), tuple(hooks))
+    return Fingerprint((tuple(parts), tuple(types)), values)
+
+
+def _adapters(modules: list[torch.nn.Module]) -> Iterator[Hashable]:
+    """What the layers of adapters say of themselves, in the words of PEFT."""
+    for part in modules:
+        own = vars(part)
+        if "_active_adapter" in own:
+            active, scaling = own["_active_adapter"], own.get("scaling", {})
+            yield (
+                tuple(active) if isinstance(active, list) else active,
+                own.get("_disable_adapters"),
+                tuple(own.get("merged_adapters", ())),
+                tuple((name, float(value)) for name, value in scaling.items()),
+            )
+
+
+def _samples(tensors: list[torch.Tensor]) -> Hashable:
+    """A few elements of each tensor, those of one type and device in one copy."""
+    groups: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
+    for one in tensors:
+        if _is_plain(one) and one.numel() and one.is_contiguous() and not one.is_complex():
+            count = one.numel()
+            groups.setdefault((one.dtype, one.device), []).append(one.detach().view(-1)[count // 7 :: count // 3 + 1])
+    return tuple(torch.cat(parts).view(torch.uint8).cpu().numpy().tobytes() for parts in groups.values())
+
+
+def _is_plain(tensor: Any) -> bool:
+    """True for a tensor whose memory can be looked at: not for quantised ones of classes of their own, nor for what is not loaded."""
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter) and not tensor.is_meta
