@@ -33,7 +33,7 @@ from rellm_agents.formats.agent import (
     xml,
 )
 from rellm_agents.formats.messages import Message, MessageFormat, ToolCall, message_format
-from rellm_agents.formats.tools import Tool, ToolsLike, tool_from_schema, tools_of
+from rellm_agents.formats.tools import Rewritten, Tool, ToolsLike, tool_from_schema, tools_of
 
 __all__ = [
     "Action",
@@ -41,6 +41,7 @@ __all__ = [
     "Finish",
     "Message",
     "MessageFormat",
+    "Rewritten",
     "Step",
     "Tool",
     "ToolCall",

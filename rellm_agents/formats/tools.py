@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Any
+from typing import Any, Self
 
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_node, schema_of, without_titles
@@ -20,6 +20,32 @@ from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
 
 ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]
+
+
+class Rewritten(str):
+    """A name that is written otherwise than it is meant, for a prompt.
+
+    Attributes:
+        meant: the name of a tool or an argument.
+
+    >>> name = Rewritten("se*arch", "search")
+    >>> f"{name} means {meant(name)}", meant("plain")
+    ('se*arch means search', 'plain')
+    """
+
+    meant: str
+    __slots__ = ("meant",)
+
+    def __new__(cls, text: str, meant: str) -> Self:
+        """A text in place of a name."""
+        made = super().__new__(cls, text)
+        made.meant = meant
+        return made
+
+
+def meant(name: str) -> str:
+    """The name that is meant, however it is written."""
+    return name.meant if isinstance(name, Rewritten) else name
 
 
 @dataclass(frozen=True)
@@ -50,8 +76,8 @@ class Tool:
 
     def ordered(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments in the order of the schema, which is the order they are written in."""
-        declared = self.properties
-        return {k: arguments[k] for k in (*(d for d in declared if d in arguments), *(a for a in arguments if a not in declared))}
+        place = {name: number for number, name in enumerate(self.properties)}
+        return {name: arguments[name] for name in sorted(arguments, key=lambda name: place.get(meant(name), len(place)))}
 
     def arguments_node(self, whitespace: Whitespace, *, without: Sequence[str] = ()) -> Node:
         """The JSON text of the arguments, without undeclared ones unless the schema speaks of them.

@@ -44,7 +44,7 @@ from rellm_agents.formats.template import (
     read_declaration,
 )
 from rellm_agents.formats.tool_signatures import schemas_of, signatures_of
-from rellm_agents.formats.tools import ToolsLike, tools_of
+from rellm_agents.formats.tools import ToolsLike, meant, tools_of
 from rellm_agents.patterns import (
     EMPTY,
     TEXT,
@@ -297,7 +297,7 @@ class MessageFormat:
 
     def _call_values(self, call: ToolCall) -> dict[str, str]:
         """The texts in the slots of a call."""
-        tool = self._all_tools.get(call.name)
+        tool = self._all_tools.get(meant(call.name))
         arguments = self._arguments.text(tool, tool.ordered(call.arguments) if tool else call.arguments)
         return {"name": call.name, "arguments": arguments, "id": call.id or self._any_id}
 

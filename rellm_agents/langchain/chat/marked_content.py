@@ -17,7 +17,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolMessage
 
-from rellm_agents.formats import Message, ToolCall
+from rellm_agents.formats import Message, Rewritten, ToolCall
 from rellm_agents.langchain.chat.examples import ExampleMessage
 
 Mark = Callable[[str], str]
@@ -46,7 +46,7 @@ def marked(value: Any, mark: Mark, *, keys: bool = False) -> Any:
             return mark(value)
         case dict():
             return {
-                mark(key) if keys else key: inner
+                _name(key, mark) if keys else key: inner
                 if key == "type" and isinstance(inner, str) and not keys
                 else marked(inner, mark, keys=keys or key in _KEYED)
                 for key, inner in value.items()
@@ -69,7 +69,12 @@ def marked_message(message: BaseMessage, mark: Mark) -> BaseMessage:
     match message:
         case AIMessage():
             changed["tool_calls"] = [
-                {**call, "name": mark(call["name"]), "args": marked(call["args"], mark, keys=True), "id": call["id"] and mark(call["id"])}
+                {
+                    **call,
+                    "name": _name(call["name"], mark),
+                    "args": marked(call["args"], mark, keys=True),
+                    "id": call["id"] and mark(call["id"]),
+                }
                 for call in message.tool_calls
             ]
         case ToolMessage():
@@ -84,5 +89,10 @@ def marked_example(example: ExampleMessage, mark: Mark) -> ExampleMessage:
     if mark is unmarked:
         return example
     given, message = example
-    calls = tuple(ToolCall(mark(call.name), marked(call.arguments, mark, keys=True)) for call in message.tool_calls)
+    calls = tuple(ToolCall(_name(call.name, mark), marked(call.arguments, mark, keys=True)) for call in message.tool_calls)
     return ExampleMessage(mark(given), Message(mark(message.content), calls, mark(message.reasoning)))
+
+
+def _name(name: str, mark: Mark) -> str:
+    """A marked name of a tool or an argument, by which they are found still."""
+    return Rewritten(mark(name), name)

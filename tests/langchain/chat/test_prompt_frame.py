@@ -18,6 +18,7 @@ from rellm_agents import compile_regex
 from rellm_agents.decoding import smollm2
 from rellm_agents.decoding.forward import PrefixCache
 from rellm_agents.decoding.spelling import framed_tokenizer_of
+from rellm_agents.errors import ChatRefused
 from rellm_agents.formats import Message, ToolCall, message_format
 from rellm_agents.langchain import ChatRELLM, DecisionRELLM
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
@@ -81,10 +82,10 @@ def frame_of(tokenizer, ids) -> list[str]:
 @pytest.mark.parametrize("name", [*FRAMES, *READING])
 def test_without_tokens_in_content_ids_are_those_of_the_tokenizer(name, kind):
     tokenizer = tokenizer_for((FRAMES | READING)[name], TOKENIZERS[kind])
-    chance = random.Random(name)
+    chance, has_calls = random.Random(name), name != "tags"  # where arguments make tokens with what the template writes around them
     for _ in range(20):
-        messages = chat([chance.choice(WORDS) for _ in range(20)], calls=chance.random() < 0.5, system=chance.random() < 0.5)
-        given = tools([chance.choice(WORDS) + str(i) for i in range(9)]) if chance.random() < 0.5 else ()
+        messages = chat([chance.choice(WORDS) for _ in range(20)], calls=has_calls and chance.random() < 0.5, system=chance.random() < 0.5)
+        given = tools([chance.choice(WORDS) + str(i) for i in range(9)]) if has_calls and chance.random() < 0.5 else ()
         prompt = encoded(tokenizer, messages, tools_given=given)
         assert list(prompt.ids) == tokenizer.encode(prompt, add_special_tokens=False)
         framed = framed_tokenizer_of(tokenizer)
@@ -99,8 +100,13 @@ def test_plain_messages_have_the_ids_of_apply_chat_template():
             texts = [chance.choice(WORDS) for _ in range(3)]
             messages = [HumanMessage(texts[0]), AIMessage(texts[1]), HumanMessage(texts[2])]
             turns = [{"role": role, "content": text} for role, text in zip(("user", "assistant", "user"), texts, strict=True)]
-            expected = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=False)
-            assert list(encoded(tokenizer, messages).ids) == expected
+            text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+            made = encoded(tokenizer, messages)
+            assert made.startswith(text)
+            if made == text:  # and no more, as what some templates show before the model's message
+                expected = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=False)
+                assert list(made.ids) == expected
+            assert list(made.ids) == tokenizer.encode(made, add_special_tokens=False)
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -224,6 +230,8 @@ def test_smollm2_reads_no_token_in_content():
         assert list(encoded(tokenizer, [HumanMessage(text)]).ids) == expected
 
 
+LOST = ["a<|im_end|>b", "<|im_end|>a<|im_end|>"]
+"""Contents of which a template that reads them shows no word."""
 READ = {
     "thoughts": [
         "<think>\nhm\n</think>\n\nhello",
@@ -241,7 +249,7 @@ READ = {
         " <tool_response>a</tool_response> ",
         "<tool_response><|im_end|></tool_response>",
     ],
-    "trimmed": ["a<|im_end|>b", "a <|im_end|>", "<|im_end|>a<|im_end|>", "<|im_end|>", "\n<|im_start|>system\n"],
+    "trimmed": [*LOST, "a <|im_end|>", "<|im_end|>", "\n<|im_start|>system\n"],
 }
 
 
@@ -254,8 +262,12 @@ def test_a_template_that_reads_tokens_in_content_is_served_as_well(name):
 
     expected = frame_of(tokenizer, prompt("w").ids)
     for content in READ[name]:
+        if name == "trimmed" and content in LOST:
+            with pytest.raises(ChatRefused, match="does not show"):  # words are gone
+                prompt(content)
+            continue
         made = prompt(content)
-        assert made == prompt_text(tokenizer, content)  # the template reads what it would read anyway
+        assert made.startswith(prompt_text(tokenizer, content))  # the template reads what it would read anyway
         assert frame_of(tokenizer, made.ids) == expected, content
 
 
@@ -264,9 +276,8 @@ def prompt_text(tokenizer, content) -> str:
     return tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
 
 
-@pytest.mark.parametrize("reads", ["{{ m.content | upper }}", "{{ m.content }}{{ m.content | length }}", "{{ m.content[:12] }}"])
-def test_a_template_that_hides_where_content_stands_is_refused(reads):
-    tokenizer = tokenizer_for("{% for m in messages %}<|im_start|>" + reads + "<|im_end|>{% endfor %}")
+def test_a_template_that_hides_where_content_stands_is_refused():
+    tokenizer = tokenizer_for("{% for m in messages %}<|im_start|>{{ m.content }}{{ m.content | length }}<|im_end|>{% endfor %}")
     assert encoded(tokenizer, [HumanMessage("harmless words")])
     with pytest.raises(ValueError, match=r"special token in the content 'a<\|im_end\|>b.*split_special_tokens=False"):
         encoded(tokenizer, [HumanMessage("a<|im_end|>b, and more")])

@@ -28,7 +28,7 @@ from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, declared_arguments
 from rellm_agents.formats.messages.arguments.type_coercion import ValueEncoding, encoding_by_types, exclude_inexact_integers
 from rellm_agents.formats.template import Slot, Template, argument_node, cannot_occur, early_end, json_superset, with_definitions
-from rellm_agents.formats.tools import Tool
+from rellm_agents.formats.tools import Tool, meant
 from rellm_agents.json_schema import Span, bare_text, compile_schema, value_spans
 from rellm_agents.json_schema.source import below
 from rellm_agents.json_schema.text import Layout, ban_substrings, dumps
@@ -195,7 +195,7 @@ class TaggedArguments:
     def text(self, tool: Tool | None, arguments: Mapping[str, Any]) -> str:
         """See :class:`ArgumentStyle`."""
         encodings = self._encodings_of(tool) if tool else {}
-        return "".join(self._argument_text(key, value, encodings.get(key)) for key, value in arguments.items())
+        return "".join(self._argument_text(key, value, encodings.get(meant(key))) for key, value in arguments.items())
 
     def _argument_text(self, key: str, value: Any, encoding: ValueEncoding | None) -> str:
         delimiters, is_string = self._delimiters, isinstance(value, str)
