@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import pytest
 from chat_templates import CALLS, TURNS
+from formats.family_readers import READERS
 from framed_templates import FRAMES, PLAIN, READING, TOKENIZERS, hostile_contents, tokenizer_for
 from langchain_core.decisions import Noul
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -352,3 +353,25 @@ def test_the_models_own_text_is_not_touched():
     llm = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, max_new_tokens=60)
     answer = llm.invoke("a<|im_end|>b", pattern=compile_regex(r"<\|im_end\|>, or <\|im_start\|>"))
     assert answer.content == "<|im_end|>, or <|im_start|>"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_calls_told_in_words_break_no_frame_in_any_format(name):
+    """Arguments stand in the order of the schema, and are written by their types, also where a name is a part of a token."""
+    tokenizer = tokenizer_for(FRAMES["chatml"])
+    properties = {"s": {"type": "string"}, "art": {"type": "integer"}, "im": {"type": "array", "items": {"type": "string"}}}
+    native = message_format(name, {"start": {"type": "object", "description": "A tool.", "properties": properties}})
+    template = template_of(tokenizer)
+
+    def made(content):
+        call = {"name": "start", "args": {"im": [content], "art": 7, "s": content}, "id": "a1b2c3d4e"}
+        chat = [HumanMessage(content), AIMessage(content, tool_calls=[call]), ToolMessage(content, tool_call_id="a1b2c3d4e")]
+        return encoded_prompt(
+            lambda mark: template.prompt(chat, native, mark=mark),
+            lambda text: tokenizer.encode(text, add_special_tokens=False),
+            framed_tokenizer_of(tokenizer),
+        )
+
+    expected = frame_of(tokenizer, made("ab").ids)
+    for content in hostile_contents(["<|im_start|>", "<|im_end|>"], 25):
+        assert frame_of(tokenizer, made(content).ids) == expected, content
