@@ -72,7 +72,7 @@ KNOWN = {
     "command r7b": "command_r7b",
     "functionary 3.1": "functionary31",
 }
-LAST_RESORT = {"functionary 3.2", "a call in no order"}
+LAST_RESORT = ("functionary 3.2", "a call in no order")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
