@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -40,12 +40,15 @@ class Fingerprint:
 
 def fingerprint_of(model: torch.nn.Module) -> Fingerprint:
     """The fingerprint of a model as it is now."""
-    modules, tensors = list(model.modules()), list(chain(model.parameters(), model.buffers()))
+    modules = list(model.modules())
+    tensors = [one for part in modules for own in (part._parameters, part._buffers) for one in own.values() if one is not None]
     parts = [(id(part), vars(part).get("forward")) for part in modules]
     hooks = [(*part._forward_hooks, None, *part._forward_pre_hooks) for part in modules if part._forward_hooks or part._forward_pre_hooks]
     types = [(one.dtype, one.device, tuple(one.shape)) for one in tensors]
-    versions = [(one.data_ptr(), 0 if one.is_inference() else one._version) for one in tensors if _is_plain(one)]
-    values = (tuple(versions), _samples(tensors), tuple(_adapters(modules)), tuple(hooks))
+    plain = [one for one in tensors if _is_plain(one)]
+    places = tuple(one.data_ptr() for one in plain)
+    versions = tuple(0 if one.is_inference() else one._version for one in plain)
+    values = (places, versions, _samples(model, places, plain), tuple(_adapters(modules)), tuple(hooks))
     return Fingerprint((tuple(parts), tuple(types)), values)
 
 
@@ -63,14 +66,21 @@ def _adapters(modules: list[torch.nn.Module]) -> Iterator[Hashable]:
             )
 
 
-def _samples(tensors: list[torch.Tensor]) -> Hashable:
+def _samples(model: torch.nn.Module, places: Hashable, tensors: list[torch.Tensor]) -> Hashable:
     """A few elements of each tensor, those of one type and device in one copy."""
-    groups: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
-    for one in tensors:
-        if _is_plain(one) and one.numel() and one.is_contiguous() and not one.is_complex():
-            count = one.numel()
-            groups.setdefault((one.dtype, one.device), []).append(one.detach().view(-1)[count // 7 :: count // 3 + 1])
+    known, groups = _views.get(model, (None, {}))
+    if known != places:
+        groups = {}
+        for one in tensors:
+            if one.numel() and one.is_contiguous() and not one.is_complex():
+                count = one.numel()
+                groups.setdefault((one.dtype, one.device), []).append(one.detach().view(-1)[count // 7 :: count // 3 + 1])
+        _views[model] = places, groups
     return tuple(torch.cat(parts).view(torch.uint8).cpu().numpy().tobytes() for parts in groups.values())
+
+
+_views: WeakKeyDictionary[torch.nn.Module, tuple[Hashable, dict[Hashable, list[torch.Tensor]]]] = WeakKeyDictionary()
+"""Of each model the places of its tensors, and the elements there that are looked at: making the views takes longer than reading them."""
 
 
 def _is_plain(tensor: Any) -> bool:
