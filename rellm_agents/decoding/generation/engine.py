@@ -140,7 +140,7 @@ class Engine:
         return found
 
     def _check_length(self, prompt: int, budget: int, needed: Callable[[], int]) -> None:
-        """Refuse what is longer than the model's context: tokens before a text, and its budget, or its longest text, asked if it matters."""
+        """Refuse what is longer than the model's context: what is before a text, and its budget or, if it matters, its longest text."""
         context = self.scorer.context_length
         if context is not None and prompt + budget > context and prompt + (written := min(budget, needed())) > context:
             raise ContextOverflow(prompt, written, context, model=self.scorer.name)
