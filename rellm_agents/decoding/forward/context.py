@@ -9,7 +9,8 @@ forgotten. State-space models, relative positions and ALiBi number nothing, so t
     mamba, t5, bloom                                               None
 
 >>> from transformers import LlamaConfig
->>> scaled_length(LlamaConfig(rope_parameters={"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}), 4096)
+>>> yarn = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4}
+>>> scaled_length(LlamaConfig(max_position_embeddings=4096, rope_parameters=yarn), 4096)
 16384
 """
 
