@@ -15,12 +15,14 @@
     |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
     |-- InvalidExample (ValueError)     an example that a model could not write: its index, and the JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
-    |-- ChatRefused (ValueError)        a chat that a chat template refuses, or does not show in whole: the reason, or the word
+    |-- ChatRefused (ValueError)        a chat that a chat template refuses, or does not show in whole, or that holds images or sounds
     |-- ParserError (ValueError)        an output parser for which lossless reading cannot be shown
     |-- DecodingError
     |   |-- VocabularyError (ValueError)  a tokenizer whose tokens cannot be read, or cannot spell the pattern
     |   |-- TokenRefused (ValueError)   a token that the mask does not allow
-    |   `-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
+    |   |-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
+    |   |-- ContextOverflow (ValueError) more tokens of prompt and budget than the model reads: all three numbers
+    |   `-- ScoresNotFinite (ValueError) a model's scores are no numbers: the model, the token, and what to look at
     |-- ModelNotFound (OSError)         there is no such model: what to pass or install
     |-- MissingExtra (ImportError)      a dependency is not installed: what to install
     `-- UnfitVersion (ImportError)      the installed version of a dependency is outside the range: both, and what to install
@@ -154,7 +156,7 @@ class FormatError(RELLMError, ValueError):
 
 
 class ChatRefused(RELLMError, ValueError):
-    """A chat that a chat template refuses, or of which it does not show every word: the reason, or the word."""
+    """A chat that a chat template refuses, or of which it does not show every word, or with an image or a sound: the reason, or where."""
 
 
 class ParserError(RELLMError, ValueError):
@@ -188,6 +190,58 @@ class BudgetTooSmall(DecodingError, ValueError):
             f"the pattern needs at least {needed} tokens (end of text included), the budget is {budget}"
             if part is None
             else f"the part {part!r} of the pattern needs at least {needed} tokens, its budget is {budget}"
+        )
+
+
+class ContextOverflow(DecodingError, ValueError):
+    """A prompt that leaves too little of the model's context for what may be written after it.
+
+    Attributes:
+        prompt: tokens of the prompt.
+        budget: tokens that may be written: ``max_new_tokens``, or fewer where no text of the pattern needs as many; 0 where an encoder
+            reads the prompt by itself.
+        context: tokens that the model reads at most.
+        model: the name of its class.
+
+    >>> print(ContextOverflow(prompt=1000, budget=200, context=1024, model="GPT2LMHeadModel"))
+    the prompt has 1000 tokens and up to 200 are to be written after it (max_new_tokens), but the context of GPT2LMHeadModel is 1024 \
+tokens: shorten the prompt to 824 tokens, or set max_new_tokens to 24 at most
+    >>> print(ContextOverflow(prompt=600, budget=0, context=512, model="BartForConditionalGeneration"))
+    the prompt has 600 tokens, but the context of BartForConditionalGeneration's encoder is 512 tokens: shorten the prompt to 512 tokens
+    """
+
+    def __init__(self, prompt: int, budget: int, context: int, *, model: str) -> None:
+        self.prompt, self.budget, self.context, self.model = prompt, budget, context, model
+        written = f" and up to {budget} are to be written after it (max_new_tokens)" if budget else ""
+        ways = [f"shorten the prompt to {context - budget} tokens"] if context > budget else []
+        ways += [f"set max_new_tokens to {context - prompt} at most"] if context > prompt else []
+        where = model if budget else f"{model}'s encoder"
+        super().__init__(
+            f"the prompt has {prompt} tokens{written}, but the context of {where} is {context} tokens: "
+            + (", or ".join(ways) or f"shorten the prompt, and set max_new_tokens below {context}")
+        )
+
+
+class ScoresNotFinite(DecodingError, ValueError):
+    """The scores that a token is to be chosen by are not numbers, or infinite.
+
+    Attributes:
+        model: the name of its class.
+        token: number of the token in the text, from 1; ``None`` for one of an option.
+        dtype: in which the model computes.
+
+    >>> print(ScoresNotFinite("LlamaForCausalLM", 3, "float16", after="yes, "))
+    the scores of LlamaForCausalLM for token 3 of the text, after 'yes, ', are not finite numbers (NaN or infinity): its weights are \
+damaged, or numbers overflow in float16: load it with dtype="bfloat16" or "float32", or look at its weights and adapters
+    """
+
+    def __init__(self, model: str, token: int | None, dtype: str, *, after: str = "") -> None:
+        self.model, self.token, self.dtype = model, token, dtype
+        which = "an option" if token is None else f"token {token} of the text, after {after!r},"
+        wider = {"float32": "", "float64": ""}.get(dtype, f', or numbers overflow in {dtype}: load it with dtype="bfloat16" or "float32"')
+        super().__init__(
+            f"the scores of {model} for {which} are not finite numbers (NaN or infinity): its weights are damaged{wider}, "
+            f"{'or ' if wider else 'or numbers overflow: '}look at its weights and adapters"
         )
 
 

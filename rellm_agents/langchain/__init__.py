@@ -6,6 +6,7 @@ Knows all rooms below; only the demo knows this one. Needs the extra ``langchain
     output_parsers/   output parsers <-> patterns: ``compile_parser``, ``register_parser``, ``reader_for``
     agents/           action formats <-> LangChain's agent parsers: ``parser_for``, ``format_for``
     generation_settings how a pipeline or a model was set up to write texts
+    context_overflow  what is too long for the model, as LangChain's error
     local_model       the fields, options and shared decoder of a local model
     measured_metadata what was measured of a text, as LangChain's metadata
     rellm             ``RELLM``, a language model

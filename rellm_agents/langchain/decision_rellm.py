@@ -189,14 +189,14 @@ def _shown(value: Any, where: str) -> str:
         case BaseMessage():
             return _content(value)
         case [BaseMessage(), *others] if all(isinstance(one, BaseMessage) for one in others):
-            return "\n".join(f"{role_of(one)}: {_content(one)}" for one in value)
+            return "\n".join(f"{role_of(one)}: {_content(one, number)}" for number, one in enumerate(value, start=1))
     return json.dumps(_plain(value, where), ensure_ascii=False, indent=1)
 
 
-def _content(message: BaseMessage) -> str:
+def _content(message: BaseMessage, number: int | None = None) -> str:
     """The text of a message, with its calls."""
     calls = [{"name": call["name"], "args": call["args"]} for call in message.tool_calls] if isinstance(message, AIMessage) else []
-    return "\n".join([*filter(None, [text_of(message)]), *(json.dumps(call, ensure_ascii=False) for call in calls)])
+    return "\n".join([*filter(None, [text_of(message, number)]), *(json.dumps(call, ensure_ascii=False) for call in calls)])
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -17,9 +17,10 @@ from weakref import WeakValueDictionary
 from langchain_core.language_models.base import LangSmithParams
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from rellm_agents.decoding import Completion, ConstrainedDecoder, RequestQueue
+from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import Measure, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.models import load_model
+from rellm_agents.langchain.context_overflow import LangChainDecoder
 from rellm_agents.langchain.generation_settings import end_ids_of, settings_of
 from rellm_agents.patterns import Pattern
 
@@ -58,7 +59,7 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
         key = id(model), id(tokenizer)  # unique while the queue lives, since the queue holds both
         queue = _queues.get(key)
         if queue is None:
-            queue = _queues[key] = RequestQueue(ConstrainedDecoder(model, tokenizer))
+            queue = _queues[key] = RequestQueue(LangChainDecoder(model, tokenizer))
         return queue
 
 

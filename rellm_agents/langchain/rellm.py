@@ -17,14 +17,18 @@ from typing import Any, ClassVar, Literal
 
 import regex as regex_module
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import Runnable
 from pydantic import Field, SkipValidation
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
+from rellm_agents.langchain.chat import text_of
 from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import measured_metadata
 from rellm_agents.langchain.output_parsers import compile_parser
@@ -133,6 +137,27 @@ class RELLM(LocalModel, BaseLLM):
         'yes'
         """
         return self.invoke(text, stop=stop if stop is None or isinstance(stop, str) else list(stop), **kwargs)  # type: ignore[arg-type]
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        """The prompt; messages with an image or a sound are refused, which LangChain would leave out, or show as the address of."""
+        prompt = super()._convert_input(model_input)
+        for number, message in enumerate(prompt.to_messages(), start=1):
+            text_of(message, number)
+        return prompt
+
+    def batch(self, inputs: list[LanguageModelInput], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[str]:
+        """As ``BaseLLM.batch``; with ``return_exceptions`` each prompt fails for itself alone."""
+        if return_exceptions:
+            return Runnable.batch(self, inputs, config, return_exceptions=True, **kwargs)
+        return super().batch(inputs, config, **kwargs)
+
+    async def abatch(
+        self, inputs: list[LanguageModelInput], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> list[str]:
+        """As :meth:`batch`."""
+        if return_exceptions:
+            return await Runnable.abatch(self, inputs, config, return_exceptions=True, **kwargs)
+        return await super().abatch(inputs, config, **kwargs)
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As ``BaseLLM.generate``; the fields that a call replaces become part of the cache key."""

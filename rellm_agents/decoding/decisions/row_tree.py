@@ -86,13 +86,16 @@ def log_probabilities(passes: ForwardPasses, scores: Scores, decisions: Sequence
 
     Returns:
         For each decision a value for each row of its tree: the sum over its elements.
+
+    Raises:
+        ScoresNotFinite: what the model scores is no number.
     """
     found: list[dict[Row, dict[int, float]]] = []
     for one in decisions:
         stem, children = one.tree.stem, one.tree.children
         places = {stem[:at]: (one.number, len(stem) - at) for at in range(len(stem) + 1)}
         scores.prepare(list(places.values()))
-        found.append({node: _logs(scores.all(*place), children[node], end_ids) for node, place in places.items()})
+        found.append({node: _logs(scores, place, children[node], end_ids) for node, place in places.items()})
     for chunk in _chunks(passes, decisions):
         branched = passes.branched([decisions[which].number for which, _ in chunk])
         width = max(len(branch) for _, branch in chunk)
@@ -105,7 +108,7 @@ def log_probabilities(passes: ForwardPasses, scores: Scores, decisions: Sequence
                     new.setdefault((which, node), (row, width - 1 - at))
         read.prepare(list(new.values()))
         for (which, node), place in new.items():
-            found[which][node] = _logs(read.all(*place), decisions[which].tree.children[node], end_ids)
+            found[which][node] = _logs(read, place, decisions[which].tree.children[node], end_ids)
         for which in {which for which, _ in chunk}:
             decisions[which].passes += 1
     return [
@@ -129,7 +132,9 @@ def _chunks(passes: ForwardPasses, decisions: Sequence[TreeReading]) -> Iterator
         yield chunk
 
 
-def _logs(scores: torch.Tensor, elements: set[int], end_ids: Sequence[int]) -> dict[int, float]:
-    """The log probabilities of some elements, by scores of all tokens, float[>= V]."""
-    logs = torch.log_softmax(scores.double(), dim=-1)
+def _logs(scores: Scores, place: tuple[int, int], elements: set[int], end_ids: Sequence[int]) -> dict[int, float]:
+    """The log probabilities of some elements, by the scores of all tokens at a place."""
+    made = scores.all(*place)
+    scores.check(float(made.max()))
+    logs = torch.log_softmax(made.double(), dim=-1)
     return {one: float(torch.logsumexp(logs[list(end_ids)], dim=-1) if one == END else logs[one]) for one in elements}

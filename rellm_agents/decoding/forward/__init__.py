@@ -7,6 +7,7 @@ order:
     cache_names    the name under which a model takes its cache
     wrappers       adapters, compiled models: what is inside, and what is called
     eval_mode      a model without dropout
+    context        how many tokens a model reads at most
     scorer         one model, one pass of it, and the scores that the pass gives
     passes         the passes of one batch, with its cache, its attention mask and its positions
     probe          how a model goes on, found out by trying

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,16 +23,20 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import COMMON_NAMES, cache_name, taken_from
+from rellm_agents.decoding.forward.context import context_length, first_position
 from rellm_agents.decoding.forward.eval_mode import in_eval_mode
 from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.wrappers import called, inside, is_watched
-from rellm_agents.errors import DecodingError
+from rellm_agents.errors import DecodingError, ScoresNotFinite
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 FEW_ROWS = 2048
 """Up to so many tokens, only their rows of the output layer are computed."""
+
+MAX_SHOWN = 60
+"""Characters of a text that an error shows."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,12 +77,22 @@ class Scorer:
         self.has_encoder: bool = self.config.is_encoder_decoder
         self.takes_batches = resumption.takes_batches
         self.keeps_prompts = resumption is Resumption.MASKS_OUT
-        self.first_position = _first_position(self._inside) if "position_ids" in takes else 0
+        self.first_position = first_position(self._inside) if "position_ids" in takes else 0
 
     @property
     def name(self) -> str:
         """The name of the model's class, for messages."""
         return type(self._inside).__name__
+
+    @cached_property
+    def context_length(self) -> int | None:
+        """How many tokens a text may have together with its prompt, or behind an encoder; ``None`` if there is no bound."""
+        return context_length(self._inside)
+
+    @cached_property
+    def prompt_length(self) -> int | None:
+        """How many tokens the prompt may have; ``None`` if there is no bound."""
+        return context_length(self._inside, of_encoder=True) if self.has_encoder else self.context_length
 
     @property
     def takes_cache(self) -> bool:
@@ -147,7 +162,8 @@ class Scorer:
         kept = cache if kept is None else kept  # which some add to and do not give back
         if goes_on and kept is None:
             raise DecodingError(f"{self.name} keeps nothing of what it has read, so it knows nothing of it at the next token")
-        return (Scores(outputs[0][:, -scored:], self.head) if of_head else Scores(outputs.logits[:, -scored:], None)), kept
+        made, head = (outputs[0], self.head) if of_head else (outputs.logits, None)
+        return Scores(made[:, -scored:], head, model=self.name), kept
 
     def _is_taken(self, name: str) -> bool:
         return name in self._takes or (self._hands_on and name != "position_ids")
@@ -183,16 +199,17 @@ class Scores:
     Args:
         made: float[rows, positions, V]; or float[rows, positions, width], the hidden states that ``head`` makes it of.
         head: the output layer, if it is still to be applied.
+        model: the name of the model's class, for messages.
     """
 
-    def __init__(self, made: torch.Tensor, head: torch.nn.Linear | None) -> None:
-        self._made, self._head = made, head
+    def __init__(self, made: torch.Tensor, head: torch.nn.Linear | None, *, model: str) -> None:
+        self._made, self._head, self._model = made, head, model
         self._all: dict[tuple[int, int], torch.Tensor] = {}
 
     @staticmethod
     def joined(parts: Sequence[Scores]) -> Scores:
         """The scores of passes that were made one after the other."""
-        return Scores(torch.cat([one._made for one in parts], dim=1), parts[0]._head)
+        return Scores(torch.cat([one._made for one in parts], dim=1), parts[0]._head, model=parts[0]._model)
 
     def prepare(self, positions: Sequence[tuple[int, int]]) -> None:
         """Compute all scores at some positions at once, where they are not known; each is a row and how far back from the last."""
@@ -225,6 +242,20 @@ class Scores:
             return scores.float().cpu(), allowed.ids
         return allowed.scores(self.all(row, back))
 
+    def check(self, likeliest: float, token: int | None = None, after: str = "") -> None:
+        """Refuse to choose by scores that are no numbers.
+
+        Args:
+            likeliest: the highest of the scores that a token is chosen by; NaN if any of them is.
+            token: the number of the token in its text, from 1; ``None`` for one of an option.
+            after: the text before it.
+
+        Raises:
+            ScoresNotFinite: NaN, or infinite.
+        """
+        if not math.isfinite(likeliest):
+            raise ScoresNotFinite(self._model, token, str(self._made.dtype).removeprefix("torch."), after=after[-MAX_SHOWN:])
+
     def few(self, allowed: AllowedTokens) -> bool:
         """Whether only the scores of these tokens are computed, not those of the whole vocabulary."""
         return self._head is not None and allowed.keeps_few and allowed.count <= FEW_ROWS
@@ -255,10 +286,3 @@ def _has_windows(config: Any) -> bool:
     if kinds:
         return any(kind not in ("full_attention", "global") for kind in kinds)
     return getattr(text, "sliding_window", None) is not None and getattr(text, "use_sliding_window", True)
-
-
-def _first_position(model: torch.nn.Module) -> int:
-    """The position of the first token: RoBERTa and its relatives count from behind that of the padding, which their embeddings name."""
-    tables = (part for name, part in model.named_modules() if name.endswith("position_embeddings"))
-    padding = [table.padding_idx for table in tables if isinstance(table, torch.nn.Embedding) and table.padding_idx is not None]
-    return padding[0] + 1 if padding else 0

@@ -89,6 +89,8 @@ class CustomGenerate:
 
         Raises:
             BudgetTooSmall: a pattern needs more than ``max_new_tokens``; before the first forward pass.
+            ContextOverflow: a prompt leaves too little of the model's context for ``max_new_tokens``; likewise.
+            ScoresNotFinite: what the model scores is no number, at the pass where that happens.
             ValueError: ``generate`` was asked for something that this loop cannot do, or that contradicts the pattern.
         """
         streamer = streamer or self._streamer
@@ -111,7 +113,9 @@ class CustomGenerate:
             seed=torch.randint(1 << 62, (len(prefixes),)).tolist(),  # from the source of chance that ``set_seed`` sets
             temperature=1.0 if generation_config.do_sample else 0.0,  # another temperature is the work of a processor
         )
-        sequences = self._engine.sequences(prefixes, self._patterns(len(prefixes), generation_config), options)
+        embedded = model_kwargs.get("inputs_embeds")
+        before = 0 if embedded is None else embedded.shape[1]
+        sequences = self._engine.sequences(prefixes, self._patterns(len(prefixes), generation_config), options, before=before)
         criteria = [one for one in stopping_criteria if type(one).__name__ not in _OURS]
         seen = [len(one.prefix) for one in sequences]
         choose = _chooser(sequences, input_ids, logits_processor) if logits_processor else choose_by_options
@@ -180,6 +184,7 @@ def _chooser(sequences: list[TextSequence], prompts: torch.Tensor, processors: L
         own = numbers[sequence]
         ids = _ids(sequence, prompts[own], len(sequence.committed))
         masked = allowed.apply_(scores.all(number, back).float().clone())[None]
+        scores.check(float(masked.max()), sequence.next_number, sequence.text)
         made = masked.clone()
         for processor in processors:
             if type(processor).__name__ in _OF_BATCHES:  # shown a batch of texts like this one, it finds it by its number

@@ -32,6 +32,7 @@ Ended = Callable[[int, TextSequence], None]
 def choose_by_options(sequence: TextSequence, scores: Scores, number: int, back: int, allowed: AllowedTokens) -> int:
     """Choose a token as the options of the sequence say, see :data:`Choose`."""
     made, ids = scores.of(number, back, allowed)
+    scores.check(float(made.max()), sequence.next_number, sequence.text)
     options = sequence.options
     return pick(made, ids, temperature=options.temperature, top_k=options.top_k, top_p=options.top_p, generator=sequence.generator)
 
@@ -141,11 +142,13 @@ def _measure(scores: Scores, sequences: Sequence[tuple[int, TextSequence, int]])
         sequences: each with its number in the pass, and with how many of its tokens were read so far, drafts included.
     """
     found = [
-        (measured, (i, read - sequence.text_start - at))
+        (measured, sequence, (i, read - sequence.text_start - at))
         for i, sequence, read in sequences
         if (measured := sequence.measurements) is not None
         for at in range(measured.scored, min(len(measured), sequence.consumed + 1 - sequence.text_start))
     ]
-    scores.prepare([position for _, position in found])
-    for measured, position in found:
-        measured.score(scores.all(*position))
+    scores.prepare([position for *_, position in found])
+    for measured, sequence, position in found:
+        made = scores.all(*position)
+        scores.check(float(made.max()), measured.scored + 1, sequence.text)
+        measured.score(made)

@@ -109,6 +109,8 @@ class ConstrainedDecoder:
 
         Raises:
             BudgetTooSmall: a pattern needs more than ``max_new_tokens``; before the first forward pass.
+            ContextOverflow: a prompt, with what may be written after it, is longer than the model's context; likewise.
+            ScoresNotFinite: what the model scores is no number, at the pass where that happens.
             VocabularyError: the tokenizer cannot spell any text of a pattern.
             ValueError: an option is out of its range, the numbers of prompts, patterns and seeds do not fit together, or a
                 prompt is empty.
@@ -181,7 +183,9 @@ class ConstrainedDecoder:
 
         Raises:
             ValueError: no options, too many, two that are the same, or too many token rows; before the first forward pass.
+            ContextOverflow: a prompt, with its longest option, is longer than the model's context; likewise.
             PatternTooLarge: the pattern has more texts.
+            ScoresNotFinite: what the model scores is no number.
             VocabularyError: the tokenizer does not write an option.
         """
         prompts = [prompt] if isinstance(prompt, str) else prompt

@@ -9,7 +9,7 @@ and decodes them together. Knows neither prompts as text nor what users get.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
 from rellm_agents.decoding.vocabulary import Vocabulary, token_state
-from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.errors import BudgetTooSmall, ContextOverflow
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -103,16 +103,20 @@ class Engine:
         self._read_tokenizer()
         return self._masks[pattern]
 
-    def sequences(self, prompts: Sequence[Sequence[int]], pattern: Pattern | Sequence[Pattern], options: TextOptions) -> list[TextSequence]:
+    def sequences(
+        self, prompts: Sequence[Sequence[int]], pattern: Pattern | Sequence[Pattern], options: TextOptions, *, before: int = 0
+    ) -> list[TextSequence]:
         """Texts that are to be written, one after each prompt.
 
         Args:
             prompts: ids of each; or of what the decoder begins with, where there is an encoder.
             pattern: one for all prompts, or one for each.
             options: of all texts.
+            before: how many positions are read before these ids, where prompts are embedded.
 
         Raises:
             BudgetTooSmall: a pattern needs more than the budget.
+            ContextOverflow: a prompt leaves too little of the model's context for what may be written after it.
             ValueError: the numbers of prompts, patterns and seeds do not fit together.
         """
         patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
@@ -127,10 +131,19 @@ class Engine:
             needed = masks.tokens_needed(masks.start)
             if needed > options.max_new_tokens:
                 raise BudgetTooSmall(needed, options.max_new_tokens)
-        return [
+        found = [
             TextSequence(masks, self._speller, prefix, options, seed=own_seed, pattern=own_pattern)
             for masks, prefix, own_seed, own_pattern in zip(all_masks, prompts, seeds, patterns, strict=True)
         ]
+        for one in found:
+            self._check_length(before + len(one.prefix), options.max_new_tokens, lambda one=one: one.most_tokens())  # type: ignore[misc]
+        return found
+
+    def _check_length(self, prompt: int, budget: int, needed: Callable[[], int]) -> None:
+        """Refuse what is longer than the model's context: what is before a text, and its budget or, if it matters, its longest text."""
+        context = self.scorer.context_length
+        if context is not None and prompt + budget > context and prompt + (written := min(budget, needed())) > context:
+            raise ContextOverflow(prompt, written, context, model=self.scorer.name)
 
     @torch.inference_mode()
     def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]], choose: Choose = choose_by_options) -> Iterator[None]:
@@ -163,8 +176,17 @@ class Engine:
             yield from decode(ForwardPasses(scorer, len(sequences), encoded=encoded), sequences, choose)
 
     def prefixes(self, prompts: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
-        """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt."""
-        return [_decoder_start(inside(self.model))] * len(prompts) if self.scorer.has_encoder else prompts
+        """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt.
+
+        Raises:
+            ContextOverflow: a prompt is longer than what the encoder reads.
+        """
+        if not self.scorer.has_encoder:
+            return prompts
+        longest, context = max(map(len, prompts), default=0), self.scorer.prompt_length
+        if context is not None and longest > context:
+            raise ContextOverflow(longest, 0, context, model=self.scorer.name)
+        return [_decoder_start(inside(self.model))] * len(prompts)
 
     def decision(
         self,
@@ -185,7 +207,7 @@ class Engine:
             healing: the last tokens of the prompt may be written otherwise before an option.
 
         Raises:
-            ValueError, VocabularyError: as :meth:`ConstrainedDecoder.probabilities`.
+            ContextOverflow, ValueError, VocabularyError: as :meth:`ConstrainedDecoder.probabilities`.
         """
         self._read_tokenizer()
         known = options_of(options)
@@ -194,6 +216,9 @@ class Engine:
         again, rows = known.rows(self._speller, self.vocabulary, prefixes[0], healing=healing, tokenizations=tokenizations)
         changed = prefixes[0][len(prefixes[0]) - again :]
         kept = [one[: len(one) - again] if again < len(one) and one[len(one) - again :] == changed else one for one in prefixes]
+        longest = max(len(row) for own in rows for row in own)
+        for one in kept:
+            self._check_length(len(one), longest, lambda: longest)
         return DecisionRequest(known.texts, rows, *(Reading(ids, prefix) for ids, prefix in zip(readings, kept, strict=True)))
 
     def decide(self, requests: Sequence[DecisionRequest]) -> list[Decision]:

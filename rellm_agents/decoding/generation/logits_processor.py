@@ -22,7 +22,7 @@ from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.masks import ENDED
 from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
-from rellm_agents.errors import BudgetTooSmall, TokenRefused
+from rellm_agents.errors import BudgetTooSmall, ScoresNotFinite, TokenRefused
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.machine import State
 
@@ -88,6 +88,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
             rows of the same prompt, such as a beam, all allowed ones are equally improbable: the pattern goes first.
 
         Raises:
+            ScoresNotFinite: what the model scores is no number.
             TokenRefused: ``generate`` began with another number of tokens, or the text of the only row of a prompt holds a denied token.
             ValueError: other processors deny all that the pattern allows, or the rows are not those of one call: tells the way out.
         """
@@ -104,9 +105,10 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         is_lost, has_any = [state is _LOST for state in states], (made > -torch.inf).any(dim=1).tolist()
         stuck = [not (any_left or state in (ENDED, _LOST)) for any_left, state in zip(has_any, states, strict=True)]  # others deny all
         alone, all_lost = Counter(prompts), all(is_lost)
+        self._check_numbers(rows, [state in (ENDED, _LOST) for state in states], made)
         for number, (row, prompt) in enumerate(zip(rows, prompts, strict=True)):
             if (stuck[number] and alone[prompt] == 1) or (is_lost[number] and (alone[prompt] == 1 or all_lost)):
-                raise self._refusal(row, allowed[number], scores[number], is_lost=is_lost[number])
+                raise self._refusal(row, allowed[number], is_lost=is_lost[number])
             if stuck[number]:
                 _log.warning("other processors of generate deny all that the pattern allows to row %d: it has priority", number)
                 made[number, allowed[number].ids_allowed().to(made.device)] = max(_UNHEARD, torch.finfo(made.dtype).min / 2)
@@ -135,11 +137,17 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
                 f"the prompts are not those of the first call: make one processor for each call of generate; {_OTHER_TOKENIZER}"
             )
 
-    def _refusal(self, row: tuple[int, ...], allowed: AllowedTokens, scores: torch.Tensor, *, is_lost: bool) -> ValueError:
+    def _check_numbers(self, rows: list[tuple[int, ...]], is_over: list[bool], made: torch.Tensor) -> None:
+        """Refuse to let a token be chosen by scores that are no numbers."""
+        for row, over, likeliest in zip(rows, is_over, made.max(dim=1).values.tolist(), strict=True):
+            if not over and not likeliest < float("inf"):
+                text = row[self._prompt_length :]
+                after = b"".join(map(self.masks.vocabulary.shown_bytes, text)).decode(errors="replace")
+                raise ScoresNotFinite("the model", len(text) + 1, str(made.dtype).removeprefix("torch."), after=after)
+
+    def _refusal(self, row: tuple[int, ...], allowed: AllowedTokens, *, is_lost: bool) -> ValueError:
         """The error of a prompt with no row that can go on."""
         written = b"".join(map(self.masks.vocabulary.shown_bytes, row[self._prompt_length :])).decode(errors="replace")
-        if bool(scores.isnan().any()):
-            return ValueError(f"the scores of the model after {written!r} are not numbers (NaN): is it loaded as it should be?")
         if is_lost:
             return TokenRefused(
                 f"no row matches the pattern after {self._prompt_length} tokens of prompt: a processor or criterion that comes after this "

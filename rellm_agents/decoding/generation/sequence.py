@@ -37,6 +37,7 @@ from rellm_agents.decoding.masks import ENDED
 from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks
 from rellm_agents.decoding.vocabulary import Bits
 from rellm_agents.patterns import Pattern
+from rellm_agents.patterns.automaton import max_bytes
 from rellm_agents.patterns.machine import State
 
 MAX_DRAFTS = 16
@@ -148,6 +149,15 @@ class TextSequence:
         self._close_spent_parts()
         self._extend(None)
 
+    def most_tokens(self) -> int:
+        """How many tokens the budget and the pattern let follow the prefix at most, an end of the text included; before any is chosen."""
+        return min(self.options.max_new_tokens, max_bytes(self._pattern.node) + len(b"".join(map(self._bytes, self._healed))) + 1)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next token in the text, from 1."""
+        return len(self.committed) - self.text_start + 1
+
     def choose_next(self, choose: ChooseToken) -> int:
         """Choose, and add, tokens: the drafts that agree with the choices, and one more.
 
@@ -253,7 +263,7 @@ class TextSequence:
         if closes_part:  # another text follows than was forced
             self._extend(None)
         else:
-            self.drafts = [] if self.option_rows() else list(drafts[:MAX_DRAFTS])
+            self.drafts = [] if self.option_rows() else list(drafts[: min(MAX_DRAFTS, self.tokens_left)])
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text, and its parts, can be finished within their budgets after these tokens."""

@@ -168,7 +168,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         return super()._get_llm_string(stop, **kwargs)
 
     def _resolve_model_profile(self) -> ModelProfile:
-        longest = getattr(self._queue.decoder.model.config, "max_position_embeddings", None)
+        longest = self._queue.decoder.engine.scorer.prompt_length
         return ModelProfile(
             text_inputs=True,
             text_outputs=True,
@@ -181,7 +181,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             structured_output=True,
             reasoning_output=self.reasoning,
             max_output_tokens=self.max_new_tokens,
-            **({"max_input_tokens": longest} if isinstance(longest, int) else {}),
+            **({"max_input_tokens": longest} if longest is not None else {}),
         )
 
     def get_token_ids(self, text: str) -> list[int]:

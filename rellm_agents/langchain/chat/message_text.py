@@ -8,7 +8,8 @@ Knows nothing of templates or formats.
 >>> text_of(HumanMessage([{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]))
 Traceback (most recent call last):
   ...
-ValueError: a human message has a content block of type 'image_url': this model reads text only
+rellm_agents.errors.ChatRefused: a human message has a content block of type 'image_url': images, sounds, videos and files are out of \
+scope, this model reads text only: leave it out, or describe it in words
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, FunctionMessage, HumanMessage, SystemMessage, ToolMessage
+
+from rellm_agents.errors import ChatRefused
 
 _BLOCKS_WITHOUT_TEXT = frozenset(
     {"tool_use", "tool_call", "tool_call_chunk", "function_call", "reasoning", "thinking", "invalid_tool_call"}
@@ -44,17 +47,22 @@ def role_of(message: BaseMessage) -> str:
     raise ValueError(f"a message of type {message.type!r} has no role in a chat: pass system, human, AI and tool messages")
 
 
-def text_of(message: BaseMessage) -> str:
+def text_of(message: BaseMessage, number: int | None = None) -> str:
     """The text of a message.
 
+    Args:
+        message: of LangChain.
+        number: which one of a chat it is, from 1, for errors.
+
     Raises:
-        ValueError: a content block is an image, a sound or something else that is no text.
+        ChatRefused: a content block is an image, a sound or something else that is no text.
     """
     content: str | Iterable[Any] = message.content
-    return content if isinstance(content, str) else "".join(_block_text(message, block) for block in content)
+    where = f"a {message.type} message" if number is None else f"message {number} of the chat, a {message.type} message,"
+    return content if isinstance(content, str) else "".join(_block_text(where, block) for block in content)
 
 
-def _block_text(message: BaseMessage, block: Any) -> str:
+def _block_text(where: str, block: Any) -> str:
     match block:
         case str():
             return block
@@ -63,9 +71,12 @@ def _block_text(message: BaseMessage, block: Any) -> str:
         case {"type": "tool_result", "content": str(text)}:
             return text
         case {"type": "tool_result", "content": list(inner)}:
-            return "".join(_block_text(message, one) for one in inner)
+            return "".join(_block_text(where, one) for one in inner)
         case {"type": str(kind)} if kind in _BLOCKS_WITHOUT_TEXT:
             return ""
         case {"type": kind}:
-            raise ValueError(f"a {message.type} message has a content block of type {kind!r}: this model reads text only")
-    raise ValueError(f"a {message.type} message has the content block {block!r} without a type: pass text")
+            raise ChatRefused(
+                f"{where} has a content block of type {kind!r}: images, sounds, videos and files are out of scope, this model reads text "
+                "only: leave it out, or describe it in words"
+            )
+    raise ChatRefused(f"{where} has the content block {block!r} without a type: pass text")

@@ -29,13 +29,14 @@ def turns_of(messages: Sequence[BaseMessage]) -> list[Turn]:
     """The turns of a chat, one for each message; a result without the name of its tool takes it from the call.
 
     Raises:
-        ValueError: a message has content that is no text, or no role.
+        ChatRefused: a message has content that is no text: names the message.
+        ValueError: a message has no role.
     """
     names: dict[str, str] = {}
     numbers = count(1)
     found: list[Turn] = []
-    for message in messages:
-        turn: Turn = {"role": role_of(message), "content": text_of(message)}
+    for number, message in enumerate(messages, start=1):
+        turn: Turn = {"role": role_of(message), "content": text_of(message, number)}
         if message.name:
             turn["name"] = message.name
         match message:

@@ -18,6 +18,6 @@ from rellm_agents.patterns.automaton.character_automata import CharacterAutomato
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.automaton.counters import Counter, RepeatStrategy, counter_of, strategy_of
 from rellm_agents.patterns.automaton.derivative import CHARACTERS, transitions
-from rellm_agents.patterns.automaton.length_bounds import INFINITE, matches, relaxed
+from rellm_agents.patterns.automaton.length_bounds import INFINITE, matches, max_bytes, relaxed
 from rellm_agents.patterns.automaton.shortest_paths import few_texts, shortest_bytes, shortest_way
 from rellm_agents.patterns.automaton.state_elimination import node_of_automaton, without_boolean

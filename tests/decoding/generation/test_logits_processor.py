@@ -271,5 +271,5 @@ def test_another_call_with_other_prompts_begins_anew():
 
 def test_scores_that_are_no_numbers_are_told():
     processor = ConstrainedLogitsProcessor(compile_regex("yes|no"), byte_level_tokenizer(), prompt_length=0, max_new_tokens=9)
-    with pytest.raises(ValueError, match="not numbers"):
+    with pytest.raises(ValueError, match="token 1 of the text, after '', are not finite numbers"):
         processor(torch.zeros(1, 0, dtype=torch.long), torch.full((1, 475), torch.nan))
