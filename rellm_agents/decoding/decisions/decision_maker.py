@@ -73,8 +73,8 @@ class DecisionMaker:
         for one in requests:
             tree = RowTree([(*row, END) for rows in one.rows for row in rows], has_stem=not self._scorer.has_encoder)
             jobs += [(tree, reading) for reading in (one.reading, one.empty) if reading is not None]
-        batches = ([jobs] if jobs else []) if self._scorer.takes_batches else [[job] for job in jobs]
-        found = iter([done for batch in batches for done in self._read(batch)])
+        most = self._scorer.max_rows
+        found = iter([done for start in range(0, len(jobs), most) for done in self._read(jobs[start : start + most])])
         return [_decision(one, next(found), None if one.empty is None else next(found)) for one in requests]
 
     def _read(self, jobs: Sequence[tuple[RowTree, Reading]]) -> list[tuple[list[float], int]]:

@@ -134,7 +134,7 @@ class Engine:
 
     @torch.inference_mode()
     def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]], choose: Choose = choose_by_options) -> Iterator[None]:
-        """Write sequences to their ends, all together, a step at a time.
+        """Write sequences to their ends, a step at a time: all together, or in groups of as many as are read in one pass.
 
         Args:
             sequences: of :meth:`sequences`.
@@ -143,9 +143,10 @@ class Engine:
         """
         in_force = self._look_at_model()
         scorer = self.scorer
-        if len(sequences) > 1 and not scorer.takes_batches:
-            for sequence, prompt in zip(sequences, prompts, strict=True):
-                yield from self.decode([sequence], [prompt], choose)
+        if len(sequences) > scorer.max_rows:
+            for start in range(0, len(sequences), scorer.max_rows):
+                group = slice(start, start + scorer.max_rows)
+                yield from self.decode(sequences[group], prompts[group], choose)
         elif scorer.keeps_prompts:
             passes, read = begin(scorer, [_may_be_cached(one) for one in sequences], self.prefix_cache, in_force)
             for sequence, length in zip(sequences, read, strict=True):
