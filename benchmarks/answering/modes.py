@@ -27,7 +27,7 @@ from rellm_agents.decoding import ConstrainedDecoder
 from rellm_agents.decoding.forward import AllowedTokens, PrefixCache
 from rellm_agents.decoding.forward.cache_names import cache_name
 from rellm_agents.decoding.forward.fingerprint import fingerprint_of
-from rellm_agents.decoding.forward.prefix_cache import common_length
+from rellm_agents.decoding.forward.prefix_cache import Prefix, common_length
 from rellm_agents.patterns import lexeme, literal, not_containing, part, sequence
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Answerer:
         longest, shortest = max(map(len, prompts)), min(map(len, prompts))
         shared = min(shortest - 1, *(common_length(prompts[0], ids) for ids in prompts))
         in_force = fingerprint_of(self.model)
-        cache, _ = self._read_before.find([prompts[0][:shared]] * len(prompts), self.model.config, in_force)
+        cache, _ = Prefix.joined([self._read_before.find(prompts[0][:shared], in_force)] * len(prompts), self.model.config)
         generate: Any = self.model.generate
         made = generate(
             self._tensor([[*ids[:shared], *[end_ids[0]] * (longest - len(ids)), *ids[shared:]] for ids in prompts]),

@@ -13,6 +13,7 @@ imported when it is asked for, and needs the extra ``transformers``. In reading 
     decisions    how probable the model finds each of a few texts
     generation   the decode loop, and the ways to run it
     models       a small real model
+    daemon_threads  jobs that keep no script from ending
     request_queue  one decoder for many callers at once
 """
 

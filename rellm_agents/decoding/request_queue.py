@@ -1,8 +1,8 @@
 """A queue that serves many callers, threads or coroutines, with one model: requests that come at about the same time are decoded together.
 
 A group of requests is open for a moment, and for as long as other groups keep the model busy; then it is decoded as one batch. Where a
-caller goes away, no further token is written for it. Texts do not depend on the texts that are decoded with them. The queue does not know
-how texts are written.
+caller goes away, no further token is written for it, and a script that ends waits for no text. Texts do not depend on the texts that are
+decoded with them. The queue does not know how texts are written.
 
 >>> RequestQueue.generate.__name__
 'generate'
@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
 from typing import Unpack
 
+from rellm_agents.decoding.daemon_threads import DaemonThreads, is_ending
 from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest
 from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, TextOptions
 from rellm_agents.patterns import Pattern
@@ -43,7 +44,7 @@ class RequestQueue:
     def __init__(self, decoder: ConstrainedDecoder, *, max_batch: int = MAX_BATCH, wait: float = WAIT) -> None:
         self.decoder, self._wait = decoder, wait
         self._most = max_batch
-        self._threads = ThreadPoolExecutor(max_workers=MAX_GROUPS, thread_name_prefix="rellm-agents")
+        self._threads = DaemonThreads(MAX_GROUPS)
         self._open: _Group | None = None  # which others can join
         self._open_decisions: _Decisions | None = None
         self._lock = Lock()
@@ -147,7 +148,7 @@ class RequestQueue:
                 self._open = None
         active = [(request, caller) for request, caller in group if caller.is_waiting]
         steps = self.decoder.run([request for request, _ in active])
-        while active:
+        while active and not is_ending():
             is_over = next(steps, self) is self
             for one in tuple(active):
                 request, caller = one

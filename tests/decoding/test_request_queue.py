@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from toys import byte_level_tokenizer, random_model
@@ -145,17 +150,21 @@ def test_what_is_wrong_is_raised_where_it_was_asked():
 def test_nothing_is_left_behind():
     tokenizer = byte_level_tokenizer()
     queue = RequestQueue(ConstrainedDecoder(random_model(tokenizer), tokenizer))
+    threads = set()
     for prompt, pattern, options in requests():
         queue.generate(prompt, pattern, **options)
-    (threads,) = [queue._threads._threads]
-    assert 0 < len(threads) <= MAX_GROUPS
+        at_work = set(queue._threads.running)
+        assert len(at_work) <= MAX_GROUPS
+        threads |= at_work
     assert not queue._open
-    still_there = set(threads)
-    del queue, threads
-    gc.collect()
-    for thread in still_there:
+    for thread in threads:
         thread.join(10)
-    assert not any(thread.is_alive() for thread in still_there)
+    assert not any(thread.is_alive() for thread in threads)
+    assert not queue._threads.running
+    gone = weakref.ref(queue)
+    del queue
+    gc.collect()
+    assert gone() is None
 
 
 def test_decisions_of_many_threads_are_those_made_alone(decoder):
@@ -201,3 +210,54 @@ def test_an_error_of_the_model_reaches_all_who_wait_for_decisions(monkeypatch):
     assert all(isinstance(one.exception(60), ZeroDivisionError) for one in waited)
     with pytest.raises(ValueError, match="no options"):
         queue.probabilities("a", [])
+
+
+SCRIPT = """
+import asyncio, sys, threading, time
+from toys import byte_level_tokenizer, random_model
+from rellm_agents import compile_regex
+from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
+
+tokenizer = byte_level_tokenizer()
+model, passes = random_model(tokenizer), []
+model.register_forward_hook(lambda *_: passes.append(time.sleep(0.02)))
+queue = RequestQueue(ConstrainedDecoder(model, tokenizer))
+long, options = compile_regex("[jqxz]{20000}"), {"max_new_tokens": 30000}
+"""
+HELD_OPEN = {
+    "a stream": "pieces = queue.stream('a', long, **options); next(pieces)",
+    "streams, and others that wait": """
+held = [queue.stream(f'{i}', long, **options) for i in range(20)]
+waiting = [threading.Thread(target=next, args=(one,), daemon=True) for one in held]
+for one in waiting: one.start()
+while len(passes) < 30: time.sleep(0.01)
+""",
+    "a coroutine": """
+loop = asyncio.new_event_loop()
+pieces = queue.astream('a', long, **options)
+loop.run_until_complete(anext(pieces))
+""",
+    "an error": "pieces = queue.stream('a', long, **options); next(pieces); sys.exit(3)",
+    "a thread that the script waits for": """
+threading.Thread(target=lambda: print(queue.generate('a', compile_regex('[ab]{60}'), max_new_tokens=99).text)).start()
+pieces = queue.stream('a', long, **options); next(pieces)
+""",
+}
+
+
+@pytest.mark.parametrize("held", HELD_OPEN)
+def test_a_script_that_ends_while_texts_are_written_ends(held):
+    """Its texts would take minutes; threads of the script's own get their texts."""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT + HELD_OPEN[held]],
+        timeout=120,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+    )
+    assert done.returncode == (3 if "error" in held else 0), done.stderr
+    assert "Error" not in done.stderr
+    assert "Fatal" not in done.stderr
+    assert len(done.stdout.strip()) == (60 if "thread" in held else 0)

@@ -13,17 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 
 from rellm_agents.decoding.decisions.decision import Decision
 from rellm_agents.decoding.decisions.row_tree import END, RowTree, TreeReading, log_probabilities
 from rellm_agents.decoding.decisions.token_rows import Row
-from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, common_length
-
-MIN_SAVED: Final = 32
-"""Tokens that have to be saved for a common beginning of prompts to be read by itself."""
+from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin
 
 
 @dataclass(frozen=True)
@@ -77,43 +73,29 @@ class DecisionMaker:
         for one in requests:
             tree = RowTree([(*row, END) for rows in one.rows for row in rows], has_stem=not self._scorer.has_encoder)
             jobs += [(tree, reading) for reading in (one.reading, one.empty) if reading is not None]
-        batches = ([jobs] if jobs else []) if self._scorer.takes_batches else [[job] for job in jobs]
-        found = iter([done for batch in batches for done in self._read(batch)])
+        most = self._scorer.max_rows
+        found = iter([done for start in range(0, len(jobs), most) for done in self._read(jobs[start : start + most])])
         return [_decision(one, next(found), None if one.empty is None else next(found)) for one in requests]
 
     def _read(self, jobs: Sequence[tuple[RowTree, Reading]]) -> list[tuple[list[float], int]]:
         """For each job the log probability of each row, and how many forward passes it took part in."""
         texts = [[*reading.prefix, *tree.stem] for tree, reading in jobs]
-        passes, read, count = self._begin([reading for _, reading in jobs])
-        tokens = [ids[start:] for ids, start in zip(texts, read, strict=True)]
+        passes, read = self._begin([reading for _, reading in jobs])
+        begun, tokens = passes.made, [ids[start:] for ids, start in zip(texts, read, strict=True)]
         scores = passes.forward(tokens, scored=1 + max(len(tree.stem) for tree, _ in jobs))
         trees = [TreeReading(tree, number) for number, (tree, _) in enumerate(jobs)]
         found = log_probabilities(passes, scores, trees, self._end_ids)
         if self._scorer.keeps_prompts:
             for number, ids in enumerate(texts):
                 self._prefix_cache.keep(ids, passes.cache, number, passes.cache_positions(number), self._in_force)
-        return [(logs, count + 1 + tree.passes) for logs, tree in zip(found, trees, strict=True)]
+        return [(logs, begun + 1 + tree.passes) for logs, tree in zip(found, trees, strict=True)]
 
-    def _begin(self, readings: Sequence[Reading]) -> tuple[ForwardPasses, list[int], int]:
-        """Passes that have read a beginning of each prefix, its length, which leaves one token at least, and how many passes were made."""
-        if not self._scorer.keeps_prompts:
-            encoded = self._scorer.encoded([one.prompt for one in readings]) if self._scorer.has_encoder else None
-            return ForwardPasses(self._scorer, len(readings), encoded=encoded), [0] * len(readings), 0
-        beginnings = [list(one.prefix[:-1]) for one in readings]
-        passes, read = self._known(beginnings)
-        shared = min(common_length(beginnings[0], one) for one in beginnings)
-        if sum(max(0, shared - length) for length in read) - max(0, shared - max(read)) < MIN_SAVED:
-            return passes, read, 0
-        passes, (start,) = self._known([beginnings[0][:shared]])
-        if start < shared:
-            passes.forward([beginnings[0][start:shared]], scored=1)
-        return passes.branched([0] * len(readings)), [shared] * len(readings), int(start < shared)
-
-    def _known(self, texts: Sequence[Sequence[int]]) -> tuple[ForwardPasses, list[int]]:
-        """Passes that have read what is in the prefix cache of some texts, and how many tokens of each that is."""
-        cache, attention_mask = self._prefix_cache.find(texts, self._scorer.config, self._in_force)
-        attention_mask = attention_mask.to(self._scorer.device)
-        return ForwardPasses(self._scorer, len(texts), cache=cache, attention_mask=attention_mask), attention_mask.sum(-1).tolist()
+    def _begin(self, readings: Sequence[Reading]) -> tuple[ForwardPasses, list[int]]:
+        """Passes that have read a beginning of each prefix, and its length, which leaves one token at least."""
+        if self._scorer.keeps_prompts:
+            return begin(self._scorer, [list(one.prefix[:-1]) for one in readings], self._prefix_cache, self._in_force)
+        encoded = self._scorer.encoded([one.prompt for one in readings]) if self._scorer.has_encoder else None
+        return ForwardPasses(self._scorer, len(readings), encoded=encoded), [0] * len(readings)
 
 
 def _decision(request: DecisionRequest, found: tuple[list[float], int], empty: tuple[list[float], int] | None) -> Decision:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -30,6 +31,59 @@ MAX_BYTES = 256 << 20
 """Upper bound of the keys and values that a decoder keeps, by default."""
 
 _Layers = list[tuple[torch.Tensor, ...]]  # keys and values of each
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What was read of the beginning of a text.
+
+    Attributes:
+        layers: keys and values of each layer, float[1, heads, n, width]; they may be those of a longer text.
+        length: how many of their tokens count.
+    """
+
+    layers: _Layers
+    length: int
+
+    @staticmethod
+    def of_row(cache: Cache, row: int, positions: torch.Tensor) -> Prefix | None:
+        """A copy of what was read of one text of a batch; ``None`` where a layer does not hold all that was read.
+
+        Args:
+            cache: of the batch.
+            row: the text's number in the batch.
+            positions: int64[n], where its tokens are in the cache.
+        """
+        layers: _Layers = []
+        for layer in cache.layers:
+            if type(layer) is not DynamicLayer or layer.keys is None or layer.values is None:
+                return None
+            layers.append(tuple(part[row : row + 1].index_select(2, positions.to(part.device)) for part in (layer.keys, layer.values)))
+        return Prefix(layers, len(positions))
+
+    @staticmethod
+    def joined(prefixes: Sequence[Prefix], config: Any) -> tuple[Cache, torch.Tensor]:
+        """The cache of a batch that goes on from some prefixes.
+
+        Args:
+            prefixes: one for each text.
+            config: of the model.
+
+        Returns:
+            The cache, and its attention mask, int64[texts, length]: 1 for each position that belongs to a text, 0 for padding on the
+            left; of length 0 if no prefix was read.
+        """
+        lengths = torch.tensor([one.length for one in prefixes])
+        longest = int(lengths.max())
+        cache = DynamicCache(config=config)
+        for at, parts in enumerate(max(prefixes, key=lambda one: one.length).layers if longest else []):
+            keys, values = (part.new_zeros((len(prefixes), part.shape[1], longest, part.shape[3])) for part in parts)
+            for number, one in enumerate(prefixes):
+                if one.length:
+                    for whole, part in zip((keys, values), one.layers[at], strict=True):
+                        whole[number, :, longest - one.length :] = part[0, :, : one.length]
+            cache.update(keys, values, at)
+        return cache, (torch.arange(longest) >= longest - lengths[:, None]).long()
 
 
 class PrefixCache:
@@ -53,41 +107,21 @@ class PrefixCache:
             self._entries.clear()
             self.held_bytes = 0
 
-    def find(self, texts: Sequence[Sequence[int]], config: Any, in_force: Fingerprint) -> tuple[Cache, torch.Tensor]:
-        """The prefixes of texts that were read before, as the cache of a batch.
+    def find(self, ids: Sequence[int], in_force: Fingerprint) -> Prefix:
+        """What was read of the beginning of a text: the longest common prefix with a remembered text.
 
         Args:
-            texts: ids of each.
-            config: of the model.
+            ids: of the text.
             in_force: the fingerprint of the model.
-
-        Returns:
-            The cache, and its attention mask, int64[texts, length]: 1 for each position that belongs to a text, 0 for padding on the
-            left; of length 0 if no prefix was read.
         """
-        found = [self._prefix(ids, in_force) for ids in texts]
-        lengths = torch.tensor([length for _, length in found])
-        longest = int(lengths.max())
-        cache = DynamicCache(config=config)
-        for at, parts in enumerate(max(found, key=lambda one: one[1])[0]):
-            keys, values = (part.new_zeros((len(texts), part.shape[1], longest, part.shape[3])) for part in parts)
-            for number, (layers, length) in enumerate(found):
-                if length:
-                    for whole, part in zip((keys, values), layers[at], strict=True):
-                        whole[number, :, longest - length :] = part[0, :, :length]
-            cache.update(keys, values, at)
-        return cache, (torch.arange(longest) >= longest - lengths[:, None]).long()
-
-    def _prefix(self, ids: Sequence[int], in_force: Fingerprint) -> tuple[_Layers, int]:
-        """The layers of the text with the longest common prefix, and the length of that prefix."""
         with self._lock:
             own = (text for of, text in self._entries if of == in_force)
             nearest = max(own, key=lambda one: common_length(one, ids), default=())
             length = common_length(nearest, ids)
             if not length:
-                return [], 0
+                return Prefix([], 0)
             self._entries.move_to_end((in_force, nearest))
-            return self._entries[in_force, nearest], length
+            return Prefix(self._entries[in_force, nearest], length)
 
     def keep(self, ids: Sequence[int], cache: Cache, row: int, positions: torch.Tensor, in_force: Fingerprint) -> None:
         """Remember a text: its keys and values are copied, so that nothing holds on to the batch that it was read in.
@@ -99,25 +133,26 @@ class PrefixCache:
             positions: int64[n], where its tokens are in the cache.
             in_force: the fingerprint of the model that has read it.
         """
-        whole: _Layers = []
-        for layer in cache.layers:
-            if type(layer) is not DynamicLayer or layer.keys is None or layer.values is None:
-                return  # such a layer does not hold all that was read
-            whole.append((layer.keys[row : row + 1], layer.values[row : row + 1]))
-        key, size = tuple(ids), len(positions) * sum(part[:, :, :1].nbytes for parts in whole for part in parts)
-        if size > self.max_bytes:
+        size = len(positions) * _bytes_per_token(cache)
+        if size > self.max_bytes or (prefix := Prefix.of_row(cache, row, positions)) is None:
             return
-        layers = [tuple(part.index_select(2, positions.to(part.device)) for part in parts) for parts in whole]
+        key = tuple(ids)
         with self._lock:
             for of, text in [(of, one) for of, one in self._entries if of == in_force and common_length(one, key) == len(one)]:
                 self._drop((of, text))
-            self._entries[in_force, key] = layers
+            self._entries[in_force, key] = prefix.layers
             self.held_bytes += size
             while self.held_bytes > self.max_bytes:
                 self._drop(next(iter(self._entries)))
 
     def _drop(self, key: tuple[Fingerprint, tuple[int, ...]]) -> None:
         self.held_bytes -= sum(part.nbytes for parts in self._entries.pop(key) for part in parts)
+
+
+def _bytes_per_token(cache: Cache) -> int:
+    """Keys and values of one token of one text, in bytes."""
+    parts = (part for layer in cache.layers for part in (getattr(layer, "keys", None), getattr(layer, "values", None)))
+    return sum(part[:1, :, :1].nbytes for part in parts if part is not None)
 
 
 def common_length(one: Sequence[int], other: Sequence[int]) -> int:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 FEW_ROWS = 2048
 """Up to so many tokens, only their rows of the output layer are computed."""
+MAX_ROWS = 32
+"""Texts that are read in one pass; more are read in groups, one after the other, so that memory does not grow with their number."""
 
 MAX_SHOWN = 60
 """Characters of a text that an error shows."""
@@ -61,6 +63,7 @@ class Scorer:
         resumption: as given.
         has_encoder: the prompt is read by an encoder.
         takes_batches: texts of several lengths are read in one pass.
+        max_rows: how many.
         keeps_prompts: keys and values of a text can be kept for other texts that begin alike.
         first_position: the position of the first token of a text.
         config: of the model.
@@ -76,6 +79,7 @@ class Scorer:
         self.config, self.device = self._inside.config, self._inside.device
         self.has_encoder: bool = self.config.is_encoder_decoder
         self.takes_batches = resumption.takes_batches
+        self.max_rows = MAX_ROWS if self.takes_batches else 1
         self.keeps_prompts = resumption is Resumption.MASKS_OUT
         self.first_position = first_position(self._inside) if "position_ids" in takes else 0
 

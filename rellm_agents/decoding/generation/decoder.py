@@ -100,7 +100,7 @@ class ConstrainedDecoder:
         """Write a text of the pattern after each prompt.
 
         Args:
-            prompt: one prompt, or several to be decoded together.
+            prompt: one prompt, or several to be decoded together, in groups where there are many.
             pattern: one for all prompts, or one for each.
             **options: see :class:`TextOptions`.
 

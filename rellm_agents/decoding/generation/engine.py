@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
-from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, fingerprint_of, inside, scorer_of
+from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, scorer_of
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -147,7 +147,7 @@ class Engine:
 
     @torch.inference_mode()
     def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]], choose: Choose = choose_by_options) -> Iterator[None]:
-        """Write sequences to their ends, all together, a step at a time.
+        """Write sequences to their ends, a step at a time: all together, or in groups of as many as are read in one pass.
 
         Args:
             sequences: of :meth:`sequences`.
@@ -156,14 +156,15 @@ class Engine:
         """
         in_force = self._look_at_model()
         scorer = self.scorer
-        if len(sequences) > 1 and not scorer.takes_batches:
-            for sequence, prompt in zip(sequences, prompts, strict=True):
-                yield from self.decode([sequence], [prompt], choose)
+        if len(sequences) > scorer.max_rows:
+            for start in range(0, len(sequences), scorer.max_rows):
+                group = slice(start, start + scorer.max_rows)
+                yield from self.decode(sequences[group], prompts[group], choose)
         elif scorer.keeps_prompts:
-            cache, attention_mask = self.prefix_cache.find([_may_be_cached(one) for one in sequences], scorer.config, in_force)
-            for sequence, is_read in zip(sequences, attention_mask, strict=True):
-                sequence.consumed = int(is_read.sum())
-            passes = ForwardPasses(scorer, len(sequences), cache=cache, attention_mask=attention_mask.to(scorer.device))
+            passes, read = begin(scorer, [_may_be_cached(one) for one in sequences], self.prefix_cache, in_force)
+            for sequence, length in zip(sequences, read, strict=True):
+                sequence.consumed = length
+                sequence.forward_passes += passes.made
 
             def keep(number: int, one: TextSequence) -> None:
                 if fingerprint_of(self.model) == in_force:  # still
