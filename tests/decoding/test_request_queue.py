@@ -220,6 +220,7 @@ from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
 
 tokenizer = byte_level_tokenizer()
 model, passes = random_model(tokenizer), []
+model.config.max_position_embeddings = 100_000
 model.register_forward_hook(lambda *_: passes.append(time.sleep(0.02)))
 queue = RequestQueue(ConstrainedDecoder(model, tokenizer))
 long, options = compile_regex("[jqxz]{20000}"), {"max_new_tokens": 30000}
