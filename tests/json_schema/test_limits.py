@@ -31,6 +31,8 @@ def compiled(schema: Any, **limits: int) -> Pattern:
         ({"scaled_digits": 2}, {"type": "number"}, "12e3", "123e3"),
         ({"scaled_digits": 2}, {"type": "number", "maximum": 5}, "0.003e3", "0.0003e4"),
         ({"multiple_digits": 2}, {"type": "number", "multipleOf": 0.1}, "12e1", "123e1"),
+        ({"scaled_states": 200}, {"type": "number", "multipleOf": 7}, "10003e1", "100002e1"),
+        ({"scaled_states": 80}, {"type": "number", "multipleOf": 7}, "70", "7e1"),
         ({"exponent_zeros": 1}, {"type": "number"}, "1e01", "1e001"),
         ({"whitespace": 1}, {"type": "array"}, "[ 1 ,2]", "[  1,2]"),
     ],

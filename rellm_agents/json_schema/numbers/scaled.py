@@ -44,7 +44,7 @@ from rellm_agents.json_schema.numbers.ranges import Range, places, ranges_betwee
 from rellm_agents.patterns import NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
 MAX_KNOWN = 2_048  # cached nodes: of one range they are some hundreds at most
-FEWEST_DIGITS = 4  # if there are fewer, there are none
+FEWEST_DIGITS = 4  # if an automaton within the limits could read fewer, there are no exponents
 _POINT, _ZERO, _PLUS, _MINUS, _E = literal("."), literal("0"), literal("+"), literal("-"), characters(CharSet.of("eE"))
 _ANY = -math.inf  # the least exponent, where all exponents make a multiple
 _NEVER = math.inf  # where none does
@@ -152,8 +152,8 @@ def digits_of_multiples(divisor: Fraction, limits: Limits = DEFAULT_LIMITS) -> i
     >>> [digits_of_multiples(Fraction(divisor)) for divisor in ("1000", "0.5", "7", "0.25", "365")]
     [12, 8, 7, 4, 0]
     """
-    digits = min(limits.multiple_digits, math.isqrt(limits.scaled_states // _Divisor.of(divisor).core))
-    return digits if digits >= FEWEST_DIGITS else 0
+    within_states = math.isqrt(limits.scaled_states // _Divisor.of(divisor).core)
+    return min(limits.multiple_digits, within_states) if within_states >= FEWEST_DIGITS else 0
 
 
 @lru_cache(maxsize=MAX_KNOWN)
