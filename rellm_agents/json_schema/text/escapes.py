@@ -113,7 +113,7 @@ def _hex(numbers: tuple[tuple[_Ranges, Node], ...], count: int, digits: _Digits)
     """Numbers in hex, each of so many digits: first digits, each set of them with the numbers that it leaves.
 
     Args:
-        numbers: ranges in order that do not overlap, and what follows the numbers in them.
+        numbers: ranges that do not overlap, and what follows the numbers in them.
         count: of digits.
         digits: how they are written.
 
@@ -125,9 +125,7 @@ def _hex(numbers: tuple[tuple[_Ranges, Node], ...], count: int, digits: _Digits)
         return then
     size = 16 ** (count - 1)
     firsts: dict[tuple[tuple[_Ranges, Node], ...], tuple[int, ...]] = {}
-    least = min((ranges[0][0] for ranges, _ in numbers if ranges), default=0)
-    most = max((ranges[-1][1] for ranges, _ in numbers if ranges), default=-1)
-    for i in range(least // size, most // size + 1):
+    for i in range(16):
         left = tuple((rest, then) for ranges, then in numbers if (rest := _within(ranges, i * size, size)))
         if left:
             firsts[left] = (*firsts.get(left, ()), i)
