@@ -67,7 +67,7 @@ class DaemonThreads:
                 _threads.add(thread)
                 try:
                     thread.start()
-                except BaseException:  # at the limit of threads, or the script has ended
+                except RuntimeError:  # at the limit of threads, or the script has ended
                     self.running.discard(thread)
                     self._waiting.pop()
                     raise

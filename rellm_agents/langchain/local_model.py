@@ -67,6 +67,13 @@ class LocalModel(BaseModel):
     """The fields of ``RELLM`` and ``ChatRELLM`` that describe a local model and how it writes; see there.
 
     The names of the options are those of :class:`TextOptions`, which checks their values.
+
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline was made
+    with, ``pipeline(..., max_new_tokens=64, do_sample=True, temperature=0.7, stop_sequence="END")``, or that its ``generation_config`` has,
+    or else those of ``model.generation_config``. Without ``do_sample`` a model is greedy, whatever its temperature; drawing without a
+    temperature is at 1. Other settings that change the texts, such as ``num_beams`` or ``repetition_penalty``, are an error where the
+    pipeline was given them, and a warning in the log where ``model.generation_config`` has them. What transformers sets by itself is not
+    taken over.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", populate_by_name=True)

@@ -72,12 +72,8 @@ class RELLM(LocalModel, BaseLLM):
         stop: a completion ends before the first of these strings. With a format, a stop string only counts where the
             step is complete, so that no step is cut.
 
-    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline was made
-    with, ``pipeline(..., max_new_tokens=64, do_sample=True, temperature=0.7, stop_sequence="END")``, or that its ``generation_config`` has,
-    or else those of ``model.generation_config``. Without ``do_sample`` a model is greedy, whatever its temperature; drawing without a
-    temperature is at 1. Other settings that change the texts, such as ``num_beams`` or ``repetition_penalty``, are an error where the
-    pipeline was given them, and a warning in the log where ``model.generation_config`` has them. What transformers sets by itself is not
-    taken over.
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the model
+    was set up with: see :class:`rellm_agents.langchain.local_model.LocalModel`.
 
     Raises:
         pydantic.ValidationError: a ``ValueError`` that names the cause: none or several of the five constraints; a regex outside the

@@ -22,7 +22,7 @@ from rellm_agents.errors import RELLMError
 from rellm_agents.formats.derivation.argument_pieces import ArgumentPieces, arguments_in
 from rellm_agents.formats.derivation.text_pieces import common_end, common_start, tags
 from rellm_agents.formats.messages import Message, MessageFormat, ToolCall, message_format
-from rellm_agents.formats.template import Declaration
+from rellm_agents.formats.template import INSTRUCTIONS, Declaration
 
 FORMAT_NAME = "derived"
 _FIRST = ToolCall("probe_tool", {"probe_key": "probe value", "probe_more": "more of it"}, "probe0000")
@@ -39,13 +39,6 @@ EXAMPLES: Mapping[str, Message] = {
     "reasoned": Message(_WORDS, (), "A probe of thoughts."),
 }
 """Messages of which examples are asked for, "other" in a chat in which "call" came before; nothing is derived without these and "words"."""
-_INSTRUCTIONS = [
-    "{tools_introduction}",
-    "{tools}",
-    "To call one, write its name and its arguments in this way, and nothing behind it:",
-    "{call_example}",
-    "{call_or_answer}",
-]
 _ID_CLASSES = ("[0-9]{1,4}", "[A-Za-z0-9]{9}")
 _TOOLS = {
     call.name: {"type": "object", "properties": {key: {"type": "string"} for key in call.arguments}, "required": list(call.arguments)}
@@ -129,7 +122,7 @@ def _declaration(call: _Call, examples: Mapping[str, str], special_tokens: Colle
         "version": 1,
         "name": FORMAT_NAME,
         "description": "As the chat template shows calls.",
-        "instructions": _INSTRUCTIONS,
+        "instructions": [*INSTRUCTIONS],
         "result": "The tool returned:\n{content}",
         **_delimiters_of_calls(call, _between(examples.get("two", ""), call)),
         **{key: value for key, value in call.arguments.keys.items() if value != "spaced"},

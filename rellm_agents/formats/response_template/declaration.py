@@ -33,7 +33,7 @@ from rellm_agents.formats.messages import Message
 from rellm_agents.formats.response_template.call_content import CALLS
 from rellm_agents.formats.response_template.calls import PROBE_CALL, ResponseCalls
 from rellm_agents.formats.response_template.delimiter_regex import DelimiterRegex, refusal
-from rellm_agents.formats.template import Declaration, Template, validate
+from rellm_agents.formats.template import INSTRUCTIONS, Declaration, Template, validate
 from rellm_agents.json_schema.text import dumps
 from rellm_agents.patterns import Node, characters, choice, literal
 from rellm_agents.patterns.ir import CHARACTER, SPACES
@@ -44,13 +44,6 @@ Example = tuple[Message, str]
 """A message, and its text as a chat template renders it."""
 
 _CONTENT, _REASONING = "content", ("reasoning_content", "reasoning", "thinking")
-_INSTRUCTIONS = [
-    "{tools_introduction}",
-    "{tools}",
-    "To call one, write its name and its arguments in this way, and nothing behind it:",
-    "{call_example}",
-    "{call_or_answer}",
-]
 
 
 def declaration_of(template: Mapping[str, Any], *, example: Example | None = None, special_tokens: Collection[str] = ()) -> Declaration:
@@ -87,7 +80,7 @@ def declaration_of(template: Mapping[str, Any], *, example: Example | None = Non
         "name": FORMAT_NAME,
         "description": "Messages as the response template of a tokenizer reads them.",
         "slots": {"content": {**content.slot, "not_empty": True}, **declared.pop("slots", {})},
-        "instructions": _INSTRUCTIONS,
+        "instructions": [*INSTRUCTIONS],
         "result": "The tool returned:\n{content}",
         **declared,
     }

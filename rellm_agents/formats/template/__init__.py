@@ -11,6 +11,13 @@ Serves both kinds of formats, steps of agents and messages of chat models, and k
 
 from rellm_agents.formats.template.ambiguity import can_overlap, can_share, cannot_occur, common_text, early_end, json_superset
 from rellm_agents.formats.template.argument_text import USE_JSON_ACTION, argument_node, only_argument_node, with_definitions
-from rellm_agents.formats.template.declarations import Declaration, builtin_declaration, builtin_names, read_declaration, validate
+from rellm_agents.formats.template.declarations import (
+    INSTRUCTIONS,
+    Declaration,
+    builtin_declaration,
+    builtin_names,
+    read_declaration,
+    validate,
+)
 from rellm_agents.formats.template.slots import Slot
 from rellm_agents.formats.template.template import Template, choice_by_prefix, fill_placeholders

@@ -36,6 +36,15 @@ from rellm_agents.resources import data_path
 Declaration = Mapping[str, Any]
 FormatKind = Literal["action", "message"]
 
+INSTRUCTIONS = (
+    "{tools_introduction}",
+    "{tools}",
+    "To call one, write its name and its arguments in this way, and nothing behind it:",
+    "{call_example}",
+    "{call_or_answer}",
+)
+"""What a prompt says of tools where the declaration of a message format is made of a template, and a template has no words for it."""
+
 _FOLDERS: Mapping[FormatKind, str] = {"action": "formats", "message": "messages"}
 
 

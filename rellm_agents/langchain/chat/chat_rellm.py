@@ -80,12 +80,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             another; ``False``: as the tokens, as transformers reads them.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
 
-    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline was made
-    with, ``pipeline(..., max_new_tokens=64, do_sample=True, temperature=0.7, stop_sequence="END")``, or that its ``generation_config`` has,
-    or else those of ``model.generation_config``. Without ``do_sample`` a model is greedy, whatever its temperature; drawing without a
-    temperature is at 1. Other settings that change the texts, such as ``num_beams`` or ``repetition_penalty``, are an error where the
-    pipeline was given them, and a warning in the log where ``model.generation_config`` has them. What transformers sets by itself is not
-    taken over.
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the model
+    was set up with: see :class:`rellm_agents.langchain.local_model.LocalModel`.
 
     Raises:
         pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, or no chat

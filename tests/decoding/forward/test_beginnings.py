@@ -11,7 +11,7 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.forward import begin, fingerprint_of, passes
+from rellm_agents.decoding.forward import begin, fingerprint_of
 from rellm_agents.decoding.forward.beginnings import MIN_SAVED
 from rellm_agents.decoding.forward.cache_names import taken_from
 
@@ -39,20 +39,6 @@ def family(chance, rows, *, deepest=3):
     inner = family(chance, first, deepest=deepest - 1)
     found = [shared + one for one in inner] + [text(chance, chance.choice([1, 30, 150])) for _ in range(rows - first)]
     return [chance.choice([*found[:at], one]) if chance.random() < 0.1 else one for at, one in enumerate(found)]
-
-
-@pytest.fixture
-def read(monkeypatch):
-    """The lengths of all rows of each pass."""
-    counts: list[list[int]] = []
-    forward = passes.ForwardPasses.forward
-
-    def counting(self, tokens, scored):
-        counts.append(list(map(len, tokens)))
-        return forward(self, tokens, scored)
-
-    monkeypatch.setattr(passes.ForwardPasses, "forward", counting)
-    return counts
 
 
 def padded(counts):

@@ -12,7 +12,6 @@ from toys import KINDS, byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
-from rellm_agents.decoding.forward import passes
 from rellm_agents.decoding.forward.cache_names import taken_from
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -28,20 +27,6 @@ TAKES_GAPS = ("llama", "gpt2", "qwen2")
 def decoder_of(kept_bytes: int, *, kind: str = "llama", seed: int = 0) -> ConstrainedDecoder:
     tokenizer = byte_level_tokenizer()
     return ConstrainedDecoder(random_model(tokenizer, kind=kind, seed=seed), tokenizer, kept_bytes=kept_bytes)
-
-
-@pytest.fixture
-def read(monkeypatch):
-    """How many tokens of each row the model reads in each pass."""
-    counts: list[list[int]] = []
-    forward = passes.ForwardPasses.forward
-
-    def counting(self, tokens, scored):
-        counts.append(list(map(len, tokens)))
-        return forward(self, tokens, scored)
-
-    monkeypatch.setattr(passes.ForwardPasses, "forward", counting)
-    return counts
 
 
 def all_read(read) -> int:

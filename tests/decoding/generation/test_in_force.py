@@ -15,7 +15,6 @@ from toys import byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
-from rellm_agents.decoding.forward import passes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -150,20 +149,6 @@ def test_a_cleared_decoder_has_nothing_kept_and_writes_the_same():
 # Wrapped models
 
 
-@pytest.fixture
-def read(monkeypatch):
-    """How many tokens each pass reads."""
-    counts: list[int] = []
-    forward = passes.ForwardPasses.forward
-
-    def counting(self, tokens, scored):
-        counts.append(sum(map(len, tokens)))
-        return forward(self, tokens, scored)
-
-    monkeypatch.setattr(passes.ForwardPasses, "forward", counting)
-    return counts
-
-
 def with_adapters(kind: str) -> Any:
     peft = pytest.importorskip("peft", reason="peft is not installed")
     targets = {"gpt2": (["c_attn", "c_fc"], True), "llama": (["q_proj", "v_proj", "down_proj"], False)}[kind]
@@ -217,7 +202,7 @@ def test_a_model_with_adapters_keeps_what_it_has_read_and_its_output_layer(kind,
     for name in ("one", "two", "one"):
         model.set_adapter(name)
         made = decoder.generate(PROMPT, PATTERN, healing=False)
-        whole = list(read)
+        whole = [sum(lengths) for lengths in read]
         read.clear()
     assert whole[0] <= 2, "of the first adapter all is kept, though another one has answered in between"
     ids = tokenizer.encode(PROMPT)
