@@ -72,8 +72,8 @@ class RELLM(LocalModel, BaseLLM):
         stop: a completion ends before the first of these strings. With a format, a stop string only counts where the
             step is complete, so that no step is cut.
 
-    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the model
-    was set up with: see :class:`rellm_agents.langchain.local_model.LocalModel`.
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the
+    model was set up with: see :class:`rellm_agents.langchain.local_model.LocalModel`.
 
     Raises:
         pydantic.ValidationError: a ``ValueError`` that names the cause: none or several of the five constraints; a regex outside the

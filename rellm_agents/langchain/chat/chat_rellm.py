@@ -80,8 +80,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             another; ``False``: as the tokens, as transformers reads them.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
 
-    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the model
-    was set up with: see :class:`rellm_agents.langchain.local_model.LocalModel`.
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the
+    model was set up with: see :class:`rellm_agents.langchain.local_model.LocalModel`.
 
     Raises:
         pydantic.ValidationError: a ``ValueError`` that names the cause: no model, a tokenizer that cannot be read, or no chat
