@@ -76,7 +76,8 @@ def string_node(
         RegexSyntaxError, InexactFormat, PatternTooLarge: as :func:`decoded_strings`.
     """
     decoded = decoded_strings(**conditions)
-    if decoded is NOTHING:
+    excludes = conditions.get("excluded_patterns") or conditions.get("excluded_formats")
+    if decoded is NOTHING or (excludes and not has_text(decoded)):  # which takes far less time than where characters have escapes
         return NOTHING
     node = json_string(decoded, banned, escapes, unique=unique) if raw is None else raw_string(decoded, raw)
     return node if has_text(node) else NOTHING
