@@ -18,7 +18,7 @@ from toys import byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import Completion, ConstrainedDecoder, RequestQueue
-from rellm_agents.decoding.request_queue import MAX_GROUPS
+from rellm_agents.decoding.request_queue import MAX_THREADS
 from rellm_agents.errors import BudgetTooSmall
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -154,9 +154,9 @@ def test_nothing_is_left_behind():
     for prompt, pattern, options in requests():
         queue.generate(prompt, pattern, **options)
         at_work = set(queue._threads.running)
-        assert len(at_work) <= MAX_GROUPS
+        assert len(at_work) <= MAX_THREADS
         threads |= at_work
-    assert not queue._open
+    assert not queue._arrived
     for thread in threads:
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from transformers import DynamicCache, EncoderDecoderCache
@@ -24,6 +24,9 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores, padded
+
+MOST_ROOM: Final = 1.5
+"""How long a cache may be for its longest sequence before what belongs to none is left out of it."""
 
 
 class ForwardPasses:
@@ -137,6 +140,42 @@ class ForwardPasses:
         self._encoded, self._embedded = (
             one and EncodedPrompts(one.vectors[index], one.attention_mask[index]) for one in (self._encoded, self._embedded)
         )
+        if self._can_move and self._attention.shape[1] > MOST_ROOM * int(self._next.max()) + 1:
+            self._close_up()
+
+    def can_join(self, other: ForwardPasses) -> bool:
+        """Whether these passes can go on with the sequences of others too."""
+        return self._scorer is other._scorer and self._can_move and other._can_move
+
+    def join(self, other: ForwardPasses) -> None:
+        """Go on with the sequences of other passes too, which come after these; the other passes are used up."""
+        length = max(int(self._next.max()), int(other._next.max()))
+        self._close_up(length)
+        other._close_up(length)
+        for own, more in zip(_layers(self.cache), _layers(other.cache), strict=True):
+            own.keys, own.values = torch.cat([own.keys, more.keys]), torch.cat([own.values, more.values])
+        self._texts, self._again = [*self._texts, *other._texts], [*self._again, *other._again]
+        self._attention, self._next = torch.cat([self._attention, other._attention]), torch.cat([self._next, other._next])
+
+    @property
+    def _can_move(self) -> bool:
+        """Whether what was read of the sequences can stand anywhere in the cache, which holds all of it."""
+        reads_ids = self._encoded is None and self._embedded is None
+        return reads_ids and self.can_shrink and self.can_take_back and all(map(_is_filled, _layers(self.cache)))
+
+    def _close_up(self, length: int | None = None) -> None:
+        """Leave nothing between the tokens of a sequence in the cache, nor behind them; before them is what fills it up.
+
+        Args:
+            length: of the cache, at least that of the longest sequence, which is the default.
+        """
+        length = int(self._next.max()) if length is None else length
+        order = self._attention.argsort(dim=1, stable=True)[:, -length:]
+        order = torch.nn.functional.pad(order, (length - order.shape[1], 0))
+        for layer in _layers(self.cache):
+            index = order[:, None, :, None].to(layer.keys.device)
+            layer.keys, layer.values = layer.keys.take_along_dim(index, 2), layer.values.take_along_dim(index, 2)
+        self._attention = (torch.arange(length, device=order.device) >= length - self._next).long()
 
     def branched(self, rows: Sequence[int]) -> ForwardPasses:
         """Passes that go on from what some sequences have read, one for each of ``rows``, which may repeat; these stay as they are.
@@ -184,6 +223,11 @@ def _layers(cache: Any) -> list[Any]:
 def _selector(layer: Any) -> Callable[[torch.Tensor], None] | None:
     """Goes on with some sequences only; ``None`` where a layer cannot. Layers of one state reorder it only, which may leave some out."""
     return getattr(layer, "reorder_cache" if hasattr(layer, "conv_states") else "batch_select_indices", None)
+
+
+def _is_filled(layer: Any) -> bool:
+    """True if a layer holds keys and values of tokens, float[sequences, heads, length, width]."""
+    return type(layer) is DynamicLayer and layer.keys is not None and layer.keys.dim() == 4 == layer.values.dim()
 
 
 def _grows(cache: Any) -> bool:

@@ -9,6 +9,7 @@ Knows neither how a mask is found nor how a model is run. In reading order:
     sequence             one text while it is written
     sampling             one of the allowed tokens, likeliest or drawn
     decode_loop          pass after pass until all sequences of a batch are finished
+    running_batch        texts that come and go while a model writes
     engine               what all texts of one model share
     generate_arguments   what ``model.generate`` hands to a loop, read and checked
     custom_generate      the loop inside of ``model.generate``

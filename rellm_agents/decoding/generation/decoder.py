@@ -18,6 +18,7 @@ from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.engine import Engine
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions
+from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
 from rellm_agents.decoding.spelling import EncodedPrompt, TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
@@ -221,6 +222,10 @@ class ConstrainedDecoder:
     def run(self, requests: Sequence[Request]) -> Iterator[None]:
         """Write the texts of requests to their ends, all together, a step at a time; they may have been begun apart."""
         return self.engine.decode([one.sequence for one in requests], [one.prompt_ids for one in requests]) if requests else iter(())
+
+    def running(self, places: int | None = None) -> RunningBatch:
+        """Texts of requests that come and go while others are written, so many at once; default: as many as are read in one pass."""
+        return RunningBatch(self.engine, places)
 
     def completion(self, request: Request) -> Completion:
         """The text of a request that has been written."""

@@ -18,8 +18,9 @@ import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, scorer_of
-from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
+from rellm_agents.decoding.generation.decode_loop import Batch, raise_errors
 from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
@@ -145,36 +146,46 @@ class Engine:
         if context is not None and prompt + budget > context and prompt + (written := min(budget, needed())) > context:
             raise ContextOverflow(prompt, written, context, model=self.scorer.name)
 
-    @torch.inference_mode()
-    def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]], choose: Choose = choose_by_options) -> Iterator[None]:
-        """Write sequences to their ends, a step at a time: all together, or in groups of as many as are read in one pass.
+    def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]]) -> Iterator[None]:
+        """Write sequences to their ends, a step at a time: as many together as are read in one pass, the others as places get free.
 
         Args:
             sequences: of :meth:`sequences`.
             prompts: ids of each prompt, for a model with an encoder.
-            choose: chooses the tokens.
         """
-        in_force = self._look_at_model()
-        scorer = self.scorer
-        if len(sequences) > scorer.max_rows:
-            for start in range(0, len(sequences), scorer.max_rows):
-                group = slice(start, start + scorer.max_rows)
-                yield from self.decode(sequences[group], prompts[group], choose)
-        elif scorer.keeps_prompts:
-            passes, read = begin(scorer, [_may_be_cached(one) for one in sequences], self.prefix_cache, in_force)
-            for sequence, length in zip(sequences, read, strict=True):
-                sequence.consumed = length
-                sequence.forward_passes += passes.made
+        running = RunningBatch(self)
+        for sequence, prompt in zip(sequences, prompts, strict=True):
+            running.add(sequence, prompt)
+        while running:
+            running.step()
+            raise_errors(sequences)
+            yield
 
-            def keep(number: int, one: TextSequence) -> None:
-                if fingerprint_of(self.model) == in_force:  # still
-                    positions = passes.cache_positions(number)
-                    self.prefix_cache.keep(one.committed[: one.consumed], passes.cache, number, positions, in_force)
+    @property
+    def max_rows(self) -> int:
+        """How many texts are read in one pass at most."""
+        return self.scorer.max_rows
 
-            yield from decode(passes, sequences, choose, keep)
-        else:
+    @torch.inference_mode()
+    def begin(self, sequences: Sequence[TextSequence], prompts: Sequence[Sequence[int]]) -> Batch:
+        """A batch of sequences that has read what is kept of their beginnings."""
+        in_force, scorer = self._look_at_model(), self.scorer
+        if not scorer.keeps_prompts:
+            for one in sequences:
+                one.consumed = 0
             encoded = scorer.encoded(prompts) if scorer.has_encoder else None
-            yield from decode(ForwardPasses(scorer, len(sequences), encoded=encoded), sequences, choose)
+            return Batch(ForwardPasses(scorer, len(sequences), encoded=encoded), sequences, in_force=in_force)
+        passes, read = begin(scorer, [_may_be_cached(one) for one in sequences], self.prefix_cache, in_force)
+        for one, length in zip(sequences, read, strict=True):
+            one.consumed = length
+            one.forward_passes += passes.made
+        return Batch(passes, sequences, ended=self._keep, in_force=in_force)
+
+    def _keep(self, batch: Batch, number: int, sequence: TextSequence) -> None:
+        """Keep what was read of a sequence that has ended, if the model is still what it was."""
+        if batch.in_force is not None and fingerprint_of(self.model) == batch.in_force:
+            cache, positions = batch.passes.cache, batch.passes.cache_positions(number)
+            self.prefix_cache.keep(sequence.committed[: sequence.consumed], cache, number, positions, batch.in_force)
 
     def prefixes(self, prompts: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
         """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt.

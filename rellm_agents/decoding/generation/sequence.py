@@ -100,6 +100,7 @@ class TextSequence:
         end_id: the end-of-text token, where one was chosen.
         text_start: how many tokens of the prefix are in front of the text.
         measurements: what is measured of it, if anything is.
+        error: what went wrong while it was written, for its own caller; set from outside.
         state: of the pattern, after all committed tokens.
         tokens_left: tokens that may still be written, the end-of-text token included.
     """
@@ -132,6 +133,7 @@ class TextSequence:
         self._choice: Choice | None = None  # of the token that is added next; only where something is measured
         self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
+        self.error: Exception | None = None
         self._was_narrowed = False  # the budget has taken tokens from a mask
         self._allowed: AllowedTokens | None = None  # in the present state
         self._rows: list[Row] | None = None  # likewise
@@ -328,8 +330,8 @@ class TextSequence:
 
     @property
     def is_finished(self) -> bool:
-        """True if the text has ended or stopped, or nothing can follow."""
-        return self.state is ENDED or self._stopped_at is not None or self.state.is_final
+        """True if the text has ended, stopped or failed, or nothing can follow."""
+        return self.error is not None or self.state is ENDED or self._stopped_at is not None or self.state.is_final
 
     def committed_text(self) -> str:
         """The characters that have been written and will stay."""
