@@ -227,7 +227,8 @@ def _selector(layer: Any) -> Callable[[torch.Tensor], None] | None:
 
 def _is_filled(layer: Any) -> bool:
     """True if a layer holds keys and values of tokens, float[sequences, heads, length, width]."""
-    return type(layer) is DynamicLayer and layer.keys is not None and layer.keys.dim() == 4 == layer.values.dim()
+    parts = (layer.keys, layer.values) if type(layer) is DynamicLayer else (None,)
+    return all(part is not None and part.dim() == 4 for part in parts)
 
 
 def _grows(cache: Any) -> bool:

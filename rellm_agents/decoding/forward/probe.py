@@ -2,7 +2,8 @@
 
 What a model's ``forward`` takes does not tell whether it counts positions along the padding, reads several tokens on top of its state as it
 reads them one by one, or keeps anything at all. So a few tokens are read in each way, the best first, by the same passes that read texts
-later. Most models need six short passes, the others one more, of another text. Windows of attention are longer than these texts: for them the configuration is asked.
+later. Most models need six short passes, the others one more, of another text. Windows of attention are longer than these texts: for them
+the configuration is asked.
 
     whole     a b c d e f g h i j k l
     row 1     a b c d e|f g h|i|j k l        a pass from one | to the next

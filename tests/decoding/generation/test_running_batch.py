@@ -121,9 +121,8 @@ def test_what_goes_wrong_with_one_text_ends_no_other(decoder, wrong, monkeypatch
         before = bad.allowed
         monkeypatch.setattr(bad, "allowed", lambda: before() if bad.next_number < 6 else fail())
     elif wrong == "a score":
-        monkeypatch.setattr(
-            type(bad), "choose_next", lambda self, choose, of=type(bad).choose_next: fail() if self is bad else of(self, choose)
-        )
+        choose_next = type(bad).choose_next
+        monkeypatch.setattr(type(bad), "choose_next", lambda self, choose: fail() if self is bad else choose_next(self, choose))
     else:
         begin = decoder.engine.begin
         monkeypatch.setattr(decoder.engine, "begin", lambda sequences, prompts: fail() if bad in sequences else begin(sequences, prompts))
