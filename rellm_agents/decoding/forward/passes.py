@@ -75,7 +75,8 @@ class ForwardPasses:
         """Let the model read the next tokens of each sequence.
 
         Args:
-            tokens: ids of each sequence, one at least; none where the prompts are embedded, which are read first, by themselves.
+            tokens: ids of each sequence, one at least; none where the prompts are embedded, which are read first, by themselves, and of
+                those that only others are read beside.
             scored: at how many positions, counted from the last, scores may be asked for.
         """
         tokens = [[*again, *new] for again, new in zip(self._again, tokens, strict=True)]
@@ -115,6 +116,11 @@ class ForwardPasses:
         self._is_new = False
         self.made += 1
         return scores
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether tokens can be read in several passes as well as in one, some sequences longer than others."""
+        return self._scorer.keeps_prompts and self.can_take_back and self._embedded is None
 
     @property
     def reads_embeddings_next(self) -> bool:

@@ -89,6 +89,24 @@ class Batch:
             if self._ended and one.is_finished and one.error is None:
                 self._ended(self, i, one)
 
+    def read_ahead(self, most: int) -> bool:
+        """Read a part of what the first pass would read, without choosing anything; True if that is longer than ``most`` tokens a text.
+
+        It is a pass of ``most`` tokens a text, so that others need not wait until long prompts are read.
+        """
+        self._let_go()
+        unread = [max(0, most_read_before(one) - one.consumed) for one in self._sequences]
+        if not self._is_first or not self.passes.reads_ahead or max(unread) <= most:
+            return False
+        tokens: list[list[int]] = []
+        for one, count in zip(self._sequences, unread, strict=True):
+            new = max(0, count - (max(unread) - most))  # the first of what is read together ends together
+            tokens.append(one.committed[one.consumed : one.consumed + new])
+            one.consumed += new
+            one.forward_passes += 1
+        self.passes.forward(tokens, scored=1)
+        return True
+
     def can_join(self, other: Batch) -> bool:
         """Whether another batch, of the same model, can go on in this one: both have made their first passes."""
         begins = self._is_first or other._is_first
@@ -127,6 +145,11 @@ def decode(passes: ForwardPasses, sequences: list[TextSequence], choose: Choose)
         batch.step()
         raise_errors(sequences)
         yield
+
+
+def most_read_before(sequence: TextSequence) -> int:
+    """How many of the committed tokens need no score after them: all but the last one, and those before tokens that are measured."""
+    return (len(sequence.committed) if sequence.measurements is None else sequence.text_start) - 1
 
 
 def raise_errors(sequences: Sequence[TextSequence]) -> None:

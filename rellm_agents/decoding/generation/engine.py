@@ -18,7 +18,7 @@ import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, scorer_of
-from rellm_agents.decoding.generation.decode_loop import Batch, raise_errors
+from rellm_agents.decoding.generation.decode_loop import Batch, most_read_before, raise_errors
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -175,7 +175,7 @@ class Engine:
                 one.consumed = 0
             encoded = scorer.encoded(prompts) if scorer.has_encoder else None
             return Batch(ForwardPasses(scorer, len(sequences), encoded=encoded), sequences, in_force=in_force)
-        passes, read = begin(scorer, [_may_be_cached(one) for one in sequences], self.prefix_cache, in_force)
+        passes, read = begin(scorer, [one.committed[: most_read_before(one)] for one in sequences], self.prefix_cache, in_force)
         for one, length in zip(sequences, read, strict=True):
             one.consumed = length
             one.forward_passes += passes.made
@@ -237,11 +237,6 @@ class Engine:
         """The decisions of some requests, made together."""
         in_force = self._look_at_model()
         return DecisionMaker(self.scorer, self.prefix_cache, in_force, self.vocabulary.end_ids).run(requests)
-
-
-def _may_be_cached(sequence: TextSequence) -> list[int]:
-    """The tokens that need not be read again: not the last one, nor those before tokens that are measured."""
-    return sequence.committed[: (len(sequence.committed) if sequence.measurements is None else sequence.text_start) - 1]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

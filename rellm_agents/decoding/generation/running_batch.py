@@ -2,7 +2,8 @@
 
 A text that is new begins as soon as there is a place for it, in a pass of its own and of those that begin with it, since prompts are
 longer than what the others read. Then it goes on together with them. Passes of texts that begin and passes of texts that are under way
-take turns, so that nobody waits for long. Where a model cannot go on with texts that were read apart, a few batches take turns.
+take turns, and long prompts are read in pieces meanwhile (chunked prefill: Agrawal et al. 2023, SARATHI), so that nobody waits for long.
+Where a model cannot go on with texts that were read apart, a few batches take turns.
 
     pass 1   reads  the prompts of A and B
     pass 2   reads  the next tokens of A and B
@@ -26,6 +27,9 @@ from rellm_agents.decoding.generation.sequence import TextSequence
 
 MAX_BATCHES: Final = 4
 """Batches that take turns, where texts that begin cannot join those under way."""
+
+MAX_TOKENS: Final = 512
+"""Tokens of prompts that are read in one pass while others wait for their next tokens."""
 
 _Text = tuple[TextSequence, Sequence[int]]
 
@@ -54,11 +58,14 @@ class RunningBatch:
     def __init__(self, beginner: Beginner, places: int | None = None) -> None:
         self._beginner, self._places = beginner, places
         self._waiting: deque[_Text] = deque()
+        self._alone: deque[_Text] = deque()  # that begin each by itself, since they could not together
         self._batches: deque[Batch] = deque()  # in the order of their turns
+        self._beginning: tuple[list[_Text], Batch] | None = None  # texts whose prompts are read in part
         self._has_begun = False  # texts in the last step
 
     def __bool__(self) -> bool:
-        return any(not sequence.is_finished for sequence, _ in self._waiting) or any(map(len, self._batches))
+        beginning = self._beginning[0] if self._beginning else []
+        return any(not sequence.is_finished for sequence, _ in (*self._waiting, *self._alone, *beginning)) or any(map(len, self._batches))
 
     def add(self, sequence: TextSequence, prompt: Sequence[int]) -> None:
         """Write a text too, as soon as there is a place for it.
@@ -73,12 +80,9 @@ class RunningBatch:
     def step(self) -> None:
         """Make the next pass: of texts that begin, or of texts that are under way."""
         self._batches = deque(one for one in self._batches if len(one))
-        next_ones = [] if self._has_begun and self._batches else self._next_ones()
-        self._has_begun = bool(next_ones)
-        if next_ones:
-            for batch in self._begun(next_ones):
-                self._put(batch)
-        elif self._batches:
+        begins = not (self._has_begun and self._batches)
+        self._has_begun = begins and self._begin_some()
+        if self._batches and not self._has_begun:
             batch = self._batches.popleft()
             try:
                 batch.step()
@@ -86,28 +90,41 @@ class RunningBatch:
                 batch.fail(error)
             self._put(batch)
 
+    def _begin_some(self) -> bool:
+        """Make a pass of texts that begin, if there are any."""
+        texts, batch = self._beginning or (self._next_ones(), None)
+        if not texts:
+            return False
+        self._beginning = None
+        try:
+            batch = self._beginner.begin(*zip(*texts, strict=True)) if batch is None else batch
+            if self._batches and batch.read_ahead(max(1, MAX_TOKENS // len(texts))):
+                self._beginning = texts, batch
+                return True
+            batch.step()
+        except Exception as error:  # noqa: BLE001 - it is raised where the text is waited for
+            if len(texts) == 1:
+                texts[0][0].error = error
+            else:  # the others get their texts
+                self._alone.extend(texts)
+            return True
+        self._put(batch)
+        return True
+
     def _next_ones(self) -> list[_Text]:
         """The texts that wait and have a place now."""
         most = self._beginner.max_rows
         free = (self._places or most) - sum(map(len, self._batches)) if len(self._batches) < MAX_BATCHES else 0
+        while self._alone and free > 0:
+            text = self._alone.popleft()
+            if not text[0].is_finished:
+                return [text]
         found: list[_Text] = []
         while self._waiting and len(found) < min(free, most):
             text = self._waiting.popleft()
             if not text[0].is_finished:
                 found.append(text)
         return found
-
-    def _begun(self, texts: Sequence[_Text]) -> list[Batch]:
-        """Texts after their first pass; each alone where one of them cannot be read, so that the others are."""
-        try:
-            batch = self._beginner.begin(*zip(*texts, strict=True))
-            batch.step()
-        except Exception as error:  # noqa: BLE001 - it is raised where the text is waited for
-            if len(texts) > 1:
-                return [batch for text in texts for batch in self._begun([text])]
-            texts[0][0].error = error
-            return []
-        return [batch]
 
     def _put(self, batch: Batch) -> None:
         """Let the texts of a batch go on, together with others if they can."""

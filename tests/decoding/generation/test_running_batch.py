@@ -11,7 +11,7 @@ from toys import byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
-from rellm_agents.decoding.generation import TextOptions
+from rellm_agents.decoding.generation import TextOptions, running_batch
 from rellm_agents.errors import ScoresNotFinite
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -105,6 +105,36 @@ def test_passes_of_those_who_begin_and_of_the_others_take_turns(monkeypatch):
         assert read[-2][0] == 1
         assert read[-2][1] > 1
         assert read[-1] == (i + 1, 1)
+
+
+def test_long_prompts_are_read_in_pieces_while_others_are_written(monkeypatch):
+    """Two long prompts come while a text is written: no pass reads more than so many tokens, and every other one is the text's own."""
+    monkeypatch.setattr(running_batch, "MAX_TOKENS", 64)
+    tokenizer = byte_level_tokenizer()
+    decoder = ConstrainedDecoder(random_model(tokenizer), tokenizer, kept_bytes=0)
+    asked = [("short", PATTERNS[0]), ("long " * 60, PATTERNS[1]), ("longer " * 70, PATTERNS[3])]
+    options = TextOptions(max_new_tokens=60, measure=["logprobs"])
+    wanted = [decoder.generate(prompt, pattern, max_new_tokens=60, measure=["logprobs"]) for prompt, pattern in asked]
+    requests, read = [decoder.begin([prompt], pattern, options)[0] for prompt, pattern in asked], []
+    running = decoder.running(8)
+    decoder.model.register_forward_hook(
+        lambda module, args, kwargs, output: read.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    running.add(requests[0].sequence, requests[0].prompt_ids)
+    running.step()
+    del read[:]
+    for one in requests[1:]:
+        running.add(one.sequence, one.prompt_ids)
+    while running:
+        running.step()
+    assert set(read[1:24:2]) == {(2, 32)}
+    assert {rows for rows, _ in read[:24:2]} == {1}
+    assert max(width for _, width in read[:24:2]) < 4
+    for one, whole in zip(requests, wanted, strict=True):
+        found = decoder.completion(one)
+        assert found.text == whole.text
+        for mine, its in zip(found.logprobs, whole.logprobs, strict=True):
+            assert mine.free == pytest.approx(its.free, abs=2e-3)
 
 
 class TooDear(Exception):
