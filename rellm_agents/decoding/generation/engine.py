@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
-from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, scorer_of
+from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, rows_of, scorer_of
 from rellm_agents.decoding.generation.decode_loop import Batch, most_read_before, raise_errors
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.running_batch import RunningBatch
@@ -25,7 +25,7 @@ from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
 from rellm_agents.decoding.vocabulary import Vocabulary, token_state
-from rellm_agents.errors import BudgetTooSmall, ContextOverflow
+from rellm_agents.errors import BudgetTooSmall, ContextOverflow, VocabularyError
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -70,10 +70,11 @@ class Engine:
     def _read_tokenizer(self) -> None:
         """Read the vocabulary, where tokens or ends have changed since it was read."""
         with self._lock:
-            ends = _end_ids(inside(self.model), self._tokenizer)
-            tokens = (tuple(ends), *token_state(self._tokenizer))
+            ends, rows = _end_ids(inside(self.model), self._tokenizer), rows_of(inside(self.model))
+            tokens = (tuple(ends), rows, *token_state(self._tokenizer))
             if tokens != self._tokens:
-                self.vocabulary = Vocabulary.from_tokenizer(self._tokenizer, end_ids=ends)
+                size = rows if rows is not None and rows < 1 + max(self._tokenizer.get_vocab().values()) else None
+                self.vocabulary = Vocabulary.from_tokenizer(self._tokenizer, end_ids=ends, size=size)
                 self._speller = speller_of(self.vocabulary)
                 self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
                 self._tokens = tokens
@@ -119,7 +120,9 @@ class Engine:
             BudgetTooSmall: a pattern needs more than the budget.
             ContextOverflow: a prompt leaves too little of the model's context for what may be written after it.
             ValueError: the numbers of prompts, patterns and seeds do not fit together.
+            VocabularyError: a prompt has a token that the model does not have.
         """
+        self._check_tokens(prompts)
         patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
         seed = options.seed
         seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
@@ -139,6 +142,17 @@ class Engine:
         for one in found:
             self._check_length(before + len(one.prefix), options.max_new_tokens, lambda one=one: one.most_tokens())  # type: ignore[misc]
         return found
+
+    def _check_tokens(self, prompts: Sequence[Sequence[int]]) -> None:
+        """Refuse tokens that were added to the tokenizer and not to the model."""
+        rows = rows_of(inside(self.model))
+        if rows is None or (highest := max(map(max, filter(None, prompts)), default=0)) < rows:
+            return
+        token = self._tokenizer.convert_ids_to_tokens(highest)
+        raise VocabularyError(
+            f"the prompt has the token {token!r} ({highest}), and {self.scorer.name} has {rows} tokens: "
+            "call model.resize_token_embeddings(len(tokenizer)) after tokens are added to the tokenizer"
+        )
 
     def _check_length(self, prompt: int, budget: int, needed: Callable[[], int]) -> None:
         """Refuse what is longer than the model's context: what is before a text, and its budget or, if it matters, its longest text."""
@@ -192,7 +206,9 @@ class Engine:
 
         Raises:
             ContextOverflow: a prompt is longer than what the encoder reads.
+            VocabularyError: a prompt has a token that the model does not have.
         """
+        self._check_tokens(prompts)
         if not self.scorer.has_encoder:
             return prompts
         longest, context = max(map(len, prompts), default=0), self.scorer.prompt_length
