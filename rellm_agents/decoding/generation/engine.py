@@ -1,15 +1,15 @@
 """The engine of one model: all that its texts share, whether this package's decoder or ``model.generate`` runs the decode loop.
 
 It holds the vocabulary, the masks of recent patterns, the model's scorer and what the model has read of recent texts. It makes sequences
-and decodes them together. Knows neither prompts as text nor what users get.
+and begins batches of them. Knows neither prompts as text nor what users get.
 
->>> Engine.decode.__name__
-'decode'
+>>> Engine.begin.__name__
+'begin'
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -18,9 +18,8 @@ import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, rows_of, scorer_of
-from rellm_agents.decoding.generation.decode_loop import Batch, most_read_before, raise_errors
+from rellm_agents.decoding.generation.decode_loop import Batch, most_read_before
 from rellm_agents.decoding.generation.options import TextOptions
-from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
@@ -159,21 +158,6 @@ class Engine:
         context = self.scorer.context_length
         if context is not None and prompt + budget > context and prompt + (written := min(budget, needed())) > context:
             raise ContextOverflow(prompt, written, context, model=self.scorer.name)
-
-    def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]]) -> Iterator[None]:
-        """Write sequences to their ends, a step at a time: as many together as are read in one pass, the others as places get free.
-
-        Args:
-            sequences: of :meth:`sequences`.
-            prompts: ids of each prompt, for a model with an encoder.
-        """
-        running = RunningBatch(self)
-        for sequence, prompt in zip(sequences, prompts, strict=True):
-            running.add(sequence, prompt)
-        while running:
-            running.step()
-            raise_errors(sequences)
-            yield
 
     @property
     def max_rows(self) -> int:
