@@ -193,6 +193,27 @@ class BudgetTooSmall(DecodingError, ValueError):
         )
 
 
+class ClosedByBudget(DecodingError, ValueError):
+    """A text that would have gone on, and was closed so that it ends within its budget; only with ``on_budget="raise"``.
+
+    Attributes:
+        text: the text, which is whole.
+        pointer: the JSON pointer of the value that was being written where it was closed; ``"#"`` is the whole text.
+        budget: its tokens.
+
+    >>> print(ClosedByBudget('{"summary": "A small"}', "#/summary", 12))
+    the budget of 12 tokens closed the text at #/summary, where the model would have gone on: a larger max_new_tokens leaves it whole, a \
+schema with maxLength or maxItems bounds it
+    """
+
+    def __init__(self, text: str, pointer: str, budget: int) -> None:
+        self.text, self.pointer, self.budget = text, pointer, budget
+        super().__init__(
+            f"the budget of {budget} tokens closed the text at {pointer}, where the model would have gone on: a larger max_new_tokens "
+            "leaves it whole, a schema with maxLength or maxItems bounds it"
+        )
+
+
 class ContextOverflow(DecodingError, ValueError):
     """A prompt that leaves too little of the model's context for what may be written after it.
 

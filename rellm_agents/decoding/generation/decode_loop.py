@@ -88,6 +88,9 @@ class Batch:
                 _measure(scores, one, measured[one])
             if self._ended and one.is_finished and one.error is None:
                 self._ended(self, i, one)
+            if one.is_finished and one.error is None:
+                with _fails_alone(one):
+                    one.check_budget()
 
     def read_ahead(self, most: int) -> bool:
         """Read a part of what the first pass would read, without choosing anything; True if that is longer than ``most`` tokens a text.
@@ -220,6 +223,9 @@ def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, Te
     for i, sequence in sequences:
 
         def chosen(at: int, allowed: AllowedTokens, i: int = i, sequence: TextSequence = sequence) -> int:
+            if (free := sequence.allowed_without_budget()) is not None:
+                made, ids = scores.of(i, drafts[sequence] - at, free)
+                sequence.note_wanted(pick(made, ids))
             only = allowed.only()
             return choose(sequence, scores, i, drafts[sequence] - at, allowed) if only is None else only
 

@@ -67,6 +67,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             them; ``"any"``: of any tokens, as free text does either way.
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
+        on_budget: what happens where the budget closes a message: ``"warn"``, ``"raise"`` (``ClosedByBudget``) or ``"close"``; metadata say
+            ``"stop_reason": "budget"`` in any case, and the value under ``closed_at``.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
             answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``, for which ``bind`` also
