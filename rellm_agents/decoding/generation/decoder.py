@@ -150,7 +150,8 @@ class ConstrainedDecoder:
 
         Args:
             pattern: one for all prompts, or one for each.
-            streamer: is given the tokens of one prompt as they are committed; ``generate`` keeps its own ``streamer`` for itself.
+            streamer: any of transformers': is given the prompt, the tokens of its text as they are committed, and an end, as ``generate``
+                does; ``generate`` keeps a ``streamer`` of its own for itself, so it has to be given here.
             **options: of :class:`TextOptions`, ``stop``, ``stop_behind``, ``spelling``, ``part_tokens`` and ``measure``; how tokens are
                 chosen, and how many, is told to ``generate``.
         """
