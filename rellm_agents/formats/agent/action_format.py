@@ -33,7 +33,8 @@ from rellm_agents.formats.template import (
     read_declaration,
 )
 from rellm_agents.formats.tool_signatures import signatures_of
-from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
+from rellm_agents.formats.tool_sources import ToolsLike, tools_of
+from rellm_agents.formats.tools import Tool, of_each
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
@@ -103,7 +104,8 @@ class ActionFormat:
     def _step_node(self) -> Node:
         templates = self._templates
         slots = {name: part(name, slot.node) if name == "thought" else slot.node for name, slot in templates.slots.items()}
-        actions = [templates.action.parts({**slots, **self._tool_nodes(tool)}) for tool in self.tools]
+        of_tools = of_each(self.tools, self._tool_nodes, lambda tool: tool.name)
+        actions = [templates.action.parts({**slots, **nodes}) for nodes in of_tools]
         if templates.finish is None:
             answer = string_node(banned=self._layout.banned)
             finish = templates.action.parts({**slots, "json": self._object(self._declaration["finish_name"], answer)})

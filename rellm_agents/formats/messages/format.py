@@ -44,7 +44,8 @@ from rellm_agents.formats.template import (
     read_declaration,
 )
 from rellm_agents.formats.tool_signatures import schemas_of, signatures_of
-from rellm_agents.formats.tools import ToolsLike, meant, tools_of
+from rellm_agents.formats.tool_sources import ToolsLike, tools_of
+from rellm_agents.formats.tools import meant, of_each
 from rellm_agents.patterns import (
     EMPTY,
     TEXT,
@@ -221,7 +222,8 @@ class MessageFormat:
     def _calls(self) -> Node:
         delimiters, node = self._delimiters, self._delimiter_node
         ids = {"id": read_regex(delimiters.id_regex)} if delimiters.id_regex else {}
-        slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool), **ids} for tool in self.tools)
+        arguments = of_each(self.tools, self._arguments.node, lambda tool: tool.name)
+        slots = ({"name": literal(tool.name), "arguments": one, **ids} for tool, one in zip(self.tools, arguments, strict=True))
         one = choice_by_prefix([delimiters.call.parts(nodes, node) for nodes in slots])
         more = repeat(sequence(node(delimiters.between or ""), one), 0, None) if self._reader.is_parallel else EMPTY
         return sequence(node(delimiters.begin), one, more, node(delimiters.end))

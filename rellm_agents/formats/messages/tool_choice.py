@@ -1,6 +1,6 @@
 """The tools that a message may call, as a caller's choice restricts them.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> tools = tools_of({"now": {"type": "object"}, "search": {"type": "object"}})
 >>> [tool.name for tool in choose_tools("hermes", tools, "search", ".*")]
 ['search']

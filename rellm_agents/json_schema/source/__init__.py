@@ -31,6 +31,7 @@ from rellm_agents.json_schema.source.normal_form import (
     matches,
 )
 from rellm_agents.json_schema.source.pointers import below
+from rellm_agents.json_schema.source.refusals import type_objection
 from rellm_agents.json_schema.source.relaxation import relaxed
 from rellm_agents.json_schema.source.source_location import SourceLocation
 from rellm_agents.json_schema.source.titles import without_titles

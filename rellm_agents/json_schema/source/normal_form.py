@@ -24,12 +24,12 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import CanonicalSchema, canonical
 
-from rellm_agents.errors import InvalidSchema, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.source.cleaning import cleaned_schema
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, text_of
 from rellm_agents.json_schema.source.pointers import below
-from rellm_agents.json_schema.source.refusals import of_pattern, of_reference
+from rellm_agents.json_schema.source.refusals import of_metaschema, of_pattern, of_reference
 
 Registry = Mapping[str, Any]  # schemas by the URI under which they are referred to
 
@@ -83,7 +83,7 @@ class NormalForm:
         try:
             root = jsonschema_rs.canonicalize(cleaned, offline=True, validate_formats=True, registry=known)
         except jsonschema_rs.ValidationError as error:
-            raise InvalidSchema(below("#", *map(str, error.instance_path)), error.message) from error
+            raise of_metaschema(cleaned, error.instance_path, error.message) from error
         except canonical.InvalidPattern as error:
             raise of_pattern(schema, error) from error
         except (canonical.CanonicalizationError, jsonschema_rs.ReferencingError) as error:

@@ -37,7 +37,7 @@ from rellm_agents.langchain.chat.native_format import NativeFormat, native_forma
 from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
-from rellm_agents.langchain.chat.tool_schemas import openai_tool
+from rellm_agents.langchain.chat.tool_schemas import openai_tools
 from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import measure_logprobs
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
@@ -191,7 +191,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         Of messages with a result before its call, as ``trim_messages`` counts the last ones, those of the chat the other way round; of
         messages that make no prompt, those of their texts; of none, 0.
         """
-        request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
+        request = self._request({"tools": openai_tools(tools)} if tools else {})
         if not messages:
             return 0
         chat = messages[::-1] if is_turned_round(messages) else messages
@@ -235,7 +235,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             ValueError: an option has an unknown value; a tool's arguments cannot be compiled.
             InvalidExample: an example whose answer the model could not write: names its index and the JSON pointer.
         """
-        bound: dict[str, Any] = {"tools": [openai_tool(tool) for tool in tools], **kwargs}
+        bound: dict[str, Any] = {"tools": openai_tools(tools), **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:

@@ -1,6 +1,6 @@
 """A tool's arguments one by one, for styles that write each by its name: key, schema, and whether it is required.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> (tool,) = tools_of({"ask": {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}})
 >>> declared_arguments("qwen3_coder", tool)
 (DeclaredArgument(key='q', schema={'type': 'string'}, is_required=True),)

@@ -3,7 +3,7 @@ r"""Arguments as keywords of a call in Python: ``k="v", n=1``.
 Values are JSON but for True, False and None: what JSON writes of strings, numbers, lists and objects says the same in Python, but for
 the escapes ``\/`` and of pairs of surrogates, which are not written.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "on": {"type": "boolean"}}}})
 >>> style = PythonArguments("pythonic", [])
 >>> text = style.text(tool, {"q": "why?", "on": True})

@@ -5,7 +5,7 @@ a reader would strip or cut is never written, and a given value of that kind is 
 are written as JSON too, so that ``"3"`` and ``3`` differ; unless the reader goes by types alone, see :mod:`type_coercion`, or the
 format marks each value as a string or not, so that no string has quotes.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "n": {"type": "integer"}}}})
 >>> style = TaggedArguments("qwen3_coder", "<{key}>{value}</>\n", "<end>", ["</>"], {"trimmed": True})
 >>> text = style.text(tool, {"q": "why?", "n": 3})
