@@ -6,6 +6,7 @@ patterns and json_schema; nothing of tokens, torch, transformers or LangChain. I
 
     tools               a tool: its name and the schema of its arguments
     tool_sources        what users call tools, read
+    tool_names          the names of tools in texts, and aliases for those that a format cannot write
     tool_signatures     tools as lines of a prompt
     template/           declarations, templates, slots, and the search for ambiguous texts
     agent/              one step of an agent: text (react, mrkl, conversational, docstore, self_ask, xml) or JSON (json_action,

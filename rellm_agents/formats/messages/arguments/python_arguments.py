@@ -48,8 +48,6 @@ class PythonArguments:
 
     def node(self, tool: Tool) -> Node:
         """See :class:`ArgumentStyle`."""
-        if not _is_name(tool.name):
-            raise FormatError(f"{self._name}: a tool cannot be named {tool.name!r}: Python has no such name: {USE_HERMES}")
         head: Node = EMPTY  # the arguments from one on, if none is written before
         tail: Node = EMPTY  # and if others are
         for argument in reversed(declared_arguments(self._name, tool)):
@@ -61,7 +59,7 @@ class PythonArguments:
 
     def _argument(self, tool: Tool, argument: DeclaredArgument) -> Node:
         key, schema, _ = argument
-        if not _is_name(key):
+        if not is_python_name(key):
             raise FormatError(f"{self._name}: tool {tool.name!r}: this format cannot write the name of argument {key!r}: {USE_HERMES}")
         try:
             return sequence(literal(f"{key}="), schema_node(schema, self._layout))
@@ -96,7 +94,7 @@ class PythonArguments:
         return found
 
 
-def _is_name(text: str) -> bool:
+def is_python_name(text: str) -> bool:
     """Whether Python reads a text as the name that it is."""
     return text.isidentifier() and not keyword.iskeyword(text) and unicodedata.normalize("NFKC", text) == text
 
