@@ -4,6 +4,7 @@ Knows nothing of patterns or JSON text. In reading order:
 
     pointers         JSON pointers
     keywords         which keywords are enforced, and which are annotations
+    surrogates       patterns without surrogates
     inputs           what users pass, as plain data
     cleaning         without what the normalising library misreads
     refusals         the errors for what it refuses

@@ -1,6 +1,6 @@
 """Turns the schemas that users have into plain data: a dict, a bool, JSON text, a pydantic model, a typed class.
 
-Does not look at keywords.
+Does not look at keywords, but for patterns that name surrogates.
 
 >>> schema_of('{"type": "null"}')
 {'type': 'null'}
@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 
 from rellm_agents.errors import InvalidSchema, UnsupportedSchema
+from rellm_agents.json_schema.source.surrogates import without_surrogates
 
 Schema = dict[str, Any] | bool
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
@@ -39,7 +40,7 @@ def schema_of(source: SchemaLike) -> Schema:
     """
     match source:
         case bool() | dict():
-            return source
+            return without_surrogates(source)  # type: ignore[no-any-return]
         case str():
             return _from_text(source)
         case _:
@@ -55,7 +56,7 @@ def _from_text(text: str) -> Schema:
         raise UnsupportedSchema("#", TOO_DEEP) from error
     if not isinstance(schema, (dict, bool)):
         raise InvalidSchema("#", f"a schema is an object or a boolean, not {text[:40]!r}")
-    return schema
+    return without_surrogates(schema, text)  # type: ignore[no-any-return]
 
 
 def text_of(schema: Schema, source: SchemaLike = None) -> str:
@@ -110,6 +111,6 @@ def _no_number(name: str) -> None:
 
 def _from_type(source: Any) -> dict[str, Any]:
     try:
-        return TypeAdapter(source).json_schema()
+        return without_surrogates(TypeAdapter(source).json_schema())  # type: ignore[no-any-return]
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
         raise InvalidSchema("#", f"{source!r} is neither a schema nor a type that has one: {error}") from error

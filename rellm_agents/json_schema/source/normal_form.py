@@ -30,6 +30,7 @@ from rellm_agents.json_schema.source.cleaning import cleaned_schema
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, text_of
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.refusals import of_metaschema, of_pattern, of_reference
+from rellm_agents.json_schema.source.surrogates import without_surrogates
 
 Registry = Mapping[str, Any]  # schemas by the URI under which they are referred to
 
@@ -238,7 +239,10 @@ class Validator:
 
 
 def _registry(registry: Registry | None) -> jsonschema_rs.Registry | None:
-    return None if registry is None else jsonschema_rs.Registry([(uri, cleaned_schema(one, text_of(one))) for uri, one in registry.items()])
+    if registry is None:
+        return None
+    plain = {uri: without_surrogates(one) for uri, one in registry.items()}
+    return jsonschema_rs.Registry([(uri, cleaned_schema(one, text_of(one))) for uri, one in plain.items()])
 
 
 def json_key(value: Any) -> str:
