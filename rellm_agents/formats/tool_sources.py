@@ -19,6 +19,7 @@ from dataclasses import replace
 from inspect import cleandoc
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote
 
 from rellm_agents.errors import FormatError, SchemaError
 from rellm_agents.formats.tools import Tool, of_each
@@ -232,6 +233,6 @@ def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> 
 
 def _at_root(schema: dict[str, Any]) -> dict[str, Any]:
     """The definition that a schema refers to, with its other keys: pydantic writes models that hold themselves in this way."""
-    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
-    target = schema.get("$defs", {}).get(name)
+    _, place, name = f"{unquote(str(schema.get('$ref', '')))}//".split("/", 2)
+    target = schema.get(place, {}).get(name.removesuffix("//")) if place in ("$defs", "definitions") else None
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}} if isinstance(target, dict) else schema

@@ -23,7 +23,18 @@ from typing import Any, Literal, get_args
 
 from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
-from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, own_spellings, relaxed, schema_of, text_of
+from rellm_agents.json_schema.source import (
+    TOO_DEEP,
+    RegistryLike,
+    SchemaLike,
+    Validator,
+    below,
+    own_spellings,
+    registry_of,
+    relaxed,
+    schema_of,
+    text_of,
+)
 from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
 from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
@@ -83,7 +94,7 @@ def compile_schema(
     whitespace: Whitespace = "spaced",
     order: Order = "source",
     closed: bool = False,
-    registry: Registry | None = None,
+    registry: RegistryLike | None = None,
     lenient: bool = False,
     without: Sequence[str] = (),
     numbers: NumberNotation = "any",
@@ -99,7 +110,8 @@ def compile_schema(
         order: of properties: ``"source"`` for that of the schema, undeclared ones after the declared; ``"any"``.
         closed: objects that declare properties hold no others, where the schema leaves that open. Lists and objects of which the
             schema allows everything stay as free as they are.
-        registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
+        registry: schemas that ``$ref`` may name, by their URIs; or the path of a folder with the files ``*.json`` that are referred to,
+            each known by its path there and by its ``$id``. Nothing is ever fetched.
         lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
             its ``value(text)`` checks them.
         without: texts that no string holds as they are, such as the fence around a code block: where one would stand, some character
@@ -131,7 +143,7 @@ def compile_in_layout(
     *,
     order: Order = "source",
     closed: bool = False,
-    registry: Registry | None = None,
+    registry: RegistryLike | None = None,
     lenient: bool = False,
 ) -> SchemaPattern:
     """The same as :func:`compile_schema` makes, in a layout that readers of JSON read.
@@ -148,11 +160,12 @@ def compile_in_layout(
         SchemaError: as :func:`compile_schema`.
     """
     source = schema_of(schema)
+    known = None if registry is None else registry_of(registry, source)
     text, remaining, spellings = text_of(source, schema), source, own_spellings(schema)
     unenforced: list[str] = []
     while True:
         try:
-            compiler = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=registry, spellings=spellings)
+            compiler = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=known, spellings=spellings)
             node, narrowed = compiler.compiled()
             break
         except UnsupportedSchema as error:
@@ -163,7 +176,7 @@ def compile_in_layout(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, layout.integers == "any")
+    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, known) if unenforced else None, layout.integers == "any")
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:

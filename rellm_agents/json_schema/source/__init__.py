@@ -18,11 +18,20 @@ Knows nothing of patterns or JSON text. In reading order:
 
 from rellm_agents.json_schema.source.all_properties import endless_property, with_all_properties
 from rellm_agents.json_schema.source.deferrable import Deferrable
-from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, own_spellings, schema_of, text_of
+from rellm_agents.json_schema.source.inputs import (
+    TOO_DEEP,
+    Registry,
+    RegistryLike,
+    Schema,
+    SchemaLike,
+    own_spellings,
+    registry_of,
+    schema_of,
+    text_of,
+)
 from rellm_agents.json_schema.source.normal_form import (
     CanonicalSchema,
     NormalForm,
-    Registry,
     SchemaKind,
     Unresolved,
     Validator,

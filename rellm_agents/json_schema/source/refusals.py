@@ -17,7 +17,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from rellm_agents.errors import InvalidSchema, RegexSyntaxError, SchemaError, UnknownReference, UnsupportedSchema
-from rellm_agents.json_schema.source.inputs import Schema
+from rellm_agents.json_schema.source.cleaning import encoded_uri
+from rellm_agents.json_schema.source.inputs import Registry, Schema
 from rellm_agents.json_schema.source.keywords import each_keyword
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.patterns import read_regex
@@ -92,12 +93,28 @@ def of_pattern(schema: Schema, error: Exception) -> SchemaError:
     return UnsupportedSchema("#", str(error))
 
 
-def of_reference(schema: Schema, error: Exception) -> SchemaError:
-    """The error for a reference that leads nowhere."""
-    advice = "nothing is fetched: write what it means into $defs, or pass it in a registry"
+def of_reference(schema: Schema, error: Exception, registry: Registry | None = None) -> SchemaError:
+    """The error for a reference that leads nowhere, with what it could lead to."""
     for pointer, keyword, value in each_keyword(schema):
         if keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str):
             document, _, fragment = value.partition("#")
-            if (document or fragment) and (document or fragment) in str(error):
-                return UnknownReference(below(pointer, keyword), f"{value!r} points to nothing in this schema, and {advice}")
-    return UnknownReference("#", f"{error}; {advice}")
+            names = [document or fragment, encoded_uri(document or fragment)]
+            if names[0] and any(name in str(error) for name in names):
+                advice = _advice(document, fragment, schema, registry)
+                return UnknownReference(
+                    below(pointer, keyword), f"{value!r} points to nothing in this schema, and nothing is fetched: {advice}"
+                )
+    return UnknownReference("#", f"{error}; nothing is fetched: {_advice('', '', schema, registry)}")
+
+
+def _advice(document: str, fragment: str, schema: Schema, registry: Registry | None) -> str:
+    """What to do about a reference that leads nowhere."""
+    if document:
+        has = f" (it has {', '.join(list(registry)[:5])})" if registry else ""
+        return f"write what it means into $defs, or pass registry={{{document!r}: schema}}, or the path of a folder that has the file{has}"
+    held = [(place, schema.get(place)) for place in ("$defs", "definitions")] if isinstance(schema, dict) else []
+    names = [f"#/{place}/{name}" for place, named in held if isinstance(named, dict) for name in named]
+    likely = get_close_matches(f"#{fragment}", names, 3, 0.5)
+    return (
+        f"write what it means into $defs{', or is it ' + ' or '.join(map(repr, likely)) + '?' if likely else ', or pass it in a registry'}"
+    )
