@@ -19,10 +19,9 @@ from dataclasses import replace
 from inspect import cleandoc
 from types import ModuleType
 from typing import Any
-from urllib.parse import unquote
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.formats.tools import Tool, of_each
+from rellm_agents.formats.tools import Tool, at_root, of_each
 from rellm_agents.json_schema import SchemaLike, schema_of, type_objection
 
 ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]
@@ -223,16 +222,11 @@ def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> 
     except SchemaError as error:
         raise FormatError(f"tool {name!r}, arguments: {error}") from error
     if isinstance(parameters, dict) and "type" not in parameters:
-        parameters = _at_root(parameters)
+        parameters = at_root(parameters)
+    if isinstance(parameters, dict) and "type" not in parameters and parameters.keys() & {"anyOf", "oneOf", "allOf"}:
+        parameters = {"type": "object", **parameters}  # arguments are an object, whatever a union is of
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         objection = type_objection(parameters["type"]) if isinstance(parameters, dict) and "type" in parameters else None
         found = objection or repr(parameters)
         raise FormatError(f'tool {name!r}: its arguments are described by a schema of "type": "object", not by {found}')
     return Tool(name, cleandoc(str(description or parameters.get("description") or "")).strip(), parameters)
-
-
-def _at_root(schema: dict[str, Any]) -> dict[str, Any]:
-    """The definition that a schema refers to, with its other keys: pydantic writes models that hold themselves in this way."""
-    _, place, name = f"{unquote(str(schema.get('$ref', '')))}//".split("/", 2)
-    target = schema.get(place, {}).get(name.removesuffix("//")) if place in ("$defs", "definitions") else None
-    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}} if isinstance(target, dict) else schema

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+from urllib.parse import unquote
 
 from rellm_agents.errors import FormatError, SchemaError, UnfitTools
 from rellm_agents.json_schema import Whitespace, compile_schema, schema_node, without_titles
@@ -69,6 +70,14 @@ class Tool:
         return found
 
     @property
+    def _names(self) -> list[str]:
+        """The names of all arguments, also of those that only a branch of a union has."""
+        known: dict[str, Any] = {key: self.parameters[key] for key in ("$defs", "definitions") if key in self.parameters}
+        branches = [one for key in ("allOf", "anyOf", "oneOf") for one in self.parameters.get(key, ()) if isinstance(one, dict)]
+        parts = [self.parameters, *(at_root({**known, **one}) for one in branches)]
+        return list(dict.fromkeys(name for one in parts for name in one.get("properties", {})))
+
+    @property
     def definition(self) -> dict[str, Any]:
         """The tool as chat templates take it, and as many models were trained to read it; without titles."""
         parameters = without_titles(self.parameters)
@@ -76,7 +85,7 @@ class Tool:
 
     def ordered(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments in the order of the schema, which is the order they are written in."""
-        place = {name: number for number, name in enumerate(self.properties)}
+        place = {name: number for number, name in enumerate(self._names)}
         return {name: arguments[name] for name in sorted(arguments, key=lambda name: place.get(meant(name), len(place)))}
 
     def arguments_node(self, whitespace: Whitespace, *, without: Sequence[str] = ()) -> Node:
@@ -132,3 +141,10 @@ def of_each(tools: Iterable[_Source], make: Callable[[_Source], _Made], name: Ca
     if unfit:
         raise UnfitTools(unfit, len(sources))
     return found
+
+
+def at_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """The definition that a schema refers to, with its other keys: pydantic writes models that hold themselves in this way."""
+    _, place, name = f"{unquote(str(schema.get('$ref', '')))}//".split("/", 2)
+    target = schema.get(place, {}).get(name.removesuffix("//")) if place in ("$defs", "definitions") else None
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}} if isinstance(target, dict) else schema

@@ -21,14 +21,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
+from rellm_agents.errors import InvalidInstance, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.source import (
     TOO_DEEP,
+    NormalForm,
     RegistryLike,
+    Schema,
     SchemaLike,
     Validator,
     below,
+    each_keyword,
     own_spellings,
     registry_of,
     relaxed,
@@ -176,6 +179,7 @@ def compile_in_layout(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
+    narrowed = (*narrowed, *unwritten_nulls(remaining, text))
     return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, known) if unenforced else None, layout.integers == "any")
 
 
@@ -190,6 +194,43 @@ def schema_node(schema: SchemaLike, layout: Layout) -> Node:
         SchemaError: as :func:`compile_schema`.
     """
     return compile_in_layout(schema, layout, closed=True).node
+
+
+def has_instances(schema: SchemaLike) -> bool:
+    """Whether some value is valid under a schema, as far as its keywords show; also where it cannot be compiled.
+
+    >>> has_instances({"type": "string", "enum": [1, 2]}), has_instances({"type": "string"})
+    (False, True)
+    """
+    try:
+        NormalForm.of(schema_of(schema))
+    except UnsatisfiableSchema:
+        return False
+    except SchemaError:
+        return True
+    return True
+
+
+def unwritten_nulls(schema: Schema, text: str | None = None) -> tuple[str, ...]:
+    """Where ``"nullable": true`` of OpenAPI stands beside a type, so that JSON Schema, which has no such keyword, allows no null.
+
+    Args:
+        schema: plain data.
+        text: the same as JSON text, if it is at hand.
+
+    >>> unwritten_nulls({"properties": {"a": {"type": "string", "nullable": True}}})
+    ('#/properties/a/nullable: no null is written, as JSON Schema has no such keyword: write "type": ["string", "null"]',)
+    """
+    if text is not None and '"nullable"' not in text:
+        return ()
+    found, types = [], {pointer: value for pointer, keyword, value in each_keyword(schema) if keyword == "type"}
+    for pointer, keyword, value in each_keyword(schema):
+        type_ = types.get(pointer)
+        if keyword == "nullable" and value is True and type_ is not None and type_ != "null" and "null" not in type_:
+            instead = json.dumps([*([type_] if isinstance(type_, str) else type_), "null"])
+            reason = "no null is written, as JSON Schema has no such keyword"
+            found.append(f'{below(pointer, keyword)}: {reason}: write "type": {instead}')
+    return tuple(found)
 
 
 def _as_integer(text: str) -> float:

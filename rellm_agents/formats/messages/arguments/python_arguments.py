@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, declared_arguments
+from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, alternatives
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Span, schema_node, value_spans
 from rellm_agents.json_schema.source import below
@@ -48,9 +48,13 @@ class PythonArguments:
 
     def node(self, tool: Tool) -> Node:
         """See :class:`ArgumentStyle`."""
+        return choice(*(self._node(tool, arguments) for arguments in alternatives(self._name, tool)))
+
+    def _node(self, tool: Tool, arguments: Sequence[DeclaredArgument]) -> Node:
+        """The texts of arguments that may be written together."""
         head: Node = EMPTY  # the arguments from one on, if none is written before
         tail: Node = EMPTY  # and if others are
-        for argument in reversed(declared_arguments(self._name, tool)):
+        for argument in reversed(arguments):
             one = self._argument(tool, argument)
             head = choice(sequence(one, tail), *([] if argument.is_required else [head]))
             following = sequence(literal(_COMMA), one)
