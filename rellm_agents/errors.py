@@ -161,16 +161,17 @@ class UnfitTools(FormatError):
 
     Attributes:
         reasons: why each of them cannot, by its name.
+        count: of all tools.
 
     >>> print(UnfitTools({"a": "tool 'a' has 2 arguments", "b": "tool 'b' has none"}, 7))
     2 of 7 tools cannot be called: tool 'a' has 2 arguments; tool 'b' has none. Leave out 'a', 'b' to call the others
     """
 
-    def __init__(self, reasons: dict[str, str], count: int) -> None:
-        self.reasons = reasons
+    def __init__(self, reasons: dict[str, str], count: int, advice: str = "") -> None:
+        self.reasons, self.count = reasons, count
         names = ", ".join(map(repr, reasons))
         super().__init__(
-            f"{len(reasons)} of {count} tools cannot be called: {'; '.join(reasons.values())}. Leave out {names} to call the others"
+            f"{len(reasons)} of {count} tools cannot be called: {'; '.join(reasons.values())}. Leave out {names} to call the others{advice}"
         )
 
 

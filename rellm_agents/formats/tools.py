@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
 from rellm_agents.errors import FormatError, SchemaError, UnfitTools
-from rellm_agents.json_schema import Whitespace, compile_schema, schema_node, without_titles
+from rellm_agents.json_schema import Whitespace, compile_schema, schema_node, unwritten_nulls, without_titles
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
 
@@ -68,6 +68,11 @@ class Tool:
         """The schema of each argument."""
         found: dict[str, Any] = self.parameters.get("properties", {})
         return found
+
+    @property
+    def narrowed(self) -> tuple[str, ...]:
+        """What of the schema is not written although it may be meant, each with its place."""
+        return tuple(f"tool {self.name!r}, {line}" for line in unwritten_nulls(self.parameters))
 
     @property
     def _names(self) -> list[str]:

@@ -105,7 +105,7 @@ class ActionFormat:
         names = [tool.name for tool in self.tools] if is_read_here else []
         self.names = ToolNames.of(names, self._name_objection)
         self.stop: tuple[str, ...] = tuple(declaration["stop"])
-        self.pattern = Pattern(self._step_node())
+        self.pattern = Pattern(self._step_node(), tuple(line for tool in self.tools for line in tool.narrowed))
 
     # Patterns
 

@@ -179,7 +179,7 @@ class MessageFormat:
             has_both=bool(self.tools and separator and not answer),
             is_parallel=parallel and self._delimiters.between is not None,
         )
-        narrowed = self._arguments.narrowed if self.tools else ()
+        narrowed = (*self._arguments.narrowed, *(line for tool in self.tools for line in tool.narrowed)) if self.tools else ()
         self.pattern = MessagePattern(self._node(), narrowed, reader=self._reader, answer=answer)
 
     # Patterns

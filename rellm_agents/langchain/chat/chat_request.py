@@ -24,7 +24,7 @@ from rellm_agents.formats.messages import ToolPrompt
 from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema, without_titles
 from rellm_agents.langchain.chat.examples import AnswerSchema, ExampleMessage, Examples, example_messages, plain_examples
-from rellm_agents.langchain.chat.tool_schemas import answer_schema, openai_tools
+from rellm_agents.langchain.chat.tool_schemas import Unfit, answer_schema, each_fit, openai_tools
 from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
@@ -58,6 +58,7 @@ def compile_request(
     examples: Examples = (),
     special_tokens: Collection[str] = (),
     tool_prompt: ToolPrompt = "signatures",
+    unfit_tools: Unfit = "refuse",
 ) -> ChatRequest:
     """The format of the message that a call asks for.
 
@@ -74,6 +75,7 @@ def compile_request(
         examples: pairs of an input and an answer, as :data:`Examples`. Those that call are left out where ``tool_choice`` is ``"none"``.
         special_tokens: the special tokens of the tokenizer.
         tool_prompt: as for :func:`message_format`.
+        unfit_tools: whether tools that the model cannot call are refused, or left out with a warning.
 
     Raises:
         ValueError: an option has an unknown value, or two options contradict each other; names them.
@@ -95,7 +97,12 @@ def compile_request(
         answers, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("banned_substrings", ())))
         answer = answers.pattern if answers else None
     own = frozenset(declaration.get("special_tokens", ())).intersection(special_tokens)
-    compiled = partial(_format, _key(declaration), _key(openai_tools(tools)), choice, parallel, answer, own, tool_prompt)
+
+    def compile_with(tools: list[Any]) -> MessageFormat:
+        return _format(_key(declaration), _key(tools), choice, parallel, answer, own, tool_prompt, reasoning=False)
+
+    fit, _ = each_fit(openai_tools(tools, unfit_tools), compile_with, unfit_tools)
+    compiled = partial(_format, _key(declaration), _key(fit), choice, parallel, answer, own, tool_prompt)
     shown = _examples(_key(plain_examples(examples)), compiled(reasoning=False), answers, choice == "none") if examples else ()
     return ChatRequest(compiled(reasoning=reasoning), instructions, shown)
 
