@@ -126,8 +126,6 @@ def tool_of_dict(source: Mapping[str, Any]) -> Tool:
             f"tool {name!r}: its arguments stand under none of {', '.join(_SCHEMA_KEYS)}, and {', '.join(map(repr, unknown))} is not "
             'known: put their JSON Schema under "parameters"'
         )
-    if isinstance(schema, Mapping) and schema.keys().isdisjoint({"type", "$ref", "anyOf", "oneOf", "allOf"}):
-        schema = {"type": "object", **schema}
     return tool_from_schema(name, str(function.get("description") or ""), schema or {"type": "object", "properties": {}})
 
 
@@ -223,7 +221,7 @@ def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> 
         raise FormatError(f"tool {name!r}, arguments: {error}") from error
     if isinstance(parameters, dict) and "type" not in parameters:
         parameters = at_root(parameters)
-    if isinstance(parameters, dict) and "type" not in parameters and parameters.keys() & {"anyOf", "oneOf", "allOf"}:
+    if isinstance(parameters, dict) and "type" not in parameters:
         parameters = {"type": "object", **parameters}  # arguments are an object, whatever a union is of
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         objection = type_objection(parameters["type"]) if isinstance(parameters, dict) and "type" in parameters else None

@@ -78,6 +78,7 @@ KINDS = [
     Tool(name="typed", func=echo, description="d", args_schema=Query),
     StructuredTool.from_function(echo, name="structured"),
     StructuredTool.from_function(echo, name="of_schema", args_schema=_QUERY),
+    StructuredTool.from_function(echo, name="of_properties", args_schema={"properties": _QUERY["properties"], "required": ["q"]}),
     RunnableLambda(lambda text: text).with_types(input_type=str).as_tool(name="of_runnable", description="d"),
     RunnableLambda(lambda given: given["q"]).as_tool(name="of_mapping", description="d", arg_types={"q": str}),
     Own(),
@@ -97,7 +98,7 @@ def test_a_langchain_tool_of_any_kind_has_the_arguments_of_its_args(name: str) -
         format_ = MAKERS[name]([one])
         assert list(format_.tools[0].properties) == list(one.args)
         parser, read = parser_for(format_), 0
-        for seed in range(6):
+        for seed in range(4):
             step = format_.read(text := format_.pattern.sample(seed))
             if isinstance(step, Action):
                 found, read = parser.parse(text).tool_input, read + 1
@@ -108,14 +109,14 @@ def test_a_langchain_tool_of_any_kind_has_the_arguments_of_its_args(name: str) -
 
 
 def test_a_langchain_tool_of_any_kind_has_the_arguments_of_its_args_in_every_family() -> None:
+    described = openai_tools(KINDS)
+    by_name = {one.name: one for one in KINDS}
     for family in FAMILIES:
-        for one in KINDS:
-            request = compile_request(message_declaration(family), tools=[openai_tool(one)], tool_choice="any")
-            for seed in range(2):
-                (call,) = request.format.read(request.format.pattern.sample(seed)).tool_calls
-                assert set(call.arguments) <= set(one.args)
-                if not isinstance(one, Tool) or len(one.args) == 1:
-                    assert call.name == one.name
+        format_ = compile_request(message_declaration(family), tools=described, tool_choice="any").format
+        assert [list(one.properties) for one in format_.tools] == [list(one.args) for one in KINDS]
+        for seed in range(5):
+            (call,) = format_.read(format_.pattern.sample(seed)).tool_calls
+            assert set(call.arguments) <= set(by_name[call.name].args)
 
 
 _FORMS: dict[str, Any] = {

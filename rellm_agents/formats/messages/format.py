@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -179,8 +179,7 @@ class MessageFormat:
             has_both=bool(self.tools and separator and not answer),
             is_parallel=parallel and self._delimiters.between is not None,
         )
-        narrowed = (*self._arguments.narrowed, *(line for tool in self.tools for line in tool.narrowed)) if self.tools else ()
-        self.pattern = MessagePattern(self._node(), narrowed, reader=self._reader, answer=answer)
+        self.pattern = MessagePattern(self._node(), tuple(self._narrowed()), reader=self._reader, answer=answer)
 
     # Patterns
 
@@ -190,6 +189,16 @@ class MessageFormat:
             return literal(text)
         pieces = re.split(f"({'|'.join(map(re.escape, self.special_tokens))})", text)
         return sequence(*(special_token(piece) if piece in self.special_tokens else literal(piece) for piece in pieces))
+
+    def _narrowed(self) -> Iterator[str]:
+        """What is not written although tools may take it."""
+        if self.tools:
+            yield from self._arguments.narrowed
+        by_name = self._declaration.get("argument_style") in ("tagged", "python")
+        for tool in self.tools:
+            yield from tool.narrowed
+            if by_name and tool.parameters.keys().isdisjoint({"properties", "anyOf", "oneOf", "allOf"}):
+                yield f"tool {tool.name!r} is called without arguments: its schema declares none, and this format writes each by its name"
 
     def _node(self) -> Node:
         delimiters, texts = self._delimiters, self._answer.node if self._answer else self._slot.node

@@ -17,7 +17,6 @@ from rellm_agents.langchain.chat.chat_request import compile_request
 from rellm_agents.resources import data_path
 
 SEARCH = {"type": "web_search"}
-IMPOSSIBLE = {"name": "never", "inputSchema": {"type": "object", "properties": {"a": {"enum": []}}, "required": ["a"]}}
 BROKEN = {"name": "broken", "input_schema": {"type": "object", "properties": {"a": {"type": "float"}}}}
 
 
@@ -74,6 +73,21 @@ def test_an_integer_arrives_as_an_int(family: str) -> None:
             (call,) = request.format.read(request.format.pattern.sample(seed)).tool_calls
             found = call.arguments["n"] if isinstance(call.arguments["n"], list) else [call.arguments["n"]]
             assert all(type(one) in (int, type(None)) for one in found)
+
+
+def test_what_an_object_without_properties_stands_for_is_told() -> None:
+    tool = {"name": "f", "inputSchema": {"type": "object"}}
+    hermes = compile_request(message_declaration("hermes"), tools=[tool], tool_choice="f").format
+    assert "f([name]: any)" in hermes.instructions
+    assert any(hermes.read(hermes.pattern.sample(seed)).tool_calls[0].arguments for seed in range(8))
+    for family in ("qwen3_coder", "pythonic"):
+        format_ = compile_request(message_declaration(family), tools=[tool], tool_choice="f").format
+        assert "tool 'f' is called without arguments" in format_.pattern.narrowed[-1]
+        assert format_.read(format_.pattern.sample(1)).tool_calls[0].arguments == {}
+    closed = {"name": "f", "inputSchema": {"type": "object", "properties": {}}}
+    empty = compile_request(message_declaration("hermes"), tools=[closed], tool_choice="f").format
+    assert "f()" in empty.instructions
+    assert empty.read(empty.pattern.sample(1)).tool_calls[0].arguments == {}
 
 
 def test_null_of_openapi_is_told() -> None:
