@@ -95,8 +95,8 @@ def is_tool_dict(source: Any) -> bool:
     function = source.get("function", source.get("toolSpec"))
     if isinstance(function, Mapping) and isinstance(function.get("name"), str):
         return True
-    is_named = isinstance(source.get("name"), str) and not source["name"].lstrip().startswith("{")
-    return is_named or ("title" not in source and isinstance(source.get("type"), str) and type_objection(source["type"]) is not None)
+    texts = {key: value for key in ("name", "type") if isinstance(value := source.get(key), str) and not value.lstrip().startswith("{")}
+    return "name" in texts or ("title" not in source and "type" in texts and type_objection(texts["type"]) is not None)
 
 
 def tool_of_dict(source: Mapping[str, Any]) -> Tool:

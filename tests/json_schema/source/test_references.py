@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from referencing.exceptions import Unresolvable
 
-from rellm_agents.errors import InvalidSchema, UnknownReference
+from rellm_agents.errors import InvalidSchema, UnknownReference, UnsupportedSchema
 from rellm_agents.formats import json_action
 from rellm_agents.json_schema import compile_schema
 
@@ -101,3 +101,16 @@ def test_a_reference_that_leads_nowhere_says_what_to_pass(folder: Path) -> None:
     for schema, registry, message in cases:
         with pytest.raises(UnknownReference, match=message):
             compile_schema(schema, registry=registry)
+
+
+@pytest.mark.parametrize("name", ["My Type", "a<b>", "größe", "100%", "a/b", "x"])
+def test_what_is_referred_to_in_any_spelling_keeps_its_order_and_its_place(name: str) -> None:
+    reference = {"$ref": f"#/$defs/{name.replace('/', '~1')}"}
+    described = {"type": "object", "properties": {"z": {"type": "integer"}, "a": {"type": "array", "items": reference}}, "required": ["z"]}
+    pattern = compile_schema({"type": "array", "items": reference, "$defs": {name: described}}, closed=True)
+    assert pattern.fullmatch('[{"z": 1, "a": [{"z": 2, "a": []}]}]')
+    assert not pattern.fullmatch('[{"a": [], "z": 1}]')
+    broken = {"$defs": {name: {"type": "object", "properties": {"q": {"type": "string", "pattern": "("}}}}, "items": reference}
+    with pytest.raises(UnsupportedSchema) as refused:
+        compile_schema(broken)
+    assert refused.value.pointer == f"#/$defs/{name.replace('/', '~1')}/properties/q/pattern"
