@@ -15,6 +15,7 @@
     |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
     |-- InvalidExample (ValueError)     an example that a model could not write: its index, and the JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
+    |   `-- UnfitTools                  some of several tools cannot be written: their names, and the reason of each
     |-- ChatRefused (ValueError)        a chat that a chat template refuses, or does not show in whole, or that holds images or sounds
     |-- ParserError (ValueError)        an output parser for which lossless reading cannot be shown
     |-- DecodingError
@@ -153,6 +154,25 @@ class InvalidExample(RELLMError, ValueError):
 
 class FormatError(RELLMError, ValueError):
     """An action format or message format that cannot be built, or a step or message that it cannot write or read."""
+
+
+class UnfitTools(FormatError):
+    """Some of several tools cannot be written in a format, or cannot be called by a local model at all; the others can.
+
+    Attributes:
+        reasons: why each of them cannot, by its name.
+        count: of all tools.
+
+    >>> print(UnfitTools({"a": "tool 'a' has 2 arguments", "b": "tool 'b' has none"}, 7))
+    2 of 7 tools cannot be called: tool 'a' has 2 arguments; tool 'b' has none. Leave out 'a', 'b' to call the others
+    """
+
+    def __init__(self, reasons: dict[str, str], count: int, advice: str = "") -> None:
+        self.reasons, self.count = reasons, count
+        names = ", ".join(map(repr, reasons))
+        super().__init__(
+            f"{len(reasons)} of {count} tools cannot be called: {'; '.join(reasons.values())}. Leave out {names} to call the others{advice}"
+        )
 
 
 class ChatRefused(RELLMError, ValueError):
