@@ -19,7 +19,7 @@ import torch
 
 from rellm_agents.decoding.decisions import RowTree, TreeReading, log_probabilities
 from rellm_agents.decoding.forward import AllowedTokens, Fingerprint, ForwardPasses, Scores
-from rellm_agents.decoding.generation.sampling import pick
+from rellm_agents.decoding.generation.sampling import biased, penalized, pick
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.errors import ScoresNotFinite
 
@@ -36,7 +36,15 @@ def choose_by_options(sequence: TextSequence, scores: Scores, number: int, back:
     made, ids = scores.of(number, back, allowed)
     scores.check(float(made.max()), sequence.next_number, sequence.text)
     options = sequence.options
-    return pick(made, ids, temperature=options.temperature, top_k=options.top_k, top_p=options.top_p, generator=sequence.generator)
+    return pick(
+        _as_wanted(sequence, made, ids),
+        ids,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        min_p=options.min_p,
+        generator=sequence.generator,
+    )
 
 
 class Batch:
@@ -225,12 +233,29 @@ def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, Te
         def chosen(at: int, allowed: AllowedTokens, i: int = i, sequence: TextSequence = sequence) -> int:
             if (free := sequence.allowed_without_budget()) is not None:
                 made, ids = scores.of(i, drafts[sequence] - at, free)
-                sequence.note_wanted(pick(made, ids))
+                sequence.note_wanted(pick(_as_wanted(sequence, made, ids), ids))
             only = allowed.only()
             return choose(sequence, scores, i, drafts[sequence] - at, allowed) if only is None else only
 
         with _fails_alone(sequence):
             passes.mask_out(i, sequence.choose_next(chosen))
+
+
+def _as_wanted(sequence: TextSequence, scores: torch.Tensor, ids: torch.Tensor | None) -> torch.Tensor:
+    """The scores with what the options of the sequence add and take away; see :class:`TextOptions`."""
+    options = sequence.options
+    if options.logit_bias:
+        scores = biased(scores, ids, options.logit_bias)
+    if counts := sequence.free_text_here():
+        scores = penalized(
+            scores,
+            ids,
+            counts,
+            repetition=options.repetition_penalty,
+            presence=options.presence_penalty,
+            frequency=options.frequency_penalty,
+        )
+    return scores
 
 
 def _weigh(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]]) -> None:

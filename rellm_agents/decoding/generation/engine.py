@@ -118,10 +118,13 @@ class Engine:
         Raises:
             BudgetTooSmall: a pattern needs more than the budget.
             ContextOverflow: a prompt leaves too little of the model's context for what may be written after it.
-            ValueError: the numbers of prompts, patterns and seeds do not fit together.
+            ValueError: the numbers of prompts, patterns and seeds do not fit together, or ``logit_bias`` is given for a token that there
+                is not.
             VocabularyError: a prompt has a token that the model does not have.
         """
         self._check_tokens(prompts)
+        if (highest := max(options.logit_bias or (), default=0)) >= self.vocabulary.size:
+            raise ValueError(f"logit_bias: there is no token {highest}, only 0 to {self.vocabulary.size - 1}")
         patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
         seed = options.seed
         seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 from rellm_agents.patterns import Pattern
 
@@ -28,7 +28,7 @@ class TextOptions:
     """How a text is written.
 
     Attributes:
-        stop: a text ends before the first of these strings in it.
+        stop: a text ends before the first of these strings in it; also one string.
         stop_behind: where given, a stop string only counts after a text of this pattern, with spaces or lines between or not.
         spelling: ``"canonical"``: names, members of enums and forced text are written with the tokens that the tokenizer itself writes them
             with, except where the budget lacks these; ``"any"``: with any tokens, as free text is either way.
@@ -43,8 +43,17 @@ class TextOptions:
             finished. ``"warn"``: a warning in the log says which value was closed; ``"raise"``: the error ``ClosedByBudget``, once the text
             is finished; ``"close"``: nothing. In any case :attr:`Completion.closed_at` tells. Budgets of parts are meant to close them.
         temperature: 0: greedy; else the logits are divided by it before a token is drawn.
-        top_k: draw from this many likeliest tokens only.
+        top_k: draw from this many likeliest tokens only; 0 is all.
         top_p: draw from the fewest likeliest tokens only that have this much probability together.
+        min_p: draw only from tokens that have at least this part of the probability of the likeliest one.
+        repetition_penalty: scores of tokens that the free text of this text holds are divided by it, or multiplied where they are negative,
+            as in transformers; 1 changes nothing. Free text is what the pattern leaves open, such as the inside of a string: neither the
+            prompt, nor quotes, names and members of enums count, and none of these is made less likely. A token that ends free text, such
+            as one with the closing quote of a string, is not free text.
+        presence_penalty: is subtracted from the scores of these tokens, as in OpenAI's API; from -2 to 2.
+        frequency_penalty: is subtracted from them as often as the free text holds the token; from -2 to 2.
+        logit_bias: is added to the scores of tokens, by their ids, wherever one of several tokens is chosen, in free text or not; from
+            -100 to 100. Tokens that the pattern forbids stay forbidden, and those that it forces are written.
         seed: makes drawing repeatable. Each text draws from a generator of its own, so it does not depend on the texts that are decoded
             with it; a list holds a seed for each prompt, to get different texts for the same one.
         add_special_tokens: the tokenizer puts its own tokens around a prompt, such as the beginning of a text; prompts of a chat
@@ -69,13 +78,25 @@ class TextOptions:
     temperature: float = 0.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] | None = None
     seed: int | Sequence[int] | None = None
     add_special_tokens: bool = True
     healing: bool = True
     measure: Collection[Measure] = ()
 
+    @property
+    def penalizes(self) -> bool:
+        """Whether tokens of free text are scored otherwise once they have been written."""
+        return self.repetition_penalty != 1 or self.presence_penalty != 0 or self.frequency_penalty != 0
+
     def __post_init__(self) -> None:
-        if isinstance(self.stop, str) or "" in self.stop:
+        if isinstance(self.stop, str):
+            object.__setattr__(self, "stop", (self.stop,))
+        if "" in self.stop:
             raise ValueError(f"stop={self.stop!r}: a list of strings that are not empty")
         if self.spelling not in get_args(Spelling):
             raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
@@ -90,13 +111,42 @@ class TextOptions:
             )
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature={self.temperature}: 0 for greedy, or a positive number")
-        if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top_k={self.top_k}: at least 1, or None for all")
+        if self.top_k is not None and self.top_k < 0:
+            raise ValueError(f"top_k={self.top_k}: at least 1, or 0 or None for all")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p={self.top_p}: above 0 and at most 1, or None for all")
+        if self.min_p is not None and not 0 <= self.min_p <= 1:
+            raise ValueError(f"min_p={self.min_p}: from 0 to 1, or None for all")
+        if not 0 < self.repetition_penalty < float("inf"):
+            raise ValueError(f"repetition_penalty={self.repetition_penalty}: a positive number; 1 changes nothing")
+        for name in ("presence_penalty", "frequency_penalty"):
+            if not -2 <= (value := getattr(self, name)) <= 2:
+                raise ValueError(f"{name}={value}: from -2 to 2; 0 changes nothing")
+        if self.logit_bias is not None:
+            object.__setattr__(self, "logit_bias", _checked_bias(self.logit_bias))
+        if self.logit_bias and self.selection != "greedy":
+            raise ValueError(
+                f"logit_bias beside selection={self.selection!r}: literals are weighed by their own probabilities as a whole: leave out "
+                "logit_bias, or selection at 'greedy'"
+            )
         names = get_args(Measure)
         if isinstance(self.measure, str) or not isinstance(self.measure, Collection) or any(one not in names for one in self.measure):
             raise ValueError(f"measure={self.measure!r}: a list of names, any of {', '.join(map(repr, names))}")
+
+
+def _checked_bias(bias: Mapping[Any, float]) -> dict[int, float]:
+    """The bias by token ids, which JSON writes as strings."""
+    if not isinstance(bias, Mapping):
+        raise ValueError(f"logit_bias={bias!r}: a mapping from token ids to numbers from -100 to 100")  # noqa: TRY004 - as all options
+    checked: dict[int, float] = {}
+    for key, value in bias.items():
+        token_id = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() else key
+        if not isinstance(token_id, int) or isinstance(token_id, bool) or token_id < 0:
+            raise ValueError(f"logit_bias: {key!r} is not the id of a token: tokenizer.encode tells the ids of a text")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -100 <= value <= 100:
+            raise ValueError(f"logit_bias: {value!r} for token {token_id}: a number from -100 to 100")
+        checked[token_id] = float(value)
+    return checked
 
 
 class LoopKeywords(TypedDict, total=False):
@@ -106,6 +156,7 @@ class LoopKeywords(TypedDict, total=False):
     stop_behind: Pattern | None
     spelling: Spelling
     part_tokens: Mapping[str, int]
+    on_budget: OnBudget
     measure: Collection[Measure]
 
 
@@ -117,6 +168,11 @@ class TextKeywords(LoopKeywords, total=False):
     temperature: float
     top_k: int | None
     top_p: float | None
+    min_p: float | None
+    repetition_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    logit_bias: Mapping[int, float] | None
     seed: int | Sequence[int] | None
     add_special_tokens: bool
     healing: bool

@@ -35,7 +35,7 @@ from rellm_agents.decoding.generation.measurements import Choice, LogProbability
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
-from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks
+from rellm_agents.decoding.spelling import CanonicalSpelling, FreeText, Speller, TokenMasks
 from rellm_agents.decoding.vocabulary import Bits
 from rellm_agents.errors import ClosedByBudget
 from rellm_agents.patterns import Pattern
@@ -139,6 +139,7 @@ class TextSequence:
         self.forward_passes = 0
         self.end_id: int | None = None
         self.measurements = Measurements(options.measure) if options.measure else None
+        self._free_text = FreeText(masks) if options.penalizes else None
         self._choice: Choice | None = None  # of the token that is added next; only where something is measured
         self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
@@ -204,6 +205,10 @@ class TextSequence:
         if self._closed_at is None and not self.allowed().allows(token_id):
             self._closed_at = len(self.text)
 
+    def free_text_here(self) -> Mapping[int, int]:
+        """Tokens that would write free text now, and have written some, with how often; none where nothing depends on it."""
+        return {} if self._free_text is None else self._free_text.again(self.state)
+
     def _narrowed(self, bits: Bits) -> AllowedTokens:
         """Those of the tokens of a mask that the budgets of parts, and the spelling, leave."""
         for part in self._parts:
@@ -237,6 +242,8 @@ class TextSequence:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
         allowed = self.allowed()
         token_id = choose(allowed)
+        if self._free_text is not None:
+            self._free_text.note(self.state, token_id)
         self._note_choice(token_id, Choice(allowed, token_id), draft)
         if token_id == draft:
             self._append(token_id)
