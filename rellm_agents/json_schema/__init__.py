@@ -2,6 +2,7 @@
 
 Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 
+    python_types/    types that pydantic reads, as schemas
     source/          the schema as plain data, in normal form, and by its source
     limits           bounds on schemas and on the texts of values
     text/            how values are written; strings
@@ -22,6 +23,7 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 """
 
 from rellm_agents.json_schema.instances import instance_text
+from rellm_agents.json_schema.python_types import TypeSchema, adapter_of, is_v1_model, type_schema
 from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_in_layout, compile_schema, schema_node
 from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties, without_titles
@@ -32,15 +34,19 @@ __all__ = [
     "SchemaLike",
     "SchemaPattern",
     "Span",
+    "TypeSchema",
     "Whitespace",
+    "adapter_of",
     "bare_text",
     "compile_in_layout",
     "compile_schema",
     "endless_property",
     "instance_text",
+    "is_v1_model",
     "open_pointer",
     "schema_node",
     "schema_of",
+    "type_schema",
     "value_spans",
     "with_all_properties",
     "without_titles",

@@ -14,16 +14,18 @@ import pytest
 import regex
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.exceptions import OutputParserException
 from langchain_core.load import dumpd
 from langchain_core.output_parsers import CommaSeparatedListOutputParser, JsonOutputParser, StrOutputParser
 from langchain_core.prompts import PromptTemplate
+from pydantic import BaseModel, field_validator
 from toys import byte_level_tokenizer, random_model, unreadable_tokenizer
 from transformers import pipeline as transformers_pipeline
 
 from rellm_agents import compile_regex, json_action, react
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.formats import xml
-from rellm_agents.langchain import RELLM, JsonFormer, LMFormatEnforcer
+from rellm_agents.langchain import RELLM, JsonFormer, LMFormatEnforcer, reader_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -357,6 +359,49 @@ def test_it_is_written_down_without_its_weights(constraint):
 
 
 # What it can be held to
+
+
+class Even(BaseModel):
+    """Takes even numbers only, which no schema says."""
+
+    n: int
+
+    @field_validator("n")
+    @classmethod
+    def even(cls, n: int) -> int:
+        if n % 2:
+            raise ValueError("odd")
+        return n
+
+
+def test_what_a_validator_refuses_is_an_error_with_the_text_and_the_field():
+    llm = rellm(temperature=1.0)
+
+    def read(seed: int) -> RELLM:
+        return rellm(parser=reader_for(Even), temperature=1.0, seed=seed)
+
+    texts = [rellm(json_schema=Even.model_json_schema(), temperature=1.0, seed=seed).invoke("a") for seed in range(8)]
+    assert 0 < sum(json.loads(text)["n"] % 2 for text in texts) < 8
+    for seed, text in enumerate(texts):
+        calls = [
+            lambda seed=seed: rellm(schema=Even, temperature=1.0, seed=seed).invoke("a"),
+            lambda seed=seed: llm.bind(schema=Even, seed=seed).invoke("a"),
+            lambda seed=seed: "".join(llm.bind(json_schema=Even, seed=seed).stream("a")),
+            lambda seed=seed: asyncio.run(llm.bind(schema=Even, seed=seed).ainvoke("a")),
+            lambda seed=seed: json.dumps((read(seed) | reader_for(Even)).invoke("a").model_dump()),
+        ]
+        for call in calls:
+            if json.loads(text)["n"] % 2:
+                with pytest.raises(OutputParserException, match=f"Even refuses {re.escape(repr(text))}: n: Value error, odd"):
+                    call()
+            else:
+                assert call() == text
+    assert isinstance(rellm(schema=Even, max_new_tokens=30).invoke("a", stop=["0"]), str)  # a text that was cut is not read
+    for way in (lambda: rellm(schema=Even, validators="refuse"), lambda: rellm(parser=reader_for(Even), validators="refuse")):
+        with pytest.raises(ValueError, match=r"Even\.n: its validator even"):
+            way()
+    with pytest.raises(ValueError, match=r"Even\.n: its validator even"):
+        rellm().bind(schema=Even, validators="refuse").invoke("a")
 
 
 def test_a_schema_or_a_parser():

@@ -40,6 +40,7 @@ from rellm_agents.langchain.chat.structured_output import Method, structured_out
 from rellm_agents.langchain.chat.tool_schemas import openai_tool
 from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import measure_logprobs
+from rellm_agents.langchain.model_schema import Validators
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
 _REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning", "examples")
@@ -251,14 +252,26 @@ class ChatRELLM(LocalModel, BaseChatModel):
         *,
         method: Method = "json_schema",
         include_raw: bool = False,
-        strict: bool | None = None,  # noqa: ARG002  # calls and answers are always strict
+        validators: Validators = "check",
+        strict: bool | None = None,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] = (),
         examples: Examples = (),
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
         if kwargs:
-            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only method, include_raw, strict and examples")
-        return structured_output_chain(self, schema, method=method, include_raw=include_raw, examples=examples)
+            known = ("method", "include_raw", "validators", "strict", "tools", "examples")
+            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only {', '.join(known)}")
+        return structured_output_chain(
+            self,
+            schema,
+            method=method,
+            include_raw=include_raw,
+            validators=validators,
+            strict=bool(strict),
+            tools=tools,
+            examples=examples,
+        )
 
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""

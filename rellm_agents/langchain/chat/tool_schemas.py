@@ -3,8 +3,8 @@
 LangChain's own conversion is made for servers that support less: it empties a schema without ``properties`` and cuts recursive schemas
 short. This module uses that conversion only for names, descriptions and the forms that only LangChain knows.
 
->>> answer_schema({"type": "array", "items": {"type": "integer"}})
-({'type': 'array', 'items': {'type': 'integer'}}, ())
+>>> answer_schema({"type": "array", "items": {"type": "integer"}}).schema
+{'type': 'array', 'items': {'type': 'integer'}}
 >>> openai_tool({"title": "pick", "description": "Any.", "patternProperties": {"^x": {"title": "X", "type": "null"}}})["function"]
 {'name': 'pick', 'description': 'Any.', 'parameters': {'patternProperties': {'^x': {'type': 'null'}}}}
 """
@@ -12,39 +12,37 @@ short. This module uses that conversion only for names, descriptions and the for
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from typing_extensions import TypeAliasType
 
-from rellm_agents.json_schema import without_titles
+from rellm_agents.errors import UnsatisfiableSchema
+from rellm_agents.json_schema import TypeSchema, endless_property, with_all_properties, without_titles
 from rellm_agents.langchain.model_schema import model_schema
 
 _TOOL_KEYS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
 
 
-def answer_schema(source: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+def answer_schema(source: Any) -> TypeSchema:
     """The JSON Schema of answers, and the reasons why the type may reject one of them.
 
     Args:
-        source: a pydantic model, a dataclass, a TypedDict, a JSON Schema, or a tool in any of the forms that LangChain knows.
-
-    Returns:
-        The schema; and the reasons, as :func:`model_schema` lists them.
+        source: a pydantic model, a dataclass, a TypedDict or another type, a JSON Schema, or a tool in any of the forms that LangChain
+            knows.
 
     Raises:
-        ValueError: LangChain cannot convert the source.
+        ValueError: LangChain cannot convert the source, or it is a type without a JSON Schema.
     """
     if is_json_schema(source):
-        return source, ()
-    if is_dataclass(source) or is_model(source):
-        schema, rejections = model_schema(source)
-        return schema, rejections if hasattr(source, "__pydantic_core_schema__") or is_dataclass(
-            source
-        ) else ()  # not listed for pydantic v1, where every model has one
-    return _typed_dict_schema(source) or convert_to_json_schema(source), ()
+        return TypeSchema(source)
+    if is_type(source):
+        return model_schema(source)
+    return TypeSchema(_typed_dict_schema(source) or convert_to_json_schema(source))
 
 
 def openai_tool(source: Any) -> dict[str, Any]:
@@ -77,6 +75,32 @@ def is_model(source: Any) -> bool:
     return isinstance(source, type) and is_basemodel_subclass(source)
 
 
+def is_type(source: Any) -> bool:
+    """Whether answers are objects of this type: a model, a dataclass, or a type that is made of others, such as a union."""
+    return is_model(source) or is_dataclass(source) or get_origin(source) is not None or isinstance(source, TypeAliasType)
+
+
+def members_of(source: Any) -> tuple[Any, ...]:
+    """The types of which an answer is one: those of a union, else the type itself."""
+    while isinstance(source, TypeAliasType):
+        source = source.__value__
+    return get_args(source) if get_origin(source) in (Union, UnionType) else (source,)
+
+
+def with_every_property(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with every declared property required, as APIs read ``strict=True``.
+
+    Raises:
+        UnsatisfiableSchema: a property contains itself, so that it never ends: names it.
+    """
+    changed = with_all_properties(schema)
+    if (endless := endless_property(changed)) is not None:
+        raise UnsatisfiableSchema(
+            endless[0], f"with strict=True this property is always written, and contains {endless[1]} again, without end: allow null for it"
+        )
+    return changed  # type: ignore[return-value]  # a dict stays one
+
+
 def is_dataclass(source: Any) -> bool:
     """Whether it is a dataclass, and not an instance of one."""
     return isinstance(source, type) and dataclasses.is_dataclass(source)
@@ -89,8 +113,8 @@ def _arguments_schema(source: Any) -> dict[str, Any] | None:
             return source
         case BaseTool() if source.args_schema is not None:
             schema = source.tool_call_schema
-            return schema if isinstance(schema, dict) else model_schema(schema)[0]
-    return model_schema(source)[0] if is_model(source) or is_dataclass(source) else _typed_dict_schema(source)
+            return schema if isinstance(schema, dict) else model_schema(schema).schema
+    return model_schema(source).schema if is_model(source) or is_dataclass(source) else _typed_dict_schema(source)
 
 
 def _typed_dict_schema(source: Any) -> dict[str, Any] | None:
@@ -100,7 +124,7 @@ def _typed_dict_schema(source: Any) -> dict[str, Any] | None:
     try:
         convert_to_json_schema(source)
     except TypeError:
-        return model_schema(source)[0]
+        return model_schema(source).schema
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,6 +11,7 @@ from typing import Annotated, Any, NotRequired
 
 import jsonschema
 import pytest
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, trim_messages
 from langchain_core.tools import tool
 from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
@@ -120,20 +123,38 @@ class Checked(BaseModel):
 
 
 class Strict(BaseModel):
-    """Takes no dates from JSON values."""
+    """Takes no dates from Python values of JSON, but from JSON text."""
 
     model_config = ConfigDict(strict=True)
     day: date
 
 
-@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
-@pytest.mark.parametrize(("type_", "place"), [(Checked, "Checked.age: its validator adult"), (Strict, "Strict.day: it is strict")])
-def test_a_type_that_may_refuse_an_answer_is_refused(type_, place, method):
-    with pytest.raises(ParserError, match=place):
-        chat().with_structured_output(type_, method=method)
-    for found in answers(type_, method, include_raw=True):
+METHODS = ["json_schema", "function_calling", "json_mode"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_validator_that_refuses_an_answer_says_so_with_the_text_and_the_field(method):
+    errors = []
+    for seed in range(16):
+        chain = chat(seed, max_new_tokens=150).with_structured_output(Checked, method=method)
+        try:
+            chain.invoke("Go on.")
+        except OutputParserException as error:
+            errors.append(error)
+    assert 0 < len(errors) < 16
+    for error in errors:
+        assert re.search(r'^Checked refuses \'\{"age": -?\d+\}\': age: Value error, a child', str(error))
+        assert json.loads(error.llm_output)["age"] < 18
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_type_that_may_refuse_an_answer_is_refused_if_one_likes(method):
+    with pytest.raises(ParserError, match=r"Checked\.age: its validator adult"):
+        chat().with_structured_output(Checked, method=method, validators="refuse")
+    for found in answers(Checked, method, include_raw=True, validators="refuse"):
         assert isinstance(found["raw"], AIMessage)
         assert (found["parsed"] is None) == (found["parsing_error"] is not None)
+    assert all(isinstance(found, Strict) for found in answers(Strict, method, validators="refuse"))
 
 
 @tool
