@@ -26,7 +26,14 @@ from rellm_agents.json_schema.instances import instance_text
 from rellm_agents.json_schema.python_types import TypeSchema, adapter_of, is_v1_model, type_schema
 from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_in_layout, compile_schema, schema_node
-from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties, without_titles
+from rellm_agents.json_schema.source import (
+    SchemaLike,
+    endless_property,
+    schema_of,
+    with_all_properties,
+    with_integer_members,
+    without_titles,
+)
 from rellm_agents.json_schema.text import Whitespace
 from rellm_agents.json_schema.value_positions import Span, open_pointer, value_spans
 
@@ -49,5 +56,6 @@ __all__ = [
     "type_schema",
     "value_spans",
     "with_all_properties",
+    "with_integer_members",
     "without_titles",
 ]

@@ -37,7 +37,7 @@ from rellm_agents.langchain.chat.native_format import NativeFormat, native_forma
 from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
-from rellm_agents.langchain.chat.tool_schemas import openai_tool
+from rellm_agents.langchain.chat.tool_schemas import openai_tool, with_every_argument
 from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import measure_logprobs
 from rellm_agents.langchain.model_schema import Validators
@@ -47,7 +47,7 @@ _REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_for
 _ALIASES = {"max_tokens": "max_new_tokens"}
 _LOGPROBS = ("logprobs", "top_logprobs")
 _PARTS = {"content", "reasoning"}
-_IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict": every call and every answer is
+_IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict" has changed the schemas
 
 
 class ChatRELLM(LocalModel, BaseChatModel):
@@ -230,13 +230,15 @@ class ChatRELLM(LocalModel, BaseChatModel):
             response_format: the schema of messages that are no calls.
             examples: pairs of an input and the answer to it: a call, ``{"name": "search", "args": {"query": "rain"}}``, a list of calls, a
                 text, or a value of ``response_format``. They stand in the prompt as earlier turns.
-            **kwargs: ``parallel_tool_calls``, and other options of a call.
+            **kwargs: ``parallel_tool_calls``, and other options of a call; with ``strict=True``, calls give every declared argument.
 
         Raises:
             ValueError: an option has an unknown value; a tool's arguments cannot be compiled.
             InvalidExample: an example whose answer the model could not write: names its index and the JSON pointer.
         """
         bound: dict[str, Any] = {"tools": [openai_tool(tool) for tool in tools], **kwargs}
+        if kwargs.get("strict"):
+            bound["tools"] = [with_every_argument(tool) for tool in bound["tools"]]
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:

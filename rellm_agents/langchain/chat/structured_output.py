@@ -5,14 +5,16 @@ Knows no model but by ``bind_tools``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 
 from rellm_agents.errors import FormatError, ParserError
+from rellm_agents.json_schema import with_integer_members
 from rellm_agents.langchain.answer_parsers import AnswerParser, CallParser
 from rellm_agents.langchain.chat.chat_request import response_format_of
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
@@ -24,10 +26,13 @@ from rellm_agents.langchain.chat.tool_schemas import (
     is_type,
     members_of,
     openai_tool,
+    with_every_argument,
     with_every_property,
 )
 from rellm_agents.langchain.model_reader import ModelReader
 from rellm_agents.langchain.model_schema import Validators, check_validators, refusal
+
+_WRITES_ALL = "method='json_schema' writes values of every type"
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -74,7 +79,8 @@ def structured_output_chain(
     found = None if schema is None else answer_schema(schema)
     if found is not None and found.rejections and validators == "refuse" and not include_raw:
         raise ParserError(refusal(found.rejections, ", or pass include_raw=True, which returns the exception as parsing_error"))
-    trace = {"kwargs": {"method": method}, "schema": schema if is_model(schema) or is_dataclass(schema) else found and found.schema}
+    is_shown = is_model(schema) or is_dataclass(schema) or is_json_schema(schema)
+    trace = {"kwargs": {"method": method}, "schema": schema if is_shown else found and found.schema}
     bound: Runnable[Any, Any]
     parser: Runnable[Any, Any]
     if method == "function_calling":
@@ -99,25 +105,31 @@ def _calling_chain(
     """The model that calls a tool for an answer, and the parser of the call."""
     readers: dict[str, ModelReader | None] = {}
     answers = []
+    for member in members_of(schema):
+        tool = _answering_tool(member)
+        readers[tool["function"]["name"]] = ModelReader(member) if is_type(member) else None
+        answers.append(with_every_argument(tool) if strict else tool)
+    first, *others = readers
+    calls = [[text, value if others else {"name": first, "args": value}] for text, value in plain_examples(examples)]
+    shown: dict[str, Any] = {"examples": calls} if calls else {}
+    choice = "any" if others or tools else first
     try:
-        for member in members_of(schema):
-            tool = openai_tool({"title": "answer", **member} if is_json_schema(member) else member)
-            function = tool["function"]
-            if strict:
-                function["parameters"] = with_every_property(function["parameters"])
-            readers[function["name"]] = ModelReader(member) if is_type(member) else None
-            answers.append(tool)
-        first, *others = readers
-        calls = [[text, value if others else {"name": first, "args": value}] for text, value in plain_examples(examples)]
-        shown: dict[str, Any] = {"examples": calls} if calls else {}
-        bound = model.bind_tools(
-            [*answers, *tools],
-            tool_choice="any" if others or tools else first,
-            ls_structured_output_format=trace,
-            **shown,
-        )
-    except (FormatError, ValueError, TypeError) as error:
-        if isinstance(error, ValueError) and not isinstance(error, FormatError) and is_json_schema(schema):
-            raise
-        raise FormatError(f"{error}; method='json_schema' writes any JSON value") from error
+        bound = model.bind_tools([*answers, *tools], tool_choice=choice, ls_structured_output_format=trace, **shown)
+    except FormatError as error:
+        raise FormatError(f"method='function_calling': {error}; {_WRITES_ALL}") from error
     return bound, CallParser(readers=readers)
+
+
+def _answering_tool(member: Any) -> dict[str, Any]:
+    """The tool whose arguments are the fields of an answer."""
+    if is_json_schema(member):
+        changed = with_integer_members(member)
+        if "type" not in member:
+            changed.pop("type", None)  # the arguments are an object, or are refused
+        return openai_tool({"title": "answer", **changed})
+    if is_type(member) and not (is_model(member) or is_dataclass(member)):
+        name = member.__name__ if isinstance(member, type) and get_origin(member) is None else member
+        raise FormatError(f"method='function_calling': the arguments of a call are fields of a model, and {name} has none: {_WRITES_ALL}")
+    tool = openai_tool(member)
+    name = tool["function"]["name"]
+    return {**tool, "function": {**tool["function"], "name": re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_") or "answer"}}

@@ -12,8 +12,9 @@ short. This module uses that conversion only for names, descriptions and the for
 from __future__ import annotations
 
 import dataclasses
+from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin, is_typeddict
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
@@ -22,9 +23,10 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import TypeAliasType
 
 from rellm_agents.errors import UnsatisfiableSchema
-from rellm_agents.json_schema import TypeSchema, endless_property, with_all_properties, without_titles
+from rellm_agents.json_schema import TypeSchema, endless_property, with_all_properties, with_integer_members, without_titles
 from rellm_agents.langchain.model_schema import model_schema
 
+_VALUES = frozenset({"builtins", "datetime", "decimal", "uuid"})  # modules of types that pydantic reads
 _TOOL_KEYS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
 
 
@@ -39,7 +41,7 @@ def answer_schema(source: Any) -> TypeSchema:
         ValueError: LangChain cannot convert the source, or it is a type without a JSON Schema.
     """
     if is_json_schema(source):
-        return TypeSchema(source)
+        return TypeSchema(with_integer_members(source))
     if is_type(source):
         return model_schema(source)
     return TypeSchema(_typed_dict_schema(source) or convert_to_json_schema(source))
@@ -76,8 +78,20 @@ def is_model(source: Any) -> bool:
 
 
 def is_type(source: Any) -> bool:
-    """Whether answers are objects of this type: a model, a dataclass, or a type that is made of others, such as a union."""
-    return is_model(source) or is_dataclass(source) or get_origin(source) is not None or isinstance(source, TypeAliasType)
+    """Whether answers are objects of this type: a model, a dataclass, a builtin, or a type that is made of others, such as a union."""
+    if is_model(source) or is_dataclass(source) or get_origin(source) is not None or isinstance(source, TypeAliasType):
+        return True
+    return isinstance(source, type) and (issubclass(source, Enum) or source.__module__ in _VALUES) and not is_typeddict(source)
+
+
+def with_every_argument(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool in the form of OpenAI's API whose calls give every declared argument.
+
+    Raises:
+        UnsatisfiableSchema: as :func:`with_every_property`.
+    """
+    function = tool["function"]
+    return {**tool, "function": {**function, "parameters": with_every_property(function.get("parameters") or {})}}
 
 
 def members_of(source: Any) -> tuple[Any, ...]:
