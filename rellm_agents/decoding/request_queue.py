@@ -22,7 +22,7 @@ from typing import Unpack
 
 from rellm_agents.decoding.daemon_threads import DaemonThreads, is_ending
 from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest
-from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, TextOptions
+from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, text_options
 from rellm_agents.patterns import Pattern
 
 MAX_BATCH = 8  # texts that are decoded together
@@ -131,7 +131,7 @@ class RequestQueue:
 
     def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: TextKeywords) -> None:
         """Begin a request, and put it into a group; what is wrong with it is raised here."""
-        (request,) = self.decoder.begin([prompt], pattern, TextOptions(**options))
+        (request,) = self.decoder.begin([prompt], pattern, text_options(options))
         with self._lock:
             if self._open is not None and len(self._open) < self._max_batch:
                 self._open.append((request, caller))

@@ -29,10 +29,11 @@ from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
+MAX_SOURCE = 200  # characters of a schema that are kept, for ``repr``
 NumberNotation = Literal["any", "plain", "python"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SchemaPattern(Pattern):
     """The JSON texts of the instances of a schema.
 
@@ -149,6 +150,7 @@ def compile_in_layout(
     """
     source = schema_of(schema)
     text, remaining, spellings = text_of(source, schema), source, own_spellings(schema)
+    shown = text
     unenforced: list[str] = []
     while True:
         try:
@@ -163,7 +165,14 @@ def compile_in_layout(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, layout.integers == "any")
+    return SchemaPattern(
+        node,
+        narrowed,
+        tuple(unenforced),
+        Validator(source, registry) if unenforced else None,
+        layout.integers == "any",
+        source=shown[:MAX_SOURCE],
+    )
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:

@@ -23,14 +23,14 @@ from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
-from pydantic import Field, SkipValidation
+from pydantic import Field, SkipValidation, field_validator
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
 from rellm_agents.langchain.chat import text_of
-from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.langchain.local_model import LocalModel, with_one_budget
 from rellm_agents.langchain.measured_metadata import measured_metadata
 from rellm_agents.langchain.model_reader import ModelReader
 from rellm_agents.langchain.model_schema import Validators, schema_of_type
@@ -63,7 +63,7 @@ class RELLM(LocalModel, BaseLLM):
             now. For ``parser``, as for :func:`rellm_agents.langchain.compile_parser`.
         parser: a LangChain output parser, as for :func:`rellm_agents.langchain.compile_parser`.
         format: an action format; completions are read by its LangChain parser.
-        max_new_tokens: the budget in tokens, end of text included. The text is always finished within it.
+        max_new_tokens: the budget in tokens, end of text included; also ``max_tokens``. The text is always finished within it.
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
@@ -104,6 +104,14 @@ class RELLM(LocalModel, BaseLLM):
         """Check the fields, and read the tokenizer."""
         super().model_post_init(context)
         self._constraint({})
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _made_format(cls, value: Any) -> Any:
+        if callable(value) and not isinstance(value, ActionFormat):
+            name = getattr(value, "__name__", value)
+            raise ValueError(f"format={name} makes formats of tools: call it, format={name}(tools)")  # noqa: TRY004 - as pydantic takes it
+        return value
 
     @property
     def _llm_type(self) -> str:
@@ -174,7 +182,7 @@ class RELLM(LocalModel, BaseLLM):
 
     def _changed(self, kwargs: dict[str, Any]) -> tuple[RELLM, dict[str, Any]]:
         """This model with the fields that a call replaces, and the other arguments; LangChain's cache keys depend on fields only."""
-        kwargs = {_ALIASES.get(name, name): value for name, value in kwargs.items()}
+        kwargs = with_one_budget({_ALIASES.get(name, name): value for name, value in kwargs.items()})
         changed = {name: kwargs[name] for name in (*_CONSTRAINTS, "validators", *self._option_names()) if name in kwargs}
         rest = {name: value for name, value in kwargs.items() if name not in changed}
         if any(changed.get(name) is not None for name in _CONSTRAINTS):
@@ -294,7 +302,7 @@ class RELLM(LocalModel, BaseLLM):
 
     def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, TextKeywords]:
         """The pattern and the options of a call."""
-        changed = {_ALIASES.get(name, name): value for name, value in changed.items()}
+        changed = with_one_budget({_ALIASES.get(name, name): value for name, value in changed.items()})
         strings, options = self._text_options(stop, changed)
         self._refuse_unknown(changed, (*_CONSTRAINTS, "validators"))
         pattern, format_ = self._constraint(changed)

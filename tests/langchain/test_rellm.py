@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -219,7 +220,16 @@ def test_a_stop_string_does_not_cut_a_step():
         ({"regex": regex.compile("a", regex.BESTMATCH)}, "not read: BESTMATCH .* drop it"),
         ({"regex": 3}, "regex=3 is of the wrong type: a regex is a str"),
         ({"regex": "a", "pipeline": 3}, "has no model and tokenizer: pass a transformers text-generation pipeline"),
-        ({"regex": "a", "model_kwargs": {}}, "Extra inputs are not permitted"),
+        ({"regex": "a", "model_kwargs": {}}, "RELLM takes no 'model_kwargs', only pipeline, .*regex"),
+        ({"regex": "a", "temprature": 1.0}, r"RELLM takes no 'temprature' \(did you mean 'temperature'\?\)"),
+        ({"regex": "a", "max_tokens": 3, "max_new_tokens": 4}, "max_tokens=3 and max_new_tokens=4 are two names of one budget: give one"),
+        ({"format": react}, r"format=react makes formats of tools: call it, format=react\(tools\)"),
+        ({"parser": JsonOutputParser}, r"JsonOutputParser is a class: pass a parser, JsonOutputParser\(\.\.\.\)"),
+        (
+            {"schema": "schemas/answer.json"},
+            r"the path of a file, not a schema: pass .*Path\('schemas/answer\.json'\)",
+        ),
+        ({"schema": Path("answer.json")}, r"the path of a file, not a schema: .*read_text\(\)"),
         ({"regex": "a", "stop": "ab"}, "valid list"),
     ],
 )
@@ -236,8 +246,8 @@ def test_a_tokenizer_that_cannot_be_read_is_refused_when_it_is_made():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"foo": 1}, "takes no foo in a call, only regex, .*stop"),
-        ({"pipeline": None}, "takes no pipeline in a call"),
+        ({"foo": 1}, "a call of RELLM takes no 'foo', only regex, .*stop"),
+        ({"pipeline": None}, "a call of RELLM takes no 'pipeline', only"),
         ({"regex": "a", "pattern": compile_regex("a")}, "exactly one"),
         ({"regex": "a("}, "never closed"),
         ({"regex": 3}, "regex=3 is of the wrong type: a regex is a str, or a pattern over str .*, not int"),
@@ -255,7 +265,7 @@ def test_what_cannot_work_is_refused_in_a_call(changed, message):
 
 
 def test_a_budget_that_is_too_small_names_both_numbers():
-    with pytest.raises(BudgetTooSmall, match=r"at least 4 tokens .* budget is 3$"):
+    with pytest.raises(BudgetTooSmall, match=r"at least 4 tokens .* budget is 3: set max_new_tokens to 4 at least$"):
         rellm(regex="x{3}", max_new_tokens=3).invoke("a")
 
 
@@ -359,6 +369,17 @@ def test_it_is_written_down_without_its_weights(constraint):
 
 
 # What it can be held to
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_new_tokens"])
+def test_the_budget_has_two_names(name):
+    made = RELLM(pipeline=pipeline(), regex="[a-z]*", **{name: 4})
+    assert made.max_new_tokens == 4
+    text = made.invoke("a")
+    other = rellm(regex="[a-z]*", max_new_tokens=30)
+    assert text == other.invoke("a", **{name: 4}) == other.bind(**{name: 4}).invoke("a") == "".join(other.stream("a", **{name: 4}))
+    with pytest.raises(ValueError, match="two names of one budget"):
+        other.invoke("a", max_tokens=4, max_new_tokens=5)
 
 
 class Even(BaseModel):

@@ -19,7 +19,7 @@ import torch
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, scorer_of
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
-from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.options import TextOptions, one_or_all
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
@@ -118,8 +118,10 @@ class Engine:
             BudgetTooSmall: a pattern needs more than the budget.
             ContextOverflow: a prompt leaves too little of the model's context for what may be written after it.
             ValueError: the numbers of prompts, patterns and seeds do not fit together.
+            TypeError: a pattern is none, but a regex or a schema.
         """
-        patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
+        given = one_or_all(pattern)
+        patterns = [given] * len(prompts) if isinstance(given, Pattern) else given
         seed = options.seed
         seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
         if not len(prompts) == len(patterns) == len(seeds):

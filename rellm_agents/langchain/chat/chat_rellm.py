@@ -38,13 +38,12 @@ from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encode
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import openai_tool, with_every_argument
-from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.langchain.local_model import LocalModel, with_one_budget
 from rellm_agents.langchain.measured_metadata import measure_logprobs
 from rellm_agents.langchain.model_schema import Validators
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
 _REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning", "examples")
-_ALIASES = {"max_tokens": "max_new_tokens"}
 _LOGPROBS = ("logprobs", "top_logprobs")
 _PARTS = {"content", "reasoning"}
 _IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict" has changed the schemas
@@ -277,13 +276,13 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
-        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES, *_LOGPROBS), _IGNORED)
+        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, "max_tokens", *_LOGPROBS), _IGNORED)
         given = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None}}
         special_tokens = self._queue.decoder.vocabulary.special_ids.keys()
         return compile_request(self._native.declaration, **given, special_tokens=special_tokens, tool_prompt=self.tool_prompt)
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> TextKeywords:
-        strings, options = self._text_options(stop, {_ALIASES.get(name, name): value for name, value in changed.items()})
+        strings, options = self._text_options(stop, with_one_budget(changed))
         parts = options["part_tokens"]
         if unknown := sorted(set(parts) - _PARTS):
             raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}")

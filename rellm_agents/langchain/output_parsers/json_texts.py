@@ -40,7 +40,7 @@ _TYPES = {
 _LIST = re.compile(r"(?:list|array)\[(.+)\]|(?:list|array) of (.+?)s?")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JsonParserPattern(ParserPattern):
     """The texts of a parser of JSON, which tells where each value stands."""
 

@@ -17,7 +17,7 @@ from rellm_agents.langchain.model_schema import Validators
 from rellm_agents.patterns import Pattern
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ParserPattern(Pattern):
     """The texts that an output parser reads back as exactly what was written.
 
