@@ -81,7 +81,8 @@ TAKEN: list[tuple[Any, list[Any], list[Any]]] = [
     (dict[dt.date, int], [{"2024-02-29": 1}], [{"2023-02-29": 1}]),
     (dict[Colour, int], [{"red": 1}], [{"blue": 1}]),
     (Annotated[int, Field(json_schema_extra={"enum": [1, 2]})], [1, 2], [3]),
-    (Trip, [{"legs": [{"city": "Oslo"}]}, {"legs": [{"city": "Oslo", "nights": 2}], "price": 1.5}], [{}, {"legs": [{"city": "Oslo", "nights": 0}]}]),
+    (Trip, [{"legs": [{"city": "Oslo"}]}, {"legs": [{"city": "Oslo", "nights": 2}], "price": 1.5}],
+     [{}, {"legs": [{"city": "Oslo", "nights": 0}]}]),
     (list[Leg], [[{"city": "Oslo"}]], [[{}]]),
     (Leg | None, [None, {"city": "Oslo"}], [1]),
 ]  # fmt: skip
