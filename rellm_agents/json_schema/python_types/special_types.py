@@ -73,6 +73,7 @@ _FORMATS: Mapping[str, Callable[[], Schema]] = {
     "ipvanyaddress": lambda: {"anyOf": [_V4, _V6]},
     "ipvanyinterface": lambda: {"anyOf": [_V4_INTERFACE, _V6_INTERFACE]},
     "ipvanynetwork": lambda: {"anyOf": [_V4_NETWORK, _V6_NETWORK]},
+    "fraction": lambda: {"pattern": r"^-?[0-9]{1,12}(?:/[1-9][0-9]{0,11})?$"},  # of pydantic below 2.14
     "bytes-password": lambda: {"pattern": ASCII_ONLY},  # limits count bytes
     "password": dict,
     "path": dict,
