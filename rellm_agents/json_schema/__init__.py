@@ -25,11 +25,19 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 from rellm_agents.json_schema.instances import instance_text
 from rellm_agents.json_schema.python_types import TypeSchema, adapter_of, is_v1_model, type_schema
 from rellm_agents.json_schema.scalar_text import bare_text
-from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_in_layout, compile_schema, schema_node
+from rellm_agents.json_schema.schema_pattern import (
+    SchemaPattern,
+    compile_in_layout,
+    compile_schema,
+    has_instances,
+    schema_node,
+    unwritten_nulls,
+)
 from rellm_agents.json_schema.source import (
     SchemaLike,
     endless_property,
     schema_of,
+    type_objection,
     with_all_properties,
     with_integer_members,
     without_titles,
@@ -48,12 +56,15 @@ __all__ = [
     "compile_in_layout",
     "compile_schema",
     "endless_property",
+    "has_instances",
     "instance_text",
     "is_v1_model",
     "open_pointer",
     "schema_node",
     "schema_of",
+    "type_objection",
     "type_schema",
+    "unwritten_nulls",
     "value_spans",
     "with_all_properties",
     "with_integer_members",

@@ -20,7 +20,7 @@ from langchain_core.language_models.llms import BaseLLM
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from rellm_agents.decoding import Completion, RequestQueue
-from rellm_agents.decoding.generation import Measure, Selection, Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.generation import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.models import load_model
 from rellm_agents.errors import unknown_options
 from rellm_agents.langchain.context_overflow import LangChainDecoder
@@ -112,6 +112,7 @@ class LocalModel(BaseModel):
     spelling: Spelling = TextOptions.spelling
     selection: Selection = TextOptions.selection
     part_tokens: dict[str, int] = Field(default_factory=dict)
+    on_budget: OnBudget = TextOptions.on_budget
     measure: tuple[Measure, ...] = ()
     stop: list[str] | None = None
 

@@ -26,4 +26,4 @@ from rellm_agents.decoding.forward.prefix_cache import MAX_BYTES, PrefixCache, c
 from rellm_agents.decoding.forward.probe import scorer_of
 from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores
-from rellm_agents.decoding.forward.wrappers import inside
+from rellm_agents.decoding.forward.wrappers import inside, rows_of
