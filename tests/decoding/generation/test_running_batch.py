@@ -17,7 +17,7 @@ from rellm_agents.errors import ScoresNotFinite
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 KINDS = ["llama", "mamba", "mistral", "t5", "gpt2"]
-RUNS = int(os.environ.get("RELLM_AGENTS_RUNS", "3"))
+RUNS = int(os.environ.get("RELLM_AGENTS_RUNS", "2"))
 COUNT = 16
 PATTERNS = [compile_regex(text) for text in (r"[ab]{20}", r'\{"answer": "[^"]{0,40}"\}', r"yes|no", r"(thought|action): [a-z ]{5,30}")]
 
