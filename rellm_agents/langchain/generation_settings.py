@@ -1,8 +1,9 @@
 """Reads how a pipeline, or a model's ``generation_config``, was set up to write texts: the defaults of ``RELLM`` and ``ChatRELLM``.
 
-Taken over are ``max_new_tokens``, ``do_sample`` with ``temperature``, ``top_k`` and ``top_p``, and stop strings. What would change the
-texts and has no counterpart here is refused where a pipeline was given it, and named in a warning of the log where the model's files say
-so. What transformers itself sets where nobody did (a pipeline draws 256 tokens at 0.7 of the 50 likeliest) is nobody's setting.
+Taken over are ``max_new_tokens``, ``do_sample`` with ``temperature``, ``top_k``, ``top_p`` and ``min_p``, ``repetition_penalty``, and stop
+strings. What would change the texts and has no counterpart here is refused where a pipeline was given it, and named in a warning of the log
+where the model's files say so. What transformers itself sets where nobody did (a pipeline draws 256 tokens at 0.7 of the 50 likeliest) is
+nobody's setting.
 
 >>> from types import SimpleNamespace
 >>> model = SimpleNamespace(generation_config=SimpleNamespace(do_sample=True, temperature=0.6, top_k=None))
@@ -20,8 +21,10 @@ from typing import Any, Final
 
 _log = logging.getLogger(__name__)
 
-_READ = frozenset({"max_new_tokens", "do_sample", "temperature", "top_k", "top_p", "stop_strings", "eos_token_id"})
-_DRAWING = ("temperature", "top_k", "top_p")
+_READ = frozenset(
+    {"max_new_tokens", "do_sample", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "stop_strings", "eos_token_id"}
+)
+_DRAWING = ("temperature", "top_k", "top_p", "min_p")
 _WITHOUT_EFFECT: Final[Mapping[str, tuple[Any, ...]]] = {
     "bad_words_ids": (),
     "begin_suppress_tokens": (),
@@ -42,7 +45,6 @@ _WITHOUT_EFFECT: Final[Mapping[str, tuple[Any, ...]]] = {
     "max_time": (),
     "min_length": (0,),
     "min_new_tokens": (0,),
-    "min_p": (0, 0.0),
     "no_repeat_ngram_size": (0,),
     "num_beam_groups": (1,),
     "num_beams": (1,),
@@ -50,7 +52,6 @@ _WITHOUT_EFFECT: Final[Mapping[str, tuple[Any, ...]]] = {
     "penalty_alpha": (0, 0.0),
     "prefix": ("",),
     "prefix_allowed_tokens_fn": (),
-    "repetition_penalty": (1, 1.0),
     "sequence_bias": (),
     "stopping_criteria": (),
     "streamer": (),
@@ -62,7 +63,7 @@ _WITHOUT_EFFECT: Final[Mapping[str, tuple[Any, ...]]] = {
 """Settings that change the texts and are not honoured here, each with the values that change nothing; ``None`` and empty lists do not."""
 _ADVICE: Final[Mapping[str, str]] = {
     "max_length": "pass max_new_tokens, which does not count the prompt",
-    "num_return_sequences": "ask several times, with different seeds",
+    "num_return_sequences": "pass n, the number of answers to each prompt",
     "streamer": "call stream",
     "stopping_criteria": "pass stop, a list of strings",
 }
@@ -94,9 +95,11 @@ def settings_of(pipeline: Any, model: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"max_new_tokens": merged["max_new_tokens"]} if "max_new_tokens" in merged else {}
     if draws:
         found["temperature"] = float(merged.get("temperature", 1.0))
-        found |= {name: merged[name] for name in ("top_k", "top_p") if merged.get(name)}  # 0 likeliest tokens are all
+        found |= {name: merged[name] for name in ("top_k", "top_p", "min_p") if merged.get(name)}  # 0 likeliest tokens are all
     elif draws is not None:
         found["temperature"] = 0.0
+    if merged.get("repetition_penalty", 1) != 1:
+        found["repetition_penalty"] = float(merged["repetition_penalty"])
     if strings := merged.get("stop_strings"):
         found["stop"] = [strings] if isinstance(strings, str) else list(strings)
     return found

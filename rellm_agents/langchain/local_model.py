@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import SimpleNamespace
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from weakref import WeakValueDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.llms import BaseLLM
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from langchain_core.runnables.config import get_config_list, get_executor_for_config
+from langchain_core.runnables.utils import gather_with_concurrency
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.models import load_model
-from rellm_agents.errors import unknown_options
+from rellm_agents.langchain.call_options import BUDGET_ALIASES, refusal, seeds_of, with_one_budget
 from rellm_agents.langchain.context_overflow import LangChainDecoder
 from rellm_agents.langchain.generation_settings import end_ids_of, settings_of
 from rellm_agents.patterns import Pattern
 
-_BUDGET_ALIAS = "max_tokens"
 _LANGCHAIN_FIELDS = frozenset({*BaseLLM.model_fields, *BaseChatModel.model_fields})  # callbacks, tags ...
 _TEXT_OPTIONS = frozenset(field.name for field in fields(TextOptions)) - {"stop"}  # LangChain passes ``stop`` as an argument of its own
 
@@ -68,33 +69,16 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
         return queue
 
 
-def with_one_budget(given: dict[str, Any]) -> dict[str, Any]:
-    """Options in which the budget is called ``max_new_tokens``, whichever of its names was used.
-
-    Raises:
-        ValueError: both names were used, with different values.
-
-    >>> with_one_budget({"max_tokens": 8, "seed": 1})
-    {'seed': 1, 'max_new_tokens': 8}
-    """
-    if _BUDGET_ALIAS not in given:
-        return given
-    rest = {name: value for name, value in given.items() if name != _BUDGET_ALIAS}
-    budget = given[_BUDGET_ALIAS]
-    if rest.setdefault("max_new_tokens", budget) != budget:
-        raise ValueError(f"max_tokens={budget} and max_new_tokens={rest['max_new_tokens']} are two names of one budget: give one")
-    return rest
-
-
 class LocalModel(BaseModel):
     """The fields of ``RELLM`` and ``ChatRELLM`` that describe a local model and how it writes; see there.
 
     The names of the options are those of :class:`TextOptions`, which checks their values.
 
-    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline was made
-    with, ``pipeline(..., max_new_tokens=64, do_sample=True, temperature=0.7, stop_sequence="END")``, or that its ``generation_config`` has,
-    or else those of ``model.generation_config``. Without ``do_sample`` a model is greedy, whatever its temperature; drawing without a
-    temperature is at 1. Other settings that change the texts, such as ``num_beams`` or ``repetition_penalty``, are an error where the
+    Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``, ``min_p``, ``repetition_penalty`` (which counts
+    free text, and not the prompt, see :class:`TextOptions`) and ``stop`` are those that the pipeline was made with,
+    ``pipeline(..., max_new_tokens=64, do_sample=True, temperature=0.7, stop_sequence="END")``, or that its ``generation_config`` has, or
+    else those of ``model.generation_config``. Without ``do_sample`` a model is greedy, whatever its temperature; drawing without a
+    temperature is at 1. Other settings that change the texts, such as ``num_beams``, are an error where the
     pipeline was given them, and a warning in the log where ``model.generation_config`` has them. What transformers sets by itself is not
     taken over.
     """
@@ -108,6 +92,12 @@ class LocalModel(BaseModel):
     temperature: float = TextOptions.temperature
     top_k: int | None = TextOptions.top_k
     top_p: float | None = TextOptions.top_p
+    min_p: float | None = TextOptions.min_p
+    repetition_penalty: float = TextOptions.repetition_penalty
+    presence_penalty: float = TextOptions.presence_penalty
+    frequency_penalty: float = TextOptions.frequency_penalty
+    logit_bias: dict[int, float] | None = None
+    n: int = 1
     seed: int | None = None
     spelling: Spelling = TextOptions.spelling
     selection: Selection = TextOptions.selection
@@ -126,9 +116,9 @@ class LocalModel(BaseModel):
         if not isinstance(given, dict):
             return given
         names = {name: field.alias or name for name, field in cls.model_fields.items()}
-        if unknown := set(given) - {*names, *names.values(), _BUDGET_ALIAS}:
+        if unknown := set(given) - {*names, *names.values(), *BUDGET_ALIASES}:
             own = [name for name in names if name not in _LANGCHAIN_FIELDS]
-            raise ValueError(unknown_options(cls.__name__, unknown, [*own, _BUDGET_ALIAS]))
+            raise ValueError(refusal(cls.__name__, unknown, [*own, *BUDGET_ALIASES]))
         return with_one_budget(given)
 
     def model_post_init(self, context: Any, /) -> None:
@@ -152,6 +142,95 @@ class LocalModel(BaseModel):
         for name, value in settings_of(self.pipeline, decoder.model).items():
             if name not in given and not (name == "temperature" and self.selection == "exact"):
                 setattr(self, name, value)
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy with lists and dicts of its own, and with the same model, which is neither copied nor loaded again."""
+        values = [*vars(self).values(), *(self.__pydantic_private__ or {}).values()]
+        shared = {id(one): one for one in values if not isinstance(one, (dict, list))}
+        return super().__deepcopy__(shared | (memo or {}))
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Refuses to be pickled.
+
+        Raises:
+            TypeError: always.
+        """
+        name = type(self).__name__
+        raise TypeError(f"{name} holds a model and its threads, which are not pickled: where it is needed, make it with {name}(model=path)")
+
+    if not TYPE_CHECKING:  # for type checkers it is that of LangChain's classes, which tell what it returns
+
+        def bind(self, **kwargs: Any) -> Any:
+            """This model with options of its calls.
+
+            Raises:
+                ValueError: there is no such option: names it, and what to do.
+            """
+            self._check_names(kwargs)
+            return super().bind(**kwargs)
+
+    def _check_names(self, given: Iterable[str]) -> None:
+        """Refuse options that a call does not take."""
+        raise NotImplementedError
+
+    def _copies(self, changed: Mapping[str, Any], *, streams: bool = False) -> int:
+        """How many answers each prompt gets.
+
+        Raises:
+            ValueError: fewer than one; or several that would be equal, or would be streamed.
+        """
+        wanted = changed.get("n", self.n)
+        wanted = 1 if wanted is None else wanted
+        if not isinstance(wanted, int) or wanted < 1:
+            raise ValueError(f"n={wanted!r}: a number of answers, at least 1")
+        if wanted > 1 and streams:
+            raise ValueError(f"n={wanted}: only one answer can be streamed: call generate, or set n=1")
+        if wanted > 1 and not changed.get("temperature", self.temperature) and changed.get("selection", self.selection) != "exact":
+            raise ValueError(f"n={wanted} at temperature=0, where all answers are the same: set a temperature, or n=1")
+        return wanted
+
+    def batch(self, inputs: list[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[Any]:
+        """As of all runnables: the answer to each input. Equal inputs have different texts, for any ``seed``: see :func:`seeds_of`."""
+        configs, calls = get_config_list(config, len(inputs)), self._calls(inputs, kwargs)
+
+        def answer(one: Any, own: Any, call: dict[str, Any]) -> Any:
+            try:
+                return self.invoke(one, own, **call)  # type: ignore[attr-defined]  # of LangChain's class
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                return error
+
+        if not inputs:
+            return []
+        with get_executor_for_config(configs[0]) as executor:
+            return list(executor.map(answer, inputs, configs, calls))
+
+    async def abatch(self, inputs: list[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[Any]:
+        """As :meth:`batch`."""
+        configs, calls = get_config_list(config, len(inputs)), self._calls(inputs, kwargs)
+
+        async def answer(one: Any, own: Any, call: dict[str, Any]) -> Any:
+            try:
+                return await self.ainvoke(one, own, **call)  # type: ignore[attr-defined]  # of LangChain's class
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                return error
+
+        if not inputs:
+            return []
+        return await gather_with_concurrency(configs[0].get("max_concurrency"), *map(answer, inputs, configs, calls))
+
+    def _calls(self, inputs: Sequence[Any], given: dict[str, Any]) -> list[dict[str, Any]]:
+        """The options of the call of each input: those that are given, with a seed of its own where it is not the first of its kind."""
+        seed = given.get("seed", self.seed)
+        return [given if own == seed else {**given, "seed": own} for own in seeds_of(seed, inputs)]
 
     @classmethod
     def from_model_id(
@@ -211,20 +290,16 @@ class LocalModel(BaseModel):
         return tuple(name for name in cls.model_fields if name in _TEXT_OPTIONS)
 
     def _text_options(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[tuple[str, ...], TextKeywords]:
-        """The stop strings and the options of one call: its own, else those of the model.
-
-        Raises:
-            TypeError: ``stop`` is a string, not a list of strings.
-        """
+        """The stop strings and the options of one call: its own, else those of the model."""
         if isinstance(stop, str):
-            raise TypeError(f"stop={stop!r}: a list of strings, [{stop!r}]")
+            stop = [stop]
         options: TextKeywords = {name: changed.get(name, getattr(self, name)) for name in self._option_names()}  # type: ignore[assignment]  # their names
         return tuple(stop if stop is not None else self.stop or ()), options
 
     def _refuse_unknown(self, given: Iterable[str], known: Iterable[str], ignored: Iterable[str] = ()) -> None:
-        known = (*known, *self._option_names(), "stop")
+        known = (*known, *self._option_names(), "n", "stop")
         if unknown := set(given) - {*known, *ignored}:
-            raise ValueError(unknown_options(f"a call of {type(self).__name__}", unknown, known))
+            raise ValueError(refusal(f"a call of {type(self).__name__}", unknown, known))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         """The description of a call in LangSmith's traces."""
@@ -233,7 +308,7 @@ class LocalModel(BaseModel):
             ls_model_name=kwargs.get("model", self.model_name),
             ls_model_type=self._model_type,
             ls_temperature=float(kwargs.get("temperature", self.temperature)),
-            ls_max_tokens=kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens)),
+            ls_max_tokens=next((kwargs[name] for name in (*BUDGET_ALIASES, "max_new_tokens") if name in kwargs), self.max_new_tokens),
         )
         if stop := self.stop if stop is None else stop:
             params["ls_stop"] = list(stop)

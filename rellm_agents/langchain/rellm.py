@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal
@@ -22,15 +22,15 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.prompt_values import PromptValue
-from langchain_core.runnables import Runnable
 from pydantic import Field, SkipValidation, field_validator
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
+from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, with_one_budget
 from rellm_agents.langchain.chat import text_of
-from rellm_agents.langchain.local_model import LocalModel, with_one_budget
+from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import how_it_ended, measured_metadata
 from rellm_agents.langchain.model_reader import ModelReader
 from rellm_agents.langchain.model_schema import Validators, schema_of_type
@@ -63,10 +63,15 @@ class RELLM(LocalModel, BaseLLM):
             now. For ``parser``, as for :func:`rellm_agents.langchain.compile_parser`.
         parser: a LangChain output parser, as for :func:`rellm_agents.langchain.compile_parser`.
         format: an action format; completions are read by its LangChain parser.
-        max_new_tokens: the budget in tokens, end of text included; also ``max_tokens``. The text is always finished within it.
+        max_new_tokens: the budget in tokens, end of text included; also ``max_tokens`` or ``max_completion_tokens``. The text is always
+            finished within it.
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
-        top_k, top_p: draw from the likeliest tokens only.
-        seed: makes drawing repeatable.
+        top_k, top_p, min_p: draw from the likeliest tokens only.
+        repetition_penalty, presence_penalty, frequency_penalty: make tokens less likely that the free text of this text holds already: what
+            the pattern leaves open. Neither the prompt, nor names, quotes and members of enums count, and none of these is changed.
+        logit_bias: is added to the scores of tokens, by their ids, wherever one of several tokens is chosen.
+        n: how many answers each prompt gets: ``generate`` returns all of them, ``invoke`` the first.
+        seed: makes drawing repeatable. Equal prompts of a batch, and the ``n`` answers to one, have different texts, always the same ones.
         spelling: ``"canonical"``: names, members of enums and forced text consist of the tokens that the tokenizer itself would produce for
             them; ``"any"``: of any tokens, as free text does either way.
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
@@ -77,7 +82,7 @@ class RELLM(LocalModel, BaseLLM):
         part_tokens: budgets of named parts of the pattern, ``{"thought": 64}`` in formats that begin with a thought.
         measure: what is measured of each text, and put into its ``generation_info``: ``"kept"``, ``"fields"``, ``"logprobs"``, see
             :class:`rellm_agents.decoding.Completion`.
-        stop: a completion ends before the first of these strings. With a format, a stop string only counts where the
+        stop: a completion ends before the first of these strings, or this string. With a format, a stop string only counts where the
             step is complete, so that no step is cut.
 
     Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the
@@ -127,7 +132,7 @@ class RELLM(LocalModel, BaseLLM):
             "model_name": self.model_name,
             "pattern": pattern.fingerprint,
             "default_stop": self.stop,
-            **{name: getattr(self, name) for name in self._option_names()},
+            **{name: getattr(self, name) for name in (*self._option_names(), "n")},
         }
 
     def predict(self, text: str, *, stop: Sequence[str] | None = None, **kwargs: Any) -> str:
@@ -159,18 +164,18 @@ class RELLM(LocalModel, BaseLLM):
         return prompt
 
     def batch(self, inputs: list[LanguageModelInput], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[str]:
-        """As ``BaseLLM.batch``; with ``return_exceptions`` each prompt fails for itself alone."""
-        if return_exceptions:
-            return Runnable.batch(self, inputs, config, return_exceptions=True, **kwargs)
-        return super().batch(inputs, config, **kwargs)
+        """As ``BaseLLM.batch``; with ``return_exceptions`` each prompt fails for itself alone. Equal prompts have different texts."""
+        if return_exceptions or _is_bounded(config):
+            return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        return BaseLLM.batch(self, inputs, config, **kwargs)
 
     async def abatch(
         self, inputs: list[LanguageModelInput], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
     ) -> list[str]:
         """As :meth:`batch`."""
-        if return_exceptions:
-            return await Runnable.abatch(self, inputs, config, return_exceptions=True, **kwargs)
-        return await super().abatch(inputs, config, **kwargs)
+        if return_exceptions or _is_bounded(config):
+            return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        return await BaseLLM.abatch(self, inputs, config, **kwargs)
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As ``BaseLLM.generate``; the fields that a call replaces become part of the cache key."""
@@ -185,7 +190,7 @@ class RELLM(LocalModel, BaseLLM):
     def _changed(self, kwargs: dict[str, Any]) -> tuple[RELLM, dict[str, Any]]:
         """This model with the fields that a call replaces, and the other arguments; LangChain's cache keys depend on fields only."""
         kwargs = with_one_budget({_ALIASES.get(name, name): value for name, value in kwargs.items()})
-        changed = {name: kwargs[name] for name in (*_CONSTRAINTS, "validators", *self._option_names()) if name in kwargs}
+        changed = {name: kwargs[name] for name in (*_CONSTRAINTS, "validators", "n", *self._option_names()) if name in kwargs}
         rest = {name: value for name, value in kwargs.items() if name not in changed}
         if any(changed.get(name) is not None for name in _CONSTRAINTS):
             changed = {**dict.fromkeys(_CONSTRAINTS), **changed}
@@ -199,12 +204,12 @@ class RELLM(LocalModel, BaseLLM):
         **kwargs: Any,
     ) -> LLMResult:
         pattern, options = self._request(stop, kwargs)
-        completions = (
-            [self._queue.generate(prompts[0], pattern, **options)]
-            if len(prompts) == 1
-            else self._queue.decoder.generate(prompts, pattern, **options)
-        )
-        return self._result(completions, self._reader(kwargs))
+        copies = self._copies(kwargs)
+        if len(prompts) == copies == 1:
+            return self._result([self._queue.generate(prompts[0], pattern, **options)], self._reader(kwargs))
+        texts = [prompt for prompt in prompts for _ in range(copies)]
+        options["seed"] = seeds_of(kwargs.get("seed", self.seed), texts)  # type: ignore[typeddict-item]  # None where none is given
+        return self._result(self._queue.decoder.generate(texts, pattern, **options), self._reader(kwargs), copies)
 
     async def _agenerate(
         self,
@@ -213,7 +218,7 @@ class RELLM(LocalModel, BaseLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _astream
         **kwargs: Any,
     ) -> LLMResult:
-        if len(prompts) > 1:
+        if len(prompts) > 1 or self._copies(kwargs) > 1:
             return await asyncio.to_thread(self._generate, prompts, stop, None, **kwargs)
         pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
         return self._result([await self._acompletion(prompts[0], pattern, options)], self._reader(kwargs))
@@ -221,6 +226,7 @@ class RELLM(LocalModel, BaseLLM):
     def _stream(
         self, prompt: str, stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
     ) -> Iterator[GenerationChunk]:
+        self._copies(kwargs, streams=True)
         pattern, options = self._request(stop, kwargs)
         reader = self._reader(kwargs)
         for piece in self._pieces(prompt, pattern, options):
@@ -232,6 +238,7 @@ class RELLM(LocalModel, BaseLLM):
     async def _astream(
         self, prompt: str, stop: list[str] | None = None, run_manager: AsyncCallbackManagerForLLMRun | None = None, **kwargs: Any
     ) -> AsyncIterator[GenerationChunk]:
+        self._copies(kwargs, streams=True)
         pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
         reader = self._reader(kwargs)
         async for piece in self._queue.astream(prompt, pattern, **options):
@@ -240,13 +247,14 @@ class RELLM(LocalModel, BaseLLM):
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
-    def _result(self, completions: Sequence[Completion], reader: ModelReader | None) -> LLMResult:
+    def _result(self, completions: Sequence[Completion], reader: ModelReader | None, copies: int = 1) -> LLMResult:
         for completion in completions:
             _check(completion, reader)
         infos = list(map(self._generation_info, completions))
-        given, written = (sum(info[name] for info in infos) for name in ("prompt_tokens", "tokens"))
+        given, written = sum(info["prompt_tokens"] for info in infos[::copies]), sum(info["tokens"] for info in infos)
+        made = [Generation(text=c.text, generation_info=info) for c, info in zip(completions, infos, strict=True)]
         return LLMResult(
-            generations=[[Generation(text=c.text, generation_info=info)] for c, info in zip(completions, infos, strict=True)],
+            generations=[made[at : at + copies] for at in range(0, len(made), copies)],
             llm_output={
                 "model_name": self.model_name,
                 "token_usage": {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written},
@@ -302,11 +310,14 @@ class RELLM(LocalModel, BaseLLM):
     def _schema_pattern(self, schema: SchemaLike) -> Pattern:
         return compile_schema(schema, closed=True)
 
+    def _check_names(self, given: Iterable[str]) -> None:
+        self._refuse_unknown(given, (*_CONSTRAINTS, *_ALIASES, *BUDGET_ALIASES, "validators"))
+
     def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, TextKeywords]:
         """The pattern and the options of a call."""
         changed = with_one_budget({_ALIASES.get(name, name): value for name, value in changed.items()})
         strings, options = self._text_options(stop, changed)
-        self._refuse_unknown(changed, (*_CONSTRAINTS, "validators"))
+        self._check_names(changed)
         pattern, format_ = self._constraint(changed)
         if format_ is None:
             options["stop"] = strings
@@ -315,6 +326,12 @@ class RELLM(LocalModel, BaseLLM):
             pattern = _with_optional_stop(pattern, strings)
             options["stop"], options["stop_behind"] = strings, format_.pattern
         return pattern, options
+
+
+def _is_bounded(config: Any) -> bool:
+    """Whether a batch is to be answered in several pieces."""
+    first = config[0] if isinstance(config, Sequence) and config else config
+    return bool(first and first.get("max_concurrency"))
 
 
 def _is_type(schema: SchemaLike) -> bool:

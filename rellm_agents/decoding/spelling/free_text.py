@@ -57,7 +57,7 @@ class FreeText:
 
     def _is_free(self, state: State, token_id: int) -> bool:
         data = self._masks.vocabulary.read_bytes(token_id)
-        return bool(data) and any(self._is_open(cell, data) for cell in state.cells)
+        return data is not None and any(self._is_open(cell, data) for cell in state.cells)
 
     def _is_open(self, cell: Cell, data: bytes) -> bool:
         """Whether a cell reads bytes, all of which are free, up to its end at most."""

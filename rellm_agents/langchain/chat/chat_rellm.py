@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -28,6 +28,7 @@ from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, frame
 from rellm_agents.errors import ChatRefused
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
+from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, with_one_budget
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
@@ -38,7 +39,7 @@ from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encode
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import Unfit, openai_tools, with_every_argument
-from rellm_agents.langchain.local_model import LocalModel, with_one_budget
+from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import measure_logprobs
 from rellm_agents.langchain.model_schema import Validators
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
@@ -69,10 +70,16 @@ class ChatRELLM(LocalModel, BaseChatModel):
         message_format: the format of tool calls that the model was trained on, such as ``"hermes"``, or a declaration, see
             :func:`message_format`; default: the format of the tokenizer's response template or chat template, see :attr:`native_format`.
         reasoning: messages begin with reasoning, if the format supports it.
-        max_new_tokens: the budget of a message in tokens, end of text included; also ``max_tokens``. A call is always finished within it.
+        max_new_tokens: the budget of a message in tokens, end of text included; also ``max_tokens`` or ``max_completion_tokens``. A call is
+            always finished within it.
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
-        top_k, top_p: draw from the likeliest tokens only.
-        seed: makes drawing repeatable.
+        top_k, top_p, min_p: draw from the likeliest tokens only.
+        repetition_penalty, presence_penalty, frequency_penalty: make tokens less likely that the free text of this message holds already:
+            what its pattern leaves open, such as content, and strings of arguments. Neither the prompt, nor names, quotes and members of
+            enums count, and none of these is changed.
+        logit_bias: is added to the scores of tokens, by their ids, wherever one of several tokens is chosen.
+        n: how many answers each prompt gets: ``generate`` returns all of them, ``invoke`` the first.
+        seed: makes drawing repeatable. Equal prompts of a batch, and the ``n`` answers to one, have different texts, always the same ones.
         spelling: ``"canonical"``: names, members of enums and forced text consist of the tokens that the tokenizer itself would produce for
             them; ``"any"``: of any tokens, as free text does either way.
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
@@ -83,7 +90,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
             answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``, for which ``bind`` also
             takes OpenAI's ``logprobs=True`` and ``top_logprobs=5``; see :class:`rellm_agents.decoding.Completion`.
-        stop: free content ends before the first of these strings; calls and typed answers are never cut.
+        stop: free content ends before the first of these strings, or this string; calls and typed answers are never cut.
         tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as
             ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
         unfit_tools: ``"leave_out"``: tools that the model cannot call, as ``{"type": "web_search"}``, which only a provider runs, are left
@@ -93,6 +100,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         split_special_tokens: special tokens in messages, tools and their results are read as text, so that none can end a message or begin
             another; ``False``: as the tokens, as transformers reads them.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
+        stream_usage: the last piece of a stream tells how many tokens were read and written.
 
     Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the
     model was set up with: see :class:`rellm_agents.langchain.local_model.LocalModel`.
@@ -116,6 +124,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     template_options: dict[str, Any] = Field(default_factory=dict)
     split_special_tokens: bool = True
     streaming: bool = False
+    stream_usage: bool = True
 
     _model_type: ClassVar[Literal["chat", "llm"]] = "chat"
     _template: ChatTemplate = PrivateAttr()
@@ -165,6 +174,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             "template_options",
             "split_special_tokens",
             "unfit_tools",
+            "n",
             *self._option_names(),
         )
         return {
@@ -298,9 +308,12 @@ class ChatRELLM(LocalModel, BaseChatModel):
             examples=examples,
         )
 
+    def _check_names(self, given: Iterable[str]) -> None:
+        self._refuse_unknown(given, (*_REQUEST_OPTIONS, *BUDGET_ALIASES, *_LOGPROBS, "stream_usage"), _IGNORED)
+
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
-        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, "max_tokens", *_LOGPROBS), _IGNORED)
+        self._check_names(changed)
         given = {
             "reasoning": self.reasoning,
             "unfit_tools": self.unfit_tools,
@@ -330,6 +343,12 @@ class ChatRELLM(LocalModel, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         reply = self._start_reply(messages, stop, kwargs)
+        if (copies := self._copies(kwargs)) > 1:
+            prompts = [reply.prompt] * copies
+            seeds = seeds_of(kwargs.get("seed", self.seed), prompts)
+            completions = self._queue.decoder.generate(prompts, reply.pattern, **{**reply.options, "seed": seeds})  # type: ignore[typeddict-item]
+            answers = [one for completion in completions for one in reply.result(completion).generations]
+            return ChatResult(generations=answers, llm_output={"model_name": self.model_name})
         return reply.result(self._queue.generate(reply.prompt, reply.pattern, **reply.options))
 
     async def _agenerate(
@@ -339,6 +358,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # tokens are reported by _astream
         **kwargs: Any,
     ) -> ChatResult:
+        if self._copies(kwargs) > 1:
+            return await asyncio.to_thread(self._generate, messages, stop, None, **kwargs)
         reply = await asyncio.to_thread(self._start_reply, messages, stop, kwargs)
         return reply.result(await self._acompletion(reply.prompt, reply.pattern, reply.options))
 
@@ -349,6 +370,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
+        self._copies(kwargs, streams=True)
         reply = self._start_reply(messages, stop, kwargs)
         for piece in self._pieces(reply.prompt, reply.pattern, reply.options):
             for chunk in reply.chunks(piece):
@@ -363,6 +385,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        self._copies(kwargs, streams=True)
         reply = await asyncio.to_thread(self._start_reply, messages, stop, kwargs)
         async for piece in self._queue.astream(reply.prompt, reply.pattern, **reply.options):
             for chunk in reply.chunks(piece):
@@ -377,7 +400,15 @@ class ChatRELLM(LocalModel, BaseChatModel):
         options = self._options(stop, request.format, changed)
         likeliest = measure_logprobs(options, changed)
         shown_bytes = self._queue.decoder.vocabulary.shown_bytes
-        return Reply(prompt, request.format, options, self.model_name, shown_bytes=shown_bytes, likeliest=likeliest)
+        return Reply(
+            prompt,
+            request.format,
+            options,
+            self.model_name,
+            shown_bytes=shown_bytes,
+            likeliest=likeliest,
+            streams_usage=bool(changed.get("stream_usage", self.stream_usage)),
+        )
 
     def _prompt(self, messages: Sequence[BaseMessage], request: ChatRequest) -> EncodedPrompt:
         def render(mark: Mark) -> str:

@@ -43,6 +43,7 @@ class Reply:
         model_name: the name of the model, for the metadata.
         shown_bytes: tells the bytes of a token, for log probabilities.
         likeliest: how many of the likeliest tokens are listed with each.
+        streams_usage: the last chunk tells how many tokens were read and written.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Reply:
         *,
         shown_bytes: Callable[[int], bytes],
         likeliest: int = 0,
+        streams_usage: bool = True,
     ) -> None:
         self.prompt, self.pattern, self.options = prompt, format_.pattern, options
         self._format, self._model_name, self._shown_bytes, self._likeliest = format_, model_name, shown_bytes, likeliest
+        self._streams_usage = streams_usage
         self._text, self._shown = "", PartialMessage()
 
     def content(self, text: str) -> str:
@@ -82,6 +85,8 @@ class Reply:
             return self._new_chunks(self._format.read_partial(self._text))
         whole = self._format.read_partial(piece.text, is_whole=True)
         metadata = self._metadata(piece, has_calls=bool(whole.calls))
+        if not self._streams_usage:
+            del metadata["usage_metadata"]
         return [*self._new_chunks(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **metadata))]
 
     def _new_chunks(self, current: PartialMessage) -> list[ChatGenerationChunk]:

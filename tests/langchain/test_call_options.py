@@ -1,0 +1,163 @@
+"""Options that users of any chat model pass do what they say under their known names; the others are named, with the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+
+import pytest
+from langchain_core.messages import HumanMessage
+from small_chats import CHATML
+from toys import byte_level_tokenizer, random_model
+from transformers import pipeline
+
+from rellm_agents.langchain import RELLM, ChatRELLM
+from rellm_agents.langchain.call_options import BUDGET_ALIASES, WAYS_OUT
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TOKENIZER = byte_level_tokenizer()
+TOKENIZER.chat_template = CHATML
+MODEL = random_model(TOKENIZER)
+DRAWN = {"temperature": 1.0, "seed": 3}
+KINDS = pytest.mark.parametrize("kind", [RELLM, ChatRELLM])
+
+
+def made(kind, **fields):
+    constraint = {"regex": "[a-z]{8}"} if kind is RELLM else {}
+    return kind(**{"model": MODEL, "tokenizer": TOKENIZER, "on_budget": "close", "max_new_tokens": 12, **constraint, **fields})
+
+
+def text_of(answer):
+    return answer if isinstance(answer, str) else answer.content
+
+
+def texts_of(answers):
+    return [text_of(one) for one in answers]
+
+
+@KINDS
+@pytest.mark.parametrize("name", BUDGET_ALIASES)
+def test_the_budget_has_the_names_of_other_apis(kind, name):
+    llm = kind(**{"model": MODEL, "tokenizer": TOKENIZER, name: 9, **({"regex": "[a-z]{3,}"} if kind is RELLM else {})})
+    assert llm.max_new_tokens == 9
+    assert text_of(llm.invoke("q", **{name: 5})) == text_of(llm.invoke("q", max_new_tokens=5)) != text_of(llm.invoke("q"))
+    with pytest.raises(ValueError, match=f"{name}=5 and max_new_tokens=6 are two names of one budget"):
+        llm.invoke("q", **{name: 5}, max_new_tokens=6)
+
+
+@KINDS
+def test_options_of_a_call_are_those_of_the_model(kind):
+    word = text_of(made(kind).invoke("q"))
+    options = {"repetition_penalty": 1.5, "presence_penalty": 1.0, "frequency_penalty": 0.5, "logit_bias": {"5": -3}, "min_p": 0.1}
+    for drawing in ({}, DRAWN):
+        given, bound = made(kind, **options, **drawing).invoke("q"), made(kind).bind(**options, **drawing).invoke("q")
+        assert text_of(given) == text_of(bound)
+    short = text_of(made(kind, top_k=0, stop=word[4]).invoke("q"))
+    assert short == text_of(made(kind).invoke("q", stop=[word[4]])) == word.split(word[4])[0]
+    assert text_of(made(kind).invoke("q", stop=word[4])) == word.split(word[4])[0]
+
+
+@KINDS
+@pytest.mark.parametrize("name", WAYS_OUT)
+def test_options_that_there_are_not_are_named_early_with_the_way_out(kind, name):
+    with pytest.raises(ValueError, match=f"takes no '{name}'.*instead of {name}: "):
+        made(kind, **{name: 1})
+    with pytest.raises(ValueError, match=f"takes no '{name}'.*instead of {name}: "):
+        made(kind).bind(**{name: 1})
+
+
+# Several answers
+
+
+@KINDS
+def test_equal_inputs_of_a_batch_have_different_texts_repeatably(kind):
+    llm = made(kind, **DRAWN)
+    alone = {prompt: text_of(llm.invoke(prompt)) for prompt in "qp"}
+    batch = texts_of(llm.batch(["q", "p", "q", "q"]))
+    assert batch[:2] == [alone["q"], alone["p"]]
+    assert len({batch[0], *batch[2:]}) == 3
+    for config in (None, {"max_concurrency": 2}):
+        assert texts_of(llm.batch(["q", "p", "q", "q"], config)) == batch
+        assert texts_of(llm.batch(["q", "p", "q", "q"], config, return_exceptions=True)) == batch
+        assert texts_of(asyncio.run(llm.abatch(["q", "p", "q", "q"], config))) == batch
+    assert texts_of(made(kind).bind(**DRAWN).batch(["q", "p", "q", "q"])) == batch
+    assert llm.batch([]) == []
+
+
+@KINDS
+def test_n_answers_are_those_of_a_batch_of_equal_prompts(kind):
+    llm = made(kind, **DRAWN)
+    batch = texts_of(llm.batch(["q"] * 3))
+    prompt = "q" if kind is RELLM else [HumanMessage("q")]
+    for result in (llm.generate([prompt], n=3), asyncio.run(llm.agenerate([prompt], n=3)), made(kind, n=3, **DRAWN).generate([prompt])):
+        assert [one.text for one in result.generations[0]] == batch
+    assert text_of(llm.invoke("q", n=3)) == batch[0]
+
+
+def test_each_prompt_has_n_answers_and_is_counted_once():
+    llm = made(RELLM, **DRAWN)
+    result = llm.generate(["one", "other"], n=2)
+    assert list(map(len, result.generations)) == [2, 2]
+    read = [answers[0].generation_info["prompt_tokens"] for answers in result.generations]
+    assert result.llm_output["token_usage"]["prompt_tokens"] == sum(read)
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n": 0}, "n=0: a number of answers, at least 1"),
+        ({"n": 2}, "n=2 at temperature=0, where all answers are the same"),
+        ({"presence_penalty": 3}, "presence_penalty=3: from -2 to 2"),
+        ({"logit_bias": {"red": 1}}, "logit_bias: 'red' is not the id of a token"),
+    ],
+)
+def test_options_out_of_range_are_refused(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        made(kind).invoke("q", **options)
+
+
+@KINDS
+def test_only_one_answer_is_streamed(kind):
+    with pytest.raises(ValueError, match="n=2: only one answer can be streamed"):
+        list(made(kind, n=2, **DRAWN).stream("q"))
+
+
+def test_a_stream_tells_its_tokens_unless_it_is_told_not_to():
+    llm = made(ChatRELLM)
+    assert [one.usage_metadata for one in llm.stream("q") if one.usage_metadata]
+    for quiet in (llm.stream("q", stream_usage=False), made(ChatRELLM, stream_usage=False).stream("q")):
+        assert not [one for one in quiet if one.usage_metadata]
+
+
+# Copies
+
+
+@KINDS
+def test_copies_share_the_model(kind):
+    llm = made(kind, part_tokens={"content": 9} if kind is ChatRELLM else {}, stop=["zzz"])
+    for twin in (copy.deepcopy(llm), llm.model_copy(deep=True), copy.deepcopy([llm])[0], copy.deepcopy(llm.bind(seed=1)).bound):
+        assert twin is not llm
+        assert (twin._queue, twin.model) == (llm._queue, MODEL)
+        assert twin.stop == llm.stop
+        assert twin.stop is not llm.stop
+        assert text_of(twin.invoke("q")) == text_of(llm.invoke("q"))
+
+
+@KINDS
+def test_pickling_is_refused_with_the_way_out(kind):
+    with pytest.raises(TypeError, match=rf"{kind.__name__} holds a model .* make it with {kind.__name__}\(model=path\)"):
+        pickle.dumps(made(kind))
+
+
+# Of a pipeline
+
+
+@KINDS
+def test_penalties_of_a_pipeline_are_taken_over(kind):
+    settings = {"do_sample": True, "min_p": 0.2, "repetition_penalty": 1.3, "max_new_tokens": 12}
+    made_with = pipeline("text-generation", model=random_model(TOKENIZER), tokenizer=TOKENIZER, **settings)
+    llm = kind(pipeline=made_with, **({"regex": "[a-z]{8}"} if kind is RELLM else {}))
+    assert (llm.min_p, llm.repetition_penalty, llm.temperature) == (0.2, 1.3, 1.0)
