@@ -102,10 +102,8 @@ def test_settings_hold_for_texts():
 
 UNSUPPORTED = {
     "num_beams": 3,
-    "repetition_penalty": 1.1,
     "no_repeat_ngram_size": 2,
     "bad_words_ids": [[5]],
-    "min_p": 0.1,
     "typical_p": 0.9,
     "min_new_tokens": 3,
     "max_length": 20,
