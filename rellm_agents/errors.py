@@ -34,6 +34,9 @@ True
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class RELLMError(Exception):
     """The base of all errors of this package. They can be pickled, and so sent to another process."""
@@ -199,17 +202,19 @@ class BudgetTooSmall(DecodingError, ValueError):
     """Fewer tokens than the shortest text of the pattern, or of a part of it, needs.
 
     >>> print(BudgetTooSmall(needed=27, budget=20))
-    the pattern needs at least 27 tokens (end of text included), the budget is 20
+    the pattern needs at least 27 tokens (end of text included), the budget is 20: set max_new_tokens to 27 at least
     >>> print(BudgetTooSmall(needed=3, budget=2, part="thought"))
-    the part 'thought' of the pattern needs at least 3 tokens, its budget is 2
+    the part 'thought' of the pattern needs at least 3 tokens, its budget is 2: set part_tokens={'thought': 3} at least
     """
 
     def __init__(self, needed: int, budget: int, *, part: str | None = None) -> None:
         self.needed, self.budget, self.part = needed, budget, part
         super().__init__(
-            f"the pattern needs at least {needed} tokens (end of text included), the budget is {budget}"
+            f"the pattern needs at least {needed} tokens (end of text included), the budget is {budget}: "
+            f"set max_new_tokens to {needed} at least"
             if part is None
-            else f"the part {part!r} of the pattern needs at least {needed} tokens, its budget is {budget}"
+            else f"the part {part!r} of the pattern needs at least {needed} tokens, its budget is {budget}: "
+            f"set part_tokens={{{part!r}: {needed}}} at least"
         )
 
 
@@ -312,6 +317,24 @@ class UnfitVersion(RELLMError, ImportError):
 
     def __init__(self, name: str, found: str, wanted: str, *, purpose: str) -> None:
         super().__init__(f"{purpose} needs {name}{wanted}, and {name} {found} is installed: pip install '{name}{wanted}'")
+
+
+def unknown_options(owner: str, unknown: Iterable[str], known: Iterable[str]) -> str:
+    """What is said of options that there are not.
+
+    Args:
+        owner: which takes no such options.
+        unknown: their names.
+        known: the names of those that there are.
+
+    >>> unknown_options("generate", ["temprature"], ["seed", "temperature"])
+    "generate takes no 'temprature' (did you mean 'temperature'?), only seed, temperature"
+    """
+    names, told = list(known), []
+    for name in sorted(unknown):
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+        told.append(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name))
+    return f"{owner} takes no {', '.join(told)}, only {', '.join(names)}"
 
 
 def _restored(kind: type[RELLMError], message: str, attributes: dict[str, object]) -> RELLMError:

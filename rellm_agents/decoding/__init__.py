@@ -29,7 +29,7 @@ from rellm_agents.decoding.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.decisions import Decision
-    from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor
+    from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor, TextOptions
     from rellm_agents.decoding.models import smollm2
     from rellm_agents.decoding.request_queue import RequestQueue
 
@@ -39,6 +39,7 @@ __all__ = [
     "ConstrainedLogitsProcessor",
     "Decision",
     "RequestQueue",
+    "TextOptions",
     "TokenMasks",
     "Vocabulary",
     "smollm2",
@@ -50,6 +51,7 @@ _OF_MODELS: Final = {
     "ConstrainedLogitsProcessor": "generation",
     "Decision": "decisions",
     "RequestQueue": "request_queue",
+    "TextOptions": "generation",
     "smollm2": "models",
 }
 """Names that need torch and transformers, and where each is."""

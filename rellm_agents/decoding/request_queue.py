@@ -22,7 +22,7 @@ from typing import Unpack
 
 from rellm_agents.decoding.daemon_threads import DaemonThreads, is_ending
 from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest
-from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, TextOptions
+from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, text_options
 from rellm_agents.patterns import Pattern
 
 MAX_BATCH = 16  # texts that are decoded together
@@ -132,7 +132,7 @@ class RequestQueue:
 
     def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: TextKeywords) -> None:
         """Begin a request, and let it join those under way; what is wrong with it is raised here."""
-        (request,) = self.decoder.begin([prompt], pattern, TextOptions(**options))
+        (request,) = self.decoder.begin([prompt], pattern, text_options(options))
         with self._lock:
             if not self._is_decoding:
                 self._threads.submit(self._decode)

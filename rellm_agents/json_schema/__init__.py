@@ -2,6 +2,7 @@
 
 Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 
+    python_types/    types that pydantic reads, as schemas
     source/          the schema as plain data, in normal form, and by its source
     limits           bounds on schemas and on the texts of values
     text/            how values are written; strings
@@ -22,6 +23,7 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 """
 
 from rellm_agents.json_schema.instances import instance_text
+from rellm_agents.json_schema.python_types import TypeSchema, adapter_of, is_v1_model, type_schema
 from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import (
     SchemaPattern,
@@ -31,7 +33,15 @@ from rellm_agents.json_schema.schema_pattern import (
     schema_node,
     unwritten_nulls,
 )
-from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, type_objection, with_all_properties, without_titles
+from rellm_agents.json_schema.source import (
+    SchemaLike,
+    endless_property,
+    schema_of,
+    type_objection,
+    with_all_properties,
+    with_integer_members,
+    without_titles,
+)
 from rellm_agents.json_schema.text import Whitespace
 from rellm_agents.json_schema.value_positions import Span, open_pointer, value_spans
 
@@ -39,19 +49,24 @@ __all__ = [
     "SchemaLike",
     "SchemaPattern",
     "Span",
+    "TypeSchema",
     "Whitespace",
+    "adapter_of",
     "bare_text",
     "compile_in_layout",
     "compile_schema",
     "endless_property",
     "has_instances",
     "instance_text",
+    "is_v1_model",
     "open_pointer",
     "schema_node",
     "schema_of",
     "type_objection",
+    "type_schema",
     "unwritten_nulls",
     "value_spans",
     "with_all_properties",
+    "with_integer_members",
     "without_titles",
 ]

@@ -43,10 +43,11 @@ from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
+MAX_SOURCE = 200  # characters of a schema that are kept, for ``repr``
 NumberNotation = Literal["any", "plain", "python"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SchemaPattern(Pattern):
     """The JSON texts of the instances of a schema.
 
@@ -165,6 +166,7 @@ def compile_in_layout(
     source = schema_of(schema)
     known = None if registry is None else registry_of(registry, source)
     text, remaining, spellings = text_of(source, schema), source, own_spellings(schema)
+    shown = text
     unenforced: list[str] = []
     while True:
         try:
@@ -180,7 +182,14 @@ def compile_in_layout(
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
     narrowed = (*narrowed, *unwritten_nulls(remaining, text))
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, known) if unenforced else None, layout.integers == "any")
+    return SchemaPattern(
+        node,
+        narrowed,
+        tuple(unenforced),
+        Validator(source, known) if unenforced else None,
+        layout.integers == "any",
+        source=shown[:MAX_SOURCE],
+    )
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:

@@ -2,7 +2,9 @@
 
 Knows all rooms below; only the demo knows this one. Needs the extra ``langchain``. In reading order:
 
-    model_schema      JSON Schemas of pydantic models, and the reasons why a model may reject instances of its schema
+    model_schema      what is done with the conditions of a type that its schema does not say
+    model_reader      objects of a type, read from JSON text
+    answer_parsers    answers of a chat model, read by their types
     output_parsers/   output parsers <-> patterns: ``compile_parser``, ``register_parser``, ``reader_for``
     agents/           action formats <-> LangChain's agent parsers: ``parser_for``, ``format_for``
     generation_settings how a pipeline or a model was set up to write texts

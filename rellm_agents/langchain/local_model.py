@@ -14,16 +14,21 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, Self
 from weakref import WeakValueDictionary
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from langchain_core.language_models.llms import BaseLLM
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.models import load_model
+from rellm_agents.errors import unknown_options
 from rellm_agents.langchain.context_overflow import LangChainDecoder
 from rellm_agents.langchain.generation_settings import end_ids_of, settings_of
 from rellm_agents.patterns import Pattern
 
+_BUDGET_ALIAS = "max_tokens"
+_LANGCHAIN_FIELDS = frozenset({*BaseLLM.model_fields, *BaseChatModel.model_fields})  # callbacks, tags ...
 _TEXT_OPTIONS = frozenset(field.name for field in fields(TextOptions)) - {"stop"}  # LangChain passes ``stop`` as an argument of its own
 
 _queues: WeakValueDictionary[tuple[int, int], RequestQueue] = WeakValueDictionary()  # by the identities of model and tokenizer
@@ -63,6 +68,24 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
         return queue
 
 
+def with_one_budget(given: dict[str, Any]) -> dict[str, Any]:
+    """Options in which the budget is called ``max_new_tokens``, whichever of its names was used.
+
+    Raises:
+        ValueError: both names were used, with different values.
+
+    >>> with_one_budget({"max_tokens": 8, "seed": 1})
+    {'seed': 1, 'max_new_tokens': 8}
+    """
+    if _BUDGET_ALIAS not in given:
+        return given
+    rest = {name: value for name, value in given.items() if name != _BUDGET_ALIAS}
+    budget = given[_BUDGET_ALIAS]
+    if rest.setdefault("max_new_tokens", budget) != budget:
+        raise ValueError(f"max_tokens={budget} and max_new_tokens={rest['max_new_tokens']} are two names of one budget: give one")
+    return rest
+
+
 class LocalModel(BaseModel):
     """The fields of ``RELLM`` and ``ChatRELLM`` that describe a local model and how it writes; see there.
 
@@ -95,6 +118,18 @@ class LocalModel(BaseModel):
 
     _queue: RequestQueue = PrivateAttr()
     _model_type: ClassVar[Literal["chat", "llm"]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_options(cls, given: Any) -> Any:
+        """The given fields by their names here; refuses fields that there are not, and two names of one field with different values."""
+        if not isinstance(given, dict):
+            return given
+        names = {name: field.alias or name for name, field in cls.model_fields.items()}
+        if unknown := set(given) - {*names, *names.values(), _BUDGET_ALIAS}:
+            own = [name for name in names if name not in _LANGCHAIN_FIELDS]
+            raise ValueError(unknown_options(cls.__name__, unknown, [*own, _BUDGET_ALIAS]))
+        return with_one_budget(given)
 
     def model_post_init(self, context: Any, /) -> None:
         """Check the model, or load it if it is named, and read its tokenizer and its settings."""
@@ -188,8 +223,8 @@ class LocalModel(BaseModel):
 
     def _refuse_unknown(self, given: Iterable[str], known: Iterable[str], ignored: Iterable[str] = ()) -> None:
         known = (*known, *self._option_names(), "stop")
-        if unknown := sorted(set(given) - {*known, *ignored}):
-            raise ValueError(f"{type(self).__name__} takes no {', '.join(unknown)} in a call, only {', '.join(known)}")
+        if unknown := set(given) - {*known, *ignored}:
+            raise ValueError(unknown_options(f"a call of {type(self).__name__}", unknown, known))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         """The description of a call in LangSmith's traces."""

@@ -13,6 +13,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any, ClassVar, Literal
 
 import regex as regex_module
@@ -22,15 +23,17 @@ from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
-from pydantic import Field, SkipValidation
+from pydantic import Field, SkipValidation, field_validator
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
 from rellm_agents.langchain.chat import text_of
-from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.langchain.local_model import LocalModel, with_one_budget
 from rellm_agents.langchain.measured_metadata import how_it_ended, measured_metadata
+from rellm_agents.langchain.model_reader import ModelReader
+from rellm_agents.langchain.model_schema import Validators, schema_of_type
 from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, RegexLike, choice, compile_regex, literal, optional, sequence
 from rellm_agents.patterns.regex_parser import ACCEPTED
@@ -55,9 +58,12 @@ class RELLM(LocalModel, BaseLLM):
         pattern: a compiled pattern.
         json_schema: a JSON Schema, or a type that pydantic can describe, as for :func:`rellm_agents.compile_schema`; also ``schema``.
             Objects that declare properties have no undeclared ones.
+        validators: of a type: ``"check"``: they are asked when its text is complete, and raise LangChain's ``OutputParserException``, with
+            the text and the field, where they refuse it; so are the conditions that no schema says. ``"refuse"``: such a type is an error
+            now. For ``parser``, as for :func:`rellm_agents.langchain.compile_parser`.
         parser: a LangChain output parser, as for :func:`rellm_agents.langchain.compile_parser`.
         format: an action format; completions are read by its LangChain parser.
-        max_new_tokens: the budget in tokens, end of text included. The text is always finished within it.
+        max_new_tokens: the budget in tokens, end of text included; also ``max_tokens``. The text is always finished within it.
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
         top_k, top_p: draw from the likeliest tokens only.
         seed: makes drawing repeatable.
@@ -90,6 +96,7 @@ class RELLM(LocalModel, BaseLLM):
     json_schema: Any = Field(default=None, alias="schema")
     parser: Any = Field(default=None, exclude=True)
     format: ActionFormat | None = Field(default=None, exclude=True)
+    validators: Validators = "check"
     max_new_tokens: int = 200
     healing: bool = True
 
@@ -99,6 +106,14 @@ class RELLM(LocalModel, BaseLLM):
         """Check the fields, and read the tokenizer."""
         super().model_post_init(context)
         self._constraint({})
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _made_format(cls, value: Any) -> Any:
+        if callable(value) and not isinstance(value, ActionFormat):
+            name = getattr(value, "__name__", value)
+            raise ValueError(f"format={name} makes formats of tools: call it, format={name}(tools)")  # noqa: TRY004 - as pydantic takes it
+        return value
 
     @property
     def _llm_type(self) -> str:
@@ -169,8 +184,8 @@ class RELLM(LocalModel, BaseLLM):
 
     def _changed(self, kwargs: dict[str, Any]) -> tuple[RELLM, dict[str, Any]]:
         """This model with the fields that a call replaces, and the other arguments; LangChain's cache keys depend on fields only."""
-        kwargs = {_ALIASES.get(name, name): value for name, value in kwargs.items()}
-        changed = {name: kwargs[name] for name in (*_CONSTRAINTS, *self._option_names()) if name in kwargs}
+        kwargs = with_one_budget({_ALIASES.get(name, name): value for name, value in kwargs.items()})
+        changed = {name: kwargs[name] for name in (*_CONSTRAINTS, "validators", *self._option_names()) if name in kwargs}
         rest = {name: value for name, value in kwargs.items() if name not in changed}
         if any(changed.get(name) is not None for name in _CONSTRAINTS):
             changed = {**dict.fromkeys(_CONSTRAINTS), **changed}
@@ -189,7 +204,7 @@ class RELLM(LocalModel, BaseLLM):
             if len(prompts) == 1
             else self._queue.decoder.generate(prompts, pattern, **options)
         )
-        return self._result(completions)
+        return self._result(completions, self._reader(kwargs))
 
     async def _agenerate(
         self,
@@ -201,14 +216,15 @@ class RELLM(LocalModel, BaseLLM):
         if len(prompts) > 1:
             return await asyncio.to_thread(self._generate, prompts, stop, None, **kwargs)
         pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
-        return self._result([await self._acompletion(prompts[0], pattern, options)])
+        return self._result([await self._acompletion(prompts[0], pattern, options)], self._reader(kwargs))
 
     def _stream(
         self, prompt: str, stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
     ) -> Iterator[GenerationChunk]:
         pattern, options = self._request(stop, kwargs)
+        reader = self._reader(kwargs)
         for piece in self._pieces(prompt, pattern, options):
-            chunk = self._chunk(piece)
+            chunk = self._chunk(piece, reader)
             if run_manager and isinstance(piece, str):
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -217,13 +233,16 @@ class RELLM(LocalModel, BaseLLM):
         self, prompt: str, stop: list[str] | None = None, run_manager: AsyncCallbackManagerForLLMRun | None = None, **kwargs: Any
     ) -> AsyncIterator[GenerationChunk]:
         pattern, options = await asyncio.to_thread(self._request, stop, kwargs)
+        reader = self._reader(kwargs)
         async for piece in self._queue.astream(prompt, pattern, **options):
-            chunk = self._chunk(piece)
+            chunk = self._chunk(piece, reader)
             if run_manager and isinstance(piece, str):
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
-    def _result(self, completions: Sequence[Completion]) -> LLMResult:
+    def _result(self, completions: Sequence[Completion], reader: ModelReader | None) -> LLMResult:
+        for completion in completions:
+            _check(completion, reader)
         infos = list(map(self._generation_info, completions))
         given, written = (sum(info[name] for info in infos) for name in ("prompt_tokens", "tokens"))
         return LLMResult(
@@ -234,10 +253,11 @@ class RELLM(LocalModel, BaseLLM):
             },
         )
 
-    def _chunk(self, piece: str | Completion) -> GenerationChunk:
+    def _chunk(self, piece: str | Completion, reader: ModelReader | None) -> GenerationChunk:
         """A piece of the text, or at its end the record of how it was written."""
         if isinstance(piece, str):
             return GenerationChunk(text=piece)
+        _check(piece, reader)
         return GenerationChunk(text="", generation_info=self._generation_info(piece))
 
     def _generation_info(self, completion: Completion) -> dict[str, Any]:
@@ -262,23 +282,31 @@ class RELLM(LocalModel, BaseLLM):
             case {"pattern": Pattern() as pattern}:
                 return pattern, None
             case {"json_schema": schema}:
+                if _is_type(schema):
+                    schema_of_type(schema, validators=changed.get("validators", self.validators))
                 return self._schema_pattern(schema), None
             case {"parser": parser}:
-                return compile_parser(parser), None
+                return compile_parser(parser, validators=changed.get("validators", self.validators)), None
             case {"format": ActionFormat() as format_}:
                 return format_.pattern, format_
         ((name, value),) = given.items()
         accepted = {"regex": ACCEPTED, "pattern": "a Pattern, as compile_regex makes one", "format": "an action format, as react(tools)"}
         raise ValueError(f"{name}={value!r} is of the wrong type: {accepted[name]}, not {type(value).__name__}")
 
+    def _reader(self, changed: dict[str, Any]) -> ModelReader | None:
+        """What reads the texts of this call, if they are of a type that may refuse some of them."""
+        given = changed if any(changed.get(name) is not None for name in (*_CONSTRAINTS, *_ALIASES)) else {"json_schema": self.json_schema}
+        source = given.get("json_schema", given.get("schema"))
+        return ModelReader(source) if _is_type(source) and schema_of_type(source)[1] else None
+
     def _schema_pattern(self, schema: SchemaLike) -> Pattern:
         return compile_schema(schema, closed=True)
 
     def _request(self, stop: list[str] | None, changed: dict[str, Any]) -> tuple[Pattern, TextKeywords]:
         """The pattern and the options of a call."""
-        changed = {_ALIASES.get(name, name): value for name, value in changed.items()}
+        changed = with_one_budget({_ALIASES.get(name, name): value for name, value in changed.items()})
         strings, options = self._text_options(stop, changed)
-        self._refuse_unknown(changed, _CONSTRAINTS)
+        self._refuse_unknown(changed, (*_CONSTRAINTS, "validators"))
         pattern, format_ = self._constraint(changed)
         if format_ is None:
             options["stop"] = strings
@@ -287,6 +315,16 @@ class RELLM(LocalModel, BaseLLM):
             pattern = _with_optional_stop(pattern, strings)
             options["stop"], options["stop_behind"] = strings, format_.pattern
         return pattern, options
+
+
+def _is_type(schema: SchemaLike) -> bool:
+    return not isinstance(schema, (dict, bool, str, PurePath)) and schema is not None
+
+
+def _check(completion: Completion, reader: ModelReader | None) -> None:
+    """Refuse a text that its type refuses, unless a stop string has cut it."""
+    if reader is not None and completion.finish != "stopped":
+        reader.read(completion.text)
 
 
 @lru_cache(maxsize=64)

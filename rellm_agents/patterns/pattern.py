@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from rellm_agents.errors import EmptyPattern, UnsupportedRegex
+from rellm_agents.errors import EmptyPattern, PatternError, UnsupportedRegex
 from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
 from rellm_agents.patterns.machine import DEAD_STATE, Machine, State
 from rellm_agents.patterns.regex_parser import RegexLike
@@ -24,6 +25,7 @@ from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
 from rellm_agents.patterns.sampling import sample_text, shortest_length, shortest_text
 
 Dialect = Literal["regex", "rust"]
+MAX_SHOWN = 72  # characters of a regex or a schema in ``repr``
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,21 @@ class Pattern:
     Args:
         node: the texts, made by the constructors of :mod:`rellm_agents.patterns.ir.constructors`.
         narrowed: reasons why the pattern has fewer texts than its source allows, each with its location in the source.
+        source: the beginning of the regex or the schema that it was made of, for those who read ``repr``.
 
     Raises:
         EmptyPattern: no text matches.
+
+    >>> compile_regex("yes|no"), Pattern(compile_regex("[ab]+").node)
+    (Pattern('yes|no'), Pattern('[ab]+'))
     """
 
     node: Node
     narrowed: tuple[str, ...] = ()
+    source: str = field(default="", compare=False, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_beginning(self)})"
 
     def __post_init__(self) -> None:
         if self.node.may_be_empty and shortest_length(self.node) is None:
@@ -189,9 +199,23 @@ def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] |
     True
     """
     if not parts:
-        return Pattern(read_regex(text))
+        return Pattern(read_regex(text), source=text if isinstance(text, str) else text.pattern)
     nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one) for name, one in parts.items()}
-    return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name])))
+    return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name])), source=text if isinstance(text, str) else text.pattern)
+
+
+def _beginning(pattern: Pattern) -> str:
+    """The beginning of what a pattern was made of, or of its regex, or one of its texts, whichever costs little."""
+    if pattern.source.startswith("{"):
+        return _cut(pattern.source)
+    if pattern.source or not pattern.node.has_rules:
+        with suppress(PatternError):
+            return _cut(repr(pattern.source or pattern.regex))
+    return f"texts such as {_cut(repr(pattern.shortest()))}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _encoded(text: str) -> bytes:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,16 +15,18 @@ import pytest
 import regex
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.exceptions import OutputParserException
 from langchain_core.load import dumpd
 from langchain_core.output_parsers import CommaSeparatedListOutputParser, JsonOutputParser, StrOutputParser
 from langchain_core.prompts import PromptTemplate
+from pydantic import BaseModel, field_validator
 from toys import byte_level_tokenizer, random_model, unreadable_tokenizer
 from transformers import pipeline as transformers_pipeline
 
 from rellm_agents import compile_regex, json_action, react
 from rellm_agents.errors import BudgetTooSmall
 from rellm_agents.formats import xml
-from rellm_agents.langchain import RELLM, JsonFormer, LMFormatEnforcer
+from rellm_agents.langchain import RELLM, JsonFormer, LMFormatEnforcer, reader_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -217,7 +220,16 @@ def test_a_stop_string_does_not_cut_a_step():
         ({"regex": regex.compile("a", regex.BESTMATCH)}, "not read: BESTMATCH .* drop it"),
         ({"regex": 3}, "regex=3 is of the wrong type: a regex is a str"),
         ({"regex": "a", "pipeline": 3}, "has no model and tokenizer: pass a transformers text-generation pipeline"),
-        ({"regex": "a", "model_kwargs": {}}, "Extra inputs are not permitted"),
+        ({"regex": "a", "model_kwargs": {}}, "RELLM takes no 'model_kwargs', only pipeline, .*regex"),
+        ({"regex": "a", "temprature": 1.0}, r"RELLM takes no 'temprature' \(did you mean 'temperature'\?\)"),
+        ({"regex": "a", "max_tokens": 3, "max_new_tokens": 4}, "max_tokens=3 and max_new_tokens=4 are two names of one budget: give one"),
+        ({"format": react}, r"format=react makes formats of tools: call it, format=react\(tools\)"),
+        ({"parser": JsonOutputParser}, r"JsonOutputParser is a class: pass a parser, JsonOutputParser\(\.\.\.\)"),
+        (
+            {"schema": "schemas/answer.json"},
+            r"the path of a file, not a schema: pass .*Path\('schemas/answer\.json'\)",
+        ),
+        ({"schema": Path("answer.json")}, r"the path of a file, not a schema: .*read_text\(\)"),
         ({"regex": "a", "stop": "ab"}, "valid list"),
     ],
 )
@@ -234,8 +246,8 @@ def test_a_tokenizer_that_cannot_be_read_is_refused_when_it_is_made():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"foo": 1}, "takes no foo in a call, only regex, .*stop"),
-        ({"pipeline": None}, "takes no pipeline in a call"),
+        ({"foo": 1}, "a call of RELLM takes no 'foo', only regex, .*stop"),
+        ({"pipeline": None}, "a call of RELLM takes no 'pipeline', only"),
         ({"regex": "a", "pattern": compile_regex("a")}, "exactly one"),
         ({"regex": "a("}, "never closed"),
         ({"regex": 3}, "regex=3 is of the wrong type: a regex is a str, or a pattern over str .*, not int"),
@@ -253,7 +265,7 @@ def test_what_cannot_work_is_refused_in_a_call(changed, message):
 
 
 def test_a_budget_that_is_too_small_names_both_numbers():
-    with pytest.raises(BudgetTooSmall, match=r"at least 4 tokens .* budget is 3$"):
+    with pytest.raises(BudgetTooSmall, match=r"at least 4 tokens .* budget is 3: set max_new_tokens to 4 at least$"):
         rellm(regex="x{3}", max_new_tokens=3).invoke("a")
 
 
@@ -357,6 +369,60 @@ def test_it_is_written_down_without_its_weights(constraint):
 
 
 # What it can be held to
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_new_tokens"])
+def test_the_budget_has_two_names(name):
+    made = RELLM(pipeline=pipeline(), regex="[a-z]*", **{name: 4})
+    assert made.max_new_tokens == 4
+    text = made.invoke("a")
+    other = rellm(regex="[a-z]*", max_new_tokens=30)
+    assert text == other.invoke("a", **{name: 4}) == other.bind(**{name: 4}).invoke("a") == "".join(other.stream("a", **{name: 4}))
+    with pytest.raises(ValueError, match="two names of one budget"):
+        other.invoke("a", max_tokens=4, max_new_tokens=5)
+
+
+class Even(BaseModel):
+    """Takes even numbers only, which no schema says."""
+
+    n: int
+
+    @field_validator("n")
+    @classmethod
+    def even(cls, n: int) -> int:
+        if n % 2:
+            raise ValueError("odd")
+        return n
+
+
+def test_what_a_validator_refuses_is_an_error_with_the_text_and_the_field():
+    llm = rellm(temperature=1.0)
+
+    def read(seed: int) -> RELLM:
+        return rellm(parser=reader_for(Even), temperature=1.0, seed=seed)
+
+    texts = [rellm(json_schema=Even.model_json_schema(), temperature=1.0, seed=seed).invoke("a") for seed in range(8)]
+    assert 0 < sum(json.loads(text)["n"] % 2 for text in texts) < 8
+    for seed, text in enumerate(texts):
+        calls = [
+            lambda seed=seed: rellm(schema=Even, temperature=1.0, seed=seed).invoke("a"),
+            lambda seed=seed: llm.bind(schema=Even, seed=seed).invoke("a"),
+            lambda seed=seed: "".join(llm.bind(json_schema=Even, seed=seed).stream("a")),
+            lambda seed=seed: asyncio.run(llm.bind(schema=Even, seed=seed).ainvoke("a")),
+            lambda seed=seed: json.dumps((read(seed) | reader_for(Even)).invoke("a").model_dump()),
+        ]
+        for call in calls:
+            if json.loads(text)["n"] % 2:
+                with pytest.raises(OutputParserException, match=f"Even refuses {re.escape(repr(text))}: n: Value error, odd"):
+                    call()
+            else:
+                assert call() == text
+    assert isinstance(rellm(schema=Even, max_new_tokens=30).invoke("a", stop=["0"]), str)  # a text that was cut is not read
+    for way in (lambda: rellm(schema=Even, validators="refuse"), lambda: rellm(parser=reader_for(Even), validators="refuse")):
+        with pytest.raises(ValueError, match=r"Even\.n: its validator even"):
+            way()
+    with pytest.raises(ValueError, match=r"Even\.n: its validator even"):
+        rellm().bind(schema=Even, validators="refuse").invoke("a")
 
 
 def test_a_schema_or_a_parser():

@@ -20,5 +20,5 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
 from rellm_agents.decoding.generation.measurements import MAX_LIKELIEST, LogProbability, TokenLogprobs
-from rellm_agents.decoding.generation.options import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.generation.options import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions, text_options
 from rellm_agents.decoding.generation.sequence import Completion

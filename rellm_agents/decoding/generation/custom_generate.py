@@ -23,7 +23,7 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEnc
 from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Resumption, Scores, output_name, taken_from
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
 from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, may_be_callers, prefixes_of
-from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.options import TextOptions, one_or_all
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
 from rellm_agents.patterns import Pattern
@@ -68,7 +68,7 @@ class CustomGenerate:
     """
 
     def __init__(self, engine: Engine, pattern: Pattern | Sequence[Pattern], options: TextOptions, streamer: BaseStreamer | None) -> None:
-        self._engine, self._pattern, self._options, self._streamer = engine, pattern, options, streamer
+        self._engine, self._pattern, self._options, self._streamer = engine, one_or_all(pattern), options, streamer
         self.completions: list[Completion] = []
 
     @torch.no_grad()  # not inference mode: what is returned may be trained on

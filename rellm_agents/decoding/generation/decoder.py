@@ -18,7 +18,7 @@ from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.decode_loop import raise_errors
 from rellm_agents.decoding.generation.engine import Engine
-from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions
+from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions, text_options
 from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
 from rellm_agents.decoding.spelling import EncodedPrompt, TokenMasks
@@ -116,8 +116,9 @@ class ConstrainedDecoder:
             VocabularyError: the tokenizer cannot spell any text of a pattern.
             ValueError: an option is out of its range, the numbers of prompts, patterns and seeds do not fit together, or a
                 prompt is empty.
+            TypeError: there is no such option, or a regex or a schema is given in place of a pattern.
         """
-        requests = self.begin([prompt] if isinstance(prompt, str) else prompt, pattern, TextOptions(**options))
+        requests = self.begin([prompt] if isinstance(prompt, str) else prompt, pattern, text_options(options))
         for _ in self.run(requests):
             pass
         completions = [self.completion(request) for request in requests]
@@ -132,7 +133,7 @@ class ConstrainedDecoder:
         Returns:
             The completion.
         """
-        (request,) = self.begin([prompt], pattern, TextOptions(**options))
+        (request,) = self.begin([prompt], pattern, text_options(options))
         for _ in self.run([request]):
             if piece := request.new_text():
                 yield piece

@@ -19,7 +19,7 @@ import torch
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
 from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, rows_of, scorer_of
 from rellm_agents.decoding.generation.decode_loop import Batch, most_read_before
-from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.generation.options import TextOptions, one_or_all
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
@@ -120,9 +120,11 @@ class Engine:
             ContextOverflow: a prompt leaves too little of the model's context for what may be written after it.
             ValueError: the numbers of prompts, patterns and seeds do not fit together.
             VocabularyError: a prompt has a token that the model does not have.
+            TypeError: a pattern is none, but a regex or a schema.
         """
         self._check_tokens(prompts)
-        patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
+        given = one_or_all(pattern)
+        patterns = [given] * len(prompts) if isinstance(given, Pattern) else given
         seed = options.seed
         seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
         if not len(prompts) == len(patterns) == len(seeds):

@@ -19,6 +19,7 @@ import torch
 from transformers import LogitsProcessor
 
 from rellm_agents.decoding.forward import AllowedTokens
+from rellm_agents.decoding.generation.options import one_or_all
 from rellm_agents.decoding.masks import ENDED
 from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
@@ -55,6 +56,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
     Raises:
         BudgetTooSmall: the pattern needs more tokens.
         VocabularyError: the tokenizer cannot be read, or cannot spell any text of the pattern.
+        TypeError: the pattern is none, but a regex or a schema.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         max_new_tokens: int,
         spelling: Literal["any", "canonical"] = "any",
     ) -> None:
+        one_or_all(pattern)
         vocabulary = tokenizer if isinstance(tokenizer, Vocabulary) else Vocabulary.from_tokenizer(tokenizer)
         self.masks = TokenMasks(pattern, vocabulary, spelling=spelling)
         self._prompt_length, self._budget = prompt_length, max_new_tokens

@@ -12,9 +12,10 @@ ValueError: top_p=2: above 0 and at most 1, or None for all
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypedDict, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypedDict, get_args
 
+from rellm_agents.errors import unknown_options
 from rellm_agents.patterns import Pattern
 
 Spelling = Literal["canonical", "any"]
@@ -99,6 +100,52 @@ class TextOptions:
             raise ValueError(f"measure={self.measure!r}: a list of names, any of {', '.join(map(repr, names))}")
 
 
+def text_options(given: Mapping[str, Any]) -> TextOptions:
+    """The options that keyword arguments are.
+
+    Raises:
+        TypeError: there is no such option: names it, and the one that is spelled most like it.
+        ValueError: an option is out of its range.
+
+    >>> text_options({"temprature": 1})
+    Traceback (most recent call last):
+    TypeError: a text takes no 'temprature' (did you mean 'temperature'?), only stop, stop_behind, ...
+    """
+    known = [field.name for field in fields(TextOptions)]
+    if unknown := set(given) - set(known):
+        raise TypeError(unknown_options("a text", unknown, known))
+    return TextOptions(**given)
+
+
+def one_or_all(pattern: Any) -> Pattern | list[Pattern]:
+    """One pattern, or a list of them.
+
+    Raises:
+        TypeError: it is something of which a pattern has to be made first: says how.
+
+    >>> one_or_all("yes|no")
+    Traceback (most recent call last):
+    TypeError: 'yes|no' is a str, not a Pattern: compile_regex('yes|no') makes one
+    """
+    if isinstance(pattern, Pattern):
+        return pattern
+    listed = list(pattern) if isinstance(pattern, Sequence) and not isinstance(pattern, (str, bytes)) else [pattern]
+    for one in listed:
+        if not isinstance(one, Pattern):
+            raise TypeError(f"{one!r:.60} is a {type(one).__name__}, not a Pattern: {_way_to_pattern(one)}")
+    return listed
+
+
+def _way_to_pattern(value: Any) -> str:
+    if isinstance(value, str):
+        return f"compile_regex({value!r:.60}) makes one"
+    if isinstance(getattr(value, "pattern", None), Pattern):
+        return "pass its pattern, format.pattern"
+    if isinstance(value, (dict, bool, type)):
+        return "compile_schema(...) makes one of a schema or a type"
+    return "compile_regex and compile_schema make one of a regex or a schema"
+
+
 class LoopKeywords(TypedDict, total=False):
     """The keyword arguments that become :class:`TextOptions` where ``model.generate`` chooses the tokens, for type checkers."""
 
@@ -112,6 +159,7 @@ class LoopKeywords(TypedDict, total=False):
 class TextKeywords(LoopKeywords, total=False):
     """All keyword arguments that become :class:`TextOptions`, for type checkers."""
 
+    on_budget: OnBudget
     selection: Selection
     max_new_tokens: int
     temperature: float

@@ -15,7 +15,7 @@ from rellm_agents.json_schema import Span
 from rellm_agents.patterns import Pattern
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MessagePattern(Pattern):
     """The texts of all messages.
 

@@ -13,7 +13,7 @@ Knows nothing of patterns or JSON text. In reading order:
     source_location  the parts of the source that describe one location of an instance
     relaxation       a schema without a keyword that cannot be enforced
     all_properties   a schema that requires every property that it declares
-    titles           a schema without titles, for prompts
+    rewriting        a schema without titles, for prompts, or with types of listed integers
 """
 
 from rellm_agents.json_schema.source.all_properties import endless_property, with_all_properties
@@ -44,5 +44,5 @@ from rellm_agents.json_schema.source.normal_form import (
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.refusals import type_objection
 from rellm_agents.json_schema.source.relaxation import relaxed
+from rellm_agents.json_schema.source.rewriting import with_integer_members, without_titles
 from rellm_agents.json_schema.source.source_location import SourceLocation
-from rellm_agents.json_schema.source.titles import without_titles

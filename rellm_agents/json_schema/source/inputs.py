@@ -14,14 +14,12 @@ import json
 import re
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urljoin
 
-from pydantic import TypeAdapter
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
-
 from rellm_agents.errors import InvalidSchema, SchemaError, UnsupportedSchema
+from rellm_agents.json_schema.python_types import type_schema
 from rellm_agents.json_schema.source.surrogates import without_surrogates
 
 Schema = dict[str, Any] | bool
@@ -32,6 +30,7 @@ RegistryLike = Mapping[str, Any] | str | PathLike[str]
 TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
 
 
+_PATH = re.compile(r"[^\n{}\"]*(?:[\\/][^\n{}\"]*|\.[A-Za-z]{2,6})")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
@@ -43,13 +42,15 @@ def schema_of(source: SchemaLike) -> Schema:
             an ``Annotated`` or ``Literal`` type, a builtin type.
 
     Raises:
-        InvalidSchema: the text is not JSON or no schema, or the type has no JSON Schema.
+        InvalidSchema: the text is not JSON or no schema, a path is given, or the type has no JSON Schema.
     """
     match source:
         case bool() | dict():
             return without_surrogates(source)  # type: ignore[no-any-return]
         case str():
             return _from_text(source)
+        case PurePath():
+            raise InvalidSchema("#", _advice_for_path(source))
         case _:
             return _from_type(source)
 
@@ -58,12 +59,18 @@ def _from_text(text: str) -> Schema:
     try:
         schema = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
+        if _PATH.fullmatch(text):
+            raise InvalidSchema("#", _advice_for_path(text)) from None
         raise InvalidSchema("#", f"not JSON text: {error}") from error
     except RecursionError as error:
         raise UnsupportedSchema("#", TOO_DEEP) from error
     if not isinstance(schema, (dict, bool)):
         raise InvalidSchema("#", f"a schema is an object or a boolean, not {text[:40]!r}")
     return without_surrogates(schema, text)  # type: ignore[no-any-return]
+
+
+def _advice_for_path(path: Any) -> str:
+    return f"the path of a file, not a schema: pass what it holds, pathlib.Path({str(path)!r}).read_text()"
 
 
 def text_of(schema: Schema, source: SchemaLike = None) -> str:
@@ -151,7 +158,4 @@ def _no_number(name: str) -> None:
 
 
 def _from_type(source: Any) -> dict[str, Any]:
-    try:
-        return without_surrogates(TypeAdapter(source).json_schema())  # type: ignore[no-any-return]
-    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
-        raise InvalidSchema("#", f"{source!r} is neither a schema nor a type that has one: {error}") from error
+    return without_surrogates(type_schema(source).schema)  # type: ignore[no-any-return]

@@ -37,9 +37,10 @@ from rellm_agents.langchain.chat.native_format import NativeFormat, native_forma
 from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
-from rellm_agents.langchain.chat.tool_schemas import Unfit, openai_tools
-from rellm_agents.langchain.local_model import LocalModel
+from rellm_agents.langchain.chat.tool_schemas import Unfit, openai_tools, with_every_argument
+from rellm_agents.langchain.local_model import LocalModel, with_one_budget
 from rellm_agents.langchain.measured_metadata import measure_logprobs
+from rellm_agents.langchain.model_schema import Validators
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
 _REQUEST_OPTIONS = (
@@ -53,10 +54,9 @@ _REQUEST_OPTIONS = (
     "examples",
     "unfit_tools",
 )
-_ALIASES = {"max_tokens": "max_new_tokens"}
 _LOGPROBS = ("logprobs", "top_logprobs")
 _PARTS = {"content", "reasoning"}
-_IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict": every call and every answer is
+_IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict" has changed the schemas
 
 
 class ChatRELLM(LocalModel, BaseChatModel):
@@ -252,13 +252,16 @@ class ChatRELLM(LocalModel, BaseChatModel):
             response_format: the schema of messages that are no calls.
             examples: pairs of an input and the answer to it: a call, ``{"name": "search", "args": {"query": "rain"}}``, a list of calls, a
                 text, or a value of ``response_format``. They stand in the prompt as earlier turns.
-            **kwargs: ``parallel_tool_calls``, ``unfit_tools``, and other options of a call.
+            **kwargs: ``parallel_tool_calls``, ``unfit_tools``, and other options of a call; with ``strict=True``, calls give every declared
+                argument.
 
         Raises:
             ValueError: an option has an unknown value; a tool's arguments cannot be compiled.
             InvalidExample: an example whose answer the model could not write: names its index and the JSON pointer.
         """
         bound: dict[str, Any] = {"tools": openai_tools(tools, kwargs.get("unfit_tools", self.unfit_tools)), **kwargs}
+        if kwargs.get("strict"):
+            bound["tools"] = [with_every_argument(tool) for tool in bound["tools"]]
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:
@@ -274,18 +277,30 @@ class ChatRELLM(LocalModel, BaseChatModel):
         *,
         method: Method = "json_schema",
         include_raw: bool = False,
-        strict: bool | None = None,  # noqa: ARG002  # calls and answers are always strict
+        validators: Validators = "check",
+        strict: bool | None = None,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] = (),
         examples: Examples = (),
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
         if kwargs:
-            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only method, include_raw, strict and examples")
-        return structured_output_chain(self, schema, method=method, include_raw=include_raw, examples=examples)
+            known = ("method", "include_raw", "validators", "strict", "tools", "examples")
+            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only {', '.join(known)}")
+        return structured_output_chain(
+            self,
+            schema,
+            method=method,
+            include_raw=include_raw,
+            validators=validators,
+            strict=bool(strict),
+            tools=tools,
+            examples=examples,
+        )
 
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
-        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES, *_LOGPROBS), _IGNORED)
+        self._refuse_unknown(changed, (*_REQUEST_OPTIONS, "max_tokens", *_LOGPROBS), _IGNORED)
         given = {
             "reasoning": self.reasoning,
             "unfit_tools": self.unfit_tools,
@@ -295,7 +310,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         return compile_request(self._native.declaration, **given, special_tokens=special_tokens, tool_prompt=self.tool_prompt)
 
     def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> TextKeywords:
-        strings, options = self._text_options(stop, {_ALIASES.get(name, name): value for name, value in changed.items()})
+        strings, options = self._text_options(stop, with_one_budget(changed))
         parts = options["part_tokens"]
         if unknown := sorted(set(parts) - _PARTS):
             raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}")

@@ -131,7 +131,7 @@ def response_format_of(value: Any) -> dict[str, Any]:
             return dict(value)
         case {"type": "json_schema"}:
             raise ValueError(f"response_format={value!r} has no schema: it stands at ['json_schema']['schema']")
-    schema, _ = answer_schema(value)
+    schema = answer_schema(value).schema
     return {"type": "json_schema", "json_schema": {"name": str(schema.get("title", "answer")), "schema": schema}}
 
 

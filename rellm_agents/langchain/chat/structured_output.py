@@ -1,80 +1,135 @@
 """Builds the chain behind ``with_structured_output``: a chat model whose answers match a schema, and a parser that makes objects of them.
 
-The parsers are LangChain's own. Knows no model but by ``bind_tools``.
+Knows no model but by ``bind_tools``.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from pydantic import TypeAdapter
 
-from rellm_agents.errors import ParserError
+from rellm_agents.errors import FormatError, ParserError
+from rellm_agents.json_schema import with_integer_members
+from rellm_agents.langchain.answer_parsers import AnswerParser, CallParser
 from rellm_agents.langchain.chat.chat_request import response_format_of
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
-from rellm_agents.langchain.chat.tool_schemas import answer_schema, is_dataclass, is_json_schema, is_model, openai_tool
+from rellm_agents.langchain.chat.tool_schemas import (
+    answer_schema,
+    is_dataclass,
+    is_json_schema,
+    is_model,
+    is_type,
+    members_of,
+    openai_tool,
+    with_every_argument,
+    with_every_property,
+)
+from rellm_agents.langchain.model_reader import ModelReader
+from rellm_agents.langchain.model_schema import Validators, check_validators, refusal
+
+_WRITES_ALL = "method='json_schema' writes values of every type"
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
 def structured_output_chain(
-    model: BaseChatModel, schema: Any, *, method: Method, include_raw: bool, examples: Examples = ()
+    model: BaseChatModel,
+    schema: Any,
+    *,
+    method: Method,
+    include_raw: bool,
+    validators: Validators = "check",
+    strict: bool = False,
+    tools: Sequence[Any] = (),
+    examples: Examples = (),
 ) -> Runnable[Any, Any]:
     """A chain that answers with objects of a schema.
 
     Args:
         model: the chat model.
-        schema: a pydantic model or a dataclass: answers are its instances; or a TypedDict, a JSON Schema or a tool in the form of
-            OpenAI's API: answers are dicts.
-        method: ``"json_schema"``: the message is JSON of the schema; ``"function_calling"``: it is a call of a tool with these arguments;
-            ``"json_mode"``: JSON, of the schema if there is one.
+        schema: a pydantic model, a dataclass, or a union or another type made of these: answers are its instances; or a TypedDict, a JSON
+            Schema or a tool in the form of OpenAI's API: answers are dicts.
+        method: ``"json_schema"``: the message is JSON of the schema; ``"function_calling"``: it is a call of a tool with these arguments,
+            of a union, of one of several tools; ``"json_mode"``: JSON, of the schema if there is one.
         include_raw: answers are dicts of the message (``raw``), the object (``parsed``) and the parser's exception (``parsing_error``).
+        validators: ``"check"``: validators of the type, and what else its schema does not say, are asked when an answer is read: one
+            that refuses raises LangChain's ``OutputParserException`` with the text and the field. The model is not asked again; for
+            that there is ``chain.with_retry(retry_if_exception_type=(OutputParserException,))``, which needs a temperature.
+            ``"refuse"``: such a type is an error now (without ``include_raw``).
+        strict: every property that the schema declares is written, also those that are not required.
+        tools: further tools: a message may call one of them instead of answering, which ``include_raw`` shows; ``parsed`` is ``None``.
         examples: pairs of an input and the answer to it, an object or a value of the schema; they stand in the prompt as earlier turns.
 
     Raises:
-        ValueError: the method is unknown, or the schema is missing; or the type may reject answers of its schema, for instance in a
-            validator (without ``include_raw``): names the field.
+        ValueError: ``method`` or ``validators`` is unknown, or the schema is missing; or ``validators="refuse"``, and the type may reject
+            answers of its schema: names the field.
+        FormatError: the schema is not one of objects, as arguments of a call are: names the method that writes it.
         InvalidExample: the schema does not allow the answer of an example: names its index and the JSON pointer.
     """
     if method not in get_args(Method):
         raise ValueError(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
+    check_validators(validators)
     if schema is None and method != "json_mode":
         raise ValueError(f"method={method!r} needs a schema")
-    makes_model, makes_dataclass = is_model(schema), is_dataclass(schema)
-    answers_schema, rejections = (None, ()) if schema is None else answer_schema(schema)
-    if rejections and not include_raw:
-        raise ParserError(
-            f"not every answer of the schema is read: {'; '.join(rejections)}. Say it in the schema, or pass "
-            "include_raw=True, which returns the parser's exception as parsing_error"
-        )
-    trace = {"kwargs": {"method": method}, "schema": schema if makes_model or makes_dataclass else answers_schema}
-    if method == "function_calling":
-        tool = openai_tool({"title": "answer", **schema} if is_json_schema(schema) else schema)
-        name = tool["function"]["name"]
-        calls = [[text, {"name": name, "args": value}] for text, value in plain_examples(examples)]
-        shown: dict[str, Any] = {"examples": calls} if calls else {}
-        bound: Runnable[Any, Any] = model.bind_tools([tool], tool_choice=name, ls_structured_output_format=trace, **shown)
-    else:
-        answers = {"type": "json_object"} if answers_schema is None else response_format_of(answers_schema)
-        shown = {"examples": plain_examples(examples)} if examples else {}
-        bound = model.bind_tools([], response_format=answers, ls_structured_output_format=trace, **shown)
+    found = None if schema is None else answer_schema(schema)
+    if found is not None and found.rejections and validators == "refuse" and not include_raw:
+        raise ParserError(refusal(found.rejections, ", or pass include_raw=True, which returns the exception as parsing_error"))
+    is_shown = is_model(schema) or is_dataclass(schema) or is_json_schema(schema)
+    trace = {"kwargs": {"method": method}, "schema": schema if is_shown else found and found.schema}
+    bound: Runnable[Any, Any]
     parser: Runnable[Any, Any]
-    match method:
-        case "function_calling" if makes_model:
-            parser = PydanticToolsParser(tools=[schema], first_tool_only=True)
-        case "function_calling":
-            parser = JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
-        case _:
-            parser = PydanticOutputParser(pydantic_object=schema) if makes_model else JsonOutputParser()
-    if makes_dataclass:
-        parser |= TypeAdapter(schema).validate_python
+    if method == "function_calling":
+        bound, parser = _calling_chain(model, schema, tools=tools, strict=strict, trace=trace, examples=examples)
+    else:
+        answers = {"type": "json_object"}
+        if found is not None:
+            answers = response_format_of(with_every_property(found.schema) if strict else found.schema)
+        shown: dict[str, Any] = {"examples": plain_examples(examples)} if examples else {}
+        bound = model.bind_tools(tools, response_format=answers, ls_structured_output_format=trace, **shown)
+        parser = AnswerParser(reader=ModelReader(schema) if is_type(schema) else None)
     if not include_raw:
         return bound | parser
     parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
     unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+
+
+def _calling_chain(
+    model: BaseChatModel, schema: Any, *, tools: Sequence[Any], strict: bool, trace: dict[str, Any], examples: Examples
+) -> tuple[Runnable[Any, Any], CallParser]:
+    """The model that calls a tool for an answer, and the parser of the call."""
+    readers: dict[str, ModelReader | None] = {}
+    answers = []
+    for member in members_of(schema):
+        tool = _answering_tool(member)
+        readers[tool["function"]["name"]] = ModelReader(member) if is_type(member) else None
+        answers.append(with_every_argument(tool) if strict else tool)
+    first, *others = readers
+    calls = [[text, value if others else {"name": first, "args": value}] for text, value in plain_examples(examples)]
+    shown: dict[str, Any] = {"examples": calls} if calls else {}
+    choice = "any" if others or tools else first
+    try:
+        bound = model.bind_tools([*answers, *tools], tool_choice=choice, ls_structured_output_format=trace, **shown)
+    except FormatError as error:
+        raise FormatError(f"method='function_calling': {error}; {_WRITES_ALL}") from error
+    return bound, CallParser(readers=readers)
+
+
+def _answering_tool(member: Any) -> dict[str, Any]:
+    """The tool whose arguments are the fields of an answer."""
+    if is_json_schema(member):
+        changed = with_integer_members(member)
+        if "type" not in member:
+            changed.pop("type", None)  # the arguments are an object, or are refused
+        return openai_tool({"title": "answer", **changed})
+    if is_type(member) and not (is_model(member) or is_dataclass(member)):
+        name = member.__name__ if isinstance(member, type) and get_origin(member) is None else member
+        raise FormatError(f"method='function_calling': the arguments of a call are fields of a model, and {name} has none: {_WRITES_ALL}")
+    tool = openai_tool(member)
+    name = tool["function"]["name"]
+    return {**tool, "function": {**tool["function"], "name": re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_") or "answer"}}

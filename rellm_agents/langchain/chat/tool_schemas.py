@@ -3,8 +3,8 @@
 LangChain's own conversion is made for servers that support less: it empties a schema without ``properties`` and cuts recursive schemas
 short. This module uses that conversion only for names, descriptions and the forms that only LangChain knows.
 
->>> answer_schema({"type": "array", "items": {"type": "integer"}})
-({'type': 'array', 'items': {'type': 'integer'}}, ())
+>>> answer_schema({"type": "array", "items": {"type": "integer"}}).schema
+{'type': 'array', 'items': {'type': 'integer'}}
 >>> openai_tool({"title": "pick", "description": "Any.", "patternProperties": {"^x": {"title": "X", "type": "null"}}})["function"]
 {'name': 'pick', 'description': 'Any.', 'parameters': {'patternProperties': {'^x': {'type': 'null'}}}}
 """
@@ -14,43 +14,42 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from enum import Enum
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, is_typeddict
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from typing_extensions import TypeAliasType
 
-from rellm_agents.errors import UnfitTools
+from rellm_agents.errors import UnfitTools, UnsatisfiableSchema
 from rellm_agents.formats import arguments_of, is_tool_dict, listed_tools, name_of, of_each, tools_of
-from rellm_agents.json_schema import without_titles
+from rellm_agents.json_schema import TypeSchema, endless_property, with_all_properties, with_integer_members, without_titles
 from rellm_agents.langchain.model_schema import model_schema
 
 Unfit = Literal["refuse", "leave_out"]
 _Made = TypeVar("_Made")
+_VALUES = frozenset({"builtins", "datetime", "decimal", "uuid"})  # modules of types that pydantic reads
 _TOOL_KEYS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
 
 
-def answer_schema(source: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+def answer_schema(source: Any) -> TypeSchema:
     """The JSON Schema of answers, and the reasons why the type may reject one of them.
 
     Args:
-        source: a pydantic model, a dataclass, a TypedDict, a JSON Schema, or a tool in any of the forms that LangChain knows.
-
-    Returns:
-        The schema; and the reasons, as :func:`model_schema` lists them.
+        source: a pydantic model, a dataclass, a TypedDict or another type, a JSON Schema, or a tool in any of the forms that LangChain
+            knows.
 
     Raises:
-        ValueError: LangChain cannot convert the source.
+        ValueError: LangChain cannot convert the source, or it is a type without a JSON Schema.
     """
     if is_json_schema(source):
-        return source, ()
-    if is_dataclass(source) or is_model(source):
-        schema, rejections = model_schema(source)
-        return schema, rejections if hasattr(source, "__pydantic_core_schema__") or is_dataclass(
-            source
-        ) else ()  # not listed for pydantic v1, where every model has one
-    return _typed_dict_schema(source) or convert_to_json_schema(source), ()
+        return TypeSchema(with_integer_members(source))
+    if is_type(source):
+        return model_schema(source)
+    return TypeSchema(_typed_dict_schema(source) or convert_to_json_schema(source))
 
 
 def openai_tool(source: Any) -> dict[str, Any]:
@@ -140,6 +139,44 @@ def is_model(source: Any) -> bool:
     return isinstance(source, type) and is_basemodel_subclass(source)
 
 
+def is_type(source: Any) -> bool:
+    """Whether answers are objects of this type: a model, a dataclass, a builtin, or a type that is made of others, such as a union."""
+    if is_model(source) or is_dataclass(source) or get_origin(source) is not None or isinstance(source, TypeAliasType):
+        return True
+    return isinstance(source, type) and (issubclass(source, Enum) or source.__module__ in _VALUES) and not is_typeddict(source)
+
+
+def with_every_argument(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool in the form of OpenAI's API whose calls give every declared argument.
+
+    Raises:
+        UnsatisfiableSchema: as :func:`with_every_property`.
+    """
+    function = tool["function"]
+    return {**tool, "function": {**function, "parameters": with_every_property(function.get("parameters") or {})}}
+
+
+def members_of(source: Any) -> tuple[Any, ...]:
+    """The types of which an answer is one: those of a union, else the type itself."""
+    while isinstance(source, TypeAliasType):
+        source = source.__value__
+    return get_args(source) if get_origin(source) in (Union, UnionType) else (source,)
+
+
+def with_every_property(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with every declared property required, as APIs read ``strict=True``.
+
+    Raises:
+        UnsatisfiableSchema: a property contains itself, so that it never ends: names it.
+    """
+    changed = with_all_properties(schema)
+    if (endless := endless_property(changed)) is not None:
+        raise UnsatisfiableSchema(
+            endless[0], f"with strict=True this property is always written, and contains {endless[1]} again, without end: allow null for it"
+        )
+    return changed  # type: ignore[return-value]  # a dict stays one
+
+
 def is_dataclass(source: Any) -> bool:
     """Whether it is a dataclass, and not an instance of one."""
     return isinstance(source, type) and dataclasses.is_dataclass(source)
@@ -152,8 +189,8 @@ def _arguments_schema(source: Any) -> dict[str, Any] | None:
             return source
         case BaseTool():
             schema = arguments_of(source)
-            return schema if isinstance(schema, dict) else model_schema(schema)[0]
-    return model_schema(source)[0] if is_model(source) or is_dataclass(source) else _typed_dict_schema(source)
+            return schema if isinstance(schema, dict) else model_schema(schema).schema
+    return model_schema(source).schema if is_model(source) or is_dataclass(source) else _typed_dict_schema(source)
 
 
 def _typed_dict_schema(source: Any) -> dict[str, Any] | None:
@@ -163,7 +200,7 @@ def _typed_dict_schema(source: Any) -> dict[str, Any] | None:
     try:
         convert_to_json_schema(source)
     except TypeError:
-        return model_schema(source)[0]
+        return model_schema(source).schema
     return None
 
 

@@ -71,7 +71,7 @@ def _keys_of_model(parser: Any, _: ParserOptions) -> Keys | None:
 def _keys_of_json(parser: Any, _: ParserOptions) -> Keys | None:
     if parser.pydantic_object is None:
         return None
-    schema = model_schema(parser.pydantic_object)[0]
+    schema = model_schema(parser.pydantic_object).schema
     return None if schema.get("additionalProperties") else frozenset(schema.get("properties", ())) or None
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from rellm_agents.errors import ParserError, SchemaError
 from rellm_agents.json_schema import Span, compile_in_layout, value_spans
 from rellm_agents.json_schema.text import Layout
-from rellm_agents.langchain.model_schema import model_schema
+from rellm_agents.langchain.model_schema import model_schema, schema_of_type
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions, ParserPattern
 
 SchemaAdapter = Callable[[dict[str, Any]], dict[str, Any]]
@@ -40,7 +40,7 @@ _TYPES = {
 _LIST = re.compile(r"(?:list|array)\[(.+)\]|(?:list|array) of (.+?)s?")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JsonParserPattern(ParserPattern):
     """The texts of a parser of JSON, which tells where each value stands."""
 
@@ -53,7 +53,7 @@ def json_texts(parser: Any, options: ParserOptions) -> ParserPattern:
     """Instances of the model of a ``JsonOutputParser``, which does not validate them; without a model, any object or array."""
     if parser.pydantic_object is None:
         return schema_texts({"type": ["object", "array"]}, options)
-    return schema_texts(model_schema(parser.pydantic_object)[0], options)
+    return schema_texts(model_schema(parser.pydantic_object).schema, options)
 
 
 def pydantic_texts(parser: Any, options: ParserOptions) -> ParserPattern:
@@ -106,7 +106,14 @@ def keyed_arguments_texts(parser: Any, options: ParserOptions) -> ParserPattern:
     return _as_arguments(schema_texts({"type": "object", "required": [parser.key_name]}, options))
 
 
-def model_texts(model: Any, options: ParserOptions, *, adapt: SchemaAdapter | None = None, layout: Layout | None = None) -> ParserPattern:
+def model_texts(
+    model: Any,
+    options: ParserOptions,
+    *,
+    adapt: SchemaAdapter | None = None,
+    layout: Layout | None = None,
+    reads_text: bool = False,
+) -> ParserPattern:
     """Instances of a pydantic model, or of another type that pydantic can describe.
 
     Args:
@@ -114,18 +121,14 @@ def model_texts(model: Any, options: ParserOptions, *, adapt: SchemaAdapter | No
         options: how texts are written.
         adapt: narrows the schema, for a notation that can express less than JSON.
         layout: how JSON is written, if not as ``options`` say.
+        reads_text: the parser gives the type JSON text, not Python values.
 
     Raises:
-        ParserError: the type may refuse a value that its schema allows, and ``options.lenient`` is off.
+        ParserError: as :func:`schema_of_type` says.
     """
-    schema, rejections = model_schema(model)
-    if rejections and not options.lenient:
-        raise ParserError(
-            f"not every text of the schema is read: {'; '.join(rejections)}. Say it in the schema, "
-            "or pass lenient=True, which lists this as unenforced and leaves it to the parser"
-        )
+    schema, unenforced = schema_of_type(model, validators=options.validators, reads_text=reads_text, lenient=options.lenient)
     found = schema_texts(schema if adapt is None else adapt(schema), options, layout)
-    return JsonParserPattern(found.node, found.narrowed, (*rejections, *found.unenforced))
+    return JsonParserPattern(found.node, found.narrowed, (*unenforced, *found.unenforced))
 
 
 def schema_texts(schema: dict[str, Any], options: ParserOptions, layout: Layout | None = None) -> ParserPattern:
@@ -148,7 +151,7 @@ def _arguments_of(tools: Iterable[tuple[str, Any]], options: ParserOptions) -> P
             f"this parser has several tools, {', '.join([name, *(other for other, _ in others)])}, and arguments alone do not say which of "
             "them is called: compile a parser of one of them, or the whole call as an action format such as json_action(tools)"
         )
-    schema = model_schema(model)[0]
+    schema = model_schema(model).schema
     if schema.get("type") != "object" and "$ref" not in schema:
         raise ParserError(f"the arguments of {name} are no object, which those of a call are")
     return _as_arguments(model_texts(model, options))

@@ -13,16 +13,17 @@ from typing import Any
 
 from rellm_agents.errors import ParserError
 from rellm_agents.json_schema import Whitespace
+from rellm_agents.langchain.model_schema import Validators
 from rellm_agents.patterns import Pattern
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ParserPattern(Pattern):
     """The texts that an output parser reads back as exactly what was written.
 
     Attributes:
-        unenforced: why the parser may refuse a text of the pattern, a location and a reason in each line; empty without
-            ``compile_parser(..., lenient=True)``.
+        unenforced: why the parser may refuse a text of the pattern, a location and a reason in each line: validators of a model, and what
+            ``lenient=True`` leaves out.
     """
 
     unenforced: tuple[str, ...] = ()
@@ -34,13 +35,15 @@ class ParserOptions:
 
     Attributes:
         whitespace: the whitespace of JSON, see :func:`rellm_agents.compile_schema`.
-        lenient: whether to list conditions that a pattern cannot enforce, rather than to raise an error.
+        lenient: whether to leave out keywords that a pattern cannot enforce, rather than to raise an error.
+        validators: what is done with conditions of a type that its schema does not say.
         tree: the elements of an XML text, see :func:`compile_parser`.
         compile_inner: compiles a parser that another parser contains. The table of all parsers passes itself here.
     """
 
     whitespace: Whitespace = "spaced"
     lenient: bool = False
+    validators: Validators = "check"
     tree: Mapping[str, Any] | None = None
     compile_inner: Callable[[Any, ParserOptions], ParserPattern] = field(default=lambda parser, _: _refuse_inner(parser), repr=False)
 

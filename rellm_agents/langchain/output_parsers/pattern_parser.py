@@ -19,11 +19,12 @@ from typing import Any
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.output_parsers import BaseOutputParser
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 
 from rellm_agents.errors import InvalidInstance
 from rellm_agents.json_schema import SchemaLike, SchemaPattern, Whitespace, compile_schema, without_titles
-from rellm_agents.langchain.model_schema import model_schema
+from rellm_agents.langchain.model_reader import ModelReader
+from rellm_agents.langchain.model_schema import Validators, check_validators, model_schema
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions
 from rellm_agents.patterns import Pattern
@@ -34,15 +35,15 @@ class PatternOutputParser(BaseOutputParser[Any]):
 
     Attributes:
         pattern: the texts.
-        adapter: a pydantic ``TypeAdapter`` that makes an object of a JSON value; ``None``: ``parse`` returns the value itself, or the
-            text if the pattern was not made of a schema.
+        reader: makes an object of JSON text; ``None``: ``parse`` returns the value itself, or the text if the pattern was not made of a
+            schema.
         instructions: the format instructions; ``None``: the pattern as a regex.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     pattern: Pattern
-    adapter: Any = None
+    reader: Any = None
     instructions: str | None = None
 
     def parse(self, text: str) -> Any:
@@ -55,10 +56,10 @@ class PatternOutputParser(BaseOutputParser[Any]):
         if not self.pattern.fullmatch(text):
             raise OutputParserException(f"the pattern does not match the text {text!r}", llm_output=text)
         try:
-            if self.adapter is not None:
-                return self.adapter.validate_python(json.loads(text))
+            if self.reader is not None:
+                return self.reader.read(text)
             return self.pattern.value(text) if isinstance(self.pattern, SchemaPattern) else text
-        except (InvalidInstance, ValidationError) as error:
+        except InvalidInstance as error:
             raise OutputParserException(f"the value of {text!r} is not allowed: {error}", llm_output=text) from error
 
     def get_format_instructions(self) -> str:
@@ -76,17 +77,21 @@ class PatternOutputParser(BaseOutputParser[Any]):
         return "pattern"
 
 
-def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced", lenient: bool = False) -> PatternOutputParser:
+def reader_for(
+    source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced", lenient: bool = False, validators: Validators = "check"
+) -> PatternOutputParser:
     """A LangChain parser of the texts of a pattern, or of the JSON of a schema.
 
     Args:
         source: a pattern, for texts; a JSON Schema (dict, bool or JSON text), for its values; or a pydantic model or another type that
             pydantic can describe, for its objects.
         whitespace: of JSON, as for :func:`rellm_agents.compile_schema`.
-        lenient: check what the pattern cannot enforce when a text is read, rather than raise an error now.
+        lenient: check keywords that the pattern cannot enforce when a text is read, rather than raise an error now.
+        validators: ``"check"``: validators of a type are asked when a text is read; ``"refuse"``: they are an error now.
 
     Raises:
         ParserError, SchemaError: the pattern cannot be made.
+        ValueError: another value of ``validators``.
 
     >>> from rellm_agents.patterns import compile_regex
     >>> reader_for(compile_regex("yes|no")).invoke("yes")
@@ -94,14 +99,15 @@ def reader_for(source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced
     >>> reader_for({"type": "array", "items": {"type": "integer"}}).invoke("[1, 2]")
     [1, 2]
     """
+    check_validators(validators)
     match source:
         case Pattern():
             return PatternOutputParser(pattern=source)
         case dict() | bool() | str():
             pattern = compile_schema(source, whitespace=whitespace, lenient=lenient)
             return PatternOutputParser(pattern=pattern, instructions=_instructions(source))
-    texts = model_texts(source, ParserOptions(whitespace, lenient))
-    return PatternOutputParser(pattern=texts, adapter=TypeAdapter(source), instructions=_instructions(model_schema(source)[0]))
+    texts = model_texts(source, ParserOptions(whitespace, lenient, validators), reads_text=True)
+    return PatternOutputParser(pattern=texts, reader=ModelReader(source), instructions=_instructions(model_schema(source).schema))
 
 
 def _instructions(schema: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rellm_agents.errors import ParserError
 from rellm_agents.json_schema import Whitespace
+from rellm_agents.langchain.model_schema import Validators, check_validators, refusal
 from rellm_agents.langchain.output_parsers.class_lookup import look_up_class
 from rellm_agents.langchain.output_parsers.combining import combining_texts
 from rellm_agents.langchain.output_parsers.datetimes import datetime_texts
@@ -36,13 +37,22 @@ from rellm_agents.patterns import TEXT, Pattern
 ParserCompiler = Callable[[Any, ParserOptions], Pattern]
 
 
+def _own_texts(parser: Any, options: ParserOptions) -> Pattern:
+    """The texts that a parser of :func:`reader_for` was made with."""
+    unenforced = getattr(parser.pattern, "unenforced", ())
+    if unenforced and options.validators == "refuse":
+        raise ParserError(refusal(unenforced))
+    pattern: Pattern = parser.pattern
+    return pattern
+
+
 def _contained_texts(parser: Any, options: ParserOptions) -> ParserPattern:
     """The texts of the parser that a retrying parser contains; it never fails on them, so there is no retry."""
     return options.compile_inner(parser.parser, options)
 
 
 _COMPILERS: dict[str | type, ParserCompiler] = {
-    PatternOutputParser: lambda parser, _: parser.pattern,
+    PatternOutputParser: _own_texts,
     "BooleanOutputParser": boolean_texts,
     "CombiningOutputParser": combining_texts,
     "CommaSeparatedListOutputParser": comma_separated_texts,
@@ -76,17 +86,21 @@ def compile_parser(
     whitespace: Whitespace = "spaced",
     lenient: bool = False,
     tree: Mapping[str, Any] | None = None,
+    validators: Validators = "check",
 ) -> ParserPattern:
     """The texts that an output parser reads back as exactly what was written.
 
     Args:
         parser: a LangChain output parser.
         whitespace: of JSON, as for :func:`rellm_agents.compile_schema`.
-        lenient: list in ``unenforced`` what a pattern cannot enforce, such as a validator of a model, rather than raise an error.
+        lenient: leave out keywords that a pattern cannot enforce, and list them in ``unenforced``, rather than raise an error.
         tree: the elements of an XML parser, ``{tag: content}``: a content is ``str``, a mapping of elements, or a list of one mapping.
+        validators: ``"check"``: validators of a model, and what else its schema does not say, are left to the parser, and listed in
+            ``unenforced``; ``"refuse"``: they are an error.
 
     Raises:
         ParserError: the class is not in the table, or no text can be shown to be read without loss; says what to change.
+        ValueError: another value of ``validators``.
 
     >>> from langchain_core.output_parsers import CommaSeparatedListOutputParser, PydanticOutputParser
     >>> compile_parser(CommaSeparatedListOutputParser()).fullmatch('tea, milk, "bread, white"')
@@ -103,7 +117,8 @@ def compile_parser(
       ...
     rellm_agents.errors.ParserError: no pattern is known for parsers of the class str: ...
     """
-    return _compile(parser, ParserOptions(whitespace, lenient, tree, _compile))
+    check_validators(validators)
+    return _compile(parser, ParserOptions(whitespace, lenient, validators, tree, _compile))
 
 
 def register_parser(parser_class: type, texts: Callable[[Any], Pattern]) -> None:
@@ -125,6 +140,8 @@ def register_parser(parser_class: type, texts: Callable[[Any], Pattern]) -> None
 
 
 def _compile(parser: Any, options: ParserOptions) -> ParserPattern:
+    if isinstance(parser, type):
+        raise ParserError(f"{parser.__name__} is a class: pass a parser, {parser.__name__}(...)")
     compiler = look_up_class(_COMPILERS, parser)
     if compiler is None:
         raise ParserError(_unknown(type(parser)))

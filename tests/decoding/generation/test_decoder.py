@@ -77,7 +77,9 @@ def test_the_least_budget_is_enough_and_one_less_is_refused(decoder):
         completion = decoder.generate("a", pattern, max_new_tokens=least, temperature=1.0, seed=0)
         assert pattern.fullmatch(completion.text)
         assert len(completion.token_ids) < least
-        with pytest.raises(BudgetTooSmall, match=rf"at least {least} tokens .* budget is {least - 1}$"):
+        with pytest.raises(
+            BudgetTooSmall, match=rf"at least {least} tokens .* budget is {least - 1}: set max_new_tokens to {least} at least$"
+        ):
             decoder.generate("a", pattern, max_new_tokens=least - 1)
 
 

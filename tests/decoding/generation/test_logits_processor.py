@@ -94,7 +94,7 @@ def beginnings(processor, texts):
 
 def test_a_budget_that_is_too_small_is_refused_at_once():
     vocabulary = Vocabulary.from_tokenizer(byte_level_tokenizer())
-    with pytest.raises(BudgetTooSmall, match=r"at least 2 tokens .* budget is 1$"):
+    with pytest.raises(BudgetTooSmall, match=r"at least 2 tokens .* budget is 1: set max_new_tokens to 2 at least$"):
         ConstrainedLogitsProcessor(PATTERNS[1], vocabulary, prompt_length=3, max_new_tokens=1)
 
 

@@ -7,8 +7,9 @@ from dataclasses import fields
 import pytest
 from toys import byte_level_tokenizer, random_model
 
-from rellm_agents import compile_regex
-from rellm_agents.decoding import ConstrainedDecoder
+import rellm_agents
+from rellm_agents import compile_regex, json_action
+from rellm_agents.decoding import ConstrainedDecoder, ConstrainedLogitsProcessor, RequestQueue
 from rellm_agents.decoding.generation.options import TextKeywords, TextOptions
 
 
@@ -21,3 +22,36 @@ def test_an_option_that_generate_decides_is_refused_by_its_loop():
     decoder = ConstrainedDecoder(random_model(tokenizer), tokenizer)
     with pytest.raises(TypeError, match="custom_generate takes no healing, temperature"):
         decoder.custom_generate(compile_regex("a"), temperature=1.0, healing=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("yes|no", r"'yes\|no' is a str, not a Pattern: compile_regex\('yes\|no'\) makes one"),
+        ({"type": "null"}, r"is a dict, not a Pattern: compile_schema\(\.\.\.\) makes one of a schema or a type"),
+        (int, "is a type, not a Pattern: compile_schema"),
+        (["a", "b"], "'a' is a str, not a Pattern"),
+        (json_action({"now": {"type": "object", "properties": {}}}), "not a Pattern: pass its pattern, format.pattern"),
+        (None, "is a NoneType, not a Pattern: compile_regex and compile_schema make one"),
+    ],
+)
+def test_what_is_no_pattern_yet_is_refused_with_the_way_to_one(given, message):
+    tokenizer = byte_level_tokenizer()
+    decoder = ConstrainedDecoder(random_model(tokenizer), tokenizer)
+    ways = [
+        lambda: decoder.generate("a", given),
+        lambda: decoder.custom_generate(given),
+        lambda: ConstrainedLogitsProcessor(given, tokenizer, prompt_length=1, max_new_tokens=8),
+    ]
+    for way in ways:
+        with pytest.raises(TypeError, match=message):
+            way()
+
+
+def test_an_unknown_option_names_the_one_that_is_meant():
+    tokenizer = byte_level_tokenizer()
+    decoder = ConstrainedDecoder(random_model(tokenizer), tokenizer)
+    for run in (decoder.generate, RequestQueue(decoder).generate, lambda *given, **options: list(decoder.stream(*given, **options))):
+        with pytest.raises(TypeError, match=r"a text takes no 'max_token' \(did you mean 'max_new_tokens'\?\), only stop"):
+            run("a", compile_regex("a"), max_token=3)
+    assert rellm_agents.TextOptions is TextOptions

@@ -63,7 +63,9 @@ def test_a_mask_within_a_budget_leaves_out_what_could_not_be_finished(group, voc
             for budget in (needed, needed + 1, needed + 2, needed + 7, 10_000):
                 assert allowed_ids(masks, masks.bits(state, budget)) == {i for i, more in after.items() if more < budget}, (name, budget)
             for budget in {0, needed - 1}:
-                with pytest.raises(BudgetTooSmall, match=rf"at least {needed} tokens .* budget is {budget}$"):
+                with pytest.raises(
+                    BudgetTooSmall, match=rf"at least {needed} tokens .* budget is {budget}: set max_new_tokens to {needed} at least$"
+                ):
                     masks.bits(state, budget)
 
 

@@ -318,7 +318,7 @@ def test_a_template_that_refuses_says_why():
     [
         ({"tool_choice": "fly"}, "there is no tool named 'fly', only search"),
         ({"tool_choice": 3}, "tool_choice=3: 'auto'"),
-        ({"colour": "red"}, "ChatRELLM takes no colour in a call"),
+        ({"colour": "red"}, "a call of ChatRELLM takes no 'colour'"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "has no schema"),
     ],
 )

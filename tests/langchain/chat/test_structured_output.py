@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, NotRequired
+from types import NoneType
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 
 import jsonschema
 import pytest
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, trim_messages
 from langchain_core.tools import tool
-from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter, field_validator
 from small_chats import chat
 from typing_extensions import TypedDict
 
-from rellm_agents.errors import FormatError, ParserError
+from rellm_agents.errors import FormatError, ParserError, UnsatisfiableSchema
 from rellm_agents.langchain.chat.tool_schemas import openai_tool, without_titles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -78,6 +83,13 @@ class Paid(BaseModel):
     every: timedelta
 
 
+METHODS = ["json_schema", "function_calling", "json_mode"]
+
+
+class Named(RootModel[dict[str, int]]):
+    """Numbers by their names."""
+
+
 class Counts(RootModel[list[int]]):
     """Numbers."""
 
@@ -102,8 +114,9 @@ def test_a_typed_dict_may_leave_fields_out():
 
 def test_a_model_of_a_list_is_no_tool():
     assert all(isinstance(found, Counts) for found in answers(Counts, "json_schema"))
-    with pytest.raises(FormatError, match='"type": "object"'):
+    with pytest.raises(FormatError, match=r'"type": "object".*method=.json_schema. writes values of every type'):
         chat().with_structured_output(Counts, method="function_calling")
+    assert all(isinstance(found.root, dict) for method in METHODS for found in answers(Named, method, 2))
 
 
 class Checked(BaseModel):
@@ -120,20 +133,150 @@ class Checked(BaseModel):
 
 
 class Strict(BaseModel):
-    """Takes no dates from JSON values."""
+    """Takes no dates from Python values of JSON, but from JSON text."""
 
     model_config = ConfigDict(strict=True)
     day: date
 
 
-@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
-@pytest.mark.parametrize(("type_", "place"), [(Checked, "Checked.age: its validator adult"), (Strict, "Strict.day: it is strict")])
-def test_a_type_that_may_refuse_an_answer_is_refused(type_, place, method):
-    with pytest.raises(ParserError, match=place):
-        chat().with_structured_output(type_, method=method)
-    for found in answers(type_, method, include_raw=True):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_validator_that_refuses_an_answer_says_so_with_the_text_and_the_field(method):
+    errors = []
+    for seed in range(8):
+        chain = chat(seed, max_new_tokens=60).with_structured_output(Checked, method=method)
+        try:
+            chain.invoke("Go on.")
+        except OutputParserException as error:
+            errors.append(error)
+    assert 0 < len(errors) < 8
+    for error in errors:
+        assert re.search(r'^Checked refuses \'\{"age": -?\d+\}\': age: Value error, a child', str(error))
+        assert json.loads(error.llm_output)["age"] < 18
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_type_that_may_refuse_an_answer_is_refused_if_one_likes(method):
+    with pytest.raises(ParserError, match=r"Checked\.age: its validator adult"):
+        chat().with_structured_output(Checked, method=method, validators="refuse")
+    for found in answers(Checked, method, include_raw=True, validators="refuse"):
         assert isinstance(found["raw"], AIMessage)
         assert (found["parsed"] is None) == (found["parsing_error"] is not None)
+    assert all(isinstance(found, Strict) for found in answers(Strict, method, validators="refuse"))
+
+
+class Cat(BaseModel):
+    """A cat."""
+
+    lives: Annotated[int, Field(ge=1, le=9)]
+
+
+class Dog(BaseModel):
+    """A dog."""
+
+    breed: Literal["poodle", "pug"]
+
+
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """Some items."""
+
+    items: Annotated[list[Item], Field(max_length=2)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("union", [Cat | Dog, Cat | Dog | Page[int], Annotated[int, Field(ge=3)], list[Cat], Dog | None, int])
+def test_an_answer_is_of_one_type_of_a_union(union, method):
+    is_of_models = getattr(union, "__args__", ()) in ((Cat, Dog), (Cat, Dog, Page[int]))
+    if method == "function_calling" and not is_of_models:
+        with pytest.raises(FormatError, match=r"are fields of a model, and .* has none: method='json_schema'"):
+            answers(union, method)
+        return
+    found = answers(union, method, 6)
+    assert all(TypeAdapter(union).validate_python(one) == one for one in found)
+    assert not is_of_models or len({type(one) for one in found}) > 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_tools_may_be_called_instead_of_an_answer(method):
+    found = answers(Cat, method, 8, tools=[plant], include_raw=True)
+    for one in found:
+        calls = [call["name"] for call in one["raw"].tool_calls]
+        assert one["parsing_error"] is None
+        assert isinstance(one["parsed"], Cat) == (calls != ["plant"])
+    assert {isinstance(one["parsed"], Cat) for one in found} == {True, False}
+
+
+class Rating(TypedDict):
+    """A rating."""
+
+    stars: int
+    level: Literal[1, 2]
+    share: float
+
+
+LISTED = {
+    "title": "Listed",
+    "type": "object",
+    "properties": {"e": {"enum": [1, 2]}, "c": {"const": 3}, "i": {"type": ["integer", "null"]}, "enum": {"const": 7}},
+    "required": ["e", "c", "i", "enum"],
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_integers_of_plain_answers_are_ints(method):
+    for found in answers(Rating, method, 3):
+        assert [type(found["stars"]), type(found["level"])] == [int, int]
+    for found in answers(LISTED, method, 3):
+        assert all(type(one) in (int, NoneType) for one in found.values())
+
+
+class Sparse(BaseModel):
+    """All of it may be left out."""
+
+    tone: Literal["warm", "cold"] = Field(None)
+    stars: int | None = Field(None, ge=1, le=5)
+    parent: Sparse | None = None
+
+
+class Endless(BaseModel):
+    """Contains itself, whatever is written."""
+
+    inner: Endless = Field(None)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_strict_writes_every_property(method):
+    assert None in {found.tone for found in answers(Sparse, method)}
+    for found in answers(Sparse, method, strict=True):
+        assert found.model_fields_set == {"tone", "stars", "parent"}
+        assert found.tone in ("warm", "cold")
+    with pytest.raises(UnsatisfiableSchema, match=r"with strict=True this property is always written, and contains .* again"):
+        answers(Endless, method, strict=True)
+
+
+def test_strict_calls_give_every_argument():
+    asked = {"type": "function", "function": {"name": "plant_all", "parameters": openai_tool(plant)["function"]["parameters"]}}
+    before = copy.deepcopy(asked)
+    for seed in range(5):
+        (call,) = chat(seed, max_new_tokens=150).bind_tools([asked], tool_choice="any", strict=True).invoke("Go on.").tool_calls
+        assert set(call["args"]) == {"tree", "depth"}
+    assert asked == before
+
+
+class Feeling(BaseModel):
+    """As a tutorial has it."""
+
+    mood: str = Field(..., json_schema_extra={"enum": ["happy", "sad"]})
+    force: int = Field(description="How much", json_schema_extra={"enum": [1, 2, 3], "type": "integer"})
+    words: list[str] = Field(max_length=9, json_schema_extra=lambda schema: schema.update(maxItems=2, minItems=1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_added_to_a_schema_narrows_it(method):
+    for found in answers(Feeling, method, 3, validators="refuse"):
+        assert (found.mood in ("happy", "sad"), found.force in (1, 2, 3), 1 <= len(found.words) <= 2) == (True, True, True)
 
 
 @tool
