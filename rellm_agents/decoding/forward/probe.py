@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST_NOISE: Final = 0.15
 """Scores that differ by more than this part of their spread come of another text, not of rounding."""
+MOST_EXACT_NOISE: Final = 0.01
+"""Up to so much may they differ where weights and scores have 32 bits: some layers may compute with 16."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
         model: a transformers causal language model, or one with an encoder, wrapped or not.
 
     Raises:
-        DecodingError: what the model scores after a token depends on the tokens that follow it.
+        DecodingError: what the model scores after a token depends on the tokens that follow it, or, by its quantisation, on all those
+            of a pass; or weights are not loaded.
     """
     scorer, ids = Scorer(model, Resumption.READS_AGAIN), _ids(inside(model))
     encoded = scorer.encoded([ids]) if scorer.has_encoder else None
@@ -54,6 +57,8 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
     noise, precision = float(_apart(before[-1:], whole[4:5])), torch.finfo(whole.dtype).eps
     if noise > MOST_NOISE:
         raise DecodingError(_refusal(inside(model)))
+    if noise > MOST_EXACT_NOISE:
+        _check_passes(scorer, ids, encoded, whole)
     bound, share = min(MOST_NOISE, max(1e-3, 16 * precision, 4 * noise)), 1.0 if precision < 1e-6 else 0.75
     reasons = []
     for way in _candidates(scorer):
@@ -72,8 +77,23 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
             return Scorer(model, way)
         reasons.append(f"{way.name}: other scores than in one pass over the text")
     if reasons:
+        _check_passes(scorer, ids, encoded, whole)
         _log.warning("%s %s (%s)", scorer.name, Resumption.READS_AGAIN.value, "; ".join(reasons))
     return scorer
+
+
+def _check_passes(scorer: Scorer, ids: Sequence[int], encoded: EncodedPrompts | None, whole: torch.Tensor) -> None:
+    """Refuse a model whose scores depend on what else is read in the same pass, by more than rounding."""
+    weights = (one.dtype for one in inside(scorer.model).parameters() if one.is_floating_point() and one.element_size() > 1)
+    if max(torch.finfo(dtype).eps for dtype in (whole.dtype, *weights)) > 1e-6:
+        return  # 16 bits: rounding may be as large
+    noise = max(float(_apart(scorer.in_one_pass(ids[:at], encoded)[-1:], whole[at - 1 : at])) for at in range(1, len(ids)))
+    if noise > MOST_EXACT_NOISE:
+        raise DecodingError(
+            f"{scorer.name} scores a token by the other tokens of the same pass too (scores differ by {noise:.0%} of their spread), so a "
+            "text would depend on how it is read: mostly since its activations are quantised together, as torch.ao's quantize_dynamic "
+            "does. Quantise its weights only (torchao's Int8WeightOnlyConfig, bitsandbytes), or activations token by token"
+        )
 
 
 def _candidates(scorer: Scorer) -> list[Resumption]:

@@ -21,7 +21,15 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEnc
 
 from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Resumption, Scores, output_name, taken_from
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
-from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, may_be_callers, prefixes_of
+from rellm_agents.decoding.generation.generate_arguments import (
+    cached_mask,
+    check_arguments,
+    check_room,
+    encoded_prompts,
+    has_fixed_size,
+    may_be_callers,
+    prefixes_of,
+)
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
@@ -170,6 +178,9 @@ class CustomGenerate:
             for sequence, is_read in zip(sequences, mask, strict=True):
                 sequence.consumed = int(is_read.sum())
         owns_cache = not (is_shared or may_be_callers(cache))
+        if owns_cache and mask is None and has_fixed_size(cache):
+            cache = None  # one that grows serves as well, and as many texts as there are
+        check_room(cache, input_ids.shape[1] if embedded is None else embedded.vectors.shape[1], sequences[0].options.max_new_tokens, len(sequences))
         passes = ForwardPasses(
             scorer, len(sequences), cache=cache, attention_mask=mask, encoded=encoded, embedded=embedded, owns_cache=owns_cache
         )
