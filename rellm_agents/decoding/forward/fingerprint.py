@@ -20,12 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 
-from rellm_agents.decoding.forward.devices import kept_elsewhere, plain_parts
+from rellm_agents.decoding.forward.module import kept_elsewhere, plain_parts
 
 
 @dataclass(frozen=True)

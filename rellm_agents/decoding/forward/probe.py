@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from rellm_agents.decoding.forward.module import inside
 from rellm_agents.decoding.forward.passes import ForwardPasses
 from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer
-from rellm_agents.decoding.forward.wrappers import inside
 from rellm_agents.errors import DecodingError
 
 if TYPE_CHECKING:

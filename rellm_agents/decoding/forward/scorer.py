@@ -24,10 +24,8 @@ from transformers import DynamicCache, EncoderDecoderCache
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import COMMON_NAMES, cache_name, taken_from
 from rellm_agents.decoding.forward.context import context_length, first_position
-from rellm_agents.decoding.forward.devices import input_device, is_plain
-from rellm_agents.decoding.forward.eval_mode import in_eval_mode
+from rellm_agents.decoding.forward.module import called, in_eval_mode, input_device, inside, is_plain, is_watched
 from rellm_agents.decoding.forward.resumption import Resumption
-from rellm_agents.decoding.forward.wrappers import called, inside, is_watched
 from rellm_agents.errors import DecodingError, ScoresNotFinite
 
 if TYPE_CHECKING:

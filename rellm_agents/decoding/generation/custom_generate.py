@@ -24,7 +24,7 @@ from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_optio
 from rellm_agents.decoding.generation.generate_arguments import (
     cached_mask,
     check_arguments,
-    check_room,
+    check_size,
     encoded_prompts,
     has_fixed_size,
     may_be_callers,
@@ -180,7 +180,12 @@ class CustomGenerate:
         owns_cache = not (is_shared or may_be_callers(cache))
         if owns_cache and mask is None and has_fixed_size(cache):
             cache = None  # one that grows serves as well, and as many texts as there are
-        check_room(cache, input_ids.shape[1] if embedded is None else embedded.vectors.shape[1], sequences[0].options.max_new_tokens, len(sequences))
+        check_size(
+            cache,
+            input_ids.shape[1] if embedded is None else embedded.vectors.shape[1],
+            sequences[0].options.max_new_tokens,
+            len(sequences),
+        )
         passes = ForwardPasses(
             scorer, len(sequences), cache=cache, attention_mask=mask, encoded=encoded, embedded=embedded, owns_cache=owns_cache
         )

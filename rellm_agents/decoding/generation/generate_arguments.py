@@ -128,7 +128,7 @@ def has_fixed_size(cache: Cache | None) -> bool:
     return bool(_fixed_layers(cache))
 
 
-def check_room(cache: Cache | None, prompt: int, budget: int, rows: int) -> None:
+def check_size(cache: Cache | None, prompt: int, budget: int, rows: int) -> None:
     """Refuse a cache of a fixed size that may be too small.
 
     Args:
