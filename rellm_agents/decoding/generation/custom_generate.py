@@ -180,12 +180,8 @@ class CustomGenerate:
         owns_cache = not (is_shared or may_be_callers(cache))
         if owns_cache and mask is None and has_fixed_size(cache):
             cache = None  # one that grows serves as well, and as many texts as there are
-        check_size(
-            cache,
-            input_ids.shape[1] if embedded is None else embedded.vectors.shape[1],
-            sequences[0].options.max_new_tokens,
-            len(sequences),
-        )
+        prompt = input_ids if embedded is None else embedded.vectors
+        check_size(cache, prompt.shape[1], sequences[0].options.max_new_tokens, len(sequences))
         passes = ForwardPasses(
             scorer, len(sequences), cache=cache, attention_mask=mask, encoded=encoded, embedded=embedded, owns_cache=owns_cache
         )
