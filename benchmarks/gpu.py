@@ -87,7 +87,7 @@ class GpuBench:
         for place, make in ways.items():
             if self._is_late(place):
                 continue
-            for name, texts in self._written(ConstrainedDecoder(make(), self.tokenizer), in_all_ways=place == "weights on the device"):
+            for name, texts in self._written(ConstrainedDecoder(make(), self.tokenizer), is_full=place == "weights on the device"):
                 found[f"{place}, {name}"] = self._compared(expected[name], texts)
         if not self._is_late("static cache"):
             model = self._copied()
@@ -96,20 +96,20 @@ class GpuBench:
             )
         return found
 
-    def _written(self, decoder: ConstrainedDecoder, *, in_all_ways: bool = True) -> Iterator[tuple[str, list[tuple[str, list[int]]]]]:
+    def _written(self, decoder: ConstrainedDecoder, *, is_full: bool = True) -> Iterator[tuple[str, list[tuple[str, list[int]]]]]:
         """All texts in each way, or in two, each with its prompt."""
         most = [task.max_new_tokens for task in self.tasks]
-        for spelling in ("canonical", "any") if in_all_ways else ():
+        for spelling in ("canonical", "any") if is_full else ():
             alone = [
                 decoder.generate(prompt, pattern, max_new_tokens=limit, spelling=spelling, healing=False)
                 for prompt, pattern, limit in zip(self._prompts, self._patterns, most, strict=True)
             ]
-            yield f"alone, {spelling}", _told(self._prompts, alone)
+            yield f"alone, {spelling}", _token_ids(self._prompts, alone)
         options: Any = {"max_new_tokens": max(most), "healing": False}
-        yield "in a batch", _told(self._prompts, decoder.generate(self._prompts, self._patterns, **options))
+        yield "in a batch", _token_ids(self._prompts, decoder.generate(self._prompts, self._patterns, **options))
         longer = [prompt + _CONTEXT for prompt in self._prompts]
-        yield "behind what is kept", _told(longer, decoder.generate(longer, self._patterns, **options))
-        if in_all_ways:
+        yield "behind what is kept", _token_ids(longer, decoder.generate(longer, self._patterns, **options))
+        if is_full:
             yield "by generate", self._generated(decoder.model)
 
     def _generated(self, model: Any, **given: Any) -> list[tuple[str, list[int]]]:
@@ -120,7 +120,7 @@ class GpuBench:
         loop = decoder.custom_generate(self._patterns)
         limit = max(task.max_new_tokens for task in self.tasks)
         model.generate(**inputs, max_new_tokens=limit, do_sample=False, custom_generate=loop, **given)
-        return _told(self._prompts, loop.completions)
+        return _token_ids(self._prompts, loop.completions)
 
     def _dispatched(self) -> Any:
         model: Any = copy.deepcopy(self.model)
@@ -193,7 +193,7 @@ class GpuBench:
         return True
 
 
-def _told(prompts: Sequence[str], made: Sequence[Completion]) -> list[tuple[str, list[int]]]:
+def _token_ids(prompts: Sequence[str], made: Sequence[Completion]) -> list[tuple[str, list[int]]]:
     return [(prompt, list(one.token_ids)) for prompt, one in zip(prompts, made, strict=True)]
 
 

@@ -54,7 +54,7 @@ def _objects(text: str) -> Iterator[Any]:
         at = text.find("{", end)
 
 
-@reader("mistral")
+@reader("mistral", "mistral_id", "mistral_nemo")
 def by_the_first_mark(text: str) -> Read:
     """All after the mark is one JSON list."""
     content, mark, calls = text.partition("[TOOL_CALLS]")

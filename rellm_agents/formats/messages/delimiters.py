@@ -27,7 +27,7 @@ from rellm_agents.formats.template import Declaration, Template
 _NAME, _NO_NAME = re.compile(TOOL_NAME_REGEX), r"[^A-Za-z0-9_.-]"
 
 
-_CALL_SLOTS = (("name", "arguments"), ("id", "name", "arguments"), ("name", "id", "arguments"))
+_CALL_SLOTS = (("name", "arguments"), ("id", "name", "arguments"), ("name", "id", "arguments"), ("name", "arguments", "id"))
 
 
 class CallName(NamedTuple):
@@ -37,11 +37,23 @@ class CallName(NamedTuple):
         text: the name.
         start: the index at which it begins.
         end: the index at which the call's arguments begin.
-        id: of the call; empty in formats that write none.
+        id: of the call; empty in formats that write none, or write it after the arguments.
     """
 
     text: str
     start: int
+    end: int
+    id: str
+
+
+class CallEnd(NamedTuple):
+    """The end of a call in a text.
+
+    Attributes:
+        end: the index behind the call.
+        id: of the call; empty in formats that do not write it after the arguments.
+    """
+
     end: int
     id: str
 
@@ -98,6 +110,8 @@ class Delimiters:
             raise FormatError(f"{title}, #/call: no delimiter begins a call")
         if not (re.search(_NO_NAME, after_name) if after_name else all(re.match(_NO_NAME, text) for text in first)):
             raise FormatError(f"{title}, #/call: nothing tells where {{name}} ends: put a delimiter after it that no tool's name can hold")
+        if found.has_id_last and style != "json":
+            raise FormatError(f"{title}, #/call: an id after {{arguments}} needs arguments as JSON, which tell where they end")
         if style in ("tagged", "bare") and not after_call:
             raise FormatError(f"{title}, #/call: nothing tells where {{arguments}} end: put a delimiter after them")
         if style == "python" and not after_call.startswith(")"):
@@ -114,8 +128,13 @@ class Delimiters:
 
     @property
     def after_call(self) -> str:
-        """The text after the arguments of a call."""
-        return self.call.delimiters[-1]
+        """The text after the arguments of a call, up to its end or its id."""
+        return self.call.delimiter_after("arguments")
+
+    @property
+    def has_id_last(self) -> bool:
+        """Whether the id of a call is written after its arguments."""
+        return self.call.slots[-1] == "id"
 
     @property
     def call_begin(self) -> str:
@@ -131,7 +150,7 @@ class Delimiters:
     def _before_arguments(self) -> re.Pattern[str]:
         """Matches a call up to its arguments."""
         found = re.escape(self.call.delimiters[0])
-        for slot in self.call.slots[:-1]:
+        for slot in self.call.slots[: self.call.slots.index("arguments")]:
             after = re.escape(self.call.delimiter_after(slot))
             text = f"(?P<id>{self.id_regex})" if slot == "id" else rf"(?P<name>{_NAME.pattern})(?={after or _NO_NAME})"
             found += text + after
@@ -147,6 +166,18 @@ class Delimiters:
         """
         found = self._before_arguments.match(text, at + len(between)) if text.startswith(between, at) else None
         return CallName(found["name"], found.start("name"), found.end(), found.groupdict().get("id", "")) if found else None
+
+    @cached_property
+    def _after_arguments(self) -> re.Pattern[str]:
+        """Matches what follows the arguments of a call, with its id."""
+        return re.compile(f"{re.escape(self.after_call)}(?P<id>{self.id_regex}){re.escape(self.call.delimiters[-1])}")
+
+    def end_at(self, text: str, at: int) -> CallEnd | None:
+        """The end of the call whose arguments end at an index; ``None``: its id goes beyond this text."""
+        if not self.has_id_last:
+            return CallEnd(at + len(self.after_call), "")
+        found = self._after_arguments.match(text, at)
+        return CallEnd(found.end(), found["id"]) if found else None
 
     def split(self, body: str, *, is_whole: bool, has_both: bool = True) -> tuple[str, str]:
         """The content of a message, as far as it is certain, and the text from the first call on.
@@ -183,7 +214,7 @@ def _call_template(title: str, declaration: Declaration) -> Template:
     template, regex = Template.of(declaration["call"]), declaration.get("call_id_regex")
     if template.slots not in _CALL_SLOTS[1:]:
         if regex is not None:
-            raise FormatError(f"{title}, #/call_id_regex: #/call has no slot {{id}} before {{arguments}} to write an id in")
+            raise FormatError(f"{title}, #/call_id_regex: #/call has no slot {{id}} to write an id in")
         return _template(title, "call", declaration["call"], _CALL_SLOTS[0])
     after = template.delimiter_after("id")
     if regex is None:

@@ -247,6 +247,11 @@ class MessageFormat:
         return self._answer is None and not self._is_forced
 
     @property
+    def has_id_last(self) -> bool:
+        """Whether the id of a call is written after its arguments."""
+        return self._delimiters.has_id_last
+
+    @property
     def content_begin(self) -> str:
         """The text before content."""
         return self._delimiters.before_content
