@@ -159,10 +159,10 @@ def _delimiters_of_words(call: _Call, examples: Mapping[str, str]) -> dict[str, 
     """The keys that say what stands around content and reasoning, and what they hold."""
     found: dict[str, Any] = {}
     words, both, reasoned = (examples.get(name, "") for name in ("words", "both", "reasoned"))
-    content = words.partition(_WORDS)[0]
+    content, _, end = words.partition(_WORDS)
     if content:
-        found["content"] = {"begin": content}
-    begin, start = call.before or call.template.partition("{")[0], f"{content}{_WORDS}"
+        found["content"] = {"begin": content, **({"end": end} if end else {})}
+    begin, start = call.before or call.template.partition("{")[0], f"{content}{_WORDS}{end}"
     if both.startswith(start) and (at := both.find(begin, len(start))) >= 0:
         found["before_calls"] = both[len(start) : at]
     thought, _, rest = reasoned.partition(EXAMPLES["reasoned"].reasoning)

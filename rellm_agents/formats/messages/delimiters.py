@@ -69,6 +69,7 @@ class Delimiters:
         between: between calls; ``None``: there is one call at most.
         end: after the last call.
         before_content: before the content.
+        after_content: after it.
         before_calls: between content and the first call, ``begin`` not included; ``None``: a message has either content or calls.
     """
 
@@ -78,6 +79,7 @@ class Delimiters:
     between: str | None
     end: str
     before_content: str
+    after_content: str
     before_calls: str | None
 
     @classmethod
@@ -102,6 +104,7 @@ class Delimiters:
             calls.get("between"),
             calls.get("end", ""),
             declaration.get("content", {}).get("begin", ""),
+            declaration.get("content", {}).get("end", ""),
             declaration.get("before_calls"),
         )
         after_name, after_call = found.after_name, found.after_call
@@ -144,7 +147,7 @@ class Delimiters:
     @property
     def call_separator(self) -> str:
         """All text between content and the first slot of the first call; empty if calls cannot follow content."""
-        return "" if self.before_calls is None else self.before_calls + self.call_begin
+        return "" if self.before_calls is None else self.after_content + self.before_calls + self.call_begin
 
     @cached_property
     def _before_arguments(self) -> re.Pattern[str]:
@@ -191,13 +194,25 @@ class Delimiters:
             return "", body
         if not is_whole and self.call_begin.startswith(body):
             return "", ""
+        if has_both and self.call_separator:
+            content, found, calls = body[len(self.before_content) :].partition(self.call_separator)
+            if found:
+                return content, self.call_begin + calls
+            if not is_whole:
+                return content[: len(content) - partial_length(content, self.call_separator)], ""
+        return self.content_of(body, is_whole=is_whole), ""
+
+    def content_of(self, body: str, *, is_whole: bool) -> str:
+        """The content of a message without calls, as far as it is certain.
+
+        Args:
+            body: the message, or its beginning, without reasoning.
+            is_whole: the message has ended.
+        """
         content = body[len(self.before_content) :]
-        if not has_both or not self.call_separator:
-            return content, ""
-        content, found, calls = content.partition(self.call_separator)
-        if found:
-            return content, self.call_begin + calls
-        return (content if is_whole else content[: len(content) - partial_length(content, self.call_separator)]), ""
+        if is_whole or content.endswith(self.after_content):
+            return content.removesuffix(self.after_content)
+        return content[: len(content) - partial_length(content, self.after_content)]
 
 
 def partial_length(text: str, delimiter: str) -> int:

@@ -79,7 +79,7 @@ class MessageReader:
         if body is None:
             return PartialMessage(reasoning)
         if not self.tools:
-            return PartialMessage(reasoning, body[len(self.delimiters.before_content) :])
+            return PartialMessage(reasoning, self.delimiters.content_of(body, is_whole=is_whole))
         content, calls = self.delimiters.split(body, is_whole=is_whole, has_both=self.has_both)
         return PartialMessage(reasoning, content, tuple(self._calls(calls)))
 
@@ -116,7 +116,7 @@ class MessageReader:
         content, calls = (
             self.delimiters.split(body, is_whole=True, has_both=self.has_both)
             if self.tools
-            else (body[len(self.delimiters.before_content) :], "")
+            else (self.delimiters.content_of(body, is_whole=True), "")
         )
         start = len(text) - len(body) + len(self.delimiters.before_content)
         if answer and not calls:

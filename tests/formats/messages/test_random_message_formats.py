@@ -54,7 +54,7 @@ def random_declaration(chance):
     if chance.random() < 0.7:
         found["before_calls"] = chance.choice(["", bits(chance)])
     if chance.random() < 0.2:
-        found["content"] = {"begin": bits(chance)}
+        found["content"] = {"begin": bits(chance)} | ({"end": bits(chance)} if chance.random() < 0.5 else {})
     if chance.random() < 0.5:
         found["reasoning"] = {"begin": bits(chance), "end": bits(chance)}
     if chance.random() < 0.5:
