@@ -15,6 +15,7 @@
     |-- InvalidInstance (ValueError)    a value that a schema does not allow: its JSON pointer
     |-- InvalidExample (ValueError)     an example that a model could not write: its index, and the JSON pointer
     |-- FormatError (ValueError)        an action format, its tools, or a step it cannot write or read
+    |   `-- UnfitTools                  some of several tools cannot be written: their names, and the reason of each
     |-- ChatRefused (ValueError)        a chat that a chat template refuses, or does not show in whole, or that holds images or sounds
     |-- ParserError (ValueError)        an output parser for which lossless reading cannot be shown
     |-- DecodingError
@@ -155,6 +156,25 @@ class FormatError(RELLMError, ValueError):
     """An action format or message format that cannot be built, or a step or message that it cannot write or read."""
 
 
+class UnfitTools(FormatError):
+    """Some of several tools cannot be written in a format, or cannot be called by a local model at all; the others can.
+
+    Attributes:
+        reasons: why each of them cannot, by its name.
+        count: of all tools.
+
+    >>> print(UnfitTools({"a": "tool 'a' has 2 arguments", "b": "tool 'b' has none"}, 7))
+    2 of 7 tools cannot be called: tool 'a' has 2 arguments; tool 'b' has none. Leave out 'a', 'b' to call the others
+    """
+
+    def __init__(self, reasons: dict[str, str], count: int, advice: str = "") -> None:
+        self.reasons, self.count = reasons, count
+        names = ", ".join(map(repr, reasons))
+        super().__init__(
+            f"{len(reasons)} of {count} tools cannot be called: {'; '.join(reasons.values())}. Leave out {names} to call the others{advice}"
+        )
+
+
 class ChatRefused(RELLMError, ValueError):
     """A chat that a chat template refuses, or of which it does not show every word, or with an image or a sound: the reason, or where."""
 
@@ -190,6 +210,27 @@ class BudgetTooSmall(DecodingError, ValueError):
             f"the pattern needs at least {needed} tokens (end of text included), the budget is {budget}"
             if part is None
             else f"the part {part!r} of the pattern needs at least {needed} tokens, its budget is {budget}"
+        )
+
+
+class ClosedByBudget(DecodingError, ValueError):
+    """A text that would have gone on, and was closed so that it ends within its budget; only with ``on_budget="raise"``.
+
+    Attributes:
+        text: the text, which is whole.
+        pointer: the JSON pointer of the value that was being written where it was closed; ``"#"`` is the whole text.
+        budget: its tokens.
+
+    >>> print(ClosedByBudget('{"summary": "A small"}', "#/summary", 12))
+    the budget of 12 tokens closed the text at #/summary, where the model would have gone on: a larger max_new_tokens leaves it whole, a \
+schema with maxLength or maxItems bounds it
+    """
+
+    def __init__(self, text: str, pointer: str, budget: int) -> None:
+        self.text, self.pointer, self.budget = text, pointer, budget
+        super().__init__(
+            f"the budget of {budget} tokens closed the text at {pointer}, where the model would have gone on: a larger max_new_tokens "
+            "leaves it whole, a schema with maxLength or maxItems bounds it"
         )
 
 

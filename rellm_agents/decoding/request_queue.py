@@ -1,8 +1,8 @@
-"""A queue that serves many callers, threads or coroutines, with one model: requests that come at about the same time are decoded together.
+"""A queue that serves many callers, threads or coroutines, with one model: what they ask for is decoded together.
 
-A group of requests is open for a moment, and for as long as other groups keep the model busy; then it is decoded as one batch. Where a
-caller goes away, no further token is written for it, and a script that ends waits for no text. Texts do not depend on the texts that are
-decoded with them. The queue does not know how texts are written.
+A request joins the texts that are being written as soon as there is a place for it, whatever its options are. Where a caller goes away, no
+further token is written for it, and a script that ends waits for no text. Texts do not depend on the texts that are decoded with them, and
+what goes wrong with one is told to its own caller. The queue does not know how texts are written.
 
 >>> RequestQueue.generate.__name__
 'generate'
@@ -25,9 +25,9 @@ from rellm_agents.decoding.decisions import Decision, DecisionKeywords, Decision
 from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, TextOptions
 from rellm_agents.patterns import Pattern
 
-MAX_BATCH = 8  # texts that are decoded together
-MAX_GROUPS = 2  # batches that the model works on at once
-WAIT = 0.005  # seconds that a group is open for others
+MAX_BATCH = 16  # texts that are decoded together
+MAX_THREADS = 2  # one for texts, one for decisions
+WAIT = 0.005  # seconds that the first request waits for others
 
 _Event = str | Completion | BaseException
 
@@ -37,15 +37,16 @@ class RequestQueue:
 
     Args:
         decoder: of the model.
-        max_batch: at most so many texts are decoded together; 1: each alone.
-        wait: how long a request waits for others, in seconds.
+        max_batch: at most so many texts are decoded together, the others wait for a place; 1: each alone.
+        wait: how long a request waits for others where nothing is being decoded, in seconds.
     """
 
     def __init__(self, decoder: ConstrainedDecoder, *, max_batch: int = MAX_BATCH, wait: float = WAIT) -> None:
         self.decoder, self._wait = decoder, wait
         self._most = max_batch
-        self._threads = DaemonThreads(MAX_GROUPS)
-        self._open: _Group | None = None  # which others can join
+        self._threads = DaemonThreads(MAX_THREADS)
+        self._arrived: list[_Asked] = []  # since the last step
+        self._is_decoding = False
         self._open_decisions: _Decisions | None = None
         self._lock = Lock()
 
@@ -130,38 +131,56 @@ class RequestQueue:
             waited.set_result(decision)
 
     def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: TextKeywords) -> None:
-        """Begin a request, and put it into a group; what is wrong with it is raised here."""
+        """Begin a request, and let it join those under way; what is wrong with it is raised here."""
         (request,) = self.decoder.begin([prompt], pattern, TextOptions(**options))
         with self._lock:
-            if self._open is not None and len(self._open) < self._max_batch:
-                self._open.append((request, caller))
-                return
-            group = self._open = [(request, caller)]
-        self._threads.submit(self._decode, group).add_done_callback(lambda done: _send_failure(group, done))
+            if not self._is_decoding:
+                self._threads.submit(self._decode)
+                self._is_decoding = True
+            self._arrived.append((request, caller))
 
-    def _decode(self, group: _Group) -> None:
-        """Decode a group, once nobody can join it any more."""
-        if self._max_batch > 1:
-            time.sleep(self._wait)
-        with self._lock:
-            if self._open is group:
-                self._open = None
-        active = [(request, caller) for request, caller in group if caller.is_waiting]
-        steps = self.decoder.run([request for request, _ in active])
-        while active and not is_ending():
-            is_over = next(steps, self) is self
-            for one in tuple(active):
-                request, caller = one
-                if not caller.is_waiting:
-                    request.sequence.truncate(len(request.sequence.committed))
-                elif piece := request.new_text():
-                    caller.send(piece)
-                if is_over or request.sequence.is_finished:
-                    active.remove(one)
-                    completion = self.decoder.completion(request)
-                    if rest := completion.text[request.shown :]:
-                        caller.send(rest)
-                    caller.send(completion)
+    def _decode(self) -> None:
+        """Decode what is asked for until nobody waits for anything."""
+        asked: list[_Asked] = []
+        try:
+            running = self.decoder.running(self._most)
+            if self._most > 1:
+                time.sleep(self._wait)
+            while not is_ending():
+                with self._lock:
+                    arrived, self._arrived = self._arrived, []
+                    if not arrived and not asked:
+                        self._is_decoding = False
+                        return
+                for request, _ in arrived:
+                    running.add(request.sequence, request.prompt_ids)
+                asked += arrived
+                for request, caller in asked:
+                    if not caller.is_waiting:
+                        request.sequence.truncate(len(request.sequence.committed))
+                running.step()
+                asked = [one for one in asked if not self._is_answered(*one)]
+        except BaseException as error:
+            with self._lock:
+                arrived, self._arrived, self._is_decoding = self._arrived, [], False
+            for _, caller in (*asked, *arrived):
+                caller.send(error)
+            raise
+
+    def _is_answered(self, request: Request, caller: _Caller) -> bool:
+        """Send what was written of a text since the last time; True if that is all."""
+        if error := request.sequence.error:
+            caller.send(error)
+        elif not request.sequence.is_finished:
+            if piece := request.new_text():
+                caller.send(piece)
+            return False
+        elif caller.is_waiting:
+            completion = self.decoder.completion(request)
+            if rest := completion.text[request.shown :]:
+                caller.send(rest)
+            caller.send(completion)
+        return True
 
 
 @dataclass
@@ -177,15 +196,8 @@ class _Caller:
     is_waiting: bool = True
 
 
-_Group = list[tuple[Request, _Caller]]
+_Asked = tuple[Request, _Caller]
 _Decisions = list[tuple[DecisionRequest, Future[Decision]]]
-
-
-def _send_failure(group: _Group, done: Future[None]) -> None:
-    """Raise the error of a group where its texts are waited for."""
-    if error := done.exception():
-        for _, caller in group:
-            caller.send(error)
 
 
 def _fail(group: _Decisions, done: Future[None]) -> None:

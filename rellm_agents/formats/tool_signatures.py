@@ -3,7 +3,7 @@ r"""Tells tools in a prompt as signatures, with types, defaults and descriptions
 Types are written as in TypeScript. What has no short form there is told as its JSON Schema, so that nothing of it is lost. Knows nothing
 of formats.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> hour = {"type": "integer", "minimum": 0, "maximum": 23, "description": "On a clock of 24."}
 >>> alarm = {"type": "object", "properties": {"hour": hour, "label": {"type": "string"}}, "required": ["hour"]}
 >>> print(signatures_of(tools_of({"set_alarm": alarm, "now": {"type": "object", "description": "The time.", "properties": {}}})))

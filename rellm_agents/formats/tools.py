@@ -1,25 +1,24 @@
-"""Tools as formats need them: a name, a description and a JSON Schema of the arguments, read from what users have.
+"""Tools as formats need them: a name, a description and a JSON Schema of the arguments. Knows nothing of formats.
 
-Users have LangChain tools (anything with ``name``, ``description`` and ``tool_call_schema``), pydantic models, and
-mappings of names to argument schemas; LangChain is not imported for it. Knows nothing of formats.
-
->>> [tool.name for tool in tools_of({"search": {"type": "object", "properties": {"query": {"type": "string"}}}})]
-['search']
+>>> hour = {"type": "object", "properties": {"hour": {"type": "integer"}, "minute": {"type": "integer"}}}
+>>> Tool("alarm", "Rings.", hour).ordered({"minute": 30, "hour": 7})
+{'hour': 7, 'minute': 30}
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import cleandoc
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from urllib.parse import unquote
 
-from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.json_schema import SchemaLike, Whitespace, compile_schema, schema_node, schema_of, without_titles
+from rellm_agents.errors import FormatError, SchemaError, UnfitTools
+from rellm_agents.json_schema import Whitespace, compile_schema, schema_node, unwritten_nulls, without_titles
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
 
-ToolsLike = Iterable[Any] | Mapping[str, SchemaLike]
+_Source = TypeVar("_Source")
+_Made = TypeVar("_Made")
 
 
 class Rewritten(str):
@@ -56,17 +55,32 @@ class Tool:
         name: its name, as the executor knows it.
         description: one or more sentences for the prompt.
         parameters: JSON Schema of its arguments, of type object.
+        takes_text: its executor runs it with a text in place of a mapping of its one argument.
     """
 
     name: str
     description: str
     parameters: dict[str, Any]
+    takes_text: bool = True
 
     @property
     def properties(self) -> dict[str, Any]:
         """The schema of each argument."""
         found: dict[str, Any] = self.parameters.get("properties", {})
         return found
+
+    @property
+    def narrowed(self) -> tuple[str, ...]:
+        """What of the schema is not written although it may be meant, each with its place."""
+        return tuple(f"tool {self.name!r}, {line}" for line in unwritten_nulls(self.parameters))
+
+    @property
+    def _names(self) -> list[str]:
+        """The names of all arguments, also of those that only a branch of a union has."""
+        known: dict[str, Any] = {key: self.parameters[key] for key in ("$defs", "definitions") if key in self.parameters}
+        branches = [one for key in ("allOf", "anyOf", "oneOf") for one in self.parameters.get(key, ()) if isinstance(one, dict)]
+        parts = [self.parameters, *(at_root({**known, **one}) for one in branches)]
+        return list(dict.fromkeys(name for one in parts for name in one.get("properties", {})))
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -76,7 +90,7 @@ class Tool:
 
     def ordered(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments in the order of the schema, which is the order they are written in."""
-        place = {name: number for number, name in enumerate(self.properties)}
+        place = {name: number for number, name in enumerate(self._names)}
         return {name: arguments[name] for name in sorted(arguments, key=lambda name: place.get(meant(name), len(place)))}
 
     def arguments_node(self, whitespace: Whitespace, *, without: Sequence[str] = ()) -> Node:
@@ -109,67 +123,33 @@ class Tool:
             raise FormatError(f"tool {self.name!r}, arguments: {error}") from error
 
 
-def tools_of(tools: ToolsLike) -> tuple[Tool, ...]:
-    """The tools, in the order given.
+def of_each(tools: Iterable[_Source], make: Callable[[_Source], _Made], name: Callable[[_Source], str]) -> list[_Made]:
+    """What is made of each of some tools.
 
     Args:
-        tools: LangChain tools, pydantic models (the class name is the tool's name), or a mapping of names to argument
-            schemas (whatever :func:`rellm_agents.compile_schema` takes).
+        tools: in any form.
+        make: raises a :class:`FormatError` for a tool that it cannot be made of.
+        name: of a tool.
 
     Raises:
-        FormatError: there is none, one is of an unknown type, has a schema that is not of an object, or two have the same name.
+        UnfitTools: it cannot be made of some of several tools: names all of them.
+        FormatError: it cannot be made of the only one.
     """
-    found = tuple(_from_mapping(tools) if isinstance(tools, Mapping) else map(_tool, tools))
-    if not found:
-        raise FormatError("an agent without tools: pass at least one")
-    names = [tool.name for tool in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise FormatError(f"two tools are named {name!r}: an agent tells them apart by their names")
+    sources, found, unfit = list(tools), [], dict[str, str]()
+    for one in sources:
+        try:
+            found.append(make(one))
+        except FormatError as error:
+            if len(sources) == 1:
+                raise
+            unfit[name(one)] = str(error)
+    if unfit:
+        raise UnfitTools(unfit, len(sources))
     return found
 
 
-def _from_mapping(tools: Mapping[str, SchemaLike]) -> Iterable[Tool]:
-    for name, schema in tools.items():
-        yield tool_from_schema(name, None, schema)
-
-
-def _tool(source: Any) -> Tool:
-    if isinstance(source, Tool):
-        return source
-    if isinstance(source, type) and hasattr(source, "model_json_schema"):
-        return tool_from_schema(source.__name__, source.__doc__, source)
-    if hasattr(source, "name") and hasattr(source, "tool_call_schema"):
-        return tool_from_schema(source.name, source.description, source.tool_call_schema)
-    raise FormatError(
-        f"{source!r} is no tool that is known: pass LangChain tools, pydantic models, or a mapping of names to argument schemas"
-    )
-
-
-def tool_from_schema(name: str, description: str | None, schema: SchemaLike) -> Tool:
-    """The tool of a name, a description and a schema of its arguments.
-
-    Args:
-        name: of the tool.
-        description: ``None`` or empty: the description that stands in the schema.
-        schema: whatever :func:`rellm_agents.compile_schema` takes.
-
-    Raises:
-        FormatError: it is no schema, or not the schema of an object.
-    """
-    try:
-        parameters = schema_of(schema)
-    except SchemaError as error:
-        raise FormatError(f"tool {name!r}, arguments: {error}") from error
-    if isinstance(parameters, dict) and "type" not in parameters:
-        parameters = _at_root(parameters)
-    if not isinstance(parameters, dict) or parameters.get("type") != "object":
-        raise FormatError(f'tool {name!r}: its arguments are described by a schema of "type": "object", not by {parameters!r}')
-    return Tool(name, cleandoc(str(description or parameters.get("description") or "")).strip(), parameters)
-
-
-def _at_root(schema: dict[str, Any]) -> dict[str, Any]:
+def at_root(schema: dict[str, Any]) -> dict[str, Any]:
     """The definition that a schema refers to, with its other keys: pydantic writes models that hold themselves in this way."""
-    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
-    target = schema.get("$defs", {}).get(name)
+    _, place, name = f"{unquote(str(schema.get('$ref', '')))}//".split("/", 2)
+    target = schema.get(place, {}).get(name.removesuffix("//")) if place in ("$defs", "definitions") else None
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}} if isinstance(target, dict) else schema

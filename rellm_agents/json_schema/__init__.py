@@ -23,8 +23,15 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 
 from rellm_agents.json_schema.instances import instance_text
 from rellm_agents.json_schema.scalar_text import bare_text
-from rellm_agents.json_schema.schema_pattern import SchemaPattern, compile_in_layout, compile_schema, schema_node
-from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, with_all_properties, without_titles
+from rellm_agents.json_schema.schema_pattern import (
+    SchemaPattern,
+    compile_in_layout,
+    compile_schema,
+    has_instances,
+    schema_node,
+    unwritten_nulls,
+)
+from rellm_agents.json_schema.source import SchemaLike, endless_property, schema_of, type_objection, with_all_properties, without_titles
 from rellm_agents.json_schema.text import Whitespace
 from rellm_agents.json_schema.value_positions import Span, open_pointer, value_spans
 
@@ -37,10 +44,13 @@ __all__ = [
     "compile_in_layout",
     "compile_schema",
     "endless_property",
+    "has_instances",
     "instance_text",
     "open_pointer",
     "schema_node",
     "schema_of",
+    "type_objection",
+    "unwritten_nulls",
     "value_spans",
     "with_all_properties",
     "without_titles",

@@ -21,9 +21,23 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-from rellm_agents.errors import InvalidInstance, UnknownReference, UnsupportedSchema
+from rellm_agents.errors import InvalidInstance, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
-from rellm_agents.json_schema.source import TOO_DEEP, Registry, SchemaLike, Validator, below, own_spellings, relaxed, schema_of, text_of
+from rellm_agents.json_schema.source import (
+    TOO_DEEP,
+    NormalForm,
+    RegistryLike,
+    Schema,
+    SchemaLike,
+    Validator,
+    below,
+    each_keyword,
+    own_spellings,
+    registry_of,
+    relaxed,
+    schema_of,
+    text_of,
+)
 from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
 from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.patterns import Node, Pattern
@@ -83,7 +97,7 @@ def compile_schema(
     whitespace: Whitespace = "spaced",
     order: Order = "source",
     closed: bool = False,
-    registry: Registry | None = None,
+    registry: RegistryLike | None = None,
     lenient: bool = False,
     without: Sequence[str] = (),
     numbers: NumberNotation = "any",
@@ -99,7 +113,8 @@ def compile_schema(
         order: of properties: ``"source"`` for that of the schema, undeclared ones after the declared; ``"any"``.
         closed: objects that declare properties hold no others, where the schema leaves that open. Lists and objects of which the
             schema allows everything stay as free as they are.
-        registry: schemas that ``$ref`` may name, by their URIs. Nothing is ever fetched.
+        registry: schemas that ``$ref`` may name, by their URIs; or the path of a folder with the files ``*.json`` that are referred to,
+            each known by its path there and by its ``$id``. Nothing is ever fetched.
         lenient: keywords that cannot be enforced exactly are left out, rather than refused: ``unenforced`` of the pattern lists them, and
             its ``value(text)`` checks them.
         without: texts that no string holds as they are, such as the fence around a code block: where one would stand, some character
@@ -131,7 +146,7 @@ def compile_in_layout(
     *,
     order: Order = "source",
     closed: bool = False,
-    registry: Registry | None = None,
+    registry: RegistryLike | None = None,
     lenient: bool = False,
 ) -> SchemaPattern:
     """The same as :func:`compile_schema` makes, in a layout that readers of JSON read.
@@ -148,11 +163,12 @@ def compile_in_layout(
         SchemaError: as :func:`compile_schema`.
     """
     source = schema_of(schema)
+    known = None if registry is None else registry_of(registry, source)
     text, remaining, spellings = text_of(source, schema), source, own_spellings(schema)
     unenforced: list[str] = []
     while True:
         try:
-            compiler = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=registry, spellings=spellings)
+            compiler = Compiler(remaining, text, layout, any_order=order == "any", closed=closed, registry=known, spellings=spellings)
             node, narrowed = compiler.compiled()
             break
         except UnsupportedSchema as error:
@@ -163,7 +179,8 @@ def compile_in_layout(
             remaining, pointers = less
             text = text_of(remaining)
             unenforced += [f"{pointer}: {_reason(pointer, error)}" for pointer in pointers]
-    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, registry) if unenforced else None, layout.integers == "any")
+    narrowed = (*narrowed, *unwritten_nulls(remaining, text))
+    return SchemaPattern(node, narrowed, tuple(unenforced), Validator(source, known) if unenforced else None, layout.integers == "any")
 
 
 def schema_node(schema: SchemaLike, layout: Layout) -> Node:
@@ -177,6 +194,43 @@ def schema_node(schema: SchemaLike, layout: Layout) -> Node:
         SchemaError: as :func:`compile_schema`.
     """
     return compile_in_layout(schema, layout, closed=True).node
+
+
+def has_instances(schema: SchemaLike) -> bool:
+    """Whether some value is valid under a schema, as far as its keywords show; also where it cannot be compiled.
+
+    >>> has_instances({"type": "string", "enum": [1, 2]}), has_instances({"type": "string"})
+    (False, True)
+    """
+    try:
+        NormalForm.of(schema_of(schema))
+    except UnsatisfiableSchema:
+        return False
+    except SchemaError:
+        return True
+    return True
+
+
+def unwritten_nulls(schema: Schema, text: str | None = None) -> tuple[str, ...]:
+    """Where ``"nullable": true`` of OpenAPI stands beside a type, so that JSON Schema, which has no such keyword, allows no null.
+
+    Args:
+        schema: plain data.
+        text: the same as JSON text, if it is at hand.
+
+    >>> unwritten_nulls({"properties": {"a": {"type": "string", "nullable": True}}})
+    ('#/properties/a/nullable: no null is written, as JSON Schema has no such keyword: write "type": ["string", "null"]',)
+    """
+    if text is not None and '"nullable"' not in text:
+        return ()
+    found, types = [], {pointer: value for pointer, keyword, value in each_keyword(schema) if keyword == "type"}
+    for pointer, keyword, value in each_keyword(schema):
+        type_ = types.get(pointer)
+        if keyword == "nullable" and value is True and type_ is not None and type_ != "null" and "null" not in type_:
+            instead = json.dumps([*([type_] if isinstance(type_, str) else type_), "null"])
+            reason = "no null is written, as JSON Schema has no such keyword"
+            found.append(f'{below(pointer, keyword)}: {reason}: write "type": {instead}')
+    return tuple(found)
 
 
 def _as_integer(text: str) -> float:

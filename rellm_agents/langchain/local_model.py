@@ -18,7 +18,7 @@ from langchain_core.language_models.base import LangSmithParams
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from rellm_agents.decoding import Completion, RequestQueue
-from rellm_agents.decoding.generation import Measure, Selection, Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.generation import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.models import load_model
 from rellm_agents.langchain.context_overflow import LangChainDecoder
 from rellm_agents.langchain.generation_settings import end_ids_of, settings_of
@@ -89,6 +89,7 @@ class LocalModel(BaseModel):
     spelling: Spelling = TextOptions.spelling
     selection: Selection = TextOptions.selection
     part_tokens: dict[str, int] = Field(default_factory=dict)
+    on_budget: OnBudget = TextOptions.on_budget
     measure: tuple[Measure, ...] = ()
     stop: list[str] | None = None
 

@@ -1,4 +1,4 @@
-"""Says what was measured of a text as LangChain's metadata do: plain values, and log probabilities of tokens in the form of OpenAI's API.
+"""Says how a text ended and what was measured of it: plain values, and log probabilities of tokens in the form of OpenAI's API.
 
 Knows neither messages nor models.
 
@@ -16,6 +16,13 @@ from typing import Any
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import MAX_LIKELIEST, TextKeywords
+
+
+def how_it_ended(completion: Completion) -> dict[str, Any]:
+    """How a text ended: ``finish``; and where the budget closed it, ``stop_reason`` and the JSON pointer of the value, ``closed_at``."""
+    if completion.closed_at is None:
+        return {"finish": completion.finish}
+    return {"finish": completion.finish, "stop_reason": "budget", "closed_at": completion.closed_at}
 
 
 def measured_metadata(completion: Completion, shown_bytes: Callable[[int], bytes], likeliest: int = 0) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
 from rellm_agents.langchain.chat import text_of
 from rellm_agents.langchain.local_model import LocalModel
-from rellm_agents.langchain.measured_metadata import measured_metadata
+from rellm_agents.langchain.measured_metadata import how_it_ended, measured_metadata
 from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, RegexLike, choice, compile_regex, literal, optional, sequence
 from rellm_agents.patterns.regex_parser import ACCEPTED
@@ -66,6 +66,8 @@ class RELLM(LocalModel, BaseLLM):
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         healing: a token may span the end of the prompt and the beginning of the text.
+        on_budget: what happens where the budget closes a text: ``"warn"``, ``"raise"`` (``ClosedByBudget``) or ``"close"``; metadata say
+            ``"stop_reason": "budget"`` in any case, and the value under ``closed_at``.
         part_tokens: budgets of named parts of the pattern, ``{"thought": 64}`` in formats that begin with a thought.
         measure: what is measured of each text, and put into its ``generation_info``: ``"kept"``, ``"fields"``, ``"logprobs"``, see
             :class:`rellm_agents.decoding.Completion`.
@@ -240,7 +242,7 @@ class RELLM(LocalModel, BaseLLM):
 
     def _generation_info(self, completion: Completion) -> dict[str, Any]:
         return {
-            "finish": completion.finish,
+            **how_it_ended(completion),
             "prompt_tokens": completion.prompt_tokens,
             "tokens": len(completion.token_ids),
             "forward_passes": completion.forward_passes,

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 from toys import byte_level_tokenizer, random_model
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import Completion, ConstrainedDecoder, RequestQueue
-from rellm_agents.decoding.request_queue import MAX_GROUPS
-from rellm_agents.errors import BudgetTooSmall
+from rellm_agents.decoding.request_queue import MAX_THREADS
+from rellm_agents.errors import BudgetTooSmall, ScoresNotFinite
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -147,6 +148,36 @@ def test_what_is_wrong_is_raised_where_it_was_asked():
         asyncio.run(asked())
 
 
+def test_an_error_of_one_text_is_told_to_its_own_caller():
+    """Eight ask at once; the scores of one, whose prompt has a token of no numbers, are NaN."""
+    tokenizer = byte_level_tokenizer()
+    model = random_model(tokenizer)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[tokenizer.encode("%")[0]] = torch.nan
+    decoder = ConstrainedDecoder(model, tokenizer)
+    queue, options = RequestQueue(decoder, wait=0.2), {"max_new_tokens": 40}
+    prompts = [f"Question {i}" + "%" * (i == 5) for i in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(queue.generate, prompt, PATTERNS[i % 2], **options) for i, prompt in enumerate(prompts)]
+    assert [type(one.exception(60)) for one in asked] == [type(None)] * 5 + [ScoresNotFinite] + [type(None)] * 2
+    for i in (0, 4, 7):
+        assert asked[i].result().text == decoder.generate(prompts[i], PATTERNS[i % 2], **options).text
+
+
+def test_a_thread_that_cannot_begin_leaves_nothing_behind(monkeypatch):
+    tokenizer = byte_level_tokenizer()
+    queue = RequestQueue(ConstrainedDecoder(random_model(tokenizer), tokenizer))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", lambda _: raise_(RuntimeError("can't start new thread")))
+        with pytest.raises(RuntimeError, match="can't start"):
+            queue.generate("a", PATTERNS[2])
+    assert queue.generate("a", PATTERNS[2]).text in ("yes", "no")
+
+
+def raise_(error):
+    raise error
+
+
 def test_nothing_is_left_behind():
     tokenizer = byte_level_tokenizer()
     queue = RequestQueue(ConstrainedDecoder(random_model(tokenizer), tokenizer))
@@ -154,9 +185,9 @@ def test_nothing_is_left_behind():
     for prompt, pattern, options in requests():
         queue.generate(prompt, pattern, **options)
         at_work = set(queue._threads.running)
-        assert len(at_work) <= MAX_GROUPS
+        assert len(at_work) <= MAX_THREADS
         threads |= at_work
-    assert not queue._open
+    assert not queue._arrived
     for thread in threads:
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads)

@@ -389,8 +389,8 @@ def named(name: str, schema: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("schema", "kind", "pointer", "message"),
     [
-        ({"type": "strin"}, InvalidSchema, "#/type", "is not valid"),
-        ({"type": "object", "properties": {"a": {"type": 3}}}, InvalidSchema, "#/properties/a/type", "is not valid"),
+        ({"type": "strin"}, InvalidSchema, "#/type", "this is probably"),
+        ({"type": "object", "properties": {"a": {"type": 3}}}, InvalidSchema, "#/properties/a/type", "the types of JSON Schema are"),
         ("[1]", InvalidSchema, "#", "a schema is an object or a boolean"),
         ("{", InvalidSchema, "#", "not JSON text"),
         (re, InvalidSchema, "#", "neither a schema nor a type"),

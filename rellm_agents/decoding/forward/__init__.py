@@ -20,7 +20,7 @@ from rellm_agents.decoding.forward.beginnings import begin
 from rellm_agents.decoding.forward.cache_names import NAMES as CACHE_NAMES
 from rellm_agents.decoding.forward.cache_names import output_name, taken_from
 from rellm_agents.decoding.forward.fingerprint import Fingerprint, fingerprint_of
-from rellm_agents.decoding.forward.module import inside
+from rellm_agents.decoding.forward.module import inside, rows_of
 from rellm_agents.decoding.forward.passes import ForwardPasses
 from rellm_agents.decoding.forward.prefix_cache import MAX_BYTES, PrefixCache, common_length
 from rellm_agents.decoding.forward.probe import scorer_of

@@ -59,6 +59,10 @@ class AllowedTokens:
         """The one allowed token, if there is just one."""
         return int(self.ids[0]) if self.count == 1 else None
 
+    def allows(self, token_id: int) -> bool:
+        """Whether a token is allowed."""
+        return token_id < self.size and bool(self.bits[token_id >> 5] >> np.uint32(token_id & 31) & 1)
+
     def apply_(self, logits: torch.Tensor) -> torch.Tensor:
         """Set the logits of denied tokens to minus infinity, in place; those of allowed tokens keep their bits.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from transformers import DynamicCache, EncoderDecoderCache
@@ -24,6 +24,9 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores, padded
+
+MOST_ROOM: Final = 1.5
+"""How long a cache may be for its longest sequence before what belongs to none is left out of it."""
 
 
 class ForwardPasses:
@@ -72,7 +75,8 @@ class ForwardPasses:
         """Let the model read the next tokens of each sequence.
 
         Args:
-            tokens: ids of each sequence, one at least; none where the prompts are embedded, which are read first, by themselves.
+            tokens: ids of each sequence, one at least; none where the prompts are embedded, which are read first, by themselves, and of
+                those that only others are read beside.
             scored: at how many positions, counted from the last, scores may be asked for.
         """
         tokens = [[*again, *new] for again, new in zip(self._again, tokens, strict=True)]
@@ -114,6 +118,11 @@ class ForwardPasses:
         return scores
 
     @property
+    def reads_ahead(self) -> bool:
+        """Whether tokens can be read in several passes as well as in one, some sequences longer than others."""
+        return self._scorer.keeps_prompts and self.can_take_back and self._embedded is None
+
+    @property
     def reads_embeddings_next(self) -> bool:
         """Whether the next pass reads embedded prompts."""
         return self._embedded is not None
@@ -137,6 +146,42 @@ class ForwardPasses:
         self._encoded, self._embedded = (
             one and EncodedPrompts(one.vectors[index], one.attention_mask[index]) for one in (self._encoded, self._embedded)
         )
+        if self._can_move and self._attention.shape[1] > MOST_ROOM * int(self._next.max()) + 1:
+            self._close_up()
+
+    def can_join(self, other: ForwardPasses) -> bool:
+        """Whether these passes can go on with the sequences of others too."""
+        return self._scorer is other._scorer and self._can_move and other._can_move
+
+    def join(self, other: ForwardPasses) -> None:
+        """Go on with the sequences of other passes too, which come after these; the other passes are used up."""
+        length = max(int(self._next.max()), int(other._next.max()))
+        self._close_up(length)
+        other._close_up(length)
+        for own, more in zip(_layers(self.cache), _layers(other.cache), strict=True):
+            own.keys, own.values = torch.cat([own.keys, more.keys]), torch.cat([own.values, more.values])
+        self._texts, self._again = [*self._texts, *other._texts], [*self._again, *other._again]
+        self._attention, self._next = torch.cat([self._attention, other._attention]), torch.cat([self._next, other._next])
+
+    @property
+    def _can_move(self) -> bool:
+        """Whether what was read of the sequences can stand anywhere in the cache, which holds all of it."""
+        reads_ids = self._encoded is None and self._embedded is None
+        return reads_ids and self.can_shrink and self.can_take_back and all(map(_is_filled, _layers(self.cache)))
+
+    def _close_up(self, length: int | None = None) -> None:
+        """Leave nothing between the tokens of a sequence in the cache, nor behind them; before them is what fills it up.
+
+        Args:
+            length: of the cache, at least that of the longest sequence, which is the default.
+        """
+        length = int(self._next.max()) if length is None else length
+        order = self._attention.argsort(dim=1, stable=True)[:, -length:]
+        order = torch.nn.functional.pad(order, (length - order.shape[1], 0))
+        for layer in _layers(self.cache):
+            index = order[:, None, :, None].to(layer.keys.device)
+            layer.keys, layer.values = layer.keys.take_along_dim(index, 2), layer.values.take_along_dim(index, 2)
+        self._attention = (torch.arange(length, device=order.device) >= length - self._next).long()
 
     def branched(self, rows: Sequence[int]) -> ForwardPasses:
         """Passes that go on from what some sequences have read, one for each of ``rows``, which may repeat; these stay as they are.
@@ -184,6 +229,12 @@ def _layers(cache: Any) -> list[Any]:
 def _selector(layer: Any) -> Callable[[torch.Tensor], None] | None:
     """Goes on with some sequences only; ``None`` where a layer cannot. Layers of one state reorder it only, which may leave some out."""
     return getattr(layer, "reorder_cache" if hasattr(layer, "conv_states") else "batch_select_indices", None)
+
+
+def _is_filled(layer: Any) -> bool:
+    """True if a layer holds keys and values of tokens, float[sequences, heads, length, width]."""
+    parts = (layer.keys, layer.values) if type(layer) is DynamicLayer else (None,)
+    return all(part is not None and part.dim() == 4 for part in parts)
 
 
 def _grows(cache: Any) -> bool:

@@ -2,8 +2,8 @@
 
 What a model's ``forward`` takes does not tell whether it counts positions along the padding, reads several tokens on top of its state as it
 reads them one by one, or keeps anything at all. So a few tokens are read in each way, the best first, by the same passes that read texts
-later. Most models need six short passes. Windows of attention are longer than these texts: for them the configuration is asked. Models
-that read no text as long as these read each again, which is always right.
+later. Most models need six short passes, the others one more, of another text. Windows of attention are longer than these texts: for them
+the configuration is asked. Models that read no text as long as these read each again, which is always right.
 
     whole     a b c d e f g h i j k l
     row 1     a b c d e|f g h|i|j k l        a pass from one | to the next
@@ -132,6 +132,8 @@ def _read(scorer: Scorer, ids: Sequence[int], encoded: EncodedPrompts | None) ->
         taken_back = scorer.keeps_prompts and count == 3
         if taken_back:
             tokens[-1][-1] = ids[0]
+        if count == 1 and not scorer.keeps_prompts:  # other texts are read meanwhile: some models keep what they have read themselves
+            ForwardPasses(scorer, 1, encoded=encoded).forward([ids[:2]], scored=1)
         scores = passes.forward(tokens, scored=1)
         read = [start + len(new) for start, new in zip(read, tokens, strict=True)]
         if taken_back:

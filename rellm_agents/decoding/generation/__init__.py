@@ -9,6 +9,7 @@ Knows neither how a mask is found nor how a model is run. In reading order:
     sequence             one text while it is written
     sampling             one of the allowed tokens, likeliest or drawn
     decode_loop          pass after pass until all sequences of a batch are finished
+    running_batch        texts that come and go while a model writes
     engine               what all texts of one model share
     generate_arguments   what ``model.generate`` hands to a loop, read and checked
     custom_generate      the loop inside of ``model.generate``
@@ -19,5 +20,5 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
 from rellm_agents.decoding.generation.measurements import MAX_LIKELIEST, LogProbability, TokenLogprobs
-from rellm_agents.decoding.generation.options import Measure, Selection, Spelling, TextKeywords, TextOptions
+from rellm_agents.decoding.generation.options import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.generation.sequence import Completion

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
@@ -68,7 +69,7 @@ class CustomGenerate:
         engine: of the model that is used.
         pattern: one for all prompts, or one for each.
         options: how texts are written; budget, seeds and temperature are those of ``generate``.
-        streamer: is given the tokens of the only prompt as they are committed.
+        streamer: is given the prompt, then the tokens of its text as they are committed, and an end.
 
     Attributes:
         completions: of the last call, one for each row.
@@ -128,16 +129,15 @@ class CustomGenerate:
         seen = [len(one.prefix) for one in sequences]
         choose = _chooser(sequences, input_ids, logits_processor) if logits_processor else choose_by_options
         is_shared = bool(generation_config.return_dict_in_generate)  # the cache is handed to the caller
-        for _ in chain([None], self._decode(sequences, choose, input_ids, model_kwargs, is_shared=is_shared)):
-            for number, sequence in enumerate(sequences):
-                _stop(sequence, seen[number], criteria, input_ids[number])
-                if streamer is not None and len(sequence.committed) > seen[number]:
-                    streamer.put(torch.tensor(sequence.committed[seen[number] :]))
-                seen[number] = max(seen[number], len(sequence.committed))
-        if streamer is not None:
-            if sequences[0].end_id is not None:
+        with _streaming(streamer, None if streamer is not self._streamer else input_ids):
+            for _ in chain([None], self._decode(sequences, choose, input_ids, model_kwargs, is_shared=is_shared)):
+                for number, sequence in enumerate(sequences):
+                    _stop(sequence, seen[number], criteria, input_ids[number])
+                    if streamer is not None and len(sequence.committed) > seen[number]:
+                        streamer.put(torch.tensor(sequence.committed[seen[number] :]))
+                    seen[number] = max(seen[number], len(sequence.committed))
+            if streamer is not None and sequences[0].end_id is not None:
                 streamer.put(torch.tensor([sequences[0].end_id]))
-            streamer.end()
         self.completions = [sequence.completion() for sequence in sequences]
         written = _written(sequences, input_ids, generation_config)
         if not generation_config.return_dict_in_generate:
@@ -186,6 +186,18 @@ class CustomGenerate:
             scorer, len(sequences), cache=cache, attention_mask=mask, encoded=encoded, embedded=embedded, owns_cache=owns_cache
         )
         yield from decode(passes, sequences, choose)
+
+
+@contextmanager
+def _streaming(streamer: BaseStreamer | None, prompt: torch.Tensor | None) -> Iterator[None]:
+    """Give a streamer the prompt, where ``generate`` has not, and an end in any case: somebody may wait for it in another thread."""
+    if streamer is not None and prompt is not None:
+        streamer.put(prompt.cpu())
+    try:
+        yield
+    finally:
+        if streamer is not None:
+            streamer.end()
 
 
 def _chooser(sequences: list[TextSequence], prompts: torch.Tensor, processors: LogitsProcessorList) -> Choose:

@@ -13,20 +13,22 @@ chosen after those before it. Knows neither tokenizers nor prompts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
 from rellm_agents.decoding.decisions import RowTree, TreeReading, log_probabilities
-from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Scores
+from rellm_agents.decoding.forward import AllowedTokens, Fingerprint, ForwardPasses, Scores
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import TextSequence
+from rellm_agents.errors import ScoresNotFinite
 
 Choose = Callable[[TextSequence, Scores, int, int, AllowedTokens], int]
 """Chooses the next token of a sequence: the sequence, the scores of a pass, the sequence's number in them, how many positions back from the
 last, and the tokens that are allowed, at least two."""
 
-Ended = Callable[[int, TextSequence], None]
-"""Is called with a sequence that has come to its end, and its number in the passes, which still hold what was read of it."""
+Ended = Callable[["Batch", int, TextSequence], None]
+"""Is called with a batch, and a sequence that has come to its end with its number in the passes, which still hold what was read of it."""
 
 
 def choose_by_options(sequence: TextSequence, scores: Scores, number: int, back: int, allowed: AllowedTokens) -> int:
@@ -37,34 +39,136 @@ def choose_by_options(sequence: TextSequence, scores: Scores, number: int, back:
     return pick(made, ids, temperature=options.temperature, top_k=options.top_k, top_p=options.top_p, generator=sequence.generator)
 
 
-def decode(passes: ForwardPasses, sequences: list[TextSequence], choose: Choose, ended: Ended | None = None) -> Iterator[None]:
+class Batch:
+    """Sequences that are written together, one forward pass after the other.
+
+    Args:
+        passes: of just these sequences.
+        sequences: ``consumed`` says how many of its tokens each has in the cache.
+        choose: chooses the tokens.
+        ended: is called with each sequence that ends by itself, before anybody can see that it has.
+        in_force: the fingerprint of the model.
+    """
+
+    def __init__(
+        self,
+        passes: ForwardPasses,
+        sequences: Sequence[TextSequence],
+        choose: Choose = choose_by_options,
+        *,
+        ended: Ended | None = None,
+        in_force: Fingerprint | None = None,
+    ) -> None:
+        self.passes, self.in_force = passes, in_force
+        self._sequences, self._choose, self._ended = list(sequences), choose, ended
+        self._is_first = True
+
+    def __len__(self) -> int:
+        """How many of the sequences are not finished."""
+        return sum(not one.is_finished for one in self._sequences)
+
+    def step(self) -> None:
+        """Make a forward pass, and choose what comes next in each sequence.
+
+        What goes wrong with a sequence alone is its ``error``, and it is finished. It is written no further where somebody has ended it.
+        """
+        self._let_go()
+        active = [(i, one) for i, one in enumerate(self._sequences) if not one.is_finished]
+        if not active:
+            return
+        scores = _read(self.passes, self._sequences, is_first=self._is_first)
+        self._is_first = False
+        read = {one: len(one.drafts) + one.consumed for _, one in active}
+        ready = [(i, one) for i, one in active if one.consumed == len(one.committed)]
+        _choose(self.passes, scores, ready, self._choose)
+        measured = {one: _measured(i, one, read[one]) for i, one in active}
+        scores.prepare([position for positions in measured.values() for position in positions])
+        for i, one in active:
+            with _fails_alone(one):
+                _measure(scores, one, measured[one])
+            if self._ended and one.is_finished and one.error is None:
+                self._ended(self, i, one)
+            if one.is_finished and one.error is None:
+                with _fails_alone(one):
+                    one.check_budget()
+
+    def read_ahead(self, most: int) -> bool:
+        """Read a part of what the first pass would read, without choosing anything; True if that is longer than ``most`` tokens a text.
+
+        It is a pass of ``most`` tokens a text, so that others need not wait until long prompts are read.
+        """
+        self._let_go()
+        unread = [max(0, most_read_before(one) - one.consumed) for one in self._sequences]
+        if not self._is_first or not self.passes.reads_ahead or max(unread) <= most:
+            return False
+        tokens: list[list[int]] = []
+        for one, count in zip(self._sequences, unread, strict=True):
+            new = max(0, count - (max(unread) - most))  # the first of what is read together ends together
+            tokens.append(one.committed[one.consumed : one.consumed + new])
+            one.consumed += new
+            one.forward_passes += 1
+        self.passes.forward(tokens, scored=1)
+        return True
+
+    def can_join(self, other: Batch) -> bool:
+        """Whether another batch, of the same model, can go on in this one: both have made their first passes."""
+        begins = self._is_first or other._is_first
+        return not begins and self.in_force == other.in_force and self.passes.can_join(other.passes)
+
+    def join(self, other: Batch) -> None:
+        """Write the sequences of another batch too, which is used up."""
+        self._let_go()
+        other._let_go()
+        self.passes.join(other.passes)
+        self._sequences += other._sequences
+
+    def fail(self, error: Exception) -> None:
+        """Finish all sequences because of an error."""
+        for one in self._sequences:
+            one.error = one.error or error
+
+    def _let_go(self) -> None:
+        """Make room for others: read no further what is finished."""
+        active = [i for i, one in enumerate(self._sequences) if not one.is_finished]
+        if 0 < len(active) < len(self._sequences) and self.passes.can_shrink:
+            self._sequences = [self._sequences[i] for i in active]
+            self.passes.select(active)
+
+
+def decode(passes: ForwardPasses, sequences: list[TextSequence], choose: Choose) -> Iterator[None]:
     """Write sequences to their ends. After each pass control goes back to the caller, who may end sequences too.
 
     Args:
         passes: of a batch of just these sequences.
         sequences: ``consumed`` says how many of its tokens each has in the cache.
         choose: chooses the tokens.
-        ended: is called with each sequence that ends by itself, before the caller can see that it has.
     """
-    is_first = True
-    while True:
-        active = [i for i, sequence in enumerate(sequences) if not sequence.is_finished]
-        if not active:
-            return
-        if len(active) < len(sequences) and passes.can_shrink:
-            sequences = [sequences[i] for i in active]
-            passes.select(active)
-            active = list(range(len(sequences)))
-        scores = _read(passes, sequences, is_first=is_first)
-        is_first = False
-        read = [len(one.drafts) + one.consumed for one in sequences]
-        ready = [(i, one) for i, one in enumerate(sequences) if one.consumed == len(one.committed) and not one.is_finished]
-        _choose(passes, scores, ready, choose)
-        _measure(scores, [(i, sequences[i], read[i]) for i in active if sequences[i].measurements is not None])
-        for i in active:
-            if ended and sequences[i].is_finished:
-                ended(i, sequences[i])
+    batch = Batch(passes, sequences, choose)
+    while len(batch):
+        batch.step()
+        raise_errors(sequences)
         yield
+
+
+def most_read_before(sequence: TextSequence) -> int:
+    """How many of the committed tokens need no score after them: all but the last one, and those before tokens that are measured."""
+    return (len(sequence.committed) if sequence.measurements is None else sequence.text_start) - 1
+
+
+def raise_errors(sequences: Sequence[TextSequence]) -> None:
+    """Raise what went wrong with one of some sequences."""
+    for one in sequences:
+        if one.error is not None:
+            raise one.error
+
+
+@contextmanager
+def _fails_alone(sequence: TextSequence) -> Iterator[None]:
+    """What goes wrong with a sequence ends it, and no other."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - it is raised where the text is waited for
+        sequence.error = error
 
 
 def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: bool) -> Scores:
@@ -102,18 +206,31 @@ def _read(passes: ForwardPasses, sequences: list[TextSequence], *, is_first: boo
 
 def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]], choose: Choose) -> None:
     """Choose the next tokens of sequences, each with its number in the pass."""
+    for _, sequence in sequences:
+        with _fails_alone(sequence):
+            _ = sequence.option_rows() or sequence.allowed()
+    sequences = [one for one in sequences if one[1].error is None]
     if weighed := [(i, sequence) for i, sequence in sequences if sequence.option_rows()]:
-        _weigh(passes, scores, weighed)
+        try:
+            _weigh(passes, scores, weighed)
+        except ScoresNotFinite:  # of one of them
+            for one in weighed:
+                with _fails_alone(one[1]):
+                    _weigh(passes, scores, [one])
         sequences = [one for one in sequences if one not in weighed]
     drafts = {sequence: len(sequence.drafts) for _, sequence in sequences}
     scores.prepare([(i, drafts[sequence]) for i, sequence in sequences if not scores.few(sequence.allowed())])
     for i, sequence in sequences:
 
         def chosen(at: int, allowed: AllowedTokens, i: int = i, sequence: TextSequence = sequence) -> int:
+            if (free := sequence.allowed_without_budget()) is not None:
+                made, ids = scores.of(i, drafts[sequence] - at, free)
+                sequence.note_wanted(pick(made, ids))
             only = allowed.only()
             return choose(sequence, scores, i, drafts[sequence] - at, allowed) if only is None else only
 
-        passes.mask_out(i, sequence.choose_next(chosen))
+        with _fails_alone(sequence):
+            passes.mask_out(i, sequence.choose_next(chosen))
 
 
 def _weigh(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, TextSequence]]) -> None:
@@ -134,21 +251,25 @@ def _known(sequence: TextSequence) -> int:
     return 0 if measured is None else max(0, sequence.consumed - sequence.text_start - measured.scored)
 
 
-def _measure(scores: Scores, sequences: Sequence[tuple[int, TextSequence, int]]) -> None:
-    """Score the tokens that follow what a pass has read.
+def _measured(number: int, sequence: TextSequence, read: int) -> list[tuple[int, int]]:
+    """Where a pass scores tokens of a sequence that are measured: those that follow what it has read.
 
     Args:
-        scores: of the pass.
-        sequences: each with its number in the pass, and with how many of its tokens were read so far, drafts included.
+        number: of the sequence in the pass.
+        sequence: that may be measured.
+        read: how many of its tokens were read so far, drafts included.
     """
-    found = [
-        (measured, sequence, (i, read - sequence.text_start - at))
-        for i, sequence, read in sequences
-        if (measured := sequence.measurements) is not None
-        for at in range(measured.scored, min(len(measured), sequence.consumed + 1 - sequence.text_start))
-    ]
-    scores.prepare([position for *_, position in found])
-    for measured, sequence, position in found:
+    if (measured := sequence.measurements) is None:
+        return []
+    end = min(len(measured), sequence.consumed + 1 - sequence.text_start)
+    return [(number, read - sequence.text_start - at) for at in range(measured.scored, end)]
+
+
+def _measure(scores: Scores, sequence: TextSequence, positions: Sequence[tuple[int, int]]) -> None:
+    """Score tokens of a sequence, whose scores are at some positions."""
+    measured = sequence.measurements
+    for position in positions:
+        assert measured is not None
         made = scores.all(*position)
         scores.check(float(made.max()), measured.scored + 1, sequence.text)
         measured.score(made)

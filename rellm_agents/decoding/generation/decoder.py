@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Unpack, overload
 from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest, Tokenizations
 from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
+from rellm_agents.decoding.generation.decode_loop import raise_errors
 from rellm_agents.decoding.generation.engine import Engine
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions
+from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
 from rellm_agents.decoding.spelling import EncodedPrompt, TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
@@ -148,7 +150,8 @@ class ConstrainedDecoder:
 
         Args:
             pattern: one for all prompts, or one for each.
-            streamer: is given the tokens of one prompt as they are committed; ``generate`` keeps its own ``streamer`` for itself.
+            streamer: any of transformers': is given the prompt, the tokens of its text as they are committed, and an end, as ``generate``
+                does; ``generate`` keeps a ``streamer`` of its own for itself, so it has to be given here.
             **options: of :class:`TextOptions`, ``stop``, ``stop_behind``, ``spelling``, ``part_tokens`` and ``measure``; how tokens are
                 chosen, and how many, is told to ``generate``.
         """
@@ -219,8 +222,18 @@ class ConstrainedDecoder:
         return [Request(sequence, own) for sequence, own in zip(sequences, ids, strict=True)]
 
     def run(self, requests: Sequence[Request]) -> Iterator[None]:
-        """Write the texts of requests to their ends, all together, a step at a time; they may have been begun apart."""
-        return self.engine.decode([one.sequence for one in requests], [one.prompt_ids for one in requests]) if requests else iter(())
+        """Write the texts of requests to their ends, a step at a time: as many together as are read in one pass."""
+        running, sequences = self.running(), [one.sequence for one in requests]
+        for one in requests:
+            running.add(one.sequence, one.prompt_ids)
+        while running:
+            running.step()
+            raise_errors(sequences)
+            yield
+
+    def running(self, places: int | None = None) -> RunningBatch:
+        """Texts of requests that come and go while others are written, so many at once; default: as many as are read in one pass."""
+        return RunningBatch(self.engine, places)
 
     def completion(self, request: Request) -> Completion:
         """The text of a request that has been written."""

@@ -1,15 +1,15 @@
 """The engine of one model: all that its texts share, whether this package's decoder or ``model.generate`` runs the decode loop.
 
 It holds the vocabulary, the masks of recent patterns, the model's scorer and what the model has read of recent texts. It makes sequences
-and decodes them together. Knows neither prompts as text nor what users get.
+and begins batches of them. Knows neither prompts as text nor what users get.
 
->>> Engine.decode.__name__
-'decode'
+>>> Engine.begin.__name__
+'begin'
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from rellm_agents.decoding.decisions import Decision, DecisionMaker, DecisionRequest, Reading, Tokenizations, options_of
-from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, scorer_of
-from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
+from rellm_agents.decoding.forward import Fingerprint, ForwardPasses, PrefixCache, Scorer, begin, fingerprint_of, inside, rows_of, scorer_of
+from rellm_agents.decoding.generation.decode_loop import Batch, most_read_before
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
 from rellm_agents.decoding.vocabulary import Vocabulary, token_state
-from rellm_agents.errors import BudgetTooSmall, ContextOverflow
+from rellm_agents.errors import BudgetTooSmall, ContextOverflow, VocabularyError
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -69,10 +69,11 @@ class Engine:
     def _read_tokenizer(self) -> None:
         """Read the vocabulary, where tokens or ends have changed since it was read."""
         with self._lock:
-            ends = _end_ids(inside(self.model), self._tokenizer)
-            tokens = (tuple(ends), *token_state(self._tokenizer))
+            ends, rows = _end_ids(inside(self.model), self._tokenizer), rows_of(inside(self.model))
+            tokens = (tuple(ends), rows, *token_state(self._tokenizer))
             if tokens != self._tokens:
-                self.vocabulary = Vocabulary.from_tokenizer(self._tokenizer, end_ids=ends)
+                size = rows if rows is not None and rows < 1 + max(self._tokenizer.get_vocab().values()) else None
+                self.vocabulary = Vocabulary.from_tokenizer(self._tokenizer, end_ids=ends, size=size)
                 self._speller = speller_of(self.vocabulary)
                 self._masks = LruCache(MAX_PATTERNS, partial(TokenMasks, vocabulary=self.vocabulary))
                 self._tokens = tokens
@@ -118,7 +119,9 @@ class Engine:
             BudgetTooSmall: a pattern needs more than the budget.
             ContextOverflow: a prompt leaves too little of the model's context for what may be written after it.
             ValueError: the numbers of prompts, patterns and seeds do not fit together.
+            VocabularyError: a prompt has a token that the model does not have.
         """
+        self._check_tokens(prompts)
         patterns = [pattern] * len(prompts) if isinstance(pattern, Pattern) else list(pattern)
         seed = options.seed
         seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
@@ -139,49 +142,57 @@ class Engine:
             self._check_length(before + len(one.prefix), options.max_new_tokens, lambda one=one: one.most_tokens())  # type: ignore[misc]
         return found
 
+    def _check_tokens(self, prompts: Sequence[Sequence[int]]) -> None:
+        """Refuse tokens that were added to the tokenizer and not to the model."""
+        rows = rows_of(inside(self.model))
+        if rows is None or (highest := max(map(max, filter(None, prompts)), default=0)) < rows:
+            return
+        token = self._tokenizer.convert_ids_to_tokens(highest)
+        raise VocabularyError(
+            f"the prompt has the token {token!r} ({highest}), and {self.scorer.name} has {rows} tokens: "
+            "call model.resize_token_embeddings(len(tokenizer)) after tokens are added to the tokenizer"
+        )
+
     def _check_length(self, prompt: int, budget: int, needed: Callable[[], int]) -> None:
         """Refuse what is longer than the model's context: what is before a text, and its budget or, if it matters, its longest text."""
         context = self.scorer.context_length
         if context is not None and prompt + budget > context and prompt + (written := min(budget, needed())) > context:
             raise ContextOverflow(prompt, written, context, model=self.scorer.name)
 
+    @property
+    def max_rows(self) -> int:
+        """How many texts are read in one pass at most."""
+        return self.scorer.max_rows
+
     @torch.inference_mode()
-    def decode(self, sequences: list[TextSequence], prompts: Sequence[Sequence[int]], choose: Choose = choose_by_options) -> Iterator[None]:
-        """Write sequences to their ends, a step at a time: all together, or in groups of as many as are read in one pass.
-
-        Args:
-            sequences: of :meth:`sequences`.
-            prompts: ids of each prompt, for a model with an encoder.
-            choose: chooses the tokens.
-        """
-        in_force = self._look_at_model()
-        scorer = self.scorer
-        if len(sequences) > scorer.max_rows:
-            for start in range(0, len(sequences), scorer.max_rows):
-                group = slice(start, start + scorer.max_rows)
-                yield from self.decode(sequences[group], prompts[group], choose)
-        elif scorer.keeps_prompts:
-            passes, read = begin(scorer, [_may_be_cached(one) for one in sequences], self.prefix_cache, in_force)
-            for sequence, length in zip(sequences, read, strict=True):
-                sequence.consumed = length
-                sequence.forward_passes += passes.made
-
-            def keep(number: int, one: TextSequence) -> None:
-                if fingerprint_of(self.model) == in_force:  # still
-                    positions = passes.cache_positions(number)
-                    self.prefix_cache.keep(one.committed[: one.consumed], passes.cache, number, positions, in_force)
-
-            yield from decode(passes, sequences, choose, keep)
-        else:
+    def begin(self, sequences: Sequence[TextSequence], prompts: Sequence[Sequence[int]]) -> Batch:
+        """A batch of sequences that has read what is kept of their beginnings."""
+        in_force, scorer = self._look_at_model(), self.scorer
+        if not scorer.keeps_prompts:
+            for one in sequences:
+                one.consumed = 0
             encoded = scorer.encoded(prompts) if scorer.has_encoder else None
-            yield from decode(ForwardPasses(scorer, len(sequences), encoded=encoded), sequences, choose)
+            return Batch(ForwardPasses(scorer, len(sequences), encoded=encoded), sequences, in_force=in_force)
+        passes, read = begin(scorer, [one.committed[: most_read_before(one)] for one in sequences], self.prefix_cache, in_force)
+        for one, length in zip(sequences, read, strict=True):
+            one.consumed = length
+            one.forward_passes += passes.made
+        return Batch(passes, sequences, ended=self._keep, in_force=in_force)
+
+    def _keep(self, batch: Batch, number: int, sequence: TextSequence) -> None:
+        """Keep what was read of a sequence that has ended, if the model is still what it was."""
+        if batch.in_force is not None and fingerprint_of(self.model) == batch.in_force:
+            cache, positions = batch.passes.cache, batch.passes.cache_positions(number)
+            self.prefix_cache.keep(sequence.committed[: sequence.consumed], cache, number, positions, batch.in_force)
 
     def prefixes(self, prompts: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
         """The ids that each text follows: its prompt, or the token that the decoder begins with, where an encoder reads the prompt.
 
         Raises:
             ContextOverflow: a prompt is longer than what the encoder reads.
+            VocabularyError: a prompt has a token that the model does not have.
         """
+        self._check_tokens(prompts)
         if not self.scorer.has_encoder:
             return prompts
         longest, context = max(map(len, prompts), default=0), self.scorer.prompt_length
@@ -226,11 +237,6 @@ class Engine:
         """The decisions of some requests, made together."""
         in_force = self._look_at_model()
         return DecisionMaker(self.scorer, self.prefix_cache, in_force, self.vocabulary.end_ids).run(requests)
-
-
-def _may_be_cached(sequence: TextSequence) -> list[int]:
-    """The tokens that need not be read again: not the last one, nor those before tokens that are measured."""
-    return sequence.committed[: (len(sequence.committed) if sequence.measurements is None else sequence.text_start) - 1]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

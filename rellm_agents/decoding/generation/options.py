@@ -20,6 +20,7 @@ from rellm_agents.patterns import Pattern
 Spelling = Literal["canonical", "any"]
 Measure = Literal["kept", "fields", "logprobs"]
 Selection = Literal["greedy", "likeliest", "exact"]
+OnBudget = Literal["warn", "raise", "close"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,9 @@ class TextOptions:
         part_tokens: for named parts of the pattern, how many tokens each may have: where they are spent, the part is closed the
             shortest way, and the rest is written with what is left of the whole budget.
         max_new_tokens: the budget of the text in tokens, its end-of-text token included.
+        on_budget: what happens where the budget closes a text, that is, where the likeliest token is left out so that the text can be
+            finished. ``"warn"``: a warning in the log says which value was closed; ``"raise"``: the error ``ClosedByBudget``, once the text
+            is finished; ``"close"``: nothing. In any case :attr:`Completion.closed_at` tells. Budgets of parts are meant to close them.
         temperature: 0: greedy; else the logits are divided by it before a token is drawn.
         top_k: draw from this many likeliest tokens only.
         top_p: draw from the fewest likeliest tokens only that have this much probability together.
@@ -61,6 +65,7 @@ class TextOptions:
     selection: Selection = "greedy"
     part_tokens: Mapping[str, int] | None = None
     max_new_tokens: int = 256
+    on_budget: OnBudget = "warn"
     temperature: float = 0.0
     top_k: int | None = None
     top_p: float | None = None
@@ -76,6 +81,8 @@ class TextOptions:
             raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
         if self.selection not in get_args(Selection):
             raise ValueError(f"selection={self.selection!r}: one of {', '.join(map(repr, get_args(Selection)))}")
+        if self.on_budget not in get_args(OnBudget):
+            raise ValueError(f"on_budget={self.on_budget!r}: one of {', '.join(map(repr, get_args(OnBudget)))}")
         if self.selection == "exact" and self.temperature:
             raise ValueError(
                 f"selection='exact' beside temperature={self.temperature}: literals are drawn by their own probabilities, and nothing else "

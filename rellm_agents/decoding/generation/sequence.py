@@ -20,6 +20,7 @@ the text. Knows no model: whoever calls :meth:`TextSequence.choose_next` chooses
 from __future__ import annotations
 
 import codecs
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -36,12 +37,17 @@ from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
 from rellm_agents.decoding.spelling import CanonicalSpelling, Speller, TokenMasks
 from rellm_agents.decoding.vocabulary import Bits
+from rellm_agents.errors import ClosedByBudget
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.automaton import max_bytes
 from rellm_agents.patterns.machine import State
 
+MAX_SHOWN = 80
+"""Characters of a text that a warning shows."""
 MAX_DRAFTS = 16
 """Drafts of a pass at most: each costs the computation of a token, in vain where it is rejected."""
+
+_log = logging.getLogger(__name__)
 
 Finish = Literal["accepted", "closed", "stopped"]
 ChooseToken = Callable[[int, AllowedTokens], int]
@@ -56,11 +62,13 @@ class Completion:
         text: the text, without the prompt and without the stop string it ended at.
         token_ids: the tokens of the text, without an end-of-text token.
         forward_passes: calls of the model this text took part in, the prompt's included.
-        finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, tokens
-            were left out so that the text could be finished; ``"stopped"``: at a stop string.
+        finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, a token that was
+            likeliest was left out so that the text could be finished; ``"stopped"``: at a stop string.
         healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
         closed_parts: the named parts that their own budgets closed.
         prompt_tokens: tokens of the prompt, including those that are written once more.
+        closed_at: where a token was left out for the first time so that the text ends within the budget, the JSON pointer of the value that
+            was being written; ``"#"`` is the whole text. ``None``: the budget has changed nothing.
         kept: measured on demand, like what follows. Before each token and a chosen end of the text the logarithm of the probability that
             the model gave to all allowed tokens together: 0 where the masks took nothing from it. Tokens that are forced behind the last
             choice have none, since no pass reads them.
@@ -77,6 +85,7 @@ class Completion:
     healed: str = ""
     closed_parts: tuple[str, ...] = ()
     prompt_tokens: int = 0
+    closed_at: str | None = None
     kept: tuple[float, ...] | None = None
     fields: Mapping[str, LogProbability] | None = None
     logprobs: tuple[TokenLogprobs, ...] | None = None
@@ -100,6 +109,7 @@ class TextSequence:
         end_id: the end-of-text token, where one was chosen.
         text_start: how many tokens of the prefix are in front of the text.
         measurements: what is measured of it, if anything is.
+        error: what went wrong while it was written, for its own caller; set from outside.
         state: of the pattern, after all committed tokens.
         tokens_left: tokens that may still be written, the end-of-text token included.
     """
@@ -132,7 +142,9 @@ class TextSequence:
         self._choice: Choice | None = None  # of the token that is added next; only where something is measured
         self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
-        self._was_narrowed = False  # the budget has taken tokens from a mask
+        self.error: Exception | None = None
+        self._without_budget: Bits | None = None  # the mask in the present state, where the budget takes tokens from it
+        self._closed_at: int | None = None  # characters of the text before the first token that the budget has kept from being chosen
         self._allowed: AllowedTokens | None = None  # in the present state
         self._rows: list[Row] | None = None  # likewise
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -179,9 +191,18 @@ class TextSequence:
         """The tokens that may come next, within the budget. They are remembered, since near the end of a budget they cost a search."""
         if self._allowed is None:
             bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
-            self._was_narrowed |= bits is not plain and bool((bits != plain).any())
+            self._without_budget = plain if bits is not plain and bool((bits != plain).any()) else None
             self._allowed = self._narrowed(bits)
         return self._allowed
+
+    def allowed_without_budget(self) -> AllowedTokens | None:
+        """The tokens that might come next if there were no budget; ``None`` where it takes none of them."""
+        return None if self._without_budget is None else self._narrowed(self._without_budget)
+
+    def note_wanted(self, token_id: int) -> None:
+        """Note the likeliest token of :meth:`allowed_without_budget`: if it is not allowed, the budget closes the text here."""
+        if self._closed_at is None and not self.allowed().allows(token_id):
+            self._closed_at = len(self.text)
 
     def _narrowed(self, bits: Bits) -> AllowedTokens:
         """Those of the tokens of a mask that the budgets of parts, and the spelling, leave."""
@@ -197,7 +218,8 @@ class TextSequence:
             weighed = self.options.selection != "greedy" and not self.is_finished
             rows = literal_rows(self.masks, self._speller, self.state, self.committed) if weighed else []
             self._rows = [row for row in rows if self._is_in_budget([one for one in row if one != END])]
-            self._was_narrowed |= 0 < len(self._rows) < len(rows)
+            if 0 < len(self._rows) < len(rows) and self._closed_at is None:
+                self._closed_at = len(self.text)
         return self._rows
 
     def commit(self, row: Row, log_probability: float) -> None:
@@ -328,8 +350,8 @@ class TextSequence:
 
     @property
     def is_finished(self) -> bool:
-        """True if the text has ended or stopped, or nothing can follow."""
-        return self.state is ENDED or self._stopped_at is not None or self.state.is_final
+        """True if the text has ended, stopped or failed, or nothing can follow."""
+        return self.error is not None or self.state is ENDED or self._stopped_at is not None or self.state.is_final
 
     def committed_text(self) -> str:
         """The characters that have been written and will stay."""
@@ -338,15 +360,37 @@ class TextSequence:
         held_back = 0 if self.is_finished else self._stops.held_back(self.text)
         return self.text[: len(self.text) - held_back]
 
+    def check_budget(self) -> None:
+        """Say that the budget has closed the text, as the options want it, once it is finished.
+
+        Raises:
+            ClosedByBudget: if it is to be an error.
+        """
+        if self.options.on_budget == "close" or (pointer := self._pointer_closed()) is None:
+            return
+        closed = ClosedByBudget(self.text, pointer, self.options.max_new_tokens)
+        if self.options.on_budget == "raise":
+            raise closed
+        _log.warning("%s (on_budget='close' says nothing, 'raise' makes it an error): %r", closed, self.text[-MAX_SHOWN:])
+
+    def _pointer_closed(self) -> str | None:
+        """The JSON pointer of the value that was being written where the budget has closed the text, if it has."""
+        at = self._closed_at
+        if at is None or self._stopped_at is not None:
+            return None
+        fields = self._pattern.fields(self.text)
+        around = [name for name, (begin, end) in fields.items() if begin <= at < end or begin < at == end]
+        return min(around, key=lambda name: fields[name][1] - fields[name][0], default="#")
+
     def completion(self) -> Completion:
         """The text as its reader gets it."""
         written, same = tuple(self.committed[self.text_start :]), 0
         while same < len(self._healed) and written[same : same + 1] == self._healed[same : same + 1]:
             same += 1
         healed = b"".join(map(self._bytes, self._healed[same:])).decode(errors="replace")
-        finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self._was_narrowed else "accepted"
+        finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self._closed_at is not None else "accepted"
         text, passes = self.text[: self._stopped_at], self.forward_passes
-        made = Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts))
+        made = Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts), closed_at=self._pointer_closed())
         if (measured := self.measurements) is None:
             return made
         begins = list(accumulate(map(len, map(self._bytes, written)), initial=-sum(map(len, map(self._bytes, self._healed)))))

@@ -32,8 +32,10 @@ from rellm_agents.formats.template import (
     only_argument_node,
     read_declaration,
 )
+from rellm_agents.formats.tool_names import ToolNames
 from rellm_agents.formats.tool_signatures import signatures_of
-from rellm_agents.formats.tools import Tool, ToolsLike, tools_of
+from rellm_agents.formats.tool_sources import ToolsLike, tools_of
+from rellm_agents.formats.tools import Tool, of_each
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
@@ -55,11 +57,12 @@ def own_format(declaration: str | Path | Declaration, tools: ToolsLike, *, white
 
     Raises:
         FormatError: the declaration has an unknown or a missing key, or a text of it could be read in two ways: names the JSON
-            pointer; no tools, two of one name, a name, an argument or a value that the format cannot carry.
+            pointer; no tools, two of one name, an argument or a value that the format cannot carry. A name that it cannot carry has an
+            alias, which :func:`rellm_agents.langchain.parser_for` reads as the name.
     """
     read = read_declaration(declaration)
     check_unambiguous(read)
-    return ActionFormat(read, tools, whitespace=whitespace)
+    return ActionFormat(read, tools, whitespace=whitespace, is_read_here=True)
 
 
 class ActionFormat:
@@ -69,10 +72,12 @@ class ActionFormat:
         declaration: one that was read and checked, and is known to be unambiguous.
         tools: LangChain tools, pydantic models, or a mapping of names to argument schemas.
         whitespace: of JSON.
+        is_read_here: its texts are read by :meth:`read`, and by no parser of LangChain's: a name that it cannot write has an alias.
 
     Attributes:
         name: unique among formats; for those of this package the name of the data file in ``schemas/formats/``.
         tools: the tools an action may name.
+        names: by which texts name them.
         pattern: the texts of all steps; its part ``thought``, if there is one, can have a token budget.
         stop: strings at which an agent framework stops a completion; no step holds one.
         ends_open: a step may continue where it may also end, as free text does; a completion then ends where the model
@@ -82,7 +87,9 @@ class ActionFormat:
         FormatError: no tools, two of one name, a name, an argument or a value that the format cannot carry.
     """
 
-    def __init__(self, declaration: Declaration, tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> None:
+    def __init__(
+        self, declaration: Declaration, tools: ToolsLike, *, whitespace: Whitespace = "spaced", is_read_here: bool = False
+    ) -> None:
         self._declaration = declaration
         self._is_json: bool = declaration["encoding"] == "json"
         self._templates = step_templates(declaration)
@@ -95,15 +102,18 @@ class ActionFormat:
         self.name: str = declaration["name"]
         self.ends_open = self._templates.ends_open
         self.tools: tuple[Tool, ...] = tools_of(tools)
+        names = [tool.name for tool in self.tools] if is_read_here else []
+        self.names = ToolNames.of(names, self._name_objection)
         self.stop: tuple[str, ...] = tuple(declaration["stop"])
-        self.pattern = Pattern(self._step_node())
+        self.pattern = Pattern(self._step_node(), tuple(line for tool in self.tools for line in tool.narrowed))
 
     # Patterns
 
     def _step_node(self) -> Node:
         templates = self._templates
         slots = {name: part(name, slot.node) if name == "thought" else slot.node for name, slot in templates.slots.items()}
-        actions = [templates.action.parts({**slots, **self._tool_nodes(tool)}) for tool in self.tools]
+        of_tools = of_each(self.tools, self._tool_nodes, lambda tool: tool.name)
+        actions = [templates.action.parts({**slots, **nodes}) for nodes in of_tools]
         if templates.finish is None:
             answer = string_node(banned=self._layout.banned)
             finish = templates.action.parts({**slots, "json": self._object(self._declaration["finish_name"], answer)})
@@ -112,12 +122,24 @@ class ActionFormat:
         self._finish = Pattern(sequence(*finish))
         return choice_by_prefix([*actions, finish])
 
+    def _name_objection(self, name: str) -> str | None:
+        """Why the format cannot write a tool's name; ``None``: it can."""
+        if self._is_json:
+            return "in this format that is the final answer" if name == self._declaration.get("finish_name") else None
+        return None if "only_tool" in self._declaration else self._templates.slots["tool"].objection(name)
+
     def _tool_nodes(self, tool: Tool) -> dict[str, Node]:
         """The nodes of the slots that depend on the tool, in an action with this one."""
+        name = self.names.written(tool.name)
+        objection = self._name_objection(name)
+        if objection is not None:
+            other = "" if self._is_json else f", or {USE_JSON_ACTION}"
+            raise FormatError(
+                f"{self.name}: a tool cannot be named {tool.name!r} in this format: {objection}; give it another name{other}. "
+                "It has no alias, since LangChain's parser would not know it: the texts of own_format and of ChatRELLM are read here"
+            )
         if self._is_json:
-            if tool.name == self._declaration.get("finish_name"):
-                raise FormatError(f"{self.name}: a tool cannot be named {tool.name!r}: in this format that is the final answer")
-            return {"json": self._object(tool.name, tool.arguments_node(self._whitespace, without=self._banned))}
+            return {"json": self._object(name, tool.arguments_node(self._whitespace, without=self._banned))}
         argument = only_argument_node(self.name, tool, self._templates.slots["input"])
         if "only_tool" in self._declaration:
             if tool.name != self._declaration["only_tool"] or len(self.tools) > 1:
@@ -126,11 +148,7 @@ class ActionFormat:
                     f"{self._declaration['only_tool']!r}, not {', '.join(repr(t.name) for t in self.tools)}: {USE_JSON_ACTION}"
                 )
             return {"input": argument}
-        slot = self._templates.slots["tool"]
-        objection = slot.objection(tool.name)
-        if objection is not None:
-            raise FormatError(f"{self.name}: a tool cannot be named {tool.name!r} in this format: {objection}; {USE_JSON_ACTION}")
-        return {"tool": literal(slot.write(tool.name)), "input": argument}
+        return {"tool": literal(self._templates.slots["tool"].write(name)), "input": argument}
 
     def _object(self, name: str, value: Node) -> Node:
         keys = self._declaration["json_keys"]
@@ -144,9 +162,10 @@ class ActionFormat:
     @cached_property
     def instructions(self) -> str:
         """Text for the prompt that tells the model the tools and how to write a step."""
+        shown = [self.names.shown(tool) for tool in self.tools]
         placeholders = {
-            "{tools}": signatures_of(self.tools, as_text=not self._is_json),
-            "{tool_names}": ", ".join(tool.name for tool in self.tools),
+            "{tools}": signatures_of(shown, as_text=not self._is_json),
+            "{tool_names}": ", ".join(tool.name for tool in shown),
         }
         if self._is_json:
             placeholders["{action_example}"] = self._json("TOOL", {"ARGUMENT": "VALUE"})
@@ -177,9 +196,9 @@ class ActionFormat:
             case Action(name, given) if self._is_json:
                 if not isinstance(given, str):
                     given = next(tool for tool in self.tools if tool.name == name).ordered(given)
-                return templates.action.fill({**thought, "json": self._json(name, given)})
+                return templates.action.fill({**thought, "json": self._json(self.names.written(name), given)})
             case Action(name, str(given)):
-                tool = {"tool": slots["tool"].write(name)} if "tool" in slots else {}
+                tool = {"tool": slots["tool"].write(self.names.written(name))} if "tool" in slots else {}
                 return templates.action.fill({**thought, **tool, "input": slots["input"].write(given)})
             case Action(_, given):
                 raise FormatError(f"{self.name}: the input of an action is text, not {given!r}")
@@ -234,8 +253,8 @@ class ActionFormat:
         if "json" in found:
             value = json.loads(found["json"])
             name, given = (value[key] for key in self._declaration["json_keys"].values())
-            return Finish(given, thought) if is_finish else Action(name, given, thought)
+            return Finish(given, thought) if is_finish else Action(self.names.meant(name), given, thought)
         if is_finish:
             return Finish(slots["answer"].read(found["answer"]), thought)
         name = slots["tool"].read(found["tool"]) if "tool" in found else self._declaration["only_tool"]
-        return Action(name, slots["input"].read(found["input"]), thought)
+        return Action(self.names.meant(name), slots["input"].read(found["input"]), thought)

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.template import builtin_declaration
-from rellm_agents.formats.tools import ToolsLike
+from rellm_agents.formats.tool_sources import ToolsLike
 from rellm_agents.json_schema import Whitespace
 
 # Text

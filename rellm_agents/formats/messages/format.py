@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -33,7 +33,7 @@ from rellm_agents.formats.messages.message import Message, ToolCall
 from rellm_agents.formats.messages.message_pattern import MessagePattern
 from rellm_agents.formats.messages.message_reader import MessageReader, PartialMessage
 from rellm_agents.formats.messages.reasoning import Reasoning
-from rellm_agents.formats.messages.tool_choice import ToolChoice, choose_tools
+from rellm_agents.formats.messages.tool_choice import ToolChoice, choose_tools, names_of_tools
 from rellm_agents.formats.template import (
     Declaration,
     Slot,
@@ -44,7 +44,8 @@ from rellm_agents.formats.template import (
     read_declaration,
 )
 from rellm_agents.formats.tool_signatures import schemas_of, signatures_of
-from rellm_agents.formats.tools import ToolsLike, meant, tools_of
+from rellm_agents.formats.tool_sources import ToolsLike, tools_of
+from rellm_agents.formats.tools import Tool, meant, of_each
 from rellm_agents.patterns import (
     EMPTY,
     TEXT,
@@ -137,6 +138,7 @@ class MessageFormat:
     Attributes:
         name: unique among formats.
         tools: the tools that may be called.
+        names: by which texts call them: an alias for each name that the format cannot write.
         pattern: the texts of all messages; its parts ``content`` and ``reasoning`` can have token budgets.
         special_tokens: the delimiters of the format that are written as one token each.
     """
@@ -159,7 +161,8 @@ class MessageFormat:
         declared_tokens = tuple(declaration.get("special_tokens", ()))
         self.special_tokens: tuple[str, ...] = tuple(token for token in declared_tokens if token in special_tokens)
         self._all_tools = {tool.name: tool for tool in (tools_of(tools) if tools else ())}
-        self.tools = choose_tools(self.name, tuple(self._all_tools.values()), choice, declaration.get("tool_name_regex", ".*"))
+        self.tools = choose_tools(self.name, tuple(self._all_tools.values()), choice)
+        self.names = names_of_tools(declaration, self._all_tools.values())
         self._is_forced = choice not in ("auto", "none")
         self._delimiters = Delimiters.of(declaration)
         separator = self._delimiters.call_separator
@@ -172,13 +175,12 @@ class MessageFormat:
         self._reader = MessageReader(
             self._delimiters,
             self._arguments,
-            {tool.name: tool for tool in self.tools},
+            {self.names.written(tool.name): tool for tool in self.tools},
             self._reasoning,
             has_both=bool(self.tools and separator and not answer),
             is_parallel=parallel and self._delimiters.between is not None,
         )
-        narrowed = self._arguments.narrowed if self.tools else ()
-        self.pattern = MessagePattern(self._node(), narrowed, reader=self._reader, answer=answer)
+        self.pattern = MessagePattern(self._node(), tuple(self._narrowed()), reader=self._reader, answer=answer)
 
     # Patterns
 
@@ -188,6 +190,16 @@ class MessageFormat:
             return literal(text)
         pieces = re.split(f"({'|'.join(map(re.escape, self.special_tokens))})", text)
         return sequence(*(special_token(piece) if piece in self.special_tokens else literal(piece) for piece in pieces))
+
+    def _narrowed(self) -> Iterator[str]:
+        """What is not written although tools may take it."""
+        if self.tools:
+            yield from self._arguments.narrowed
+        by_name = self._declaration.get("argument_style") in ("tagged", "python")
+        for tool in self.tools:
+            yield from tool.narrowed
+            if by_name and tool.parameters.keys().isdisjoint({"properties", "anyOf", "oneOf", "allOf"}):
+                yield f"tool {tool.name!r} is called without arguments: its schema declares none, and this format writes each by its name"
 
     def _node(self) -> Node:
         delimiters, texts = self._delimiters, self._answer.node if self._answer else self._slot.node
@@ -223,7 +235,9 @@ class MessageFormat:
     def _calls(self) -> Node:
         delimiters, node = self._delimiters, self._delimiter_node
         ids = {"id": read_regex(delimiters.id_regex)} if delimiters.id_regex else {}
-        slots = ({"name": literal(tool.name), "arguments": self._arguments.node(tool), **ids} for tool in self.tools)
+        arguments = of_each(self.tools, self._arguments.node, lambda tool: tool.name)
+        names = (literal(self.names.written(tool.name)) for tool in self.tools)
+        slots = ({"name": name, "arguments": one, **ids} for name, one in zip(names, arguments, strict=True))
         one = choice_by_prefix([delimiters.call.parts(nodes, node) for nodes in slots])
         more = repeat(sequence(node(delimiters.between or ""), one), 0, None) if self._reader.is_parallel else EMPTY
         return sequence(node(delimiters.begin), one, more, node(delimiters.end))
@@ -281,7 +295,7 @@ class MessageFormat:
             return f"of its reasoning, {objection}"
         if (message.content or not message.tool_calls) and not self._answer and (objection := self._slot.objection(message.content)):
             return f"of its content, {objection}"
-        known = self._reader.tools
+        known = {tool.name: tool for tool in self.tools}
         for call in message.tool_calls:
             if call.name not in known:
                 return f"there is no tool named {call.name!r} to call, only {', '.join(known) or 'none'}"
@@ -305,9 +319,9 @@ class MessageFormat:
 
     def _call_values(self, call: ToolCall) -> dict[str, str]:
         """The texts in the slots of a call."""
-        tool = self._all_tools.get(meant(call.name))
+        tool = self._all_tools.get(self.names.meant(meant(call.name)))
         arguments = self._arguments.text(tool, tool.ordered(call.arguments) if tool else call.arguments)
-        return {"name": call.name, "arguments": arguments, "id": call.id or self._any_id}
+        return {"name": self.names.written(call.name), "arguments": arguments, "id": call.id or self._any_id}
 
     @cached_property
     def _any_id(self) -> str:
@@ -345,6 +359,11 @@ class MessageFormat:
         return before if self._reasoning else f"{before}{delimiters['begin']}{delimiters['end']}"
 
     @cached_property
+    def shown_tools(self) -> tuple[Tool, ...]:
+        """The tools as a prompt tells them, under their names in texts."""
+        return tuple(map(self.names.shown, self.tools))
+
+    @cached_property
     def instructions(self) -> str:
         """Text that tells a model that was not trained on tools which there are, and how to call them; empty without tools."""
         return self.instructions_with(str)
@@ -358,8 +377,8 @@ class MessageFormat:
         )
         placeholders = {
             "{tools_introduction}": _INTRODUCTIONS[self._tool_prompt],
-            "{tools}": mark(signatures_of(self.tools) if self._tool_prompt == "signatures" else schemas_of(self.tools)),
-            "{tool_names}": mark(", ".join(tool.name for tool in self.tools)),
+            "{tools}": mark(signatures_of(self.shown_tools) if self._tool_prompt == "signatures" else schemas_of(self.shown_tools)),
+            "{tool_names}": mark(", ".join(tool.name for tool in self.shown_tools)),
             "{call_example}": f"{self._delimiters.begin}{example}{self._delimiters.end}",
             "{call_or_answer}": _ALWAYS_CALL if self._is_forced else _ANSWER_OTHERWISE if self._answer else _WORDS_OTHERWISE,
         }

@@ -55,7 +55,7 @@ class MessageReader:
     Attributes:
         delimiters: of the format.
         arguments: how arguments are written.
-        tools: that may be called, by name; none: a message is content.
+        tools: that may be called, by their names in texts; none: a message is content.
         reasoning: that a message begins with, if any.
         has_both: calls may follow content.
         is_parallel: several calls may follow each other.
@@ -87,7 +87,8 @@ class MessageReader:
         """The calls of a text that begins with the first of them."""
         for name, end, after in self._call_positions(text):
             arguments = self.arguments.as_json(self.tools[name.text], text[name.end : end], is_whole=end is not None)
-            yield PartialCall(name.text, arguments, after is not None, name.id or (after.id if after else ""))
+            id_ = name.id or (after.id if after else "")
+            yield PartialCall(self.tools[name.text].name, arguments, after is not None, id_)
 
     def _call_positions(self, text: str) -> Iterator[tuple[CallName, int | None, CallEnd | None]]:
         """The name of each call, the index at which its arguments end, and its own end; ``None``: they go beyond this text."""

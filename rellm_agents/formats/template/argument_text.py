@@ -3,7 +3,7 @@
 Strings are written without quotes, numbers and booleans as in JSON; other types have no such text and are refused. A slot restricts the
 texts to those that the format's reader gives back. Knows nothing of templates.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> from rellm_agents.patterns import Pattern
 >>> (alarm,) = tools_of({"alarm": {"type": "object", "properties": {"hour": {"type": "integer", "minimum": 0}}}})
 >>> Pattern(only_argument_node("react", alarm, Slot({"trimmed": True}))).fullmatch("7")
@@ -34,12 +34,18 @@ def only_argument_node(name: str, tool: Tool, slot: Slot) -> Node:
         slot: restricts the texts to those that the format can write.
 
     Raises:
-        FormatError: the tool has another number of arguments, of a type that has no text, or a given value that the slot does not hold.
+        FormatError: the tool has another number of arguments, takes none as text, has one of a type that has no text, or a given value
+            that the slot does not hold.
     """
     if len(tool.properties) != 1:
         raise FormatError(
             f"{name}: tool {tool.name!r} has {len(tool.properties)} arguments, but the text of this format carries exactly one: "
             f"{USE_JSON_ACTION}"
+        )
+    if not tool.takes_text:
+        raise FormatError(
+            f"{name}: LangChain runs tool {tool.name!r} with no text, since its arguments are described by a JSON Schema (args_schema is a "
+            f"dict): {USE_JSON_ACTION}, or give it a pydantic model as args_schema"
         )
     argument, schema = next(iter(tool.properties.items()))
     return argument_node(name, tool, argument, with_definitions(schema, tool.parameters), slot, USE_JSON_ACTION)

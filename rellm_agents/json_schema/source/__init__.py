@@ -4,6 +4,7 @@ Knows nothing of patterns or JSON text. In reading order:
 
     pointers         JSON pointers
     keywords         which keywords are enforced, and which are annotations
+    surrogates       patterns without surrogates
     inputs           what users pass, as plain data
     cleaning         without what the normalising library misreads
     refusals         the errors for what it refuses
@@ -17,11 +18,21 @@ Knows nothing of patterns or JSON text. In reading order:
 
 from rellm_agents.json_schema.source.all_properties import endless_property, with_all_properties
 from rellm_agents.json_schema.source.deferrable import Deferrable
-from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, SchemaLike, own_spellings, schema_of, text_of
+from rellm_agents.json_schema.source.inputs import (
+    TOO_DEEP,
+    Registry,
+    RegistryLike,
+    Schema,
+    SchemaLike,
+    own_spellings,
+    registry_of,
+    schema_of,
+    text_of,
+)
+from rellm_agents.json_schema.source.keywords import ENFORCED, each_keyword
 from rellm_agents.json_schema.source.normal_form import (
     CanonicalSchema,
     NormalForm,
-    Registry,
     SchemaKind,
     Unresolved,
     Validator,
@@ -31,6 +42,7 @@ from rellm_agents.json_schema.source.normal_form import (
     matches,
 )
 from rellm_agents.json_schema.source.pointers import below
+from rellm_agents.json_schema.source.refusals import type_objection
 from rellm_agents.json_schema.source.relaxation import relaxed
 from rellm_agents.json_schema.source.source_location import SourceLocation
 from rellm_agents.json_schema.source.titles import without_titles

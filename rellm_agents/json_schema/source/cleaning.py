@@ -1,7 +1,8 @@
 """Takes out of a schema what ``jsonschema-rs`` misreads, before it is normalised or used to check values.
 
 These are annotations about the content of strings, which the library takes for conditions; ``$schema`` of drafts that it does not know,
-or of inner schemas; and the identifier ``#``. Knows nothing of the library's own types.
+or of inner schemas; the identifier ``#``; and references with characters that no URI has, which are escaped. Knows nothing of the
+library's own types.
 
 >>> cleaned_schema({"contentEncoding": "base64", "type": "string"}, '{"contentEncoding": "base64", "type": "string"}')
 {'type': 'string'}
@@ -9,7 +10,9 @@ or of inner schemas; and the identifier ``#``. Knows nothing of the library's ow
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import quote
 
 from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas
 
@@ -20,6 +23,9 @@ _DRAFTS = {
     "https://json-schema.org/draft/2019-09/schema",
     "https://json-schema.org/draft/2020-12/schema",
 }
+_PLAIN = r"A-Za-z0-9\-._~!$&'()*+,;=:@/?"
+_ODD = re.compile(rf"[^{_PLAIN}%]|%(?![0-9a-fA-F]{{2}})")
+_ODD_REFERENCE = re.compile(rf'"\$(?:ref|dynamicRef)"\s*:\s*"[{_PLAIN}#]*[^{_PLAIN}#"]|"\$(?:ref|dynamicRef)"\s*:\s*"[^"#]*#[^"#]*#')
 _MISREAD = frozenset({"contentEncoding", "contentMediaType", "contentSchema"})  # annotations, which the library takes for conditions
 
 
@@ -34,10 +40,24 @@ def cleaned_schema(schema: Any, text: str) -> Any:
         return schema
     draft = schema.get("$schema")
     is_known = isinstance(draft, str) and draft.removesuffix("#") in _DRAFTS
-    if text.count('"$schema"') == is_known and '"content' not in text and '"#"' not in text:
+    if text.count('"$schema"') == is_known and '"content' not in text and '"#"' not in text and not _ODD_REFERENCE.search(text):
         return schema
     found = _without_misread(schema)
     return {"$schema": draft, **found} if is_known else found  # another draft is not known, and none is fetched
+
+
+def encoded_uri(reference: str) -> str:
+    """A reference with escapes for the characters that no URI has; its other escapes stay.
+
+    >>> encoded_uri("#/$defs/My Type"), encoded_uri("#/$defs/List%5Bint%5D"), encoded_uri("#/$defs/100%")
+    ('#/$defs/My%20Type', '#/$defs/List%5Bint%5D', '#/$defs/100%25')
+    """
+    document, sign, fragment = reference.partition("#")
+    return document + sign + fragment if not _ODD.search(reference) else _encoded(document) + sign + _encoded(fragment)
+
+
+def _encoded(text: str) -> str:
+    return _ODD.sub(lambda found: quote(found[0], safe="", errors="surrogatepass"), text)
 
 
 def _without_misread(schema: Any) -> Any:
@@ -46,6 +66,9 @@ def _without_misread(schema: Any) -> Any:
     changed: dict[str, Any] = {}
     for keyword, value in schema.items():
         if keyword in _MISREAD or (keyword == "$schema" and not ("$id" in schema or "id" in schema)) or (keyword == "id" and value == "#"):
+            continue
+        if keyword in ("$ref", "$dynamicRef") and isinstance(value, str):
+            changed[keyword] = encoded_uri(value)
             continue
         match SUBSCHEMA_KEYWORDS.get(keyword), value:
             case ((Subschemas.ONE | Subschemas.LIST), list()):

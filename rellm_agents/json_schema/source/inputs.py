@@ -1,6 +1,6 @@
 """Turns the schemas that users have into plain data: a dict, a bool, JSON text, a pydantic model, a typed class.
 
-Does not look at keywords.
+Does not look at keywords, but for patterns that name surrogates.
 
 >>> schema_of('{"type": "null"}')
 {'type': 'null'}
@@ -12,15 +12,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 
-from rellm_agents.errors import InvalidSchema, UnsupportedSchema
+from rellm_agents.errors import InvalidSchema, SchemaError, UnsupportedSchema
+from rellm_agents.json_schema.source.surrogates import without_surrogates
 
 Schema = dict[str, Any] | bool
 SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | TypedDict | any type pydantic can describe
+Registry = Mapping[str, Any]  # schemas by the URIs under which they are referred to
+RegistryLike = Mapping[str, Any] | str | PathLike[str]
+"""Schemas by the URIs under which they are referred to; or the folder of their files."""
 TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
 
 
@@ -39,7 +47,7 @@ def schema_of(source: SchemaLike) -> Schema:
     """
     match source:
         case bool() | dict():
-            return source
+            return without_surrogates(source)  # type: ignore[no-any-return]
         case str():
             return _from_text(source)
         case _:
@@ -55,7 +63,7 @@ def _from_text(text: str) -> Schema:
         raise UnsupportedSchema("#", TOO_DEEP) from error
     if not isinstance(schema, (dict, bool)):
         raise InvalidSchema("#", f"a schema is an object or a boolean, not {text[:40]!r}")
-    return schema
+    return without_surrogates(schema, text)  # type: ignore[no-any-return]
 
 
 def text_of(schema: Schema, source: SchemaLike = None) -> str:
@@ -88,6 +96,40 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
     return text
 
 
+def registry_of(source: RegistryLike, schema: Schema) -> dict[str, Schema]:
+    """The schemas that references may name, by their URIs.
+
+    Args:
+        source: a mapping of URIs to schemas; or the path of a folder: each file ``*.json`` below is known by its path there, as it is
+            and relative to the ``$id`` of ``schema``, and by its own ``$id``.
+        schema: which refers to them.
+
+    Raises:
+        InvalidSchema: a file holds no schema: names it.
+        NotADirectoryError: there is no such folder.
+    """
+    if isinstance(source, Mapping):
+        return {uri: schema_of(one) if isinstance(one, (dict, str)) else one for uri, one in source.items()}
+    folder, found = Path(source), dict[str, Schema]()
+    if not folder.is_dir():
+        raise NotADirectoryError(f"registry={str(source)!r}: there is no such folder: pass one with the files *.json that are referred to")
+    for path in sorted(folder.rglob("*.json")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            one = _from_text(path.read_text(encoding="utf-8"))
+        except (SchemaError, UnicodeDecodeError) as error:
+            raise InvalidSchema("#", f"registry={str(source)!r}, {name}: {error}") from error
+        for uri in (name, urljoin(_id_of(schema), name), _id_of(one)):
+            if uri:
+                found.setdefault(uri, one)
+    return found
+
+
+def _id_of(schema: Schema) -> str:
+    found = schema.get("$id", schema.get("id")) if isinstance(schema, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def own_spellings(source: SchemaLike) -> dict[str, tuple[str, ...]]:
     r"""The strings that the text of a schema writes as ``json.dumps`` does not, each with its texts there; none if the schema is no text.
 
@@ -110,6 +152,6 @@ def _no_number(name: str) -> None:
 
 def _from_type(source: Any) -> dict[str, Any]:
     try:
-        return TypeAdapter(source).json_schema()
+        return without_surrogates(TypeAdapter(source).json_schema())  # type: ignore[no-any-return]
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
         raise InvalidSchema("#", f"{source!r} is neither a schema nor a type that has one: {error}") from error

@@ -16,7 +16,7 @@ generation for JSON Schema" and Attouche et al., "Witness generation for JSON Sc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, reduce
 from typing import Any
@@ -24,14 +24,12 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import CanonicalSchema, canonical
 
-from rellm_agents.errors import InvalidSchema, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
-from rellm_agents.json_schema.source.cleaning import cleaned_schema
-from rellm_agents.json_schema.source.inputs import TOO_DEEP, Schema, text_of
+from rellm_agents.json_schema.source.cleaning import cleaned_schema, encoded_uri
+from rellm_agents.json_schema.source.inputs import TOO_DEEP, Registry, Schema, text_of
 from rellm_agents.json_schema.source.pointers import below
-from rellm_agents.json_schema.source.refusals import of_pattern, of_reference
-
-Registry = Mapping[str, Any]  # schemas by the URI under which they are referred to
+from rellm_agents.json_schema.source.refusals import of_metaschema, of_pattern, of_reference
 
 SchemaKind = canonical.CanonicalKind
 _DRAFT_NUMBERS = {
@@ -83,11 +81,11 @@ class NormalForm:
         try:
             root = jsonschema_rs.canonicalize(cleaned, offline=True, validate_formats=True, registry=known)
         except jsonschema_rs.ValidationError as error:
-            raise InvalidSchema(below("#", *map(str, error.instance_path)), error.message) from error
+            raise of_metaschema(cleaned, error.instance_path, error.message) from error
         except canonical.InvalidPattern as error:
             raise of_pattern(schema, error) from error
         except (canonical.CanonicalizationError, jsonschema_rs.ReferencingError) as error:
-            raise of_reference(schema, error) from error
+            raise of_reference(schema, error, registry) from error
         except ValueError as error:
             if "ecursion" not in str(error):
                 raise
@@ -229,7 +227,7 @@ class Validator:
         except jsonschema_rs.ValidationError as error:
             raise UnsupportedSchema(below("#", *map(str, error.instance_path)), f"it cannot be checked either: {error.message}") from error
         except jsonschema_rs.ReferencingError as error:
-            raise of_reference(schema, error) from error
+            raise of_reference(schema, error, registry) from error
 
     def violation(self, value: object) -> tuple[list[str | int], list[str | int], str] | None:
         """The place in a value, the place in the schema and the reason of the first thing that is not allowed; ``None`` if all is."""
@@ -238,7 +236,9 @@ class Validator:
 
 
 def _registry(registry: Registry | None) -> jsonschema_rs.Registry | None:
-    return None if registry is None else jsonschema_rs.Registry([(uri, cleaned_schema(one, text_of(one))) for uri, one in registry.items()])
+    if registry is None:
+        return None
+    return jsonschema_rs.Registry([(encoded_uri(uri), cleaned_schema(one, text_of(one))) for uri, one in registry.items()])
 
 
 def json_key(value: Any) -> str:

@@ -1,19 +1,82 @@
 """Words the errors for schemas that cannot be normalised: which keyword is meant, at which place, and what to do.
 
-The errors of ``jsonschema-rs`` name neither the place of a pattern nor that of a reference; both are looked for in the source. Knows
-nothing of the library's own types.
+The errors of ``jsonschema-rs`` name neither the place of a pattern nor that of a reference; both are looked for in the source. A type of
+another notation is told with the likely one of JSON Schema. Knows nothing of the library's own types.
 
+>>> type_objection("dict")
+'the type "dict": the types of JSON Schema are array, boolean, integer, null, number, object and string, and this is probably "object"'
 >>> of_reference({"items": {"$ref": "#/$defs/a"}}, ValueError("Pointer '/$defs/a' does not exist")).pointer
 '#/items/$ref'
 """
 
 from __future__ import annotations
 
-from rellm_agents.errors import RegexSyntaxError, SchemaError, UnknownReference, UnsupportedSchema
-from rellm_agents.json_schema.source.inputs import Schema
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from rellm_agents.errors import InvalidSchema, RegexSyntaxError, SchemaError, UnknownReference, UnsupportedSchema
+from rellm_agents.json_schema.source.cleaning import encoded_uri
+from rellm_agents.json_schema.source.inputs import Registry, Schema
 from rellm_agents.json_schema.source.keywords import each_keyword
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.patterns import read_regex
+
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
+_OTHER_NAMES = {
+    "array": ("arraylist", "collection", "list", "queue", "repeated", "sequence", "set", "stack", "tuple", "vector"),
+    "boolean": ("bool", "flag", "logical"),
+    "integer": ("bigint", "byte", "int", "int32", "int64", "integral", "long", "short", "uint", "uint32", "uint64", "unsigned"),
+    "null": ("nil", "none", "nonetype", "nulltype", "undefined", "void"),
+    "number": ("decimal", "double", "float", "float32", "float64", "numeric", "real"),
+    "object": ("dict", "dictionary", "hash", "hashmap", "hashtable", "json", "map", "mapping", "record", "struct"),
+    "string": ("char", "date", "datetime", "email", "enum", "file", "str", "text", "timestamp", "uri", "url", "uuid", "varchar"),
+}
+_TYPE_OF_NAME = {name: type_ for type_, names in _OTHER_NAMES.items() for name in (type_, *names)}
+_ANYTHING = frozenset({"", "any", "mixed", "unknown", "variant"})
+
+
+def type_objection(value: Any) -> str | None:
+    """What is wrong with a value of the keyword "type"; ``None``: nothing.
+
+    Args:
+        value: plain data.
+    """
+    wrong = [one for one in (value if isinstance(value, list) and value else [value]) if one not in _TYPES]
+    if not wrong:
+        return None
+    name = wrong[0].strip().lower() if isinstance(wrong[0], str) else json.dumps(wrong[0])
+    likely = _TYPE_OF_NAME.get(name) or next((_TYPE_OF_NAME[one] for one in get_close_matches(name, _TYPE_OF_NAME, 1, 0.75)), None)
+    advice = f', and this is probably "{likely}"' if likely else ': leave "type" out for any value' if name in _ANYTHING else ""
+    shown, types = json.dumps(wrong[0], ensure_ascii=False), f"{', '.join(_TYPES[:-1])} and {_TYPES[-1]}"
+    return f"the type {shown}: the types of JSON Schema are {types}{advice}"
+
+
+def of_metaschema(schema: Schema, path: Sequence[str | int], message: str) -> InvalidSchema:
+    """The error for a keyword whose value the draft does not allow.
+
+    Args:
+        schema: plain data.
+        path: to the value.
+        message: of the library.
+    """
+    pointer, value = below("#", *map(str, path)), _at(schema, path)
+    keyword = next((one for one in reversed(path) if isinstance(one, str)), None)
+    if keyword == "type" and (objection := type_objection(value)):
+        return InvalidSchema(pointer, objection)
+    if keyword == "required" and isinstance(value, bool):
+        names = f", {json.dumps([path[-2]])}" if value and len(path) > 2 and path[-3] == "properties" else ""
+        return InvalidSchema(
+            pointer, f'"required" is a list of names beside "properties"{names}, not {json.dumps(value)} inside of a property'
+        )
+    return InvalidSchema(pointer, message)
+
+
+def _at(value: Any, path: Sequence[str | int]) -> Any:
+    for name in path:
+        value = value[name]
+    return value
 
 
 def of_pattern(schema: Schema, error: Exception) -> SchemaError:
@@ -30,12 +93,28 @@ def of_pattern(schema: Schema, error: Exception) -> SchemaError:
     return UnsupportedSchema("#", str(error))
 
 
-def of_reference(schema: Schema, error: Exception) -> SchemaError:
-    """The error for a reference that leads nowhere."""
-    advice = "nothing is fetched: write what it means into $defs, or pass it in a registry"
+def of_reference(schema: Schema, error: Exception, registry: Registry | None = None) -> SchemaError:
+    """The error for a reference that leads nowhere, with what it could lead to."""
     for pointer, keyword, value in each_keyword(schema):
         if keyword in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(value, str):
             document, _, fragment = value.partition("#")
-            if (document or fragment) and (document or fragment) in str(error):
-                return UnknownReference(below(pointer, keyword), f"{value!r} points to nothing in this schema, and {advice}")
-    return UnknownReference("#", f"{error}; {advice}")
+            names = [document or fragment, encoded_uri(document or fragment)]
+            if names[0] and any(name in str(error) for name in names):
+                advice = _advice(document, fragment, schema, registry)
+                return UnknownReference(
+                    below(pointer, keyword), f"{value!r} points to nothing in this schema, and nothing is fetched: {advice}"
+                )
+    return UnknownReference("#", f"{error}; nothing is fetched: {_advice('', '', schema, registry)}")
+
+
+def _advice(document: str, fragment: str, schema: Schema, registry: Registry | None) -> str:
+    """What to do about a reference that leads nowhere."""
+    if document:
+        has = f" (it has {', '.join(list(registry)[:5])})" if registry else ""
+        return f"write what it means into $defs, or pass registry={{{document!r}: schema}}, or the path of a folder that has the file{has}"
+    held = [(place, schema.get(place)) for place in ("$defs", "definitions")] if isinstance(schema, dict) else []
+    names = [f"#/{place}/{name}" for place, named in held if isinstance(named, dict) for name in named]
+    likely = get_close_matches(f"#{fragment}", names, 3, 0.5)
+    return (
+        f"write what it means into $defs{', or is it ' + ' or '.join(map(repr, likely)) + '?' if likely else ', or pass it in a registry'}"
+    )

@@ -77,7 +77,8 @@ def parser_for(source: ActionFormat | Pattern | SchemaLike, /) -> Any:
 
     Args:
         source: an action format: the result is the LangChain parser that is paired with it, or a :class:`StepOutputParser` if there is
-            none; or a pattern, a JSON Schema or a type: see :func:`reader_for`, which has options.
+            none, or if tools have aliases, which LangChain's would not know; or a pattern, a JSON Schema or a type: see
+            :func:`reader_for`, which has options.
 
     Returns:
         An output parser, for a chain or for the constructor of an agent.
@@ -90,7 +91,7 @@ def parser_for(source: ActionFormat | Pattern | SchemaLike, /) -> Any:
     if not isinstance(source, ActionFormat):
         return reader_for(source)
     for pair in _PAIRS:
-        if source.name in pair.names:
+        if source.name in pair.names and not source.names.aliases:
             return _parser_class(pair)()
     return StepOutputParser(format=source)
 

@@ -37,12 +37,22 @@ from rellm_agents.langchain.chat.native_format import NativeFormat, native_forma
 from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
-from rellm_agents.langchain.chat.tool_schemas import openai_tool
+from rellm_agents.langchain.chat.tool_schemas import Unfit, openai_tools
 from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import measure_logprobs
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
-_REQUEST_OPTIONS = ("tools", "tool_choice", "parallel_tool_calls", "response_format", "pattern", "regex", "reasoning", "examples")
+_REQUEST_OPTIONS = (
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "pattern",
+    "regex",
+    "reasoning",
+    "examples",
+    "unfit_tools",
+)
 _ALIASES = {"max_tokens": "max_new_tokens"}
 _LOGPROBS = ("logprobs", "top_logprobs")
 _PARTS = {"content", "reasoning"}
@@ -67,6 +77,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             them; ``"any"``: of any tokens, as free text does either way.
         selection: how one of several literals is chosen, such as the members of an enum: ``"greedy"``: token by token; ``"likeliest"``: the
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
+        on_budget: what happens where the budget closes a message: ``"warn"``, ``"raise"`` (``ClosedByBudget``) or ``"close"``; metadata say
+            ``"stop_reason": "budget"`` in any case, and the value under ``closed_at``.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
             answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``, for which ``bind`` also
@@ -74,6 +86,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         stop: free content ends before the first of these strings; calls and typed answers are never cut.
         tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as
             ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
+        unfit_tools: ``"leave_out"``: tools that the model cannot call, as ``{"type": "web_search"}``, which only a provider runs, are left
+            out with a warning; ``"refuse"``: they are an error that names all of them.
         chat_template: a Jinja template that replaces the tokenizer's own.
         template_options: further values for the template, such as ``{"enable_thinking": False}``.
         split_special_tokens: special tokens in messages, tools and their results are read as text, so that none can end a message or begin
@@ -97,6 +111,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     reasoning: bool = False
     max_new_tokens: int = Field(default=512, alias="max_tokens")
     tool_prompt: ToolPrompt = "signatures"
+    unfit_tools: Unfit = "refuse"
     chat_template: str | None = Field(default=None, repr=False)
     template_options: dict[str, Any] = Field(default_factory=dict)
     split_special_tokens: bool = True
@@ -143,7 +158,15 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        names = ("reasoning", "tool_prompt", "chat_template", "template_options", "split_special_tokens", *self._option_names())
+        names = (
+            "reasoning",
+            "tool_prompt",
+            "chat_template",
+            "template_options",
+            "split_special_tokens",
+            "unfit_tools",
+            *self._option_names(),
+        )
         return {
             "model_name": self.model_name,
             "message_format": self._native.identity,
@@ -191,7 +214,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         Of messages with a result before its call, as ``trim_messages`` counts the last ones, those of the chat the other way round; of
         messages that make no prompt, those of their texts; of none, 0.
         """
-        request = self._request({"tools": [openai_tool(tool) for tool in tools]} if tools else {})
+        request = self._request({"tools": openai_tools(tools, self.unfit_tools)} if tools else {})
         if not messages:
             return 0
         chat = messages[::-1] if is_turned_round(messages) else messages
@@ -229,13 +252,13 @@ class ChatRELLM(LocalModel, BaseChatModel):
             response_format: the schema of messages that are no calls.
             examples: pairs of an input and the answer to it: a call, ``{"name": "search", "args": {"query": "rain"}}``, a list of calls, a
                 text, or a value of ``response_format``. They stand in the prompt as earlier turns.
-            **kwargs: ``parallel_tool_calls``, and other options of a call.
+            **kwargs: ``parallel_tool_calls``, ``unfit_tools``, and other options of a call.
 
         Raises:
             ValueError: an option has an unknown value; a tool's arguments cannot be compiled.
             InvalidExample: an example whose answer the model could not write: names its index and the JSON pointer.
         """
-        bound: dict[str, Any] = {"tools": [openai_tool(tool) for tool in tools], **kwargs}
+        bound: dict[str, Any] = {"tools": openai_tools(tools, kwargs.get("unfit_tools", self.unfit_tools)), **kwargs}
         if tool_choice is not None:
             bound["tool_choice"] = tool_choice
         if response_format is not None:
@@ -263,7 +286,11 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def _request(self, changed: dict[str, Any]) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
         self._refuse_unknown(changed, (*_REQUEST_OPTIONS, *_ALIASES, *_LOGPROBS), _IGNORED)
-        given = {"reasoning": self.reasoning, **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None}}
+        given = {
+            "reasoning": self.reasoning,
+            "unfit_tools": self.unfit_tools,
+            **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None},
+        }
         special_tokens = self._queue.decoder.vocabulary.special_ids.keys()
         return compile_request(self._native.declaration, **given, special_tokens=special_tokens, tool_prompt=self.tool_prompt)
 

@@ -14,18 +14,17 @@ True
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-from rellm_agents.errors import FormatError
-from rellm_agents.formats import MessageFormat, Tool, message_format, tool_from_schema
+from rellm_agents.formats import MessageFormat, message_format, name_of, of_each, tool_of_dict
 from rellm_agents.formats.messages import ToolPrompt
 from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema, without_titles
 from rellm_agents.langchain.chat.examples import AnswerSchema, ExampleMessage, Examples, example_messages, plain_examples
-from rellm_agents.langchain.chat.tool_schemas import answer_schema
+from rellm_agents.langchain.chat.tool_schemas import Unfit, answer_schema, each_fit, openai_tools
 from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 
 _CHOICES = {"any": "required", True: "required", "required": "required", "auto": "auto", None: "auto", "none": "none", False: "none"}
@@ -49,7 +48,7 @@ class ChatRequest:
 def compile_request(
     declaration: Declaration,
     *,
-    tools: Sequence[Mapping[str, Any]] = (),
+    tools: Sequence[Any] = (),
     tool_choice: Any = None,
     parallel_tool_calls: bool | None = None,
     response_format: Any = None,
@@ -59,12 +58,13 @@ def compile_request(
     examples: Examples = (),
     special_tokens: Collection[str] = (),
     tool_prompt: ToolPrompt = "signatures",
+    unfit_tools: Unfit = "refuse",
 ) -> ChatRequest:
     """The format of the message that a call asks for.
 
     Args:
         declaration: the declaration of the message format.
-        tools: in the form of OpenAI's API, as ``bind_tools`` passes them.
+        tools: as of ``bind_tools``, which passes them in the form of OpenAI's API.
         tool_choice: ``"auto"``, ``"any"`` or ``"required"``, ``"none"``, the name of a tool, or a mapping that names one.
         parallel_tool_calls: whether a message may have several calls. Default: only if calls are optional; a required call is one call.
         response_format: ``{"type": "json_schema", "json_schema": {"schema": ...}}``, ``{"type": "json_object"}``, ``{"type": "text"}``,
@@ -75,6 +75,7 @@ def compile_request(
         examples: pairs of an input and an answer, as :data:`Examples`. Those that call are left out where ``tool_choice`` is ``"none"``.
         special_tokens: the special tokens of the tokenizer.
         tool_prompt: as for :func:`message_format`.
+        unfit_tools: whether tools that the model cannot call are refused, or left out with a warning.
 
     Raises:
         ValueError: an option has an unknown value, or two options contradict each other; names them.
@@ -96,7 +97,12 @@ def compile_request(
         answers, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("banned_substrings", ())))
         answer = answers.pattern if answers else None
     own = frozenset(declaration.get("special_tokens", ())).intersection(special_tokens)
-    compiled = partial(_format, _key(declaration), _key(list(tools)), choice, parallel, answer, own, tool_prompt)
+
+    def compile_with(tools: list[Any]) -> MessageFormat:
+        return _format(_key(declaration), _key(tools), choice, parallel, answer, own, tool_prompt, reasoning=False)
+
+    fit, _ = each_fit(openai_tools(tools, unfit_tools), compile_with, unfit_tools)
+    compiled = partial(_format, _key(declaration), _key(fit), choice, parallel, answer, own, tool_prompt)
     shown = _examples(_key(plain_examples(examples)), compiled(reasoning=False), answers, choice == "none") if examples else ()
     return ChatRequest(compiled(reasoning=reasoning), instructions, shown)
 
@@ -167,10 +173,10 @@ def _format(
     *,
     reasoning: bool,
 ) -> MessageFormat:
-    known = list({_key(_without_titles(tool)): _tool(tool) for tool in json.loads(tools)}.values())  # the same tool may be given twice
+    different = list({_key(_without_titles(tool)): tool for tool in json.loads(tools)}.values())  # the same tool may be given twice
     return message_format(
         json.loads(declaration),
-        known,
+        of_each(different, tool_of_dict, name_of),
         choice=choice,
         parallel=parallel,
         reasoning=reasoning,
@@ -178,16 +184,6 @@ def _format(
         special_tokens=special_tokens,
         tool_prompt=tool_prompt,
     )
-
-
-def _tool(tool: Any) -> Tool:
-    match tool:
-        case {"type": "function", "function": {"name": str(name), **rest}}:
-            parameters: Any = rest.get("parameters") or {"type": "object", "properties": {}}
-            if isinstance(parameters, dict) and parameters.keys().isdisjoint({"type", "$ref"}):
-                parameters = {"type": "object", **parameters}
-            return tool_from_schema(name, str(rest.get("description") or ""), parameters)
-    raise FormatError(f"a local model cannot call the tool {tool!r}: pass functions with a name and a JSON Schema")
 
 
 def _without_titles(tool: Any) -> Any:

@@ -21,7 +21,7 @@ from rellm_agents.formats.derivation import common_end, common_start
 from rellm_agents.formats.response_template import PROBE_CALL
 from rellm_agents.langchain.chat.examples import ExampleMessage
 from rellm_agents.langchain.chat.marked_content import Mark, marked, marked_example, marked_message, unmarked
-from rellm_agents.langchain.chat.message_turns import example_turns, turns_of
+from rellm_agents.langchain.chat.message_turns import example_turns, example_with_names, message_with_names, turns_of
 from rellm_agents.langchain.chat.turns import (
     AFTER_EXAMPLES,
     TEMPLATE_ERRORS,
@@ -118,6 +118,8 @@ class ChatTemplate:
         """
         if not messages:
             raise ValueError("a chat without messages: pass at least one")
+        messages = [message_with_names(message, format_.names.written) for message in messages]
+        examples = [example_with_names(example, format_.names.written) for example in examples]
         given = (*messages, *examples)
         messages = [marked_message(message, mark) for message in messages]
         examples = [marked_example(example, mark) for example in examples]
@@ -137,7 +139,7 @@ class ChatTemplate:
 
     def _definitions(self, format_: MessageFormat, mark: Mark) -> Tools:
         """The tools for the template; with empty descriptions where it asks for some."""
-        tools = [marked(tool.definition, mark) for tool in format_.tools]
+        tools = [marked(tool.definition, mark) for tool in format_.shown_tools]
         return [_with_descriptions(tool) for tool in tools] if self._wants_descriptions else tools
 
     def _attempts(self, turns: list[Turn], examples: list[Turn], format_: MessageFormat) -> Iterator[tuple[list[Turn], TurnRules]]:

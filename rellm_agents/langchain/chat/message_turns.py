@@ -13,7 +13,8 @@ Knows nothing of templates: arguments of calls are mappings here, and every call
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -61,6 +62,28 @@ def example_turns(examples: Sequence[ExampleMessage]) -> list[Turn]:
         calls = {"tool_calls": [_call(call, f"{next(numbers):09d}") for call in message.tool_calls]} if message.tool_calls else {}
         found += [{"role": "user", "content": given}, {"role": "assistant", "content": message.content, **calls}]
     return found
+
+
+def message_with_names(message: BaseMessage, written: Callable[[str], str]) -> BaseMessage:
+    """The message with other names of the tools that it calls, or whose result it is; itself, if they are the same.
+
+    Args:
+        message: of a chat.
+        written: the other name of a tool.
+    """
+    match message:
+        case AIMessage() if any(written(call["name"]) != call["name"] for call in message.tool_calls):
+            calls = [{**call, "name": written(call["name"])} for call in message.tool_calls]
+            return message.model_copy(update={"tool_calls": calls})
+        case ToolMessage() | FunctionMessage() if message.name and written(message.name) != message.name:
+            return message.model_copy(update={"name": written(message.name)})
+    return message
+
+
+def example_with_names(example: ExampleMessage, written: Callable[[str], str]) -> ExampleMessage:
+    """The example with other names of the tools that its answer calls, see :func:`message_with_names`."""
+    calls = tuple(replace(call, name=written(call.name)) for call in example.message.tool_calls)
+    return ExampleMessage(example.input, replace(example.message, tool_calls=calls))
 
 
 def is_turned_round(messages: Sequence[BaseMessage]) -> bool:

@@ -27,7 +27,7 @@ from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import PartialMessage
-from rellm_agents.langchain.measured_metadata import measured_metadata
+from rellm_agents.langchain.measured_metadata import how_it_ended, measured_metadata
 
 _ARGUMENTS = re.compile(r"^(#/tool_calls/\d+)/arguments")  # LangChain's messages have them as "args"
 _ID_CHARACTERS, _ID_LENGTH = string.ascii_letters + string.digits, 9  # the templates of Mistral require this form
@@ -108,14 +108,16 @@ class Reply:
     def _metadata(self, completion: Completion, *, has_calls: bool) -> dict[str, Any]:
         """LangChain's fields for how the message was written: ``response_metadata`` and ``usage_metadata``."""
         given, written = completion.prompt_tokens, len(completion.token_ids)
-        measured = measured_metadata(completion, self._shown_bytes, self._likeliest)
+        ended, measured = how_it_ended(completion), measured_metadata(completion, self._shown_bytes, self._likeliest)
+        if has_calls and "closed_at" in ended:
+            ended["closed_at"] = _ARGUMENTS.sub(r"\1/args", ended["closed_at"])
         if has_calls and "fields" in measured:
             measured["fields"] = {_ARGUMENTS.sub(r"\1/args", name): one for name, one in measured["fields"].items()}
         return {
             "response_metadata": {
                 "model_name": self._model_name,
-                "finish_reason": "tool_calls" if has_calls else "length" if completion.finish == "closed" else "stop",
-                "finish": completion.finish,
+                "finish_reason": "tool_calls" if has_calls else "stop",  # a text that the budget closes is whole
+                **ended,
                 "forward_passes": completion.forward_passes,
                 **measured,
             },

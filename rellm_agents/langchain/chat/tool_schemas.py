@@ -12,16 +12,22 @@ short. This module uses that conversion only for names, descriptions and the for
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.json_schema import dereference_refs
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from rellm_agents.errors import UnfitTools
+from rellm_agents.formats import arguments_of, is_tool_dict, listed_tools, name_of, of_each, tools_of
 from rellm_agents.json_schema import without_titles
 from rellm_agents.langchain.model_schema import model_schema
 
+Unfit = Literal["refuse", "leave_out"]
+_Made = TypeVar("_Made")
 _TOOL_KEYS = frozenset({"parameters", "input_schema", "toolSpec", "function"})
 
 
@@ -51,20 +57,77 @@ def openai_tool(source: Any) -> dict[str, Any]:
     """A tool in the form of OpenAI's API.
 
     Args:
-        source: anything that LangChain can convert to a tool.
+        source: anything that LangChain can convert to a tool, or a tool of an MCP server.
 
     Raises:
-        ValueError: it cannot be converted.
+        ValueError: it cannot be converted; a :class:`FormatError` names a tool that only a provider can run.
     """
+    if _is_openai_function(source):
+        return source  # type: ignore[no-any-return]
+    if not _is_convertible(source):
+        (read,) = tools_of([source])
+        return read.definition
     schema = _arguments_schema(source)
     if schema is None:
         return convert_to_openai_tool(source)
     is_named = isinstance(source, (dict, BaseTool)) or is_model(source)
-    tool = convert_to_openai_tool(source if is_named else {**schema, "title": source.__name__})
+    tool: dict[str, Any] = convert_to_openai_tool(source if is_named else {**schema, "title": source.__name__})
     tool["function"]["parameters"] = without_titles(
         {key: value for key, value in _without_references(schema).items() if key != "description"}
     )
     return tool
+
+
+def openai_tools(sources: Any, unfit: Unfit = "refuse") -> list[dict[str, Any]]:
+    """Tools in the form of OpenAI's API.
+
+    Args:
+        sources: a list of tools, each as of :func:`openai_tool`, or one of them.
+        unfit: see :func:`each_fit`.
+
+    Raises:
+        ValueError: one cannot be converted; an :class:`UnfitTools` names all that only a provider can run, or that are no tools.
+    """
+    return each_fit(listed_tools(sources), lambda tools: of_each(tools, openai_tool, name_of), unfit)[1]
+
+
+def each_fit(tools: list[Any], make: Callable[[list[Any]], _Made], unfit: Unfit) -> tuple[list[Any], _Made]:
+    """The tools that something can be made of, and what is made.
+
+    Args:
+        tools: in any form.
+        make: raises an :class:`UnfitTools` for those that it cannot be made of.
+        unfit: ``"refuse"``: so does this; ``"leave_out"``: they are left out, with a warning that names each, unless none is left.
+    """
+    while True:
+        try:
+            return tools, make(tools)
+        except UnfitTools as error:
+            if unfit == "refuse":
+                raise UnfitTools(error.reasons, error.count, ", or pass unfit_tools='leave_out'") from error
+            fit = [one for one in tools if name_of(one) not in error.reasons]
+            if not fit or len(fit) == len(tools):
+                raise
+            tools = fit
+            for name, reason in error.reasons.items():
+                warnings.warn(f"the tool {name!r} is left out, the model cannot call it: {reason}", stacklevel=2)
+
+
+def _is_openai_function(source: Any) -> bool:
+    """Whether it is a function in the form of OpenAI's API already."""
+    match source:
+        case {"type": "function", "function": {"name": str()}}:
+            return True
+    return False
+
+
+def _is_convertible(source: Any) -> bool:
+    """Whether LangChain converts it to a tool that has its arguments."""
+    if isinstance(source, type):
+        return not issubclass(source, BaseTool)
+    if isinstance(source, dict):
+        return "title" in source and not is_tool_dict(source)
+    return isinstance(source, BaseTool) or callable(source)
 
 
 def is_json_schema(source: Any) -> bool:
@@ -87,8 +150,8 @@ def _arguments_schema(source: Any) -> dict[str, Any] | None:
     match source:
         case dict() if "title" in source and "name" not in source and is_json_schema(source):
             return source
-        case BaseTool() if source.args_schema is not None:
-            schema = source.tool_call_schema
+        case BaseTool():
+            schema = arguments_of(source)
             return schema if isinstance(schema, dict) else model_schema(schema)[0]
     return model_schema(source)[0] if is_model(source) or is_dataclass(source) else _typed_dict_schema(source)
 

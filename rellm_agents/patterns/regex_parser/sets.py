@@ -27,6 +27,7 @@ from rellm_agents.patterns.regex_parser.unicode_classes import members_of
 
 _CLASSES = "dDhwWsS"
 _PROPERTY = re.compile(r"\\[pPdDhwWsS]|\[:")
+_POSIX = re.compile(r"\[:\^?[\w =\-]*:\]")
 _TURNS_ASCII_ON = re.compile(r"\(\?[a-zA-Z01]*a")
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 _TURKIC = "iI\u0130\u0131"  # cases of each other, some of them in full case folding only
@@ -136,11 +137,9 @@ class SetScanner(Scanner):
         """-> the characters, and whether it is written as a single one, which may begin or end a range."""
         if self.ended:
             self.fail("this class is never closed: add ], or escape the [", begin)
-        if self.looking_at("[:"):
+        if self.looking_at("[:") and (self.flags.version_1 or _POSIX.match(self.text, self.at)):
             return self._posix(), False
-        if self.looking_at("["):
-            if not self.flags.version_1:
-                self.fail("a set inside a set is of version 1: begin the regex with (?V1), or escape it as \\[")
+        if self.looking_at("[") and self.flags.version_1:  # in version 0, as in re, it stands for itself
             return self._nested(), False
         if self.looking_at("&&", "||", "~~") and not self.flags.version_1:
             self.fail("set operations are of version 1: begin the regex with (?V1), or escape the signs")
@@ -161,7 +160,7 @@ class SetScanner(Scanner):
 
     def _posix(self) -> Members:
         begin = self.at
-        if self.match(r"\[:\^?[\w =\-]+:\]") is None:
+        if self.match(_POSIX.pattern) is None:
             self.fail("a POSIX class is written as [:alpha:]")
         self._refuse_in_doubt(begin)
         charset = self._asked(f"[{self.text[begin : self.at]}]", "there is no such POSIX class", begin, case=False)

@@ -1,8 +1,8 @@
 """The law of all models: the log probabilities of a text's tokens are those of one pass over prompt and text, however it was decoded.
 
 It is shown for every causal architecture of the installed transformers, but for those in ``ALONE_IMPOSSIBLE``: alone, in a batch of several
-lengths, behind what is kept of earlier prompts, where text is forced, where a few rows of the output layer are computed, and where options
-are weighed.
+lengths, where texts come while others are written, behind what is kept of earlier prompts, where text is forced, where a few rows of the
+output layer are computed, and where options are weighed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from toys import byte_level_tokenizer
 
 from rellm_agents import compile_regex
 from rellm_agents.decoding import Completion, ConstrainedDecoder
+from rellm_agents.decoding.generation import TextOptions
 from rellm_agents.errors import DecodingError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -80,6 +81,23 @@ def test_a_text_is_scored_as_in_one_pass_over_all_of_it(name):
         assert few.token_ids == alone.token_ids == beside.token_ids
         assert_right(model, prompt, alone)
         assert_right(model, prompt, beside)
+    # where others come one after the other, and options are weighed in one of them
+    chosen = [{}, {"selection": "likeliest"}, {}]
+    requests = [
+        decoder.begin([prompt], PATTERN, TextOptions(measure=["logprobs"], **own, **options))[0]
+        for prompt, own in zip(PROMPTS, chosen, strict=True)
+    ]
+    running, waiting = decoder.running(3), list(requests)
+    while waiting or running:
+        if waiting:
+            one = waiting.pop(0)
+            running.add(one.sequence, one.prompt_ids)
+        running.step()
+        running.step()
+    for prompt, one, beside in zip(PROMPTS, requests, together, strict=True):
+        if one.sequence.options.selection == "greedy":
+            assert decoder.completion(one).token_ids == beside.token_ids
+        assert_right(model, prompt, decoder.completion(one))
     # behind what was read of another text that begins alike
     decoder.generate(PROMPTS[0] + "an", PATTERN, **options)
     longer = PROMPTS[0] + together[0].text + "\nThen:"

@@ -9,7 +9,7 @@ import torch
 from decoding.many_patterns import GROUPS
 from toys import KINDS, byte_fallback_tokenizer, byte_level_tokenizer, random_model
 from transformers import DynamicCache, StoppingCriteria, StoppingCriteriaList, StopStringCriteria, set_seed
-from transformers.generation.streamers import BaseStreamer
+from transformers.generation.streamers import BaseStreamer, TextIteratorStreamer, TextStreamer
 
 from rellm_agents import Pattern, compile_regex
 from rellm_agents.decoding import ConstrainedDecoder
@@ -148,9 +148,42 @@ def test_a_streamer_hears_all_tokens_as_they_are_certain():
     loop = decoder.custom_generate(compile_regex('[{]"action": "(search|query)", "n": [0-9]+[}]'), streamer=heard)
     inputs = inputs_of(decoder, ["how many?"])
     sequences = decoder.model.generate(**inputs, custom_generate=loop, max_new_tokens=60)
-    assert heard.ids == sequences[0, inputs["input_ids"].shape[1] :].tolist()
+    assert heard.ids == sequences[0].tolist()
     assert heard.is_over
-    assert 2 < heard.calls < len(heard.ids)
+    assert 3 < heard.calls < len(heard.ids)
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+@pytest.mark.parametrize("skip_prompt", [True, False])
+def test_streamers_of_transformers_are_given_what_generate_gives_them(kind, skip_prompt):
+    """What is printed, and what is waited for in another thread, is what they make of the sequence that is returned."""
+    decoder, pattern = decoder_of(kind), compile_regex('[{]"action": "(search|query)", "n": [0-9]+[}]')
+    tokenizer, inputs = decoder.tokenizer, inputs_of(decoder, ["how many?"])
+    printed = []
+
+    class Printing(TextStreamer):
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            printed.append(text)
+
+    waited = TextIteratorStreamer(tokenizer, skip_prompt=skip_prompt, timeout=60, skip_special_tokens=True)
+    for streamer in (Printing(tokenizer, skip_prompt=skip_prompt, skip_special_tokens=True), waited):
+        loop = decoder.custom_generate(pattern, streamer=streamer)
+        sequences = decoder.model.generate(**inputs, custom_generate=loop, max_new_tokens=60)
+    length = 1 if kind == "t5" else inputs["input_ids"].shape[1]
+    before = [] if skip_prompt else sequences[0, :length].tolist()
+    wanted = tokenizer.decode([*before, *loop.completions[0].token_ids], skip_special_tokens=True)
+    assert pattern.fullmatch(loop.completions[0].text)
+    assert "".join(printed) == wanted == "".join(waited)
+
+
+def test_a_streamer_gets_an_end_where_something_goes_wrong():
+    decoder, heard = decoder_of(), Heard()
+    loop = decoder.custom_generate(compile_regex("[ab]{20}"), streamer=heard)
+    hook = decoder.model.register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        decoder.model.generate(**inputs_of(decoder, ["how many?"]), custom_generate=loop, max_new_tokens=60)
+    hook.remove()
+    assert heard.is_over
 
 
 class AfterTokens(StoppingCriteria):

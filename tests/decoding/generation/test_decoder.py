@@ -93,7 +93,6 @@ def test_a_budget_that_is_too_small_is_refused_before_the_first_forward_pass(mon
 def test_a_completion_says_how_it_ended():
     decoder = decoder_of()
     pattern = compile_regex("x{0,40}")
-    assert decoder.generate("a", compile_regex("x{40}y?"), max_new_tokens=41).finish == "closed"
     assert decoder.generate("a", compile_regex("[a-z]{9,}"), max_new_tokens=12).finish == "closed"
     assert decoder.generate("a", compile_regex("x|y"), max_new_tokens=2).finish == "accepted"
     assert decoder.generate("a", pattern, max_new_tokens=500).finish == "accepted"

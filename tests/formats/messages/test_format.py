@@ -159,8 +159,6 @@ def test_instructions_name_each_tool_and_show_a_call():
     [
         ({"tools": {}, "choice": "required"}, "a call is required, but there is no tool"),
         ({"tools": SETS["1"], "choice": "nothing"}, "there is no tool named 'nothing', only search; a choice is"),
-        ({"tools": {"odd name": arguments()}}, "a tool cannot be named 'odd name'"),
-        ({"tools": {"auto": arguments()}}, "a tool cannot be named 'auto', which says whether any is called"),
         (
             {"tools": {"f": {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}}},
             "tool 'f', arguments: #/properties/a",
@@ -299,8 +297,6 @@ def test_content_that_begins_as_a_call_does_is_refused():
 @pytest.mark.parametrize(
     ("tools", "reason"),
     [
-        ({"no-name": arguments()}, "a tool cannot be named 'no-name': Python has no such name: use 'hermes'"),
-        ({"class": arguments()}, "a tool cannot be named 'class'"),
         ({"f": arguments(**{"from": {"type": "string"}})}, "tool 'f': this format cannot write the name of argument 'from': use 'hermes'"),
         ({"f": {"type": "object", "properties": {"ﬁx": {"type": "string"}}}}, "cannot write the name of argument 'ﬁx'"),
         ({"f": {**arguments(a={}), "minProperties": 1}}, "cannot enforce 'minProperties': use 'hermes'"),

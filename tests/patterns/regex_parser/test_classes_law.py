@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 
 import pytest
 import regex
@@ -13,7 +14,7 @@ from rellm_agents.patterns import Pattern, read_regex
 
 SEEDS = int(os.environ.get("RANDOM_CLASSES", "300"))
 MEMBERS = [
-    *"k_aisKé", "ß", "\u017f", "ς", "ﬃ", "ẞ", "\u0130", "\u0131", "\u212a", "a-z", "à-ÿ", "0-9",
+    *"k_aisKé", "[", "[:", "[a", "]", "ß", "\u017f", "ς", "ﬃ", "ẞ", "\u0130", "\u0131", "\u212a", "a-z", "à-ÿ", "0-9",
     *(rf"\{c}" for c in "wWdDsS"),
     *(rf"\{p}{{{name}}}" for p in "pP" for name in ("L", "Lu", "Ll", "Lt", "ASCII", "Uppercase", "Greek")),
     *(f"[:{name}:]" for name in ("alpha", "^alpha", "upper", "^upper", "lower", "space", "digit")),
@@ -66,3 +67,28 @@ def test_a_class_holds_what_it_holds_for_the_regex_module(part: int) -> None:
 def test_a_property_that_the_module_reads_in_two_ways_is_refused(text: str) -> None:
     with pytest.raises(RegexSyntaxError, match="reads in two ways"):
         read_regex(text)
+
+
+HTML_EMAIL = (  # as the standard of HTML gives it
+    r"^[a-zA-Z0-9.!#$%&'*+\/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
+)
+
+
+@pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
+def test_a_bracket_inside_of_a_set_stands_for_itself_but_in_version_1() -> None:
+    for text in ("[[]", "[a[b]", "[^[]", "[a-z[]+", "[!-[]", r"[\[[]", "[[a]b]", "[[-a]", "[[:]", "[[:alpha]", "[]\\[[]", HTML_EMAIL):
+        for judge in (regex.compile(text), re.compile(text)):
+            ours = Pattern(read_regex(text))
+            assert ours == Pattern(read_regex(judge))
+            for one in ("[", "a", "]", "b", "ab]", "[b]", "-", ":", "\\", "x[z", "a@b.example", "a[@b"):
+                assert ours.fullmatch(one) == bool(judge.fullmatch(one)), (text, one)
+    assert Pattern(read_regex("(?V1)[[a]b]")).fullmatch("b")
+    assert not Pattern(read_regex("(?V1)[[a]b]")).fullmatch("[")
+
+
+def test_a_pattern_of_re_that_is_compiled_with_a_is_read() -> None:
+    for flags in (re.ASCII, re.ASCII | re.IGNORECASE, re.ASCII | re.MULTILINE | re.DOTALL):
+        for text in (r"\w", r"\d+", r"[^\W]\b"):
+            judge = re.compile(text, flags)
+            ours = Pattern(read_regex(judge))
+            assert all(ours.fullmatch(one) == bool(judge.fullmatch(one)) for one in ("a", "é", "1", "\u0661", "_", "K"))

@@ -9,4 +9,4 @@ Knows neither tokens nor caches. In reading order:
 
 from rellm_agents.decoding.forward.module.devices import input_device, is_plain, kept_elsewhere, plain_parts
 from rellm_agents.decoding.forward.module.eval_mode import in_eval_mode
-from rellm_agents.decoding.forward.module.wrappers import called, inside, is_watched
+from rellm_agents.decoding.forward.module.wrappers import called, inside, is_watched, rows_of

@@ -21,6 +21,14 @@ def inside(model: Any) -> Any:
     return model
 
 
+def rows_of(model: Any) -> int | None:
+    """How many tokens a model that is in no wrapper has, read and scored; ``None`` where it does not tell."""
+    read = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
+    scored = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    counts = [count for count in (getattr(read, "num_embeddings", None), getattr(scored, "out_features", None)) if count]
+    return min(counts, default=None)
+
+
 def called(model: Any) -> Any:
     """The module whose call gives the scores: the model inside, as far as the wrappers around it do nothing in a pass."""
     while not is_watched(model) and _is_peft(model) and not _has_virtual_tokens(model):

@@ -14,3 +14,4 @@ ends them. In reading order:
 
 from rellm_agents.formats.messages.arguments.argument_styles import ArgumentStyle, argument_style
 from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES
+from rellm_agents.formats.messages.arguments.python_arguments import is_python_name

@@ -1,6 +1,6 @@
 r"""Arguments as JSON with other quotes: strings without escapes between two quotes of the format, names without any.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> from rellm_agents.patterns import literal
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "n": {"type": "integer"}}}})
 >>> style = BareArguments("gemma4", "<|'|>", literal("<|'|>"), [], "<end>")

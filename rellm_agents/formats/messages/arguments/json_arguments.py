@@ -1,6 +1,6 @@
 r"""Arguments as a JSON object.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> (tool,) = tools_of({"ask": {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}})
 >>> style = JsonArguments("hermes", "spaced", ["</tool_call>"])
 >>> style.text(tool, {"q": "why?"}), style.end('{"q": "why?"}\n', 0), style.end('{"q": "wh', 0)

@@ -3,7 +3,7 @@ r"""Arguments as keywords of a call in Python: ``k="v", n=1``.
 Values are JSON but for True, False and None: what JSON writes of strings, numbers, lists and objects says the same in Python, but for
 the escapes ``\/`` and of pairs of surrogates, which are not written.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "on": {"type": "boolean"}}}})
 >>> style = PythonArguments("pythonic", [])
 >>> text = style.text(tool, {"q": "why?", "on": True})
@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, declared_arguments
+from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, alternatives
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Span, schema_node, value_spans
 from rellm_agents.json_schema.source import below
@@ -48,11 +48,13 @@ class PythonArguments:
 
     def node(self, tool: Tool) -> Node:
         """See :class:`ArgumentStyle`."""
-        if not _is_name(tool.name):
-            raise FormatError(f"{self._name}: a tool cannot be named {tool.name!r}: Python has no such name: {USE_HERMES}")
+        return choice(*(self._node(tool, arguments) for arguments in alternatives(self._name, tool)))
+
+    def _node(self, tool: Tool, arguments: Sequence[DeclaredArgument]) -> Node:
+        """The texts of arguments that may be written together."""
         head: Node = EMPTY  # the arguments from one on, if none is written before
         tail: Node = EMPTY  # and if others are
-        for argument in reversed(declared_arguments(self._name, tool)):
+        for argument in reversed(arguments):
             one = self._argument(tool, argument)
             head = choice(sequence(one, tail), *([] if argument.is_required else [head]))
             following = sequence(literal(_COMMA), one)
@@ -61,7 +63,7 @@ class PythonArguments:
 
     def _argument(self, tool: Tool, argument: DeclaredArgument) -> Node:
         key, schema, _ = argument
-        if not _is_name(key):
+        if not is_python_name(key):
             raise FormatError(f"{self._name}: tool {tool.name!r}: this format cannot write the name of argument {key!r}: {USE_HERMES}")
         try:
             return sequence(literal(f"{key}="), schema_node(schema, self._layout))
@@ -96,7 +98,7 @@ class PythonArguments:
         return found
 
 
-def _is_name(text: str) -> bool:
+def is_python_name(text: str) -> bool:
     """Whether Python reads a text as the name that it is."""
     return text.isidentifier() and not keyword.iskeyword(text) and unicodedata.normalize("NFKC", text) == text
 

@@ -5,7 +5,7 @@ a reader would strip or cut is never written, and a given value of that kind is 
 are written as JSON too, so that ``"3"`` and ``3`` differ; unless the reader goes by types alone, see :mod:`type_coercion`, or the
 format marks each value as a string or not, so that no string has quotes.
 
->>> from rellm_agents.formats.tools import tools_of
+>>> from rellm_agents.formats.tool_sources import tools_of
 >>> (tool,) = tools_of({"f": {"type": "object", "properties": {"q": {"type": "string"}, "n": {"type": "integer"}}}})
 >>> style = TaggedArguments("qwen3_coder", "<{key}>{value}</>\n", "<end>", ["</>"], {"trimmed": True})
 >>> text = style.text(tool, {"q": "why?", "n": 3})
@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from typing import Any
 
 from rellm_agents.errors import FormatError, SchemaError
-from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, declared_arguments
+from rellm_agents.formats.messages.arguments.declared_arguments import USE_HERMES, DeclaredArgument, alternatives, declared_arguments
 from rellm_agents.formats.messages.arguments.type_coercion import ValueEncoding, encoding_by_types, exclude_inexact_integers
 from rellm_agents.formats.template import Slot, Template, argument_node, cannot_occur, early_end, json_superset, with_definitions
 from rellm_agents.formats.tools import Tool, meant
@@ -117,12 +117,18 @@ class TaggedArguments:
 
     def node(self, tool: Tool) -> Node:
         """See :class:`ArgumentStyle`."""
-        if early := _early_end(*self._all_values, tuple(tool.properties), self._end):
+        keys = tuple(one.key for one in declared_arguments(self._name, tool))
+        if early := _early_end(*self._all_values, keys, self._end):
             raise FormatError(
                 f"{self._name}: tool {tool.name!r}: its arguments would be cut too early at {self._end!r}, as {early!r}: {USE_HERMES}"
             )
+        self._encodings_of(tool)  # refuses an argument that would be read in two ways
+        return choice(*(self._node(tool, arguments) for arguments in alternatives(self._name, tool)))
+
+    def _node(self, tool: Tool, arguments: Iterable[DeclaredArgument]) -> Node:
+        """The texts of arguments that may be written together."""
         parts = []
-        for key, schema, is_required in declared_arguments(self._name, tool):
+        for key, schema, is_required in arguments:
             prefixes = self._delimiters.prefixes(key)
             found = [self._one.fullmatch(prefix + self._delimiters.after) for prefix in prefixes]
             if not _KEY.fullmatch(key) or not self._names.fullmatch(key) or not all(one and one[1] == key for one in found):

@@ -69,10 +69,3 @@ def test_a_string_that_would_be_misread_is_not_written(value):
 def test_what_has_no_place_without_quotes_is_refused(properties, reason):
     with pytest.raises(FormatError, match=re.escape(f"gemma4: tool 'f', arguments: {reason}")):
         bare(**properties)
-
-
-@pytest.mark.parametrize("family", ["gemma4", "functiongemma"])
-def test_a_tool_needs_a_name_that_is_read_as_one(family):
-    reason = rf"{family}: a tool cannot be named 'no-name': names are read as '\w+': use 'hermes'"
-    with pytest.raises(FormatError, match=re.escape(repr(reason)[1:-1])):
-        message_format(family, {"no-name": arguments()})
