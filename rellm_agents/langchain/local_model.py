@@ -205,6 +205,16 @@ class LocalModel(BaseModel):
         model = self._queue.decoder.model
         return str(getattr(model.config, "name_or_path", "") or type(model).__name__)
 
+    @property
+    def _model_identity(self) -> dict[str, str]:
+        """What tells this model from others, for caches: two of one name may have other weights, adapters or tokens."""
+        return {"model_name": self.model_name, "model": self._queue.decoder.engine.identity}
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The token ids of a text, without the special tokens that the tokenizer adds around texts."""
+        ids: list[int] = self._queue.decoder.tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
     @classmethod
     def _option_names(cls) -> tuple[str, ...]:
         """The fields that are options of a text, which a call may replace."""

@@ -124,7 +124,7 @@ class RELLM(LocalModel, BaseLLM):
         """The fields that the text depends on, for caches and traces."""
         pattern, _ = self._request(None, {})  # stop strings may extend the pattern of a format
         return {
-            "model_name": self.model_name,
+            **self._model_identity,
             "pattern": pattern.fingerprint,
             "default_stop": self.stop,
             **{name: getattr(self, name) for name in self._option_names()},

@@ -19,7 +19,7 @@ False
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import torch
@@ -34,10 +34,12 @@ class Fingerprint:
     Attributes:
         parts: the modules that it consists of, and the types of its weights: what the model can do depends on these.
         values: the weights, the adapters that are in force, and the hooks.
+        content: what of it is the same wherever the same weights are loaded: types, elements and adapters.
     """
 
     parts: Hashable
     values: Hashable
+    content: Hashable = field(compare=False, repr=False)
 
 
 def fingerprint_of(model: torch.nn.Module) -> Fingerprint:
@@ -50,8 +52,9 @@ def fingerprint_of(model: torch.nn.Module) -> Fingerprint:
     plain = [one for tensor in (*tensors, *kept_elsewhere(modules)) for one in plain_parts(tensor)]
     places = tuple(one.data_ptr() for one in plain)
     versions = tuple(0 if one.is_inference() else one._version for one in plain)
-    values = (places, versions, _samples(model, places, plain), tuple(_adapters(modules)), tuple(hooks))
-    return Fingerprint((tuple(parts), tuple(types)), values)
+    content = (tuple((str(one.dtype), *one.shape) for one in plain), _samples(model, places, plain), tuple(_adapters(modules)))
+    values = (places, versions, content, tuple(hooks))
+    return Fingerprint((tuple(parts), tuple(types)), values, content)
 
 
 def _adapters(modules: list[torch.nn.Module]) -> Iterator[Hashable]:

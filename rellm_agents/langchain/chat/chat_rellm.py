@@ -161,14 +161,14 @@ class ChatRELLM(LocalModel, BaseChatModel):
         names = (
             "reasoning",
             "tool_prompt",
-            "chat_template",
             "template_options",
             "split_special_tokens",
             "unfit_tools",
             *self._option_names(),
         )
         return {
-            "model_name": self.model_name,
+            **self._model_identity,
+            "chat_template": self._template.identity,
             "message_format": self._native.identity,
             "default_stop": self.stop,
             **{name: getattr(self, name) for name in names},
