@@ -422,7 +422,11 @@ FAMILIES: dict[str, str] = {
         "",
     ),
     "mistral 7b 0.3": inst("""{{ (f | tojson)[:-1] ~ ', "id": "' ~ c.id ~ '"}' }}""", ", "),
-    "mistral nemo": inst("""{{ '{"name": "' ~ f.name ~ '", "arguments": ' ~ (f.arguments | tojson) ~ ', "id": "' ~ c.id ~ '"}' }}""", ", "),
+    "mistral nemo": inst(
+        """{{ '{"name": "' ~ f.name ~ '", "arguments": ' ~ (f.arguments | tojson) ~ ', "id": "' ~ c.id ~ '"}' }}""",
+        ", ",
+        before="[TOOL_CALLS][",
+    ),
     "devstral": inst("[TOOL_CALLS]{{ f.name }}[ARGS]{{ f.arguments | tojson }}", before="", after=""),
     "nemotron nano 2": NEMOTRON,
     "gpt-oss": GPT_OSS,

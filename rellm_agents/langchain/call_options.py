@@ -64,10 +64,10 @@ def refusal(owner: str, unknown: Iterable[str], known: Iterable[str]) -> str:
     return unknown_options(owner, names, known) + "".join(told)
 
 
-def seeds_of(seed: int | None, prompts: Sequence[Any]) -> list[int | None]:
+def seeds_of(seed: int | None, prompts: Sequence[Any]) -> list[int] | None:
     """The seed of each text of a call: that of the call, but for prompts that stand in it before, which get others, always the same ones.
 
-    So a text does not depend on the other prompts of its batch, and equal prompts have different texts.
+    So a text does not depend on the other prompts of its batch, and equal prompts have different texts. Without a seed there are none.
 
     >>> seeds_of(7, ["a", "b"])
     [7, 7]
@@ -75,9 +75,11 @@ def seeds_of(seed: int | None, prompts: Sequence[Any]) -> list[int | None]:
     >>> (first, other), again == seeds_of(7, ["a", "a"])[1] != 7
     ((7, 7), True)
     """
-    met, seeds = Counter[str](), list[int | None]()
+    if seed is None:
+        return None
+    met, seeds = Counter[str](), list[int]()
     for prompt in map(repr, prompts):
-        seeds.append(seed if seed is None or not met[prompt] else _derived(seed, met[prompt]))
+        seeds.append(_derived(seed, met[prompt]) if met[prompt] else seed)
         met[prompt] += 1
     return seeds
 

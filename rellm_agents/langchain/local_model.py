@@ -230,7 +230,8 @@ class LocalModel(BaseModel):
     def _calls(self, inputs: Sequence[Any], given: dict[str, Any]) -> list[dict[str, Any]]:
         """The options of the call of each input: those that are given, with a seed of its own where it is not the first of its kind."""
         seed = given.get("seed", self.seed)
-        return [given if own == seed else {**given, "seed": own} for own in seeds_of(seed, inputs)]
+        seeds = seeds_of(seed, inputs) or [None] * len(inputs)
+        return [given if own == seed else {**given, "seed": own} for own in seeds]
 
     @classmethod
     def from_model_id(
@@ -283,6 +284,16 @@ class LocalModel(BaseModel):
         """The name of the model, for traces."""
         model = self._queue.decoder.model
         return str(getattr(model.config, "name_or_path", "") or type(model).__name__)
+
+    @property
+    def _model_identity(self) -> dict[str, str]:
+        """What tells this model from others, for caches: two of one name may have other weights, adapters or tokens."""
+        return {"model_name": self.model_name, "model": self._queue.decoder.engine.identity}
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The token ids of a text, without the special tokens that the tokenizer adds around texts."""
+        ids: list[int] = self._queue.decoder.tokenizer.encode(text, add_special_tokens=False)
+        return ids
 
     @classmethod
     def _option_names(cls) -> tuple[str, ...]:

@@ -129,7 +129,7 @@ class RELLM(LocalModel, BaseLLM):
         """The fields that the text depends on, for caches and traces."""
         pattern, _ = self._request(None, {})  # stop strings may extend the pattern of a format
         return {
-            "model_name": self.model_name,
+            **self._model_identity,
             "pattern": pattern.fingerprint,
             "default_stop": self.stop,
             **{name: getattr(self, name) for name in (*self._option_names(), "n")},
@@ -208,7 +208,7 @@ class RELLM(LocalModel, BaseLLM):
         if len(prompts) == copies == 1:
             return self._result([self._queue.generate(prompts[0], pattern, **options)], self._reader(kwargs))
         texts = [prompt for prompt in prompts for _ in range(copies)]
-        options["seed"] = seeds_of(kwargs.get("seed", self.seed), texts)  # type: ignore[typeddict-item]  # None where none is given
+        options["seed"] = seeds_of(kwargs.get("seed", self.seed), texts)
         return self._result(self._queue.decoder.generate(texts, pattern, **options), self._reader(kwargs), copies)
 
     async def _agenerate(

@@ -54,7 +54,7 @@ def _objects(text: str) -> Iterator[Any]:
         at = text.find("{", end)
 
 
-@reader("mistral")
+@reader("mistral", "mistral_id", "mistral_nemo")
 def by_the_first_mark(text: str) -> Read:
     """All after the mark is one JSON list."""
     content, mark, calls = text.partition("[TOOL_CALLS]")
@@ -299,7 +299,7 @@ def by_actions(text: str) -> Read:
     """All between the tokens is one JSON list."""
     found = re.search(r"<\|START_ACTION\|>(.*)<\|END_ACTION\|>", text, re.DOTALL)
     calls = [(call["tool_name"], call["parameters"]) for call in json.loads(found[1])] if found else []
-    return "" if calls else text.removeprefix("<|START_RESPONSE|>"), calls
+    return "" if calls else text.removeprefix("<|START_RESPONSE|>").removesuffix("<|END_RESPONSE|>"), calls
 
 
 @reader("functionary31")

@@ -5,8 +5,7 @@ order:
 
     resumption     the ways in which models go on from what they have read
     cache_names    the name under which a model takes its cache
-    wrappers       adapters, compiled models: what is inside, and what is called
-    eval_mode      a model without dropout
+    module         what is wrapped around a model, its mode, and where its weights are
     context        how many tokens a model reads at most
     scorer         one model, one pass of it, and the scores that the pass gives
     passes         the passes of one batch, with its cache, its attention mask and its positions
@@ -21,9 +20,9 @@ from rellm_agents.decoding.forward.beginnings import begin
 from rellm_agents.decoding.forward.cache_names import NAMES as CACHE_NAMES
 from rellm_agents.decoding.forward.cache_names import output_name, taken_from
 from rellm_agents.decoding.forward.fingerprint import Fingerprint, fingerprint_of
+from rellm_agents.decoding.forward.module import inside, rows_of
 from rellm_agents.decoding.forward.passes import ForwardPasses
 from rellm_agents.decoding.forward.prefix_cache import MAX_BYTES, PrefixCache, common_length
 from rellm_agents.decoding.forward.probe import scorer_of
 from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer, Scores
-from rellm_agents.decoding.forward.wrappers import inside, rows_of

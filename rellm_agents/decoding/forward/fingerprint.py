@@ -4,7 +4,8 @@ What was read of a prompt holds for one state of the model only. Weights change 
 replaced (``model.to(dtype)``, a resize), or adapters are switched, merged and added. Each leaves a mark: the version that torch counts
 for each tensor, its address and type, or what adapters say of themselves. Writing to ``weight.data`` leaves none, so a few elements of
 each tensor are looked at too: some milliseconds for a model of hundreds of tensors. Nothing is computed with the weights, so a change of
-single elements by way of ``.data`` is not seen.
+single elements by way of ``.data`` is not seen. Of quantised weights the tensors are looked at that they consist of; of weights that the
+hooks of accelerate load for each pass, those in memory.
 
 >>> layer = torch.nn.Linear(2, 2)
 >>> before = fingerprint_of(layer)
@@ -18,11 +19,12 @@ False
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import torch
+
+from rellm_agents.decoding.forward.module import kept_elsewhere, plain_parts
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,12 @@ class Fingerprint:
     Attributes:
         parts: the modules that it consists of, and the types of its weights: what the model can do depends on these.
         values: the weights, the adapters that are in force, and the hooks.
+        content: what of it is the same wherever the same weights are loaded: types, elements and adapters.
     """
 
     parts: Hashable
     values: Hashable
+    content: Hashable = field(compare=False, repr=False)
 
 
 def fingerprint_of(model: torch.nn.Module) -> Fingerprint:
@@ -45,11 +49,12 @@ def fingerprint_of(model: torch.nn.Module) -> Fingerprint:
     parts = [(id(part), vars(part).get("forward")) for part in modules]
     hooks = [(*part._forward_hooks, None, *part._forward_pre_hooks) for part in modules if part._forward_hooks or part._forward_pre_hooks]
     types = [(one.dtype, one.device, tuple(one.shape)) for one in tensors]
-    plain = [one for one in tensors if _is_plain(one)]
+    plain = [one for tensor in (*tensors, *kept_elsewhere(modules)) for one in plain_parts(tensor)]
     places = tuple(one.data_ptr() for one in plain)
     versions = tuple(0 if one.is_inference() else one._version for one in plain)
-    values = (places, versions, _samples(model, places, plain), tuple(_adapters(modules)), tuple(hooks))
-    return Fingerprint((tuple(parts), tuple(types)), values)
+    content = (tuple((str(one.dtype), *one.shape) for one in plain), _samples(model, places, plain), tuple(_adapters(modules)))
+    values = (places, versions, content, tuple(hooks))
+    return Fingerprint((tuple(parts), tuple(types)), values, content)
 
 
 def _adapters(modules: list[torch.nn.Module]) -> Iterator[Hashable]:
@@ -81,8 +86,3 @@ def _samples(model: torch.nn.Module, places: Hashable, tensors: list[torch.Tenso
 
 _views: WeakKeyDictionary[torch.nn.Module, tuple[Hashable, dict[Hashable, list[torch.Tensor]]]] = WeakKeyDictionary()
 """Of each model the places of its tensors, and the elements there that are looked at: making the views takes longer than reading them."""
-
-
-def _is_plain(tensor: Any) -> bool:
-    """True for a tensor whose memory can be looked at: not for quantised ones of classes of their own, nor for what is not loaded."""
-    return type(tensor) in (torch.Tensor, torch.nn.Parameter) and not tensor.is_meta

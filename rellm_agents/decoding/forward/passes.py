@@ -136,7 +136,7 @@ class ForwardPasses:
 
     def select(self, rows: Sequence[int]) -> None:
         """Go on with some sequences only."""
-        index = torch.tensor(rows, device=self._attention.device)
+        index = torch.tensor(rows)  # on the CPU, as layers may be on several devices
         for layer in _layers(self.cache):
             selector = _selector(layer)
             assert selector is not None

@@ -3,7 +3,7 @@
 What a model's ``forward`` takes does not tell whether it counts positions along the padding, reads several tokens on top of its state as it
 reads them one by one, or keeps anything at all. So a few tokens are read in each way, the best first, by the same passes that read texts
 later. Most models need six short passes, the others one more, of another text. Windows of attention are longer than these texts: for them
-the configuration is asked.
+the configuration is asked. Models that read no text as long as these read each again, which is always right.
 
     whole     a b c d e f g h i j k l
     row 1     a b c d e|f g h|i|j k l        a pass from one | to the next
@@ -22,17 +22,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from rellm_agents.decoding.forward.module import inside
 from rellm_agents.decoding.forward.passes import ForwardPasses
 from rellm_agents.decoding.forward.resumption import Resumption
 from rellm_agents.decoding.forward.scorer import EncodedPrompts, Scorer
-from rellm_agents.decoding.forward.wrappers import inside
 from rellm_agents.errors import DecodingError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+LENGTH: Final = 12
+"""Tokens of the text that is read."""
 MOST_NOISE: Final = 0.15
 """Scores that differ by more than this part of their spread come of another text, not of rounding."""
+MOST_EXACT_NOISE: Final = 0.01
+"""Up to so much may they differ where weights and scores have 32 bits: some layers may compute with 16."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,19 +49,25 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
         model: a transformers causal language model, or one with an encoder, wrapped or not.
 
     Raises:
-        DecodingError: what the model scores after a token depends on the tokens that follow it.
+        DecodingError: what the model scores after a token depends on the tokens that follow it, or, by its quantisation, on all those
+            of a pass; or weights are not loaded.
     """
-    scorer, ids = Scorer(model, Resumption.READS_AGAIN), _ids(inside(model))
+    scorer = Scorer(model, Resumption.READS_AGAIN)
+    bounds = [bound for bound in (scorer.context_length, scorer.prompt_length) if bound is not None]
+    ids = _ids(inside(model))[: min(bounds, default=None)]
+    middle = min(5, len(ids))
     encoded = scorer.encoded([ids]) if scorer.has_encoder else None
-    whole, before = scorer.in_one_pass(ids, encoded), scorer.in_one_pass(ids[:5], encoded)
+    whole, before = scorer.in_one_pass(ids, encoded), scorer.in_one_pass(ids[:middle], encoded)
     if len(whole) != len(ids):  # it gives the scores after the last token only
         whole = torch.stack([scorer.in_one_pass(ids[: at + 1], encoded)[-1] for at in range(len(ids))])
-    noise, precision = float(_apart(before[-1:], whole[4:5])), torch.finfo(whole.dtype).eps
+    noise, precision = float(_apart(before[-1:], whole[middle - 1 : middle])), torch.finfo(whole.dtype).eps
     if noise > MOST_NOISE:
         raise DecodingError(_refusal(inside(model)))
+    if noise > MOST_EXACT_NOISE:
+        _check_passes(scorer, ids, encoded, whole)
     bound, share = min(MOST_NOISE, max(1e-3, 16 * precision, 4 * noise)), 1.0 if precision < 1e-6 else 0.75
     reasons = []
-    for way in _candidates(scorer):
+    for way in _candidates(scorer) if len(ids) == LENGTH else ():
         found, lengths = [], []
         try:
             for scores, length in _read(Scorer(model, way), ids, encoded):
@@ -73,8 +83,23 @@ def scorer_of(model: PreTrainedModel) -> Scorer:
             return Scorer(model, way)
         reasons.append(f"{way.name}: other scores than in one pass over the text")
     if reasons:
+        _check_passes(scorer, ids, encoded, whole)
         _log.warning("%s %s (%s)", scorer.name, Resumption.READS_AGAIN.value, "; ".join(reasons))
     return scorer
+
+
+def _check_passes(scorer: Scorer, ids: Sequence[int], encoded: EncodedPrompts | None, whole: torch.Tensor) -> None:
+    """Refuse a model whose scores depend on what else is read in the same pass, by more than rounding."""
+    weights = (one.dtype for one in inside(scorer.model).parameters() if one.is_floating_point() and one.element_size() > 1)
+    if max(torch.finfo(dtype).eps for dtype in (whole.dtype, *weights)) > 1e-6:
+        return  # 16 bits: rounding may be as large
+    noise = max(float(_apart(scorer.in_one_pass(ids[:at], encoded)[-1:], whole[at - 1 : at])) for at in range(1, len(ids)))
+    if noise > MOST_EXACT_NOISE:
+        raise DecodingError(
+            f"{scorer.name} scores a token by the other tokens of the same pass too (scores differ by {noise:.0%} of their spread), so a "
+            "text would depend on how it is read: mostly since its activations are quantised together, as torch.ao's quantize_dynamic "
+            "does. Quantise its weights only (torchao's Int8WeightOnlyConfig, bitsandbytes), or activations token by token"
+        )
 
 
 def _candidates(scorer: Scorer) -> list[Resumption]:
@@ -88,14 +113,14 @@ def _candidates(scorer: Scorer) -> list[Resumption]:
 
 
 def _ids(model: Any) -> list[int]:
-    """A text of twelve tokens, and a thirteenth, none of which the configuration names."""
+    """A text of tokens that the configuration does not name."""
     config = model.config.get_text_config(decoder=True)
     size: int = config.vocab_size
     if hasattr(model, "get_input_embeddings") and (table := model.get_input_embeddings()) is not None:
         size = min(size, getattr(table, "num_embeddings", size))
     named = {value for name, value in model.config.to_dict().items() if name.endswith(("token_id", "token_index", "pad_index"))}
     plain = [id_ for id_ in range(min(size, 4096)) if id_ not in named] or [0]
-    return random.Random(1).choices(plain, k=12)
+    return random.Random(1).choices(plain, k=LENGTH)
 
 
 def _read(scorer: Scorer, ids: Sequence[int], encoded: EncodedPrompts | None) -> Iterator[tuple[torch.Tensor, int]]:

@@ -24,9 +24,8 @@ from transformers import DynamicCache, EncoderDecoderCache
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import COMMON_NAMES, cache_name, taken_from
 from rellm_agents.decoding.forward.context import context_length, first_position
-from rellm_agents.decoding.forward.eval_mode import in_eval_mode
+from rellm_agents.decoding.forward.module import called, in_eval_mode, input_device, inside, is_plain, is_watched
 from rellm_agents.decoding.forward.resumption import Resumption
-from rellm_agents.decoding.forward.wrappers import called, inside, is_watched
 from rellm_agents.errors import DecodingError, ScoresNotFinite
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ class Scorer:
         takes = inspect.signature(self._inside.forward).parameters
         self._hands_on = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in takes.values())
         self._takes, self._cache_name = takes, cache_name(self._inside.forward)
-        self.config, self.device = self._inside.config, self._inside.device
+        self.config, self.device = self._inside.config, input_device(self._inside)
         self.has_encoder: bool = self.config.is_encoder_decoder
         self.takes_batches = resumption.takes_batches
         self.max_rows = MAX_ROWS if self.takes_batches else 1
@@ -125,8 +124,7 @@ class Scorer:
         model = self._inside
         head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
         inner = getattr(model, "base_model", model)
-        is_offloaded = hasattr(model, "_hf_hook")
-        if type(head) is not torch.nn.Linear or inner is model or is_offloaded or not self.keeps_prompts:
+        if type(head) is not torch.nn.Linear or not is_plain(head.weight) or inner is model or not self.keeps_prompts:
             _log.debug("%s: all scores are computed at each token", type(model).__name__)
             return None
         ids = torch.tensor([[0, min(1, head.out_features - 1)]], device=self.device)
@@ -153,7 +151,8 @@ class Scorer:
         goes_on = self.resumption is not Resumption.READS_AGAIN
         with in_eval_mode(self.model):
             model = called(self.model)
-            of_head = model is self._inside and not is_watched(model) and self.head is not None
+            head = self.head if model is self._inside and not is_watched(model) else None
+            of_head = head is not None and not is_watched(head)
             given = {name: value for name, value in inputs.items() if self._is_taken(name)}
             if "logits_to_keep" in self._takes and not of_head:
                 given["logits_to_keep"] = scored
@@ -166,8 +165,8 @@ class Scorer:
         kept = cache if kept is None else kept  # which some add to and do not give back
         if goes_on and kept is None:
             raise DecodingError(f"{self.name} keeps nothing of what it has read, so it knows nothing of it at the next token")
-        made, head = (outputs[0], self.head) if of_head else (outputs.logits, None)
-        return Scores(made[:, -scored:], head, model=self.name), kept
+        made = outputs[0] if of_head else outputs.logits
+        return Scores(made[:, -scored:], head if of_head else None, model=self.name), kept
 
     def _is_taken(self, name: str) -> bool:
         return name in self._takes or (self._hands_on and name != "position_ids")
@@ -190,7 +189,9 @@ class Scorer:
     def encoded(self, prompts: Sequence[Sequence[int]]) -> EncodedPrompts:
         """The prompts as the encoder's vectors, each read without padding, which some encoders would count as text."""
         with in_eval_mode(self.model):
-            read = [self._inside.get_encoder()(input_ids=torch.tensor([list(ids)], device=self.device))[0][0] for ids in prompts]
+            encoder = self._inside.get_encoder()
+            device = input_device(encoder)
+            read = [encoder(input_ids=torch.tensor([list(ids)], device=device))[0][0].to(self.device) for ids in prompts]
         width = max(map(len, read))
         vectors = torch.stack([torch.nn.functional.pad(one, (0, 0, width - len(one), 0)) for one in read])
         is_read = [[0] * (width - len(one)) + [1] * len(one) for one in read]

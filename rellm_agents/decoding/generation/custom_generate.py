@@ -22,7 +22,15 @@ from transformers.generation.utils import GenerateDecoderOnlyOutput, GenerateEnc
 
 from rellm_agents.decoding.forward import AllowedTokens, ForwardPasses, Resumption, Scores, output_name, taken_from
 from rellm_agents.decoding.generation.decode_loop import Choose, choose_by_options, decode
-from rellm_agents.decoding.generation.generate_arguments import cached_mask, check_arguments, encoded_prompts, may_be_callers, prefixes_of
+from rellm_agents.decoding.generation.generate_arguments import (
+    cached_mask,
+    check_arguments,
+    check_size,
+    encoded_prompts,
+    has_fixed_size,
+    may_be_callers,
+    prefixes_of,
+)
 from rellm_agents.decoding.generation.options import TextOptions, one_or_all
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import Completion, TextSequence
@@ -170,6 +178,10 @@ class CustomGenerate:
             for sequence, is_read in zip(sequences, mask, strict=True):
                 sequence.consumed = int(is_read.sum())
         owns_cache = not (is_shared or may_be_callers(cache))
+        if owns_cache and mask is None and has_fixed_size(cache):
+            cache = None  # one that grows serves as well, and as many texts as there are
+        prompt = input_ids if embedded is None else embedded.vectors
+        check_size(cache, prompt.shape[1], sequences[0].options.max_new_tokens, len(sequences))
         passes = ForwardPasses(
             scorer, len(sequences), cache=cache, attention_mask=mask, encoded=encoded, embedded=embedded, owns_cache=owns_cache
         )

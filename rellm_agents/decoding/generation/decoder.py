@@ -252,6 +252,9 @@ class ConstrainedDecoder:
             ids = list(prompt.ids)
         else:
             ids = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
+            start = self.tokenizer.bos_token_id
+            if add_special_tokens and start is not None and ids[:2] == [start, start] and prompt.startswith(self.tokenizer.bos_token):
+                del ids[0]  # the prompt has its own
         if not ids:
             start = self.tokenizer.bos_token_id
             if start is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from hashlib import sha256
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from rellm_agents.decoding.generation.options import TextOptions, one_or_all
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
-from rellm_agents.decoding.vocabulary import Vocabulary, token_state
+from rellm_agents.decoding.vocabulary import Vocabulary, digest_of, token_state
 from rellm_agents.errors import BudgetTooSmall, ContextOverflow, VocabularyError
 from rellm_agents.patterns import Pattern
 
@@ -64,6 +65,7 @@ class Engine:
         self._lock = RLock()
         self._tokens: Hashable = None  # that the vocabulary was read from
         self._in_force: Fingerprint | None = None
+        self._digest: tuple[Hashable, str] | None = None  # with what it was computed for
         self.refresh()
 
     def _read_tokenizer(self) -> None:
@@ -99,6 +101,23 @@ class Engine:
             self._tokens = self._in_force = None
             self.refresh()
 
+    @property
+    def identity(self) -> str:
+        """A digest of what texts depend on but for their prompts, patterns and options: weights, configuration, adapters and tokenizer.
+
+        It is the same wherever they are loaded, so that it can stand in the key of a cache. Of weights a few elements are looked at.
+        """
+        with self._lock:
+            self.refresh()
+            if self._digest is None or self._digest[0] != (self._in_force, self._tokens):
+                config = inside(self.model).config.to_dict()
+                named = {name: value for name, value in config.items() if name not in ("_name_or_path", "transformers_version")}
+                content = None if self._in_force is None else self._in_force.content
+                parts = [type(inside(self.model)).__name__, sorted(map(repr, named.items())), content]
+                digest = sha256(repr([parts, digest_of(self._tokenizer, end_ids=self.vocabulary.end_ids)]).encode()).hexdigest()
+                self._digest = (self._in_force, self._tokens), digest
+            return self._digest[1]
+
     def masks(self, pattern: Pattern) -> TokenMasks:
         """The masks of a pattern, shared by all its texts."""
         self._read_tokenizer()
@@ -128,8 +147,7 @@ class Engine:
             raise ValueError(f"logit_bias: there is no token {highest}, only 0 to {self.vocabulary.size - 1}")
         given = one_or_all(pattern)
         patterns = [given] * len(prompts) if isinstance(given, Pattern) else given
-        seed = options.seed
-        seeds = [seed] * len(prompts) if seed is None or isinstance(seed, int) else list(seed)
+        seeds = _seeds(options, len(prompts))
         if not len(prompts) == len(patterns) == len(seeds):
             raise ValueError(
                 f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
@@ -242,6 +260,14 @@ class Engine:
         """The decisions of some requests, made together."""
         in_force = self._look_at_model()
         return DecisionMaker(self.scorer, self.prefix_cache, in_force, self.vocabulary.end_ids).run(requests)
+
+
+def _seeds(options: TextOptions, count: int) -> list[int | None]:
+    """A seed for each text; where none is given and something is drawn, from the source of chance that ``transformers.set_seed`` sets."""
+    if options.seed is None:
+        draws = options.temperature > 0 or options.selection == "exact"
+        return [*torch.randint(1 << 62, (count,)).tolist()] if draws else [None] * count
+    return [options.seed] * count if isinstance(options.seed, int) else list(options.seed)
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 import transformers
 from packaging.version import Version
+from transformers.cache_utils import StaticLayer
 
 from rellm_agents.decoding.forward import CACHE_NAMES, EncodedPrompts, inside
 
@@ -120,6 +121,38 @@ def cached_mask(cache: Cache | None, input_ids: torch.Tensor, model_kwargs: dict
 def may_be_callers(cache: Cache | None) -> bool:
     """True unless ``generate`` made the cache; before transformers 5.17 it does not say. A cache of the caller has to stay whole."""
     return bool(getattr(cache, "_is_user_defined", not _SHOWS_CALLERS_CACHE))
+
+
+def has_fixed_size(cache: Cache | None) -> bool:
+    """Whether a cache does not grow with what is read into it."""
+    return bool(_fixed_layers(cache))
+
+
+def check_size(cache: Cache | None, prompt: int, budget: int, rows: int) -> None:
+    """Refuse a cache of a fixed size that may be too small.
+
+    Args:
+        cache: that the texts are written with.
+        prompt: how many positions the prompts take, padding included.
+        budget: of each text.
+        rows: how many texts there are. Where one is forced and others are not, all are padded, so that each may take positions of its own.
+
+    Raises:
+        ValueError: it may run out of positions.
+    """
+    size = min((one.max_cache_len for one in _fixed_layers(cache) if not one.is_sliding), default=None)
+    needed = prompt + rows * budget - 1  # the last token is not read
+    if size is not None and size < needed:
+        each = "" if rows == 1 else f", {budget} for each of {rows} texts, as text that is forced in one is padding in the others"
+        raise ValueError(
+            f"the {type(cache).__name__} has {size} positions, and {needed} may be needed: the prompt takes {prompt}, and what is written "
+            f"up to {rows * budget}{each}; make it with max_cache_len={needed}, or leave it out"
+        )
+
+
+def _fixed_layers(cache: Cache | None) -> list[StaticLayer]:
+    layers = getattr(getattr(cache, "self_attention_cache", cache), "layers", ())
+    return [one for one in layers if isinstance(one, StaticLayer)]
 
 
 def _length(cache: Cache) -> int:

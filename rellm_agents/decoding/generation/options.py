@@ -56,7 +56,8 @@ class TextOptions:
         logit_bias: is added to the scores of tokens, by their ids, wherever one of several tokens is chosen, in free text or not; from
             -100 to 100. Tokens that the pattern forbids stay forbidden, and those that it forces are written.
         seed: makes drawing repeatable. Each text draws from a generator of its own, so it does not depend on the texts that are decoded
-            with it; a list holds a seed for each prompt, to get different texts for the same one.
+            with it; a list holds a seed for each prompt, to get different texts for the same one. ``None``: seeds come from torch's own
+            source of chance, which ``transformers.set_seed`` sets.
         add_special_tokens: the tokenizer puts its own tokens around a prompt, such as the beginning of a text; prompts of a chat
             template have them already.
         healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last

@@ -14,7 +14,7 @@ Knows nothing of patterns but how they name tokens, and the tables of automata. 
 
 from rellm_agents.decoding.vocabulary.bitmask import Bits, Ids, Mask, packed, packed_flags, unpacked
 from rellm_agents.decoding.vocabulary.token_bytes import fast_backend, special_contents
-from rellm_agents.decoding.vocabulary.tokenizer_digest import token_state
+from rellm_agents.decoding.vocabulary.tokenizer_digest import digest_of, token_state
 from rellm_agents.decoding.vocabulary.trie import TokenTrie
 from rellm_agents.decoding.vocabulary.trie_cursor import TrieCursor, TrieCursors
 from rellm_agents.decoding.vocabulary.vocabulary import Vocabulary

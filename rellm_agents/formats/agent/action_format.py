@@ -115,7 +115,7 @@ class ActionFormat:
         of_tools = of_each(self.tools, self._tool_nodes, lambda tool: tool.name)
         actions = [templates.action.parts({**slots, **nodes}) for nodes in of_tools]
         if templates.finish is None:
-            answer = string_node(banned=self._layout.banned)
+            answer = string_node(banned=self._layout.banned, min_length=1)
             finish = templates.action.parts({**slots, "json": self._object(self._declaration["finish_name"], answer)})
         else:
             finish = templates.finish.parts(slots)
@@ -225,6 +225,8 @@ class ActionFormat:
         match step:
             case Action(_, str(given)) if not self._is_json:
                 parts.append(("input", given, slots["input"]))
+            case Finish(""):
+                return "answer: it is empty"
             case Finish(output) if "answer" in slots:
                 parts.append(("answer", output, slots["answer"]))
         for name, value, slot in parts:

@@ -114,6 +114,9 @@ def _with_id(before: str, between: str, after: str, call: ToolCall, arguments: A
         elif found := re.search(id_, before):
             template = f"{{id}}{before[found.end() :]}{{name}}{between}{{arguments}}"
             yield _Call(before[: found.start()], template, after, regex, arguments)
+        elif found := re.search(id_, after):
+            template = f"{{name}}{between}{{arguments}}{after[: found.start()]}{{id}}"
+            yield _Call(before, template, after[found.end() :], regex, arguments)
 
 
 def _declaration(call: _Call, examples: Mapping[str, str], special_tokens: Collection[str]) -> Declaration:
@@ -156,10 +159,10 @@ def _delimiters_of_words(call: _Call, examples: Mapping[str, str]) -> dict[str, 
     """The keys that say what stands around content and reasoning, and what they hold."""
     found: dict[str, Any] = {}
     words, both, reasoned = (examples.get(name, "") for name in ("words", "both", "reasoned"))
-    content = words.partition(_WORDS)[0]
+    content, _, end = words.partition(_WORDS)
     if content:
-        found["content"] = {"begin": content}
-    begin, start = call.before or call.template.partition("{")[0], f"{content}{_WORDS}"
+        found["content"] = {"begin": content, **({"end": end} if end else {})}
+    begin, start = call.before or call.template.partition("{")[0], f"{content}{_WORDS}{end}"
     if both.startswith(start) and (at := both.find(begin, len(start))) >= 0:
         found["before_calls"] = both[len(start) : at]
     thought, _, rest = reasoned.partition(EXAMPLES["reasoned"].reasoning)
@@ -173,7 +176,7 @@ def _delimiters_of_words(call: _Call, examples: Mapping[str, str]) -> dict[str, 
 
 
 def _between(text: str, call: _Call) -> str | None:
-    """The text between the calls of an example of two: from the end of the first's arguments to the first slot of the second."""
+    """The text between the calls of an example of two: from the last slot of the first to the first slot of the second."""
     first, name = text.find(_FIRST.name), text.find(_OTHER.name)
     if not 0 <= first < name:
         return None
@@ -181,6 +184,9 @@ def _between(text: str, call: _Call) -> str | None:
     if pieces is None:
         return None
     found = text[pieces.end : name]
+    if call.template.endswith("{id}"):
+        before_id = call.template.partition("{arguments}")[2].removesuffix("{id}")
+        return re.sub(f"^{re.escape(before_id)}{call.id_regex}", "", found)
     if not call.template.startswith("{id}"):
         return found
     before_name = call.template.partition("{id}")[2].partition("{name}")[0]

@@ -27,7 +27,7 @@ from rellm_agents.formats.template import Declaration, Template
 _NAME, _NO_NAME = re.compile(TOOL_NAME_REGEX), r"[^A-Za-z0-9_.-]"
 
 
-_CALL_SLOTS = (("name", "arguments"), ("id", "name", "arguments"), ("name", "id", "arguments"))
+_CALL_SLOTS = (("name", "arguments"), ("id", "name", "arguments"), ("name", "id", "arguments"), ("name", "arguments", "id"))
 
 
 class CallName(NamedTuple):
@@ -37,11 +37,23 @@ class CallName(NamedTuple):
         text: the name.
         start: the index at which it begins.
         end: the index at which the call's arguments begin.
-        id: of the call; empty in formats that write none.
+        id: of the call; empty in formats that write none, or write it after the arguments.
     """
 
     text: str
     start: int
+    end: int
+    id: str
+
+
+class CallEnd(NamedTuple):
+    """The end of a call in a text.
+
+    Attributes:
+        end: the index behind the call.
+        id: of the call; empty in formats that do not write it after the arguments.
+    """
+
     end: int
     id: str
 
@@ -57,6 +69,7 @@ class Delimiters:
         between: between calls; ``None``: there is one call at most.
         end: after the last call.
         before_content: before the content.
+        after_content: after it.
         before_calls: between content and the first call, ``begin`` not included; ``None``: a message has either content or calls.
     """
 
@@ -66,6 +79,7 @@ class Delimiters:
     between: str | None
     end: str
     before_content: str
+    after_content: str
     before_calls: str | None
 
     @classmethod
@@ -90,6 +104,7 @@ class Delimiters:
             calls.get("between"),
             calls.get("end", ""),
             declaration.get("content", {}).get("begin", ""),
+            declaration.get("content", {}).get("end", ""),
             declaration.get("before_calls"),
         )
         after_name, after_call = found.after_name, found.after_call
@@ -98,6 +113,8 @@ class Delimiters:
             raise FormatError(f"{title}, #/call: no delimiter begins a call")
         if not (re.search(_NO_NAME, after_name) if after_name else all(re.match(_NO_NAME, text) for text in first)):
             raise FormatError(f"{title}, #/call: nothing tells where {{name}} ends: put a delimiter after it that no tool's name can hold")
+        if found.has_id_last and style != "json":
+            raise FormatError(f"{title}, #/call: an id after {{arguments}} needs arguments as JSON, which tell where they end")
         if style in ("tagged", "bare") and not after_call:
             raise FormatError(f"{title}, #/call: nothing tells where {{arguments}} end: put a delimiter after them")
         if style == "python" and not after_call.startswith(")"):
@@ -114,8 +131,13 @@ class Delimiters:
 
     @property
     def after_call(self) -> str:
-        """The text after the arguments of a call."""
-        return self.call.delimiters[-1]
+        """The text after the arguments of a call, up to its end or its id."""
+        return self.call.delimiter_after("arguments")
+
+    @property
+    def has_id_last(self) -> bool:
+        """Whether the id of a call is written after its arguments."""
+        return self.call.slots[-1] == "id"
 
     @property
     def call_begin(self) -> str:
@@ -125,13 +147,13 @@ class Delimiters:
     @property
     def call_separator(self) -> str:
         """All text between content and the first slot of the first call; empty if calls cannot follow content."""
-        return "" if self.before_calls is None else self.before_calls + self.call_begin
+        return "" if self.before_calls is None else self.after_content + self.before_calls + self.call_begin
 
     @cached_property
     def _before_arguments(self) -> re.Pattern[str]:
         """Matches a call up to its arguments."""
         found = re.escape(self.call.delimiters[0])
-        for slot in self.call.slots[:-1]:
+        for slot in self.call.slots[: self.call.slots.index("arguments")]:
             after = re.escape(self.call.delimiter_after(slot))
             text = f"(?P<id>{self.id_regex})" if slot == "id" else rf"(?P<name>{_NAME.pattern})(?={after or _NO_NAME})"
             found += text + after
@@ -148,6 +170,18 @@ class Delimiters:
         found = self._before_arguments.match(text, at + len(between)) if text.startswith(between, at) else None
         return CallName(found["name"], found.start("name"), found.end(), found.groupdict().get("id", "")) if found else None
 
+    @cached_property
+    def _after_arguments(self) -> re.Pattern[str]:
+        """Matches what follows the arguments of a call, with its id."""
+        return re.compile(f"{re.escape(self.after_call)}(?P<id>{self.id_regex}){re.escape(self.call.delimiters[-1])}")
+
+    def end_at(self, text: str, at: int) -> CallEnd | None:
+        """The end of the call whose arguments end at an index; ``None``: its id goes beyond this text."""
+        if not self.has_id_last:
+            return CallEnd(at + len(self.after_call), "")
+        found = self._after_arguments.match(text, at)
+        return CallEnd(found.end(), found["id"]) if found else None
+
     def split(self, body: str, *, is_whole: bool, has_both: bool = True) -> tuple[str, str]:
         """The content of a message, as far as it is certain, and the text from the first call on.
 
@@ -160,13 +194,25 @@ class Delimiters:
             return "", body
         if not is_whole and self.call_begin.startswith(body):
             return "", ""
+        if has_both and self.call_separator:
+            content, found, calls = body[len(self.before_content) :].partition(self.call_separator)
+            if found:
+                return content, self.call_begin + calls
+            if not is_whole:
+                return content[: len(content) - partial_length(content, self.call_separator)], ""
+        return self.content_of(body, is_whole=is_whole), ""
+
+    def content_of(self, body: str, *, is_whole: bool) -> str:
+        """The content of a message without calls, as far as it is certain.
+
+        Args:
+            body: the message, or its beginning, without reasoning.
+            is_whole: the message has ended.
+        """
         content = body[len(self.before_content) :]
-        if not has_both or not self.call_separator:
-            return content, ""
-        content, found, calls = content.partition(self.call_separator)
-        if found:
-            return content, self.call_begin + calls
-        return (content if is_whole else content[: len(content) - partial_length(content, self.call_separator)]), ""
+        if is_whole or content.endswith(self.after_content):
+            return content.removesuffix(self.after_content)
+        return content[: len(content) - partial_length(content, self.after_content)]
 
 
 def partial_length(text: str, delimiter: str) -> int:
@@ -183,7 +229,7 @@ def _call_template(title: str, declaration: Declaration) -> Template:
     template, regex = Template.of(declaration["call"]), declaration.get("call_id_regex")
     if template.slots not in _CALL_SLOTS[1:]:
         if regex is not None:
-            raise FormatError(f"{title}, #/call_id_regex: #/call has no slot {{id}} before {{arguments}} to write an id in")
+            raise FormatError(f"{title}, #/call_id_regex: #/call has no slot {{id}} to write an id in")
         return _template(title, "call", declaration["call"], _CALL_SLOTS[0])
     after = template.delimiter_after("id")
     if regex is None:

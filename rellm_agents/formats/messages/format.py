@@ -169,7 +169,8 @@ class MessageFormat:
         self._banned = (self._delimiters.call_begin, *declared_tokens) if separator else declared_tokens
         self._arguments = argument_style(declaration, self._delimiter_node)
         self._reasoning = Reasoning.of(declaration, self._banned) if reasoning else None
-        self._slot = Slot(declaration["slots"]["content"], self._banned, after=separator if self.tools else "")
+        ends = (after,) if (after := self._delimiters.after_content) else ()
+        self._slot = Slot(declaration["slots"]["content"], (*self._banned, *ends), after=separator if self.tools else "")
         self._answer = answer
         self._reader = MessageReader(
             self._delimiters,
@@ -202,7 +203,8 @@ class MessageFormat:
 
     def _node(self) -> Node:
         delimiters, texts = self._delimiters, self._answer.node if self._answer else self._slot.node
-        content = sequence(self._delimiter_node(delimiters.before_content), texts if self._answer else part("content", texts))
+        begin, end = map(self._delimiter_node, (delimiters.before_content, delimiters.after_content))
+        content = sequence(begin, texts if self._answer else part("content", texts), end)
         calls = self._calls() if self.tools else None
         if calls is None:
             body = content
@@ -261,6 +263,11 @@ class MessageFormat:
         return self._answer is None and not self._is_forced
 
     @property
+    def has_id_last(self) -> bool:
+        """Whether the id of a call is written after its arguments."""
+        return self._delimiters.has_id_last
+
+    @property
     def content_begin(self) -> str:
         """The text before content."""
         return self._delimiters.before_content
@@ -300,7 +307,8 @@ class MessageFormat:
         """The text of any message, for a prompt that shows earlier messages: also one with calls of tools that are gone."""
         delimiters = self._delimiters
         joined = ("\n" if delimiters.between is None else delimiters.between).join(map(self._render_call, message.tool_calls))
-        parts = [f"{delimiters.before_content}{message.content}"] if message.content or not joined else []
+        content = f"{delimiters.before_content}{message.content}{delimiters.after_content}"
+        parts = [content] if message.content or not joined else []
         if joined:
             parts.append(f"{delimiters.begin}{joined}{delimiters.end}")
         text = ("\n" if delimiters.before_calls is None else delimiters.before_calls).join(parts)

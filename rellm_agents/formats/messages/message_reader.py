@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rellm_agents.formats.messages.arguments import ArgumentStyle
-from rellm_agents.formats.messages.delimiters import CallName, Delimiters
+from rellm_agents.formats.messages.delimiters import CallEnd, CallName, Delimiters
 from rellm_agents.formats.messages.reasoning import Reasoning
 from rellm_agents.formats.tools import Tool
 from rellm_agents.json_schema import Span
@@ -79,25 +79,27 @@ class MessageReader:
         if body is None:
             return PartialMessage(reasoning)
         if not self.tools:
-            return PartialMessage(reasoning, body[len(self.delimiters.before_content) :])
+            return PartialMessage(reasoning, self.delimiters.content_of(body, is_whole=is_whole))
         content, calls = self.delimiters.split(body, is_whole=is_whole, has_both=self.has_both)
         return PartialMessage(reasoning, content, tuple(self._calls(calls)))
 
     def _calls(self, text: str) -> Iterator[PartialCall]:
         """The calls of a text that begins with the first of them."""
-        for name, end in self._call_positions(text):
+        for name, end, after in self._call_positions(text):
             arguments = self.arguments.as_json(self.tools[name.text], text[name.end : end], is_whole=end is not None)
-            yield PartialCall(self.tools[name.text].name, arguments, end is not None, name.id)
+            id_ = name.id or (after.id if after else "")
+            yield PartialCall(self.tools[name.text].name, arguments, after is not None, id_)
 
-    def _call_positions(self, text: str) -> Iterator[tuple[CallName, int | None]]:
-        """The name of each call, and the index at which its arguments end; ``None``: they go beyond this text."""
+    def _call_positions(self, text: str) -> Iterator[tuple[CallName, int | None, CallEnd | None]]:
+        """The name of each call, the index at which its arguments end, and its own end; ``None``: they go beyond this text."""
         name = self.delimiters.name_at(text, len(self.delimiters.begin))
         while name:
             end = self.arguments.end(text, name.end)
-            yield name, end
-            if end is None or not self.is_parallel:
+            after = None if end is None else self.delimiters.end_at(text, end)
+            yield name, end, after
+            if after is None or not self.is_parallel:
                 return
-            name = self.delimiters.name_at(text, end + len(self.delimiters.after_call), self.delimiters.between or "")
+            name = self.delimiters.name_at(text, after.end, self.delimiters.between or "")
 
     def fields(self, text: str, answer: Pattern | None) -> dict[str, Span]:
         """Where in a message each value stands, by the names of :class:`Message` and its JSON pointer below them.
@@ -115,7 +117,7 @@ class MessageReader:
         content, calls = (
             self.delimiters.split(body, is_whole=True, has_both=self.has_both)
             if self.tools
-            else (body[len(self.delimiters.before_content) :], "")
+            else (self.delimiters.content_of(body, is_whole=True), "")
         )
         start = len(text) - len(body) + len(self.delimiters.before_content)
         if answer and not calls:
@@ -127,7 +129,7 @@ class MessageReader:
 
     def _call_fields(self, text: str) -> Iterator[tuple[str, Span]]:
         """The values of the calls of a text that begins with the first of them; a name with the character that ends it."""
-        for number, (name, end) in enumerate(self._call_positions(text)):
+        for number, (name, end, _) in enumerate(self._call_positions(text)):
             if end is None:
                 return
             pointer = f"#/tool_calls/{number}"

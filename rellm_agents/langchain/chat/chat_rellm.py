@@ -170,7 +170,6 @@ class ChatRELLM(LocalModel, BaseChatModel):
         names = (
             "reasoning",
             "tool_prompt",
-            "chat_template",
             "template_options",
             "split_special_tokens",
             "unfit_tools",
@@ -178,7 +177,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             *self._option_names(),
         )
         return {
-            "model_name": self.model_name,
+            **self._model_identity,
+            "chat_template": self._template.identity,
             "message_format": self._native.identity,
             "default_stop": self.stop,
             **{name: getattr(self, name) for name in names},
@@ -345,8 +345,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
         reply = self._start_reply(messages, stop, kwargs)
         if (copies := self._copies(kwargs)) > 1:
             prompts = [reply.prompt] * copies
-            seeds = seeds_of(kwargs.get("seed", self.seed), prompts)
-            completions = self._queue.decoder.generate(prompts, reply.pattern, **{**reply.options, "seed": seeds})  # type: ignore[typeddict-item]
+            reply.options["seed"] = seeds_of(kwargs.get("seed", self.seed), prompts)
+            completions = self._queue.decoder.generate(prompts, reply.pattern, **reply.options)
             answers = [one for completion in completions for one in reply.result(completion).generations]
             return ChatResult(generations=answers, llm_output={"model_name": self.model_name})
         return reply.result(self._queue.generate(reply.prompt, reply.pattern, **reply.options))

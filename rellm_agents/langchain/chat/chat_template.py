@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
@@ -89,6 +90,11 @@ class ChatTemplate:
         self.response_template: Mapping[str, Any] | None = getattr(tokenizer, "response_template", None)
         self._objection = lru_cache(maxsize=256)(self._find_objection)
         self._lead = lru_cache(maxsize=16)(self._find_lead)
+
+    @property
+    def identity(self) -> str:
+        """A digest of the template's text."""
+        return sha256(repr(self._text or self._tokenizer.chat_template).encode()).hexdigest()
 
     def with_tools_in_words(self) -> ChatTemplate:
         """The same template, but tools, calls and results are told in words."""

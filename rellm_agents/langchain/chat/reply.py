@@ -87,9 +87,9 @@ class Reply:
         metadata = self._metadata(piece, has_calls=bool(whole.calls))
         if not self._streams_usage:
             del metadata["usage_metadata"]
-        return [*self._new_chunks(whole), ChatGenerationChunk(message=AIMessageChunk(content="", **metadata))]
+        return [*self._new_chunks(whole, is_end=True), ChatGenerationChunk(message=AIMessageChunk(content="", **metadata))]
 
-    def _new_chunks(self, current: PartialMessage) -> list[ChatGenerationChunk]:
+    def _new_chunks(self, current: PartialMessage, *, is_end: bool = False) -> list[ChatGenerationChunk]:
         """The difference to the previous state, with text and calls in separate chunks: LangChain drops the calls of a chunk with text.
 
         The indices of calls come after those of the text blocks.
@@ -97,10 +97,14 @@ class Reply:
         previous, self._shown = self._shown, current
         calls: list[ToolCallChunk] = []
         for index, (call, before) in enumerate(zip_longest(current.calls, previous.calls), bool(current.reasoning) + bool(current.content)):
+            knows_id = is_end or call.is_whole or not self._format.has_id_last
             if before is None:
-                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(call.id), index=index))
-            elif arguments := call.arguments[len(before.arguments) :]:
-                calls.append(tool_call_chunk(name=None, args=arguments, id=None, index=index))
+                calls.append(tool_call_chunk(name=call.name, args=call.arguments, id=_call_id(call.id) if knows_id else None, index=index))
+                continue
+            arguments, is_known = call.arguments[len(before.arguments) :], before.is_whole or not self._format.has_id_last
+            id_ = _call_id(call.id) if knows_id and not is_known else None
+            if arguments or id_:
+                calls.append(tool_call_chunk(name=None, args=arguments, id=id_, index=index))
         content, reasoning = current.content[len(previous.content) :], current.reasoning[len(previous.reasoning) :]
         text = AIMessageChunk(content=content, additional_kwargs=_reasoning(reasoning))
         messages = ([text] if content or reasoning else []) + ([AIMessageChunk(content="", tool_call_chunks=calls)] if calls else [])

@@ -11,6 +11,7 @@ from decoding.forward.architectures import ALONE_IMPOSSIBLE, CLASSES, END, tiny_
 from decoding.forward.test_architectures import REFUSED, TOLERANCE, in_one_pass
 from toys import byte_level_tokenizer, random_model
 from transformers import (
+    AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     BartConfig,
     FalconConfig,
@@ -18,6 +19,7 @@ from transformers import (
     GPT2Config,
     LEDConfig,
     LlamaConfig,
+    OPTConfig,
     PegasusConfig,
     T5Config,
 )
@@ -87,6 +89,23 @@ def test_a_prompt_is_right_up_to_the_context_and_refused_beyond(name, passes):
         whole = in_one_pass(model, [*ids, *one.token_ids])
         for at, (token, found) in enumerate(zip(one.token_ids, one.logprobs, strict=False)):
             assert found.free == pytest.approx(float(whole[len(ids) + at - 1, token]), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("limit", [3, 5, 8, 11, 12, 13])
+@pytest.mark.parametrize("kind", [GPT2Config, LlamaConfig, OPTConfig])
+def test_contexts_shorter_than_what_is_tried_out_are_read_to_their_ends(kind, limit):
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": limit}
+    model = AutoModelForCausalLM.from_config(kind(vocab_size=384, eos_token_id=256, pad_token_id=256, **sizes)).eval()
+    decoder = ConstrainedDecoder(model, tokenizer())
+    assert decoder.engine.scorer.context_length == limit
+    options = {"max_new_tokens": limit - 1, "healing": False, "measure": ["logprobs"]}
+    pattern = compile_regex("[cdefg]+")
+    for prompt, one in zip("cd", decoder.generate(["c", "d"], pattern, **options), strict=True):
+        whole = in_one_pass(model, [*tokenizer().encode(prompt), *one.token_ids])
+        for at, (token, found) in enumerate(zip(one.token_ids, one.logprobs, strict=False)):
+            assert found.free == pytest.approx(float(whole[at, token]), abs=TOLERANCE)
+    with pytest.raises(ContextOverflow):
+        decoder.generate("cd", pattern, **options)
 
 
 @pytest.mark.parametrize(

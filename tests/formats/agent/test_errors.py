@@ -118,7 +118,11 @@ def test_the_data_files_follow_their_schema(path: Any) -> None:
 
 def test_an_answer_is_text() -> None:
     format_ = react({"t": STRING})
-    assert format_.read("Final Answer: ") == Finish("")
+    with pytest.raises(FormatError):
+        format_.read("Final Answer: ")
+    for make in (react, formats.json_action, formats.xml):
+        with pytest.raises(FormatError, match="answer: it is empty"):
+            make({"t": STRING}).write(Finish(""))
     assert format_.read(format_.write(Finish("42", thought="I know. "))) == Finish("42", thought="I know. ")
 
 

@@ -139,7 +139,7 @@ def test_what_is_refused_the_parser_would_misread(name: str) -> None:
     parser = parser_for(format_)
     for text in TRICKY:
         for step in steps(name, format_, text):
-            if not writes(format_, step):
+            if step != Finish("") and not writes(format_, step):  # an answer that says nothing could be read
                 assert not any(reads_as(parser, format_, naive, step) for naive in written_plainly(format_, step, text)), (text, step)
 
 

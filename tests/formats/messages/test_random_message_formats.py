@@ -42,6 +42,8 @@ def random_declaration(chance):
     if chance.random() < 0.25:
         slot, found["call_id_regex"] = f"{{id}}{bits(chance)}", chance.choice(["[0-9]{1,4}", "[a-z0-9]{3}"])
         found["call"] = found["call"].replace("{name}", chance.choice([f"{slot}{{name}}", f"{{name}}{bits(chance)}{slot}"]), 1)
+        if chance.random() < 0.3:
+            found["call"] = f"{bits(chance)}{{name}}{bits(chance)}{{arguments}}{bits(chance)}{slot}"
     if style == "tagged":
         between = f"{bits(chance)}{{is_string}}{bits(chance)}" if chance.random() < 0.3 else bits(chance)
         found["argument_template"] = f"{chance.choice(['', bits(chance)])}{{key}}{between}{{value}}{bits(chance)}"
@@ -52,7 +54,7 @@ def random_declaration(chance):
     if chance.random() < 0.7:
         found["before_calls"] = chance.choice(["", bits(chance)])
     if chance.random() < 0.2:
-        found["content"] = {"begin": bits(chance)}
+        found["content"] = {"begin": bits(chance)} | ({"end": bits(chance)} if chance.random() < 0.5 else {})
     if chance.random() < 0.5:
         found["reasoning"] = {"begin": bits(chance), "end": bits(chance)}
     if chance.random() < 0.5:

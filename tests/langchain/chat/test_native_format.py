@@ -56,6 +56,7 @@ def test_calls_that_no_format_writes_are_the_last_resort_with_a_warning():
 
 
 DERIVED = {
+    **dict.fromkeys(("mistral 7b 0.3", "mistral nemo"), '{"name": "{name}", "arguments": {arguments}, "id": "{id}"}'),
     "mistral small 3.2": "[TOOL_CALLS]{name}[CALL_ID]{id}[ARGS]{arguments}",
     "kimi k2": "<|tool_call_begin|>functions.{name}:{id}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>",
     "seed-oss": "<seed:tool_call>\n<function={name}>\n{arguments}</function>\n</seed:tool_call>",
@@ -66,6 +67,8 @@ DERIVED = {
     "a list of its own": '{"function": "{name}", "inputs": {arguments}}',
 }
 KNOWN = {
+    "mistral 7b 0.3": "mistral_id",
+    "mistral nemo": "mistral_nemo",
     "mistral small 3.2": "mistral_call_id",
     "kimi k2": "kimi_k2",
     "seed-oss": "seed_oss",

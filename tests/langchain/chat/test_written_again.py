@@ -26,7 +26,6 @@ MOVES_TOOLS = {"mistral 7b 0.3", "mistral nemo", "devstral", "mistral small 3.2"
 """They show tools before the last message of the user: after the next one all is read anew."""
 OTHERWISE = {
     **{key: {"two calls"} for key in ("llama 3.1", "llama 3.3")},  # show one call in a message
-    **{key: {"a call", "a call with quotes", "two calls"} for key in ("mistral 7b 0.3", "mistral nemo")},  # show an id at the end of a call
     "hermes 2 pro, tool_use": {"words and a call"},  # leaves out words with calls
     "deepseek r1 distill": {"words and a call"},
     "devstral": {"words and a call"},
