@@ -230,7 +230,7 @@ class LocalModel(BaseModel):
     def _calls(self, inputs: Sequence[Any], given: dict[str, Any]) -> list[dict[str, Any]]:
         """The options of the call of each input: those that are given, with a seed of its own where it is not the first of its kind."""
         seed = given.get("seed", self.seed)
-        seeds = seeds_of(seed, inputs) or [None] * len(inputs)
+        seeds: Sequence[int | None] = seeds_of(seed, inputs) or [None] * len(inputs)
         return [given if own == seed else {**given, "seed": own} for own in seeds]
 
     @classmethod

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from small_chats import CHATML
 from toys import byte_level_tokenizer, random_model
-from transformers import pipeline
+from transformers import pipeline, set_seed
 
 from rellm_agents.langchain import RELLM, ChatRELLM
 from rellm_agents.langchain.call_options import BUDGET_ALIASES, WAYS_OUT
@@ -94,6 +94,21 @@ def test_n_answers_are_those_of_a_batch_of_equal_prompts(kind):
     for result in (llm.generate([prompt], n=3), asyncio.run(llm.agenerate([prompt], n=3)), made(kind, n=3, **DRAWN).generate([prompt])):
         assert [one.text for one in result.generations[0]] == batch
     assert text_of(llm.invoke("q", n=3)) == batch[0]
+
+
+@KINDS
+def test_without_a_seed_n_answers_differ_and_set_seed_repeats_them(kind):
+    llm, prompt = made(kind, temperature=1.0), "q" if kind is RELLM else [HumanMessage("q")]
+
+    def answers():
+        return [one.text for one in llm.generate([prompt], n=3).generations[0]]
+
+    set_seed(5)
+    first = answers()
+    assert len(set(first)) == 3
+    assert answers() != first
+    set_seed(5)
+    assert answers() == first
 
 
 def test_each_prompt_has_n_answers_and_is_counted_once():
