@@ -147,6 +147,19 @@ def test_a_stream_tells_its_tokens_unless_it_is_told_not_to():
         assert not [one for one in quiet if one.usage_metadata]
 
 
+def test_logprobs_of_the_model_are_those_of_a_call():
+    options = {"logprobs": True, "top_logprobs": 2}
+    of_model, of_call, bound = (
+        made(ChatRELLM, **options).invoke("q"),
+        made(ChatRELLM).invoke("q", **options),
+        made(ChatRELLM).bind(**options),
+    )
+    found = [one.response_metadata["logprobs"] for one in (of_model, of_call, bound.invoke("q"))]
+    assert found[0] == found[1] == found[2]
+    assert {len(one["top_logprobs"]) for one in found[0]["content"]} <= {0, 1, 2}
+    assert "logprobs" not in made(ChatRELLM, logprobs=True).invoke("q", logprobs=False).response_metadata
+
+
 # Copies
 
 

@@ -88,8 +88,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             ``"stop_reason": "budget"`` in any case, and the value under ``closed_at``.
         part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
         measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
-            answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``, for which ``bind`` also
-            takes OpenAI's ``logprobs=True`` and ``top_logprobs=5``; see :class:`rellm_agents.decoding.Completion`.
+            answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``; see
+            :class:`rellm_agents.decoding.Completion`.
         stop: free content ends before the first of these strings, or this string; calls and typed answers are never cut.
         tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as
             ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.
@@ -100,6 +100,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         split_special_tokens: special tokens in messages, tools and their results are read as text, so that none can end a message or begin
             another; ``False``: as the tokens, as transformers reads them.
         streaming: as for other chat models: ``invoke`` streams, so that callbacks see each piece.
+        logprobs, top_logprobs: as in OpenAI's API, ``True``, and how many of the likeliest tokens are listed with each.
         stream_usage: the last piece of a stream tells how many tokens were read and written.
 
     Where they are not given, ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p`` and ``stop`` are those that the pipeline or the
@@ -125,6 +126,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
     split_special_tokens: bool = True
     streaming: bool = False
     stream_usage: bool = True
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
 
     _model_type: ClassVar[Literal["chat", "llm"]] = "chat"
     _template: ChatTemplate = PrivateAttr()
@@ -174,6 +177,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             "split_special_tokens",
             "unfit_tools",
             "n",
+            *_LOGPROBS,
             *self._option_names(),
         )
         return {
@@ -398,7 +402,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         request = self._request(changed)
         prompt = self._prompt(messages, request)
         options = self._options(stop, request.format, changed)
-        likeliest = measure_logprobs(options, changed)
+        likeliest = measure_logprobs(options, {name: changed.get(name, getattr(self, name)) for name in _LOGPROBS})
         shown_bytes = self._queue.decoder.vocabulary.shown_bytes
         return Reply(
             prompt,
