@@ -2,7 +2,8 @@
 
 A request joins the texts that are being written as soon as there is a place for it, whatever its options are. Where a caller goes away, no
 further token is written for it, and a script that ends waits for no text. Texts do not depend on the texts that are decoded with them, and
-what goes wrong with one is told to its own caller. The queue does not know how texts are written.
+what goes wrong with one is told to its own caller. A process that is forked has queues of its own, in which nobody waits. The queue does
+not know how texts are written.
 
 >>> RequestQueue.generate.__name__
 'generate'
@@ -11,6 +12,7 @@ what goes wrong with one is told to its own caller. The queue does not know how 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import Future
@@ -19,6 +21,9 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
 from typing import Unpack
+from weakref import WeakSet
+
+import torch
 
 from rellm_agents.decoding.daemon_threads import DaemonThreads, is_ending
 from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest
@@ -44,6 +49,12 @@ class RequestQueue:
     def __init__(self, decoder: ConstrainedDecoder, *, max_batch: int = MAX_BATCH, wait: float = WAIT) -> None:
         self.decoder, self._wait = decoder, wait
         self._most = max_batch
+        self._stepping = Lock()  # held while the model is used, so that no process is forked meanwhile
+        self._begin()
+        _queues.add(self)
+
+    def _begin(self) -> None:
+        """Begin with nobody who waits."""
         self._threads = DaemonThreads(MAX_THREADS)
         self._arrived: list[_Asked] = []  # since the last step
         self._is_decoding = False
@@ -127,7 +138,9 @@ class RequestQueue:
             if self._open_decisions is group:
                 self._open_decisions = None
         wanted = [(request, waited) for request, waited in group if waited.set_running_or_notify_cancel()]
-        for (_, waited), decision in zip(wanted, self.decoder.engine.decide([request for request, _ in wanted]), strict=True):
+        with self._stepping:
+            decisions = self.decoder.engine.decide([request for request, _ in wanted])
+        for (_, waited), decision in zip(wanted, decisions, strict=True):
             waited.set_result(decision)
 
     def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: TextKeywords) -> None:
@@ -158,7 +171,8 @@ class RequestQueue:
                 for request, caller in asked:
                     if not caller.is_waiting:
                         request.sequence.truncate(len(request.sequence.committed))
-                running.step()
+                with self._stepping:
+                    running.step()
                 asked = [one for one in asked if not self._is_answered(*one)]
         except BaseException as error:
             with self._lock:
@@ -206,3 +220,32 @@ def _fail(group: _Decisions, done: Future[None]) -> None:
         for _, waited in group:
             if not waited.done():
                 waited.set_exception(error)
+
+
+_queues: WeakSet[RequestQueue] = WeakSet()
+_held: list[RequestQueue] = []  # while a process is forked
+
+
+def _hold() -> None:
+    """Wait until no queue is in the middle of a step, and let none begin one."""
+    _held.extend(_queues)
+    for one in _held:
+        one._stepping.acquire()
+
+
+def _go_on() -> None:
+    while _held:
+        _held.pop()._stepping.release()
+
+
+def _go_on_in_child() -> None:
+    """Begin anew: the threads of the queues stayed in the parent, and so did those with which torch computes."""
+    if _held:
+        torch.set_num_threads(1)
+    for one in _held:
+        one._begin()
+    _go_on()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(before=_hold, after_in_parent=_go_on, after_in_child=_go_on_in_child)

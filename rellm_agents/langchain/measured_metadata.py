@@ -19,10 +19,18 @@ from rellm_agents.decoding.generation import MAX_LIKELIEST, TextKeywords
 
 
 def how_it_ended(completion: Completion) -> dict[str, Any]:
-    """How a text ended: ``finish``; and where the budget closed it, ``stop_reason`` and the JSON pointer of the value, ``closed_at``."""
-    if completion.closed_at is None:
-        return {"finish": completion.finish}
-    return {"finish": completion.finish, "stop_reason": "budget", "closed_at": completion.closed_at}
+    """How a text ended.
+
+    Returns:
+        ``finish``; where the budget closed it, ``stop_reason`` and the JSON pointer of the value, ``closed_at``; and where budgets of
+        their own closed parts, their names, ``closed_parts``.
+    """
+    found: dict[str, Any] = {"finish": completion.finish}
+    if completion.closed_at is not None:
+        found |= {"stop_reason": "budget", "closed_at": completion.closed_at}
+    if completion.closed_parts:
+        found["closed_parts"] = list(completion.closed_parts)
+    return found
 
 
 def measured_metadata(completion: Completion, shown_bytes: Callable[[int], bytes], likeliest: int = 0) -> dict[str, Any]:

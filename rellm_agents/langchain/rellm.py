@@ -39,6 +39,8 @@ from rellm_agents.patterns import Pattern, RegexLike, choice, compile_regex, lit
 from rellm_agents.patterns.regex_parser import ACCEPTED
 
 _CONSTRAINTS = ("regex", "pattern", "json_schema", "parser", "format")
+MIN_PART = 16
+"""Tokens that a part of a format has at least by default."""
 _ALIASES = {"schema": "json_schema"}
 
 
@@ -79,7 +81,8 @@ class RELLM(LocalModel, BaseLLM):
         healing: a token may span the end of the prompt and the beginning of the text.
         on_budget: what happens where the budget closes a text: ``"warn"``, ``"raise"`` (``ClosedByBudget``) or ``"close"``; metadata say
             ``"stop_reason": "budget"`` in any case, and the value under ``closed_at``.
-        part_tokens: budgets of named parts of the pattern, ``{"thought": 64}`` in formats that begin with a thought.
+        part_tokens: budgets of named parts of the pattern. In formats ``"thought"`` has half of the whole budget by default, so that what
+            follows has the rest: ``{"thought": 64}`` gives it another one.
         measure: what is measured of each text, and put into its ``generation_info``: ``"kept"``, ``"fields"``, ``"logprobs"``, see
             :class:`rellm_agents.decoding.Completion`.
         stop: a completion ends before the first of these strings, or this string. With a format, a stop string only counts where the
@@ -321,7 +324,10 @@ class RELLM(LocalModel, BaseLLM):
         pattern, format_ = self._constraint(changed)
         if format_ is None:
             options["stop"] = strings
-        elif format_.ends_open:
+            return pattern, options
+        half = max(MIN_PART, options["max_new_tokens"] // 2)
+        options["part_tokens"] = {**dict.fromkeys(format_.parts, half), **options["part_tokens"]}
+        if format_.ends_open:
             strings = tuple(dict.fromkeys((*format_.stop, *strings)))
             pattern = _with_optional_stop(pattern, strings)
             options["stop"], options["stop_behind"] = strings, format_.pattern

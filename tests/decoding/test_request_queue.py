@@ -293,3 +293,65 @@ def test_a_script_that_ends_while_texts_are_written_ends(held):
     assert "Error" not in done.stderr
     assert "Fatal" not in done.stderr
     assert len(done.stdout.strip()) == (60 if "thread" in held else 0)
+
+
+FORKS = """
+import multiprocessing, os, signal, sys, threading
+import torch
+from toys import byte_level_tokenizer, random_model
+from rellm_agents import compile_regex
+from rellm_agents.decoding import ConstrainedDecoder, RequestQueue
+
+threads, when = int(sys.argv[1]), sys.argv[2]
+torch.set_num_threads(threads)
+tokenizer = byte_level_tokenizer()
+model = random_model(tokenizer)
+torch.rand(900, 900) @ torch.rand(900, 900)  # torch's own threads have begun
+model.config.max_position_embeddings = 100_000
+queue, pattern = RequestQueue(ConstrainedDecoder(model, tokenizer)), compile_regex("[ab]{40}")
+wanted = ConstrainedDecoder(model, tokenizer).generate("a", pattern, max_new_tokens=60).text
+
+def ask():
+    assert torch.rand(900, 900).matmul(torch.rand(900, 900)).shape == (900, 900)
+    assert queue.generate("a", pattern, max_new_tokens=60).text == wanted
+    assert set(queue.probabilities("a", ["yes", "no"]).result(60).probabilities) == {"yes", "no"}
+
+held = None
+if when != "before":
+    ask()
+if when == "meanwhile":
+    held = queue.stream("a", compile_regex("[jqxz]{20000}"), max_new_tokens=30000)
+    next(held)
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    ask()
+    print("child", flush=True)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+process = multiprocessing.get_context("fork").Process(target=ask)
+process.start()
+process.join(60)
+assert process.exitcode == 0, process.exitcode
+if held is None:
+    ask()
+print("parent", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("when", ["before", "after", "meanwhile"])
+def test_a_forked_process_gets_its_texts(threads, when):
+    """Before and after the first text, and while one is written; by the system call and by ``multiprocessing``."""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS, str(threads), when],
+        timeout=240,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["child", "parent"]

@@ -131,9 +131,10 @@ class Batch:
         self._sequences += other._sequences
 
     def fail(self, error: Exception) -> None:
-        """Finish all sequences because of an error."""
+        """Finish the sequences because of an error that concerns all of them."""
         for one in self._sequences:
-            one.error = one.error or error
+            if not one.is_finished:
+                one.error = error
 
     def _let_go(self) -> None:
         """Make room for others: read no further what is finished."""

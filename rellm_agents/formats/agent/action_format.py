@@ -40,6 +40,7 @@ from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
 
+_PARTS = ("thought",)
 _ARGUMENTS = (
     "arguments have to be valid against the tool's schema, without undeclared ones, in its order; numbers have at most "
     "20 digits before and after the point, strings no lone surrogates"
@@ -107,11 +108,16 @@ class ActionFormat:
         self.stop: tuple[str, ...] = tuple(declaration["stop"])
         self.pattern = Pattern(self._step_node(), tuple(line for tool in self.tools for line in tool.narrowed))
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The named parts of the pattern, which can have budgets of their own."""
+        return tuple(name for name in self._templates.slots if name in _PARTS)
+
     # Patterns
 
     def _step_node(self) -> Node:
         templates = self._templates
-        slots = {name: part(name, slot.node) if name == "thought" else slot.node for name, slot in templates.slots.items()}
+        slots = {name: part(name, slot.node) if name in _PARTS else slot.node for name, slot in templates.slots.items()}
         of_tools = of_each(self.tools, self._tool_nodes, lambda tool: tool.name)
         actions = [templates.action.parts({**slots, **nodes}) for nodes in of_tools]
         if templates.finish is None:
