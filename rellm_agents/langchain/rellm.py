@@ -48,7 +48,8 @@ class RELLM(LocalModel, BaseLLM):
     """A local model whose texts match a regex, a pattern, a schema, an output parser or an action format.
 
     Exactly one of ``regex``, ``pattern``, ``schema``, ``parser`` and ``format`` is given. Every field but the model can be replaced for
-    a call, e.g. with ``llm.bind(regex=...)``.
+    a call, e.g. with ``llm.bind(regex=...)``. The model goes on behind the prompt as it is, without a chat template: a model that was
+    trained on chats answers better behind ``ChatRELLM``, or behind a prompt that shows by examples what is wanted.
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
