@@ -78,9 +78,9 @@ def demo_agents(pipeline: Any, *, max_new_tokens: int, temperature: float, seed:
         temperature: 0 for greedy.
         seed: makes drawing repeatable.
     """
-    return [
-        DemoAgent(made, RELLM(pipeline=pipeline, format=made, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed))
-        for made in (json_action(TOOLS), react(TOOLS))
+    options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
+    return [  # the table tells how many steps the budget has closed
+        DemoAgent(made, RELLM(pipeline=pipeline, format=made, on_budget="close", **options)) for made in (json_action(TOOLS), react(TOOLS))
     ]
 
 
