@@ -57,7 +57,7 @@ def test_an_option_out_of_its_range_is_refused(arguments):
 
 @pytest.mark.model
 def test_the_demo_ends_well():
-    command = [sys.executable, "-c", "from rellm_agents.cli import main; main()", "demo", "--questions", "2", "--max-new-tokens", "32"]
+    command = [sys.executable, "-c", "from rellm_agents.cli import main; main()", "demo", "--questions", "2", "--max-new-tokens", "40"]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # two wait for each other much longer than they work when the machine is busy
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=500, env=one_thread)
     assert done.returncode == 0, done.stdout + done.stderr
