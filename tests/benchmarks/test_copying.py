@@ -9,6 +9,8 @@ from copying import measure
 
 from rellm_agents.decoding import smollm2
 
+pytestmark = pytest.mark.model
+
 COUNTS = {"numbers": 8, "names": 8, "words": 3, "dates": 3, "iso_dates": 3, "code": 3, "unicode": 3}
 
 
@@ -17,7 +19,6 @@ def answerer() -> Answerer:
     return Answerer(*smollm2(progress=False), max_new_tokens=40)
 
 
-@pytest.mark.model
 @pytest.mark.parametrize("task", COPYING)
 def test_a_text_that_the_schema_admits_is_copied_as_freely(answerer, task):
     rows = measure(answerer, {task: COUNTS[task]}, seed=1)
