@@ -68,7 +68,8 @@ class Completion:
         closed_parts: the named parts that their own budgets closed.
         prompt_tokens: tokens of the prompt, including those that are written once more.
         closed_at: where a token was left out for the first time so that the text ends within the budget, the JSON pointer of the value that
-            was being written; ``"#"`` is the whole text. ``None``: the budget has changed nothing.
+            was being written; ``"#"`` is the whole text. ``None``: no likeliest token was left out, so a greedy text is that of an endless
+            budget; where tokens are drawn, less likely ones may have been left out.
         kept: measured on demand, like what follows. Before each token and a chosen end of the text the logarithm of the probability that
             the model gave to all allowed tokens together: 0 where the masks took nothing from it. Tokens that are forced behind the last
             choice have none, since no pass reads them.
