@@ -1,4 +1,5 @@
-"""Says what options are called elsewhere, what to do without those that there are not here, and which seed each text of a call has.
+"""Says what options and counts are called elsewhere, what to do without options that there are not here, and which seed each text of a
+call has.
 
 Knows no model.
 
@@ -86,3 +87,25 @@ def seeds_of(seed: int | None, prompts: Sequence[Any]) -> list[int] | None:
 
 def _derived(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:6], "big")
+
+
+def token_usage(read: int, written: int) -> dict[str, int]:
+    """How many tokens were read and written, under the names of OpenAI's API, which LangChain's callbacks and users read.
+
+    >>> token_usage(5, 3)
+    {'prompt_tokens': 5, 'completion_tokens': 3, 'total_tokens': 8}
+    """
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def summed_usage(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """The ``llm_output`` of several calls of one model as one: all tokens that were read and written.
+
+    >>> summed_usage([{"model_name": "m", "token_usage": token_usage(5, 3)}, None, {"model_name": "m", "token_usage": token_usage(1, 2)}])
+    {'model_name': 'm', 'token_usage': {'prompt_tokens': 6, 'completion_tokens': 5, 'total_tokens': 11}}
+    """
+    known = [one for one in outputs if one]  # a cached answer has none
+    if not known:
+        return {}
+    usages = [one["token_usage"] for one in known]
+    return {**known[0], "token_usage": {name: sum(usage[name] for usage in usages) for name in usages[0]}}

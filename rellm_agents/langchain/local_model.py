@@ -174,6 +174,17 @@ class LocalModel(BaseModel):
             self._check_names(kwargs)
             return super().bind(**kwargs)
 
+        def configurable_fields(self, **fields: Any) -> Any:
+            """This model with fields that a call may set in its config; the budget by any of its names.
+
+            Raises:
+                ValueError: there is no such field: names it, and what to do.
+            """
+            known = type(self).model_fields
+            if unknown := set(fields) - {*known, *BUDGET_ALIASES}:
+                raise ValueError(refusal(type(self).__name__, unknown, [name for name in known if name not in _LANGCHAIN_FIELDS]))
+            return super().configurable_fields(**with_one_budget(fields))
+
     def _check_names(self, given: Iterable[str]) -> None:
         """Refuse options that a call does not take."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import is_
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal
 
@@ -21,15 +22,15 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
-from langchain_core.prompt_values import PromptValue
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from pydantic import Field, SkipValidation, field_validator
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
-from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, with_one_budget
-from rellm_agents.langchain.chat import text_of
+from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, token_usage, with_one_budget
+from rellm_agents.langchain.chat import with_text
 from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import how_it_ended, measured_metadata
 from rellm_agents.langchain.model_reader import ModelReader
@@ -161,11 +162,11 @@ class RELLM(LocalModel, BaseLLM):
         return self.invoke(text, stop=stop if stop is None or isinstance(stop, str) else list(stop), **kwargs)  # type: ignore[arg-type]
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
-        """The prompt; messages with an image or a sound are refused, which LangChain would leave out, or show as the address of."""
+        """The prompt; of messages, all that :func:`text_of` reads or refuses, where LangChain would leave out what is no text."""
         prompt = super()._convert_input(model_input)
-        for number, message in enumerate(prompt.to_messages(), start=1):
-            text_of(message, number)
-        return prompt
+        messages = prompt.to_messages()
+        texts = [with_text(message, number) for number, message in enumerate(messages, start=1)]
+        return prompt if all(map(is_, texts, messages)) else ChatPromptValue(messages=texts)
 
     def batch(self, inputs: list[LanguageModelInput], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[str]:
         """As ``BaseLLM.batch``; with ``return_exceptions`` each prompt fails for itself alone. Equal prompts have different texts."""
@@ -259,10 +260,7 @@ class RELLM(LocalModel, BaseLLM):
         made = [Generation(text=c.text, generation_info=info) for c, info in zip(completions, infos, strict=True)]
         return LLMResult(
             generations=[made[at : at + copies] for at in range(0, len(made), copies)],
-            llm_output={
-                "model_name": self.model_name,
-                "token_usage": {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written},
-            },
+            llm_output={"model_name": self.model_name, "token_usage": token_usage(given, written)},
         )
 
     def _chunk(self, piece: str | Completion, reader: ModelReader | None) -> GenerationChunk:

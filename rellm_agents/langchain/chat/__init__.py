@@ -2,7 +2,7 @@
 
 Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks. In reading order:
 
-    message_text        role and text of a message
+    message_text        role and text of a message; what is no text in it, in words
     examples            examples for a prompt, as messages
     marked_content      all that is content in a chat, rewritten by one function
     turns/              the form in which a template shows every word of a chat
@@ -18,5 +18,5 @@ Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks.
 """
 
 from rellm_agents.langchain.chat.chat_rellm import ChatRELLM
-from rellm_agents.langchain.chat.message_text import role_of, text_of
+from rellm_agents.langchain.chat.message_text import role_of, text_of, with_text
 from rellm_agents.langchain.chat.reply import Reply

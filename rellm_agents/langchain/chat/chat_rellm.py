@@ -28,7 +28,7 @@ from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, frame
 from rellm_agents.errors import ChatRefused
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
-from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, with_one_budget
+from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, summed_usage, token_usage, with_one_budget
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
 from rellm_agents.langchain.chat.examples import Examples, plain_examples
@@ -337,6 +337,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
         options["add_special_tokens"] = False  # the chat template has written them
         return options
 
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        return summed_usage(llm_outputs)
+
     # Writing
 
     def _generate(
@@ -352,7 +355,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             reply.options["seed"] = seeds_of(kwargs.get("seed", self.seed), prompts)
             completions = self._queue.decoder.generate(prompts, reply.pattern, **reply.options)
             answers = [one for completion in completions for one in reply.result(completion).generations]
-            return ChatResult(generations=answers, llm_output={"model_name": self.model_name})
+            usage = token_usage(completions[0].prompt_tokens, sum(len(completion.token_ids) for completion in completions))
+            return ChatResult(generations=answers, llm_output={"model_name": self.model_name, "token_usage": usage})
         return reply.result(self._queue.generate(reply.prompt, reply.pattern, **reply.options))
 
     async def _agenerate(

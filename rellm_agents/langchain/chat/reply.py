@@ -27,6 +27,7 @@ from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import PartialMessage
+from rellm_agents.langchain.call_options import token_usage
 from rellm_agents.langchain.measured_metadata import how_it_ended, measured_metadata
 
 _ARGUMENTS = re.compile(r"^(#/tool_calls/\d+)/arguments")  # LangChain's messages have them as "args"
@@ -72,7 +73,8 @@ class Reply:
         calls = [tool_call(name=call.name, args=call.arguments, id=_call_id(call.id)) for call in parsed.tool_calls]
         metadata = self._metadata(completion, has_calls=bool(calls))
         message = AIMessage(content=parsed.content, tool_calls=calls, additional_kwargs=_reasoning(parsed.reasoning), **metadata)
-        return ChatResult(generations=[ChatGeneration(message=message)], llm_output={"model_name": self._model_name})
+        output = {"model_name": self._model_name, "token_usage": metadata["response_metadata"]["token_usage"]}
+        return ChatResult(generations=[ChatGeneration(message=message)], llm_output=output)
 
     def chunks(self, piece: str | Completion) -> list[ChatGenerationChunk]:
         """The chunks that one more piece of text adds; only what later text cannot change.
@@ -86,7 +88,7 @@ class Reply:
         whole = self._format.read_partial(piece.text, is_whole=True)
         metadata = self._metadata(piece, has_calls=bool(whole.calls))
         if not self._streams_usage:
-            del metadata["usage_metadata"]
+            del metadata["usage_metadata"], metadata["response_metadata"]["token_usage"]
         return [*self._new_chunks(whole, is_end=True), ChatGenerationChunk(message=AIMessageChunk(content="", **metadata))]
 
     def _new_chunks(self, current: PartialMessage, *, is_end: bool = False) -> list[ChatGenerationChunk]:
@@ -124,6 +126,7 @@ class Reply:
                 "finish_reason": "tool_calls" if has_calls else "stop",  # a text that the budget closes is whole
                 **ended,
                 "forward_passes": completion.forward_passes,
+                "token_usage": token_usage(given, written),
                 **measured,
             },
             "usage_metadata": UsageMetadata(input_tokens=given, output_tokens=written, total_tokens=given + written),
