@@ -103,6 +103,7 @@ class LocalModel(BaseModel):
     selection: Selection = TextOptions.selection
     part_tokens: dict[str, int] = Field(default_factory=dict)
     on_budget: OnBudget = TextOptions.on_budget
+    max_repeats: int | None = TextOptions.max_repeats
     measure: tuple[Measure, ...] = ()
     stop: list[str] | None = None
 

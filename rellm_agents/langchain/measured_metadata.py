@@ -22,12 +22,12 @@ def how_it_ended(completion: Completion) -> dict[str, Any]:
     """How a text ended.
 
     Returns:
-        ``finish``; where the budget closed it, ``stop_reason`` and the JSON pointer of the value, ``closed_at``; and where budgets of
-        their own closed parts, their names, ``closed_parts``.
+        ``finish``; where it was closed, ``stop_reason``, ``"budget"`` or ``"repetition"``, and the JSON pointer of the value,
+        ``closed_at``; and where budgets of their own closed parts, their names, ``closed_parts``.
     """
     found: dict[str, Any] = {"finish": completion.finish}
     if completion.closed_at is not None:
-        found |= {"stop_reason": "budget", "closed_at": completion.closed_at}
+        found |= {"stop_reason": "repetition" if completion.repeats else "budget", "closed_at": completion.closed_at}
     if completion.closed_parts:
         found["closed_parts"] = list(completion.closed_parts)
     return found

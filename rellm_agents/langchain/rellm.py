@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from functools import lru_cache
 from operator import is_
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal
@@ -29,6 +28,7 @@ from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
+from rellm_agents.langchain.agents import StepOptions, checked_format
 from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, token_usage, with_one_budget
 from rellm_agents.langchain.chat import with_text
 from rellm_agents.langchain.local_model import LocalModel
@@ -36,12 +36,10 @@ from rellm_agents.langchain.measured_metadata import how_it_ended, measured_meta
 from rellm_agents.langchain.model_reader import ModelReader
 from rellm_agents.langchain.model_schema import Validators, schema_of_type
 from rellm_agents.langchain.output_parsers import compile_parser
-from rellm_agents.patterns import Pattern, RegexLike, choice, compile_regex, literal, optional, sequence
+from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 from rellm_agents.patterns.regex_parser import ACCEPTED
 
 _CONSTRAINTS = ("regex", "pattern", "json_schema", "parser", "format")
-MIN_PART = 16
-"""Tokens that a part of a format has at least by default."""
 _ALIASES = {"schema": "json_schema"}
 
 
@@ -83,8 +81,10 @@ class RELLM(LocalModel, BaseLLM):
         healing: a token may span the end of the prompt and the beginning of the text.
         on_budget: what happens where the budget closes a text: ``"warn"``, ``"raise"`` (``ClosedByBudget``) or ``"close"``; metadata say
             ``"stop_reason": "budget"`` in any case, and the value under ``closed_at``.
-        part_tokens: budgets of named parts of the pattern. In formats ``"thought"`` has half of the whole budget by default, so that what
-            follows has the rest: ``{"thought": 64}`` gives it another one.
+        max_repeats: a text that ends in the same piece this many times in a row is closed the shortest way; its ``stop_reason`` is then
+            ``"repetition"``.
+        part_tokens: budgets of named parts of the pattern. In formats ``"thought"``, and ``"input"`` where it may be any text, have half of
+            the whole budget each by default, so that neither takes all of it: ``{"input": 200}`` gives it another one.
         measure: what is measured of each text, and put into its ``generation_info``: ``"kept"``, ``"fields"``, ``"logprobs"``, see
             :class:`rellm_agents.decoding.Completion`.
         stop: a completion ends before the first of these strings, or this string. With a format, a stop string only counts where the
@@ -120,10 +120,7 @@ class RELLM(LocalModel, BaseLLM):
     @field_validator("format", mode="before")
     @classmethod
     def _made_format(cls, value: Any) -> Any:
-        if callable(value) and not isinstance(value, ActionFormat):
-            name = getattr(value, "__name__", value)
-            raise ValueError(f"format={name} makes formats of tools: call it, format={name}(tools)")  # noqa: TRY004 - as pydantic takes it
-        return value
+        return value if value is None else checked_format(value)
 
     @property
     def _llm_type(self) -> str:
@@ -324,13 +321,10 @@ class RELLM(LocalModel, BaseLLM):
         if format_ is None:
             options["stop"] = strings
             return pattern, options
-        half = max(MIN_PART, options["max_new_tokens"] // 2)
-        options["part_tokens"] = {**dict.fromkeys(format_.parts, half), **options["part_tokens"]}
-        if format_.ends_open:
-            strings = tuple(dict.fromkeys((*format_.stop, *strings)))
-            pattern = _with_optional_stop(pattern, strings)
-            options["stop"], options["stop_behind"] = strings, format_.pattern
-        return pattern, options
+        step = StepOptions.of(format_, strings, options["max_new_tokens"])
+        options["part_tokens"] = {**step.part_tokens, **options["part_tokens"]}
+        options["stop"], options["stop_behind"] = step.stop, format_.pattern
+        return step.pattern, options
 
 
 def _is_bounded(config: Any) -> bool:
@@ -347,9 +341,3 @@ def _check(completion: Completion, reader: ModelReader | None) -> None:
     """Refuse a text that its type refuses, unless a stop string has cut it."""
     if reader is not None and completion.finish != "stopped":
         reader.read(completion.text)
-
-
-@lru_cache(maxsize=64)
-def _with_optional_stop(pattern: Pattern, stop: Sequence[str]) -> Pattern:
-    """The texts of ``pattern``, with or without a stop string after them: a model ends free text by what it would write next."""
-    return Pattern(sequence(pattern.node, optional(choice(*map(literal, stop)))))

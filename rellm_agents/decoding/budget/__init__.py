@@ -7,10 +7,12 @@ Knows patterns and transitions; nothing of models or of how tokens are chosen. I
     capture_costs   inside a captured text
     part_costs      up to the end of a named part
     part_budget     the budget of a part, while a text is written
+    repetition      whether a text goes round in circles
 """
 
 from rellm_agents.decoding.budget.capture_costs import CaptureCosts
 from rellm_agents.decoding.budget.group_costs import cost_bound, tokens_within
 from rellm_agents.decoding.budget.part_budget import PartBudget
 from rellm_agents.decoding.budget.part_costs import PartCosts
+from rellm_agents.decoding.budget.repetition import ends_in_repeats
 from rellm_agents.decoding.budget.token_costs import IMPOSSIBLE, TokenCosts

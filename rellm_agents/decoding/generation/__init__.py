@@ -5,7 +5,7 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 
     options              the options of a text, each declared once
     stop_strings         where a text ends at a stop string
-    measurements         how probable tokens and values are
+    measurements         how probable tokens and values are; the record of a finished text
     sequence             one text while it is written
     sampling             one of the allowed tokens, likeliest or drawn
     decode_loop          pass after pass until all sequences of a batch are finished
@@ -19,6 +19,5 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 
 from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
-from rellm_agents.decoding.generation.measurements import MAX_LIKELIEST, LogProbability, TokenLogprobs
+from rellm_agents.decoding.generation.measurements import MAX_LIKELIEST, Completion, LogProbability, TokenLogprobs
 from rellm_agents.decoding.generation.options import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions, text_options
-from rellm_agents.decoding.generation.sequence import Completion

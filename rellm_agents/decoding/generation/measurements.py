@@ -8,7 +8,7 @@ log probability is 0. Its free one is read off the pass that reads it; the force
     masked      0        -0.4     0          of two members of an enum the model prefers this one
     free       -2.1      -3.0     not read   by itself it would write something else
 
-Knows nothing of JSON: a pattern tells where the values of a text stand.
+Here too is the record of a finished text. Knows nothing of JSON: a pattern tells where the values of a text stand.
 
 >>> LogProbability(0.0, -2.5).masked
 0.0
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -28,6 +28,8 @@ from rellm_agents.decoding.generation.options import Measure
 
 MAX_LIKELIEST = 20
 """How many of the allowed tokens are noted with a token, the likeliest first: as many as may be asked for in OpenAI's API."""
+
+Finish = Literal["accepted", "closed", "stopped"]
 
 _WITH_CHOICES = frozenset({"fields", "logprobs"})  # where it counts how probable a choice was
 
@@ -178,3 +180,43 @@ def _log_probability(logits: torch.Tensor, token_id: int, allowed: AllowedTokens
         return 0.0
     others = logits[allowed.ids.to(logits.device)] if allowed.keeps_few else allowed.apply_(logits.clone())
     return min(0.0, float(logits[token_id] - torch.logsumexp(others, dim=-1)))
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The text that was written after one prompt.
+
+    Attributes:
+        text: the text, without the prompt and without the stop string it ended at.
+        token_ids: the tokens of the text, without an end-of-text token.
+        forward_passes: calls of the model this text took part in, the prompt's included.
+        finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, a token that was
+            likeliest was left out so that the text could be finished; ``"stopped"``: at a stop string.
+        healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
+        closed_parts: the named parts that their own budgets closed.
+        prompt_tokens: tokens of the prompt, including those that are written once more.
+        closed_at: where a token was left out for the first time so that the text ends within the budget, the JSON pointer of the value that
+            was being written; ``"#"`` is the whole text. ``None``: no likeliest token was left out, so a greedy text is that of an endless
+            budget; where tokens are drawn, less likely ones may have been left out.
+        repeats: it was closed since it repeated itself, see ``max_repeats``, and not by its budget.
+        kept: measured on demand, like what follows. Before each token and a chosen end of the text the logarithm of the probability that
+            the model gave to all allowed tokens together: 0 where the masks took nothing from it. Tokens that are forced behind the last
+            choice have none, since no pass reads them.
+        fields: for each value of the text, by its JSON pointer (``"#"`` is the whole), the sums of the log probabilities of the tokens that
+            overlap it, as they are in ``logprobs``. A token that spans two values counts for both. The free sum is that of the tokens that
+            have one, ``None`` if none has. What ends a number is a part of what follows it, not of the number.
+        logprobs: of each token, and of a chosen end of the text.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    forward_passes: int
+    finish: Finish
+    healed: str = ""
+    closed_parts: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    closed_at: str | None = None
+    repeats: bool = False
+    kept: tuple[float, ...] | None = None
+    fields: Mapping[str, LogProbability] | None = None
+    logprobs: tuple[TokenLogprobs, ...] | None = None

@@ -43,6 +43,8 @@ class TextOptions:
         on_budget: what happens where the budget closes a text, that is, where the likeliest token is left out so that the text can be
             finished. ``"warn"``: a warning in the log says which value was closed; ``"raise"``: the error ``ClosedByBudget``, once the text
             is finished; ``"close"``: nothing. In any case :attr:`Completion.closed_at` tells. Budgets of parts are meant to close them.
+        max_repeats: where the text ends in the same piece of 4 to 64 tokens this many times in a row, it is closed the shortest way, as its
+            budget would close it; at least 2. ``None``: a text may repeat itself as often as it likes.
         temperature: 0: greedy; else the logits are divided by it before a token is drawn.
         top_k: draw from this many likeliest tokens only; 0 is all.
         top_p: draw from the fewest likeliest tokens only that have this much probability together.
@@ -77,6 +79,7 @@ class TextOptions:
     part_tokens: Mapping[str, int] | None = None
     max_new_tokens: int = 256
     on_budget: OnBudget = "warn"
+    max_repeats: int | None = None
     temperature: float = 0.0
     top_k: int | None = None
     top_p: float | None = None
@@ -111,6 +114,8 @@ class TextOptions:
                 f"selection='exact' beside temperature={self.temperature}: literals are drawn by their own probabilities, and nothing else "
                 "is drawn: leave temperature at 0, or selection at 'greedy'"
             )
+        if self.max_repeats is not None and self.max_repeats < 2:
+            raise ValueError(f"max_repeats={self.max_repeats}: at least 2, or None for any number")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature={self.temperature}: 0 for greedy, or a positive number")
         if self.top_k is not None and self.top_k < 0:
@@ -211,6 +216,7 @@ class TextKeywords(LoopKeywords, total=False):
     """All keyword arguments that become :class:`TextOptions`, for type checkers."""
 
     on_budget: OnBudget
+    max_repeats: int | None
     selection: Selection
     max_new_tokens: int
     temperature: float

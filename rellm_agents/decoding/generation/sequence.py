@@ -12,9 +12,6 @@ test).
 
 *Token healing* lets the first token span the end of the prompt: the prompt's last tokens are taken back, and written again as a part of
 the text. Knows no model: whoever calls :meth:`TextSequence.choose_next` chooses the tokens.
-
->>> Completion("ab", (0, 2), 2, "accepted").finish
-'accepted'
 """
 
 from __future__ import annotations
@@ -22,16 +19,15 @@ from __future__ import annotations
 import codecs
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
-from typing import Literal
 
 import torch
 
-from rellm_agents.decoding.budget import PartBudget
+from rellm_agents.decoding.budget import PartBudget, ends_in_repeats
 from rellm_agents.decoding.decisions import END, Row, literal_rows
 from rellm_agents.decoding.forward import AllowedTokens
-from rellm_agents.decoding.generation.measurements import Choice, LogProbability, Measurements, TokenLogprobs
+from rellm_agents.decoding.generation.measurements import Choice, Completion, Finish, Measurements
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
@@ -49,47 +45,8 @@ MAX_DRAFTS = 16
 
 _log = logging.getLogger(__name__)
 
-Finish = Literal["accepted", "closed", "stopped"]
 ChooseToken = Callable[[int, AllowedTokens], int]
 """Chooses the next token: how many drafts stand before it, and which tokens are allowed."""
-
-
-@dataclass(frozen=True)
-class Completion:
-    """The text that was written after one prompt.
-
-    Attributes:
-        text: the text, without the prompt and without the stop string it ended at.
-        token_ids: the tokens of the text, without an end-of-text token.
-        forward_passes: calls of the model this text took part in, the prompt's included.
-        finish: ``"accepted"``: the model chose to end, or nothing could follow; ``"closed"``: close to the budget, a token that was
-            likeliest was left out so that the text could be finished; ``"stopped"``: at a stop string.
-        healed: the end of the prompt that the first of ``token_ids`` write once more, since a token spans it and the text.
-        closed_parts: the named parts that their own budgets closed.
-        prompt_tokens: tokens of the prompt, including those that are written once more.
-        closed_at: where a token was left out for the first time so that the text ends within the budget, the JSON pointer of the value that
-            was being written; ``"#"`` is the whole text. ``None``: no likeliest token was left out, so a greedy text is that of an endless
-            budget; where tokens are drawn, less likely ones may have been left out.
-        kept: measured on demand, like what follows. Before each token and a chosen end of the text the logarithm of the probability that
-            the model gave to all allowed tokens together: 0 where the masks took nothing from it. Tokens that are forced behind the last
-            choice have none, since no pass reads them.
-        fields: for each value of the text, by its JSON pointer (``"#"`` is the whole), the sums of the log probabilities of the tokens that
-            overlap it, as they are in ``logprobs``. A token that spans two values counts for both. The free sum is that of the tokens that
-            have one, ``None`` if none has. What ends a number is a part of what follows it, not of the number.
-        logprobs: of each token, and of a chosen end of the text.
-    """
-
-    text: str
-    token_ids: tuple[int, ...]
-    forward_passes: int
-    finish: Finish
-    healed: str = ""
-    closed_parts: tuple[str, ...] = ()
-    prompt_tokens: int = 0
-    closed_at: str | None = None
-    kept: tuple[float, ...] | None = None
-    fields: Mapping[str, LogProbability] | None = None
-    logprobs: tuple[TokenLogprobs, ...] | None = None
 
 
 class TextSequence:
@@ -147,6 +104,7 @@ class TextSequence:
         self.error: Exception | None = None
         self._without_budget: Bits | None = None  # the mask in the present state, where the budget takes tokens from it
         self._closed_at: int | None = None  # characters of the text before the first token that the budget has kept from being chosen
+        self._repeats = False  # likewise, since the text has repeated itself
         self._allowed: AllowedTokens | None = None  # in the present state
         self._rows: list[Row] | None = None  # likewise
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -241,6 +199,7 @@ class TextSequence:
 
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
+        self._close_repeats()
         allowed = self.allowed()
         token_id = choose(allowed)
         if self._free_text is not None:
@@ -293,7 +252,15 @@ class TextSequence:
         if closes_part:  # another text follows than was forced
             self._extend(None)
         else:
+            self._close_repeats()
             self.drafts = [] if self.option_rows() else list(drafts[: min(MAX_DRAFTS, self.tokens_left)])
+
+    def _close_repeats(self) -> None:
+        """Leave the text no more tokens than it needs, if it has begun to repeat itself."""
+        times = self.options.max_repeats
+        if times and self._closed_at is None and not self.is_finished and ends_in_repeats(self.committed[self.text_start :], times):
+            self.tokens_left = min(self.tokens_left, self.masks.tokens_needed(self.state))
+            self._closed_at, self._repeats, self._allowed, self._rows = len(self.text), True, None, None
 
     def _is_in_budget(self, ids: Sequence[int]) -> bool:
         """Whether the text, and its parts, can be finished within their budgets after these tokens."""
@@ -363,10 +330,14 @@ class TextSequence:
 
     def committed_text(self) -> str:
         """The characters that have been written and will stay."""
-        if self._stopped_at is not None:
-            return self.text[: self._stopped_at]
-        held_back = 0 if self.is_finished else self._stops.held_back(self.text)
-        return self.text[: len(self.text) - held_back]
+        if self.is_finished:
+            return self._whole_text()
+        return self.text[: len(self.text) - self._stops.held_back(self.text)]
+
+    def _whole_text(self) -> str:
+        """The text up to a stop string, or, where a budget has closed it, up to the beginning of one that it ends in."""
+        text = self.text[: self._stopped_at]
+        return self._stops.without_beginning(text) if self._closed_parts or self._closed_at is not None else text
 
     def check_budget(self) -> None:
         """Say that the budget has closed the text, as the options want it, once it is finished.
@@ -374,7 +345,7 @@ class TextSequence:
         Raises:
             ClosedByBudget: if it is to be an error.
         """
-        if self.options.on_budget == "close" or (pointer := self._pointer_closed()) is None:
+        if self.options.on_budget == "close" or self._repeats or (pointer := self._pointer_closed()) is None:
             return
         closed = ClosedByBudget(self.text, pointer, self.options.max_new_tokens)
         if self.options.on_budget == "raise":
@@ -397,8 +368,9 @@ class TextSequence:
             same += 1
         healed = b"".join(map(self._bytes, self._healed[same:])).decode(errors="replace")
         finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self._closed_at is not None else "accepted"
-        text, passes = self.text[: self._stopped_at], self.forward_passes
-        made = Completion(text, written[same:], passes, finish, healed, tuple(self._closed_parts), closed_at=self._pointer_closed())
+        text, pointer = self._whole_text(), self._pointer_closed()
+        parts, passes, repeats = tuple(self._closed_parts), self.forward_passes, self._repeats and pointer is not None
+        made = Completion(text, written[same:], passes, finish, healed, parts, closed_at=pointer, repeats=repeats)
         if (measured := self.measurements) is None:
             return made
         begins = list(accumulate(map(len, map(self._bytes, written)), initial=-sum(map(len, map(self._bytes, self._healed)))))

@@ -40,3 +40,17 @@ class StopStrings:
         longest = max(map(len, self.strings), default=0) - 1
         held = next((n for n in range(min(longest, len(text)), 0, -1) if any(s.startswith(text[-n:]) for s in self.strings)), 0)
         return held if self.after is None else len(text) - len(text[: len(text) - held].rstrip())
+
+    def without_beginning(self, text: str) -> str:
+        """A text, without the beginning of a stop string that it ends in, where strings count after a pattern only.
+
+        A model whose budget ends within a stop string wanted to write that, and nothing else.
+        """
+        for n in range(min(max(map(len, self.strings), default=0) - 1, len(text)), 0, -1):
+            if self.after is None:
+                break
+            if any(one.startswith(text[-n:]) for one in self.strings):
+                for end in (len(text) - n, len(text[:-n].rstrip())):
+                    if self.after.fullmatch(text[:end]):
+                        return text[:end]
+        return text

@@ -39,8 +39,8 @@ from rellm_agents.formats.tools import Tool, of_each
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
+from rellm_agents.patterns.ir import parts_in
 
-_PARTS = ("thought",)
 _ARGUMENTS = (
     "arguments have to be valid against the tool's schema, without undeclared ones, in its order; numbers have at most "
     "20 digits before and after the point, strings no lone surrogates"
@@ -79,7 +79,8 @@ class ActionFormat:
         name: unique among formats; for those of this package the name of the data file in ``schemas/formats/``.
         tools: the tools an action may name.
         names: by which texts name them.
-        pattern: the texts of all steps; its part ``thought``, if there is one, can have a token budget.
+        pattern: the texts of all steps; each of its ``parts`` can have a token budget.
+        parts: the names of its parts: ``thought``, and ``input`` where a tool takes any text and the action is text.
         stop: strings at which an agent framework stops a completion; no step holds one.
         ends_open: a step may continue where it may also end, as free text does; a completion then ends where the model
             says so, or at a stop string.
@@ -107,17 +108,13 @@ class ActionFormat:
         self.names = ToolNames.of(names, self._name_objection)
         self.stop: tuple[str, ...] = tuple(declaration["stop"])
         self.pattern = Pattern(self._step_node(), tuple(line for tool in self.tools for line in tool.narrowed))
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The named parts of the pattern, which can have budgets of their own."""
-        return tuple(name for name in self._templates.slots if name in _PARTS)
+        self.parts: tuple[str, ...] = tuple(sorted(parts_in(self.pattern.node), reverse=True))
 
     # Patterns
 
     def _step_node(self) -> Node:
         templates = self._templates
-        slots = {name: part(name, slot.node) if name in _PARTS else slot.node for name, slot in templates.slots.items()}
+        slots = {name: part(name, slot.node) if name == "thought" else slot.node for name, slot in templates.slots.items()}
         of_tools = of_each(self.tools, self._tool_nodes, lambda tool: tool.name)
         actions = [templates.action.parts({**slots, **nodes}) for nodes in of_tools]
         if templates.finish is None:
@@ -146,7 +143,10 @@ class ActionFormat:
             )
         if self._is_json:
             return {"json": self._object(name, tool.arguments_node(self._whitespace, without=self._banned))}
-        argument = only_argument_node(self.name, tool, self._templates.slots["input"])
+        slot = self._templates.slots["input"]
+        argument = only_argument_node(self.name, tool, slot)
+        if argument is slot.node:  # any text, which may run away
+            argument = part("input", argument)
         if "only_tool" in self._declaration:
             if tool.name != self._declaration["only_tool"] or len(self.tools) > 1:
                 raise FormatError(

@@ -1,17 +1,17 @@
 r"""The action formats of LangChain's agents: eleven functions that make a format for given tools.
 
 Each is a data file of ``schemas/formats/`` in a :class:`ActionFormat`; a file says how a step is written, and what each slot may hold
-so that the LangChain parser reads it back without loss. The functions differ in two options:
+so that the LangChain parser reads it back without loss. The functions differ in their options:
 
     ===================  ===========================  =====================================  ========================
     function             file                         an action                              options
     ===================  ===========================  =====================================  ========================
-    react                react                        text, one argument                     -
-    mrkl                 mrkl                         text, one argument                     -
-    conversational       conversational               text, one argument                     -
+    react                react                        text, one argument                     one_line
+    mrkl                 mrkl                         text, one argument                     one_line
+    conversational       conversational               text, one argument                     one_line
     docstore             docstore                     text, one argument                     -
     self_ask             self_ask                     text, one argument of the only tool    -
-    xml                  xml                          text, one argument                     -
+    xml                  xml                          text, one argument                     one_line
     json_action          json_action                  a JSON object                          whitespace
     json_action          thought_json_action          thought, a fenced JSON object          whitespace, thought=True
     react_json           react_json                   thought, a fenced JSON object          whitespace
@@ -23,6 +23,7 @@ so that the LangChain parser reads it back without loss. The functions differ in
 Arguments of all of them:
     tools: LangChain tools, pydantic models, or a mapping of names to argument schemas; each of a single argument where an action is text.
     whitespace: the style of the JSON text, as for :func:`rellm_agents.compile_schema`.
+    one_line: the text of an action's argument has no line breaks, so that a model cannot go on below it; code and SQL need them.
 
 All of them raise a :class:`~rellm_agents.errors.FormatError` for no tools, two of one name, and a name, an argument or a value that the
 format cannot carry. The module knows nothing of the parsers: ``rellm_agents.langchain`` pairs each format with its own.
@@ -35,14 +36,25 @@ format cannot carry. The module knows nothing of the parsers: ``rellm_agents.lan
 from __future__ import annotations
 
 from rellm_agents.formats.agent.action_format import ActionFormat
-from rellm_agents.formats.template import builtin_declaration
+from rellm_agents.formats.template import Declaration, builtin_declaration
 from rellm_agents.formats.tool_sources import ToolsLike
 from rellm_agents.json_schema import Whitespace
+
+
+def _with_inputs(name: str, *, one_line: bool) -> Declaration:
+    """The declaration of a text format, whose inputs may have line breaks or not."""
+    declaration = builtin_declaration(name)
+    if not one_line:
+        return declaration
+    slot = declaration["slots"]["input"]
+    one_lined = {**slot, "banned_regexes": [*slot.get("banned_regexes", ()), r"[\n\r]"]}
+    return {**declaration, "slots": {**declaration["slots"], "input": one_lined}}
+
 
 # Text
 
 
-def react(tools: ToolsLike) -> ActionFormat:
+def react(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The ReAct text format: a thought, then ``Action:`` and ``Action Input:``, or ``Final Answer:``.
 
     The text continues a prompt that ends in ``Thought:``. LangChain's ``ReActSingleInputOutputParser`` strips spaces and quotes at the
@@ -50,6 +62,7 @@ def react(tools: ToolsLike) -> ActionFormat:
 
     Args:
         tools: LangChain tools, pydantic models, or a mapping of names to argument schemas; each of a single argument.
+        one_line: inputs have no line breaks, so that a model cannot go on below one with what it would be told, or with another action.
 
     Raises:
         FormatError: no tools, two of one name, a name, an argument or a value that text cannot carry.
@@ -61,10 +74,10 @@ def react(tools: ToolsLike) -> ActionFormat:
     >>> format.read(" Done.\nFinal Answer: 42")
     Finish(output='42', thought=' Done.\n')
     """
-    return ActionFormat(builtin_declaration("react"), tools)
+    return ActionFormat(_with_inputs("react", one_line=one_line), tools)
 
 
-def mrkl(tools: ToolsLike) -> ActionFormat:
+def mrkl(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The text format of the MRKL (zero-shot) agent: that of :func:`react`, with its arguments and errors.
 
     ``MRKLOutputParser`` drops the last character of an answer that an action follows, which no text here has, and keeps the quotes of
@@ -75,10 +88,10 @@ def mrkl(tools: ToolsLike) -> ActionFormat:
     >>> format.read(format.write(Action("sql", 'SELECT name FROM "towns"'))).tool_input
     'SELECT name FROM "towns"'
     """
-    return ActionFormat(builtin_declaration("mrkl"), tools)
+    return ActionFormat(_with_inputs("mrkl", one_line=one_line), tools)
 
 
-def conversational(tools: ToolsLike) -> ActionFormat:
+def conversational(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The format of the conversational agent: ``Action:`` and ``Action Input:``, or the answer after ``AI:``.
 
     ``ConvoOutputParser`` takes any ``AI:`` for the beginning of the answer, that of ``OpenAI: history`` too: no text here holds another.
@@ -93,7 +106,7 @@ def conversational(tools: ToolsLike) -> ActionFormat:
       ...
     rellm_agents.errors.FormatError: conversational cannot write this step ... input: it holds 'AI:'; use json_action
     """
-    return ActionFormat(builtin_declaration("conversational"), tools)
+    return ActionFormat(_with_inputs("conversational", one_line=one_line), tools)
 
 
 def docstore(tools: ToolsLike) -> ActionFormat:
@@ -135,7 +148,7 @@ def self_ask(tools: ToolsLike) -> ActionFormat:
     return ActionFormat(builtin_declaration("self_ask"), tools)
 
 
-def xml(tools: ToolsLike) -> ActionFormat:
+def xml(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The format of the XML agent: ``<tool>``, ``<tool_input>``, or ``<final_answer>``; arguments as of :func:`react`.
 
     ``XMLAgentOutputParser`` takes ``[[tool]]`` and its like for tags that belong to a value, so tags inside values are written in that
@@ -150,7 +163,7 @@ def xml(tools: ToolsLike) -> ActionFormat:
     >>> format.read("I know. <final_answer>a < b</final_answer>")
     Finish(output='a < b', thought='I know. ')
     """
-    return ActionFormat(builtin_declaration("xml"), tools)
+    return ActionFormat(_with_inputs("xml", one_line=one_line), tools)
 
 
 # JSON

@@ -250,7 +250,14 @@ class MessageFormat:
         free = sequence(literal(delimiters.before_content), content)
         if not delimiters.call_separator:
             free = difference(free, sequence(literal(delimiters.call_begin), TEXT))
-        return Pattern(sequence(self._reasoning.node(), free) if self._reasoning else free)
+        return Pattern(self._after_reasoning(free))
+
+    def begun_with(self, content: Pattern) -> Pattern:
+        """The beginnings of messages, without special tokens, that end in content of a pattern."""
+        return Pattern(self._after_reasoning(sequence(literal(self._delimiters.before_content), content.node)))
+
+    def _after_reasoning(self, node: Node) -> Node:
+        return sequence(self._reasoning.node(), node) if self._reasoning else node
 
     @property
     def parts(self) -> frozenset[str]:

@@ -21,13 +21,14 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, framed_tokenizer_of
 from rellm_agents.errors import ChatRefused
-from rellm_agents.formats import MessageFormat
+from rellm_agents.formats import ActionFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
+from rellm_agents.langchain.agents import StepOptions, checked_format
 from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, summed_usage, token_usage, with_one_budget
 from rellm_agents.langchain.chat.chat_request import ChatRequest, compile_request, response_format_of
 from rellm_agents.langchain.chat.chat_template import ChatTemplate
@@ -51,11 +52,13 @@ _REQUEST_OPTIONS = (
     "response_format",
     "pattern",
     "regex",
+    "format",
     "reasoning",
     "examples",
     "unfit_tools",
 )
 _LOGPROBS = ("logprobs", "top_logprobs")
+_CONTENTS = ("tools", "response_format", "pattern", "regex", "format")  # a call that says what the content is does not write steps
 _PARTS = {"content", "reasoning"}
 _IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict" has changed the schemas
 
@@ -69,7 +72,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
             name on the Hugging Face hub or the folder of a model, which is loaded with its tokenizer: see :meth:`from_model_id`.
         message_format: the format of tool calls that the model was trained on, such as ``"hermes"``, or a declaration, see
             :func:`message_format`; default: the format of the tokenizer's response template or chat template, see :attr:`native_format`.
-        reasoning: messages begin with reasoning, if the format supports it.
+        format: an action format, such as ``react(tools)``, for an executor that reads actions from text: the content of each message is a
+            step, which the format's LangChain parser reads. Not for agents that call tools, which ``bind_tools`` is for.
+        reasoning: messages begin with reasoning, if the message format supports it.
         max_new_tokens: the budget of a message in tokens, end of text included; also ``max_tokens`` or ``max_completion_tokens``. A call is
             always finished within it.
         temperature: 0 for greedy decoding; else tokens are drawn at this temperature.
@@ -86,7 +91,10 @@ class ChatRELLM(LocalModel, BaseChatModel):
             most probable as a whole; ``"exact"``: drawn by its probability as a whole.
         on_budget: what happens where the budget closes a message: ``"warn"``, ``"raise"`` (``ClosedByBudget``) or ``"close"``; metadata say
             ``"stop_reason": "budget"`` in any case, and the value under ``closed_at``.
-        part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``.
+        max_repeats: a text that ends in the same piece this many times in a row is closed the shortest way; its ``stop_reason`` is then
+            ``"repetition"``.
+        part_tokens: budgets of the parts ``"reasoning"`` and ``"content"``; with ``format`` also of ``"thought"`` and ``"input"``, see
+            :class:`rellm_agents.langchain.RELLM`.
         measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
             answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``; see
             :class:`rellm_agents.decoding.Completion`.
@@ -117,6 +125,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     model_config = LocalModel.model_config  # else that of BaseChatModel would prevail
 
     message_format: str | Path | dict[str, Any] | None = None
+    format: ActionFormat | None = Field(default=None, exclude=True)
     reasoning: bool = False
     max_new_tokens: int = Field(default=512, alias="max_tokens")
     tool_prompt: ToolPrompt = "signatures"
@@ -148,6 +157,11 @@ class ChatRELLM(LocalModel, BaseChatModel):
             chosen = message_declaration(self.message_format)
             self._native = NativeFormat(chosen["name"], "it was chosen", chosen)
         self._request({})
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _made_format(cls, value: Any) -> Any:
+        return value if value is None else checked_format(value)
 
     @property
     def native_format(self) -> NativeFormat:
@@ -185,6 +199,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             "chat_template": self._template.identity,
             "message_format": self._native.identity,
             "default_stop": self.stop,
+            "format": self.format and self.format.pattern.fingerprint,
             **{name: getattr(self, name) for name in names},
         }
 
@@ -194,6 +209,8 @@ class ChatRELLM(LocalModel, BaseChatModel):
             kwargs["pattern"] = pattern.fingerprint
         if (regex := kwargs.get("regex")) is not None and not isinstance(regex, str):
             kwargs["regex"] = compile_regex(regex).fingerprint  # LangChain would use its repr, which is truncated
+        if isinstance(format_ := kwargs.get("format"), ActionFormat):
+            kwargs["format"] = format_.pattern.fingerprint
         if kwargs.get("response_format") is not None:
             kwargs["response_format"] = response_format_of(kwargs["response_format"])
         if kwargs.get("examples"):
@@ -315,7 +332,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     def _check_names(self, given: Iterable[str]) -> None:
         self._refuse_unknown(given, (*_REQUEST_OPTIONS, *BUDGET_ALIASES, *_LOGPROBS, "stream_usage"), _IGNORED)
 
-    def _request(self, changed: dict[str, Any]) -> ChatRequest:
+    def _request(self, changed: dict[str, Any], stop: list[str] | None = None) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
         self._check_names(changed)
         given = {
@@ -323,16 +340,26 @@ class ChatRELLM(LocalModel, BaseChatModel):
             "unfit_tools": self.unfit_tools,
             **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None},
         }
+        if not any(given.get(name) for name in _CONTENTS):
+            given["format"] = self.format
+        if (format_ := given.pop("format", None)) is not None:
+            strings, options = self._text_options(stop, with_one_budget(changed))
+            given["step"] = StepOptions.of(checked_format(format_), strings, options["max_new_tokens"])
         special_tokens = self._queue.decoder.vocabulary.special_ids.keys()
         return compile_request(self._native.declaration, **given, special_tokens=special_tokens, tool_prompt=self.tool_prompt)
 
-    def _options(self, stop: list[str] | None, format_: MessageFormat, changed: dict[str, Any]) -> TextKeywords:
+    def _options(self, stop: list[str] | None, request: ChatRequest, changed: dict[str, Any]) -> TextKeywords:
         strings, options = self._text_options(stop, with_one_budget(changed))
-        parts = options["part_tokens"]
-        if unknown := sorted(set(parts) - _PARTS):
-            raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}")
-        options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}  # e.g. a call has no content
-        if strings and format_.has_free_content:
+        given, format_, step = options["part_tokens"], request.format, request.step
+        there = {*_PARTS, *(step.part_tokens if step else ())}
+        if unknown := sorted(set(given) - there):
+            raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(there))}")
+        parts = {**step.part_tokens, **given} if step else given
+        there = {*format_.parts, *(step.part_tokens if step else ())}  # e.g. a call has no content
+        options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in there}
+        if step is not None:
+            options["stop"], options["stop_behind"] = step.stop, format_.begun_with(step.format.pattern)
+        elif strings and format_.has_free_content:
             options["stop"], options["stop_behind"] = strings, format_.free_content
         options["add_special_tokens"] = False  # the chat template has written them
         return options
@@ -403,9 +430,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     def _start_reply(self, messages: list[BaseMessage], stop: list[str] | None, changed: dict[str, Any]) -> Reply:
         """The reply that a call asks for, before any of its text is written."""
-        request = self._request(changed)
+        request = self._request(changed, stop)
         prompt = self._prompt(messages, request)
-        options = self._options(stop, request.format, changed)
+        options = self._options(stop, request, changed)
         likeliest = measure_logprobs(options, {name: changed.get(name, getattr(self, name)) for name in _LOGPROBS})
         shown_bytes = self._queue.decoder.vocabulary.shown_bytes
         return Reply(

@@ -23,6 +23,7 @@ from rellm_agents.formats import MessageFormat, message_format, name_of, of_each
 from rellm_agents.formats.messages import ToolPrompt
 from rellm_agents.formats.template import Declaration
 from rellm_agents.json_schema import compile_schema, without_titles
+from rellm_agents.langchain.agents import StepOptions
 from rellm_agents.langchain.chat.examples import AnswerSchema, ExampleMessage, Examples, example_messages, plain_examples
 from rellm_agents.langchain.chat.tool_schemas import Unfit, answer_schema, each_fit, openai_tools
 from rellm_agents.patterns import Pattern, RegexLike, compile_regex
@@ -38,11 +39,13 @@ class ChatRequest:
         format: the format of the message.
         instructions: texts for the prompt that describe the answer.
         examples: messages for the prompt, before those of the chat.
+        step: how content is written that is the step of an action format; ``None``: it is none.
     """
 
     format: MessageFormat
     instructions: tuple[str, ...] = ()
     examples: tuple[ExampleMessage, ...] = ()
+    step: StepOptions | None = None
 
 
 def compile_request(
@@ -54,6 +57,7 @@ def compile_request(
     response_format: Any = None,
     pattern: Pattern | None = None,
     regex: RegexLike | None = None,
+    step: StepOptions | None = None,
     reasoning: bool = False,
     examples: Examples = (),
     special_tokens: Collection[str] = (),
@@ -71,6 +75,7 @@ def compile_request(
             or a schema: a pydantic model, a TypedDict, a dict.
         pattern: the pattern of the content.
         regex: a regex that the content matches: regex text, or a compiled pattern of ``regex`` or of ``re``.
+        step: the content is a step of an action format.
         reasoning: the message begins with reasoning.
         examples: pairs of an input and an answer, as :data:`Examples`. Those that call are left out where ``tool_choice`` is ``"none"``.
         special_tokens: the special tokens of the tokenizer.
@@ -83,8 +88,10 @@ def compile_request(
         InvalidExample: an answer that the model could not write: names its index and the JSON pointer.
         FormatError, SchemaError, PatternError: the format cannot write these tools, the schema cannot be compiled.
     """
-    contents = {"pattern": pattern, "regex": regex, "response_format": response_format}
+    contents = {"pattern": pattern, "regex": regex, "response_format": response_format, "format": step}
     given = [option for option, value in contents.items() if value is not None]
+    if step is not None and tools:
+        raise ValueError("format writes actions into the content, and tools would be called beside it: give one")
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} both determine the content: give one")
     choice = _choice(tool_choice)
@@ -93,6 +100,8 @@ def compile_request(
     instructions: tuple[str, ...] = ()
     if regex is not None:
         answer = compile_regex(regex)
+    elif step is not None:
+        answer = step.pattern
     elif response_format is not None:
         answers, instructions = _answer(_key(response_format_of(response_format)), tuple(declaration.get("banned_substrings", ())))
         answer = answers.pattern if answers else None
@@ -104,7 +113,7 @@ def compile_request(
     fit, _ = each_fit(openai_tools(tools, unfit_tools), compile_with, unfit_tools)
     compiled = partial(_format, _key(declaration), _key(fit), choice, parallel, answer, own, tool_prompt)
     shown = _examples(_key(plain_examples(examples)), compiled(reasoning=False), answers, choice == "none") if examples else ()
-    return ChatRequest(compiled(reasoning=reasoning), instructions, shown)
+    return ChatRequest(compiled(reasoning=reasoning), instructions, shown, step)
 
 
 def _choice(value: Any) -> str:

@@ -292,6 +292,21 @@ def test_a_stop_string_counts_behind_a_text_of_a_pattern_only():
             assert written == text
 
 
+def test_a_budget_that_ends_within_a_stop_string_leaves_nothing_of_it():
+    """A model that is about to write a stop string wanted nothing else; where strings count after any text, it might go on as it likes."""
+    step, stop = "Input: 32", "\nObservation"
+    fixed = fixed_decoder("x" + step + stop + ": 7")
+    behind, pattern = compile_regex(r"Input: [^\n](?s:.*)"), compile_regex("Input: (?s:.*)")
+    for budget in range(len(step) + 1, len(step) + len(stop) + 6):
+        made = fixed.generate("x", pattern, max_new_tokens=budget, stop=[stop], stop_behind=behind, on_budget="close", **ANY)
+        assert made.text == step
+        assert made.finish == ("stopped" if budget > len(step + stop) else "closed")
+        assert (made.closed_at is None) == (made.finish == "stopped")
+        streamed = pieces(fixed, "x", pattern, max_new_tokens=budget, stop=[stop], stop_behind=behind, on_budget="close", **ANY)
+        assert "".join(streamed) == step
+    assert fixed.generate("x", pattern, max_new_tokens=len(step) + 4, stop=[stop], on_budget="close", **ANY).text == step + stop[:3]
+
+
 def fixed_decoder(text: str) -> ConstrainedDecoder:
     """A decoder whose model goes on with ``text`` a byte at a time, wherever the prompt left it, and then ends."""
     tokenizer = byte_level_tokenizer()

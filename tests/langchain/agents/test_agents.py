@@ -36,7 +36,7 @@ from rellm_agents import compile_regex, formats, json_action, own_format, react
 from rellm_agents.errors import FormatError, MissingExtra
 from rellm_agents.formats import Action, Finish
 from rellm_agents.formats.template.declarations import builtin_declaration
-from rellm_agents.langchain import RELLM, format_for, parser_for
+from rellm_agents.langchain import RELLM, ChatRELLM, format_for, parser_for
 from rellm_agents.patterns.ir.parts import parts_in
 
 RUNS, MAX_STEPS = int(os.environ.get("AGENT_RUNS", "12")), 6
@@ -153,6 +153,58 @@ def test_no_step_of_an_agent_fails(name, stream):
     assert len(CALLS) == steps
     assert steps > 0
     assert finished > 0 or name in ONLY_ASKS
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("bound", [False, True], ids=["field", "bound"])
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_chat_model_writes_the_steps_of_an_agent(name, bound):
+    """As above, for a chat model that is given the format; its messages may have tokens around their content, or reasoning before it."""
+    make, prompt, format_of, tools = AGENTS[name]
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    CALLS.clear()
+    steps = 0
+    for seed in range(2):
+        format_ = format_of(tools)
+        parts = {"thought": 8, "input": 24} if bound else {}
+        chat = ChatRELLM(
+            model=random_model(tokenizer, seed=seed),
+            tokenizer=tokenizer,
+            format=None if bound else format_,
+            temperature=1.0,
+            seed=seed,
+            max_tokens=120,
+            part_tokens={name: tokens for name, tokens in parts.items() if name in format_.parts},
+            on_budget="close",
+        )
+        agent = make(chat.bind(format=format_) if bound else chat, tools, prompt)
+        executor = AgentExecutor(agent=agent, tools=tools, max_iterations=2, return_intermediate_steps=True, stream_runnable=bool(seed))
+        steps += len(executor.invoke({"input": "how many?"})["intermediate_steps"])
+    assert len(CALLS) == steps
+
+
+def test_a_chat_model_takes_a_format_or_tools():
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    chat = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, format=react([search]), max_tokens=90, on_budget="close")
+    assert react([search]).read(chat.invoke("a").content)
+    assert chat.bind_tools([double], tool_choice="any").invoke("a").tool_calls[0]["name"] == "double"  # replaces the format
+    assert chat.with_structured_output({"title": "t", "enum": [1, 2]}).invoke("a") in (1, 2)
+    with pytest.raises(ValueError, match="regex and format both determine the content"):
+        chat.invoke("a", format=react([search]), regex="a")
+    with pytest.raises(ValueError, match="format writes actions into the content, and tools would be called beside it"):
+        chat.bind_tools([search], format=react([search]))
+    for wrong, told in (
+        (react, r"format=react makes formats of tools: call it, format=react\(tools\)"),
+        ("react", "format='react': an action"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            ChatRELLM(model=chat.model, tokenizer=tokenizer, format=wrong)
+        with pytest.raises(ValueError, match=told):
+            chat.invoke("a", format=wrong)
+    with pytest.raises(ValueError, match="a message has no part 'plan', only content, input, reasoning, thought"):
+        chat.invoke("a", part_tokens={"plan": 8})
 
 
 PAIRS = {
