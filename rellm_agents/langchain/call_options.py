@@ -1,5 +1,4 @@
-"""Says what options and counts are called elsewhere, what to do without options that there are not here, and which seed each text of a
-call has.
+"""Says what options and counts are called elsewhere, how to do without some options, and which seed each text of a call has.
 
 Knows no model.
 
@@ -101,7 +100,7 @@ def token_usage(read: int, written: int) -> dict[str, int]:
 def summed_usage(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
     """The ``llm_output`` of several calls of one model as one: all tokens that were read and written.
 
-    >>> summed_usage([{"model_name": "m", "token_usage": token_usage(5, 3)}, None, {"model_name": "m", "token_usage": token_usage(1, 2)}])
+    >>> summed_usage([{"model_name": "m", "token_usage": token_usage(5, 3)}, None, {"token_usage": token_usage(1, 2)}])
     {'model_name': 'm', 'token_usage': {'prompt_tokens': 6, 'completion_tokens': 5, 'total_tokens': 11}}
     """
     known = [one for one in outputs if one]  # a cached answer has none

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+from functools import reduce
+from operator import add
 
 import pytest
+from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import HumanMessage
+from langchain_core.runnables import ConfigurableField
 from small_chats import CHATML
 from toys import byte_level_tokenizer, random_model
 from transformers import pipeline, set_seed
 
 from rellm_agents.langchain import RELLM, ChatRELLM
-from rellm_agents.langchain.call_options import BUDGET_ALIASES, WAYS_OUT
+from rellm_agents.langchain.call_options import BUDGET_ALIASES, WAYS_OUT, token_usage
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -117,6 +121,55 @@ def test_each_prompt_has_n_answers_and_is_counted_once():
     assert list(map(len, result.generations)) == [2, 2]
     read = [answers[0].generation_info["prompt_tokens"] for answers in result.generations]
     assert result.llm_output["token_usage"]["prompt_tokens"] == sum(read)
+
+
+@pytest.mark.parametrize("options", [{}, {"n": 2}], ids=str)
+@pytest.mark.parametrize("ways", ["sync", "async"])
+def test_a_chat_model_counts_its_tokens_as_apis_do(options, ways):
+    """In the metadata of a message and, added up, in ``generate``; as LangChain's own ``usage_metadata``."""
+    model = made(ChatRELLM, **DRAWN)
+    asked = [[HumanMessage("one")], [HumanMessage("other")]]
+    result = asyncio.run(model.agenerate(asked, **options)) if ways == "async" else model.generate(asked, **options)
+    answers = [[one.message for one in answers] for answers in result.generations]
+    for message in (message for messages in answers for message in messages):
+        told, usage = message.usage_metadata, message.response_metadata["token_usage"]
+        assert [*usage.values()] == [told["input_tokens"], told["output_tokens"], told["total_tokens"]]
+        assert [*usage] == ["prompt_tokens", "completion_tokens", "total_tokens"]
+    read = sum(messages[0].usage_metadata["input_tokens"] for messages in answers)
+    written = sum(message.usage_metadata["output_tokens"] for messages in answers for message in messages)
+    assert result.llm_output == {"model_name": model.model_name, "token_usage": token_usage(read, written)}
+
+
+def test_callbacks_are_told_the_usage_of_streams_too():
+    model = made(ChatRELLM, **DRAWN)
+    with get_usage_metadata_callback() as counted:
+        usages = [model.invoke("one").usage_metadata, sum_of(model.stream("one")).usage_metadata]
+    assert counted.usage_metadata[model.model_name]["total_tokens"] == sum(usage["total_tokens"] for usage in usages)
+    assert sum_of(model.stream("one")).response_metadata["token_usage"]["total_tokens"] == usages[1]["total_tokens"]
+    assert "token_usage" not in sum_of(model.stream("one", stream_usage=False)).response_metadata
+
+
+def sum_of(chunks):
+    return reduce(add, chunks)
+
+
+@KINDS
+@pytest.mark.parametrize("name", ["max_new_tokens", "max_tokens", "max_completion_tokens"])
+def test_the_budget_is_configurable_by_any_of_its_names(kind, name):
+    constraint = {"regex": "[a-z]{3,}"} if kind is RELLM else {}
+    fields = {name: ConfigurableField(id="budget"), "temperature": ConfigurableField(id="heat")}
+    model = made(kind, **{**DRAWN, **constraint}).configurable_fields(**fields)
+    for budget, heat in ((5, 0.0), (6, 1.0)):
+        alone = made(kind, **{**DRAWN, **constraint, "max_new_tokens": budget, "temperature": heat})
+        assert text_of(model.with_config(configurable={"budget": budget, "heat": heat}).invoke("one")) == text_of(alone.invoke("one"))
+    assert text_of(model.invoke("one")) == text_of(made(kind, **{**DRAWN, **constraint}).invoke("one"))
+
+
+@KINDS
+@pytest.mark.parametrize("name", ["timeout", "max_retries", "functions", "best_of", "colour"])
+def test_fields_that_there_are_not_are_no_configurable_ones(kind, name):
+    with pytest.raises(ValueError, match=f"{kind.__name__} takes no '{name}', only"):
+        made(kind).configurable_fields(**{name: ConfigurableField(id="any")})
 
 
 @KINDS

@@ -1,9 +1,10 @@
-"""What a local model cannot read - more than its context, images, sounds - is refused, as LangChain knows it, and alone."""
+"""What a local model cannot read - more than its context, images, sounds - is refused, as LangChain knows it, or told in words."""
 
 from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 
 import pytest
 from langchain_core import exceptions
@@ -111,19 +112,16 @@ PARTS = [
     {"type": "video", "url": "https://example.org/a.mp4"},
     {"type": "file", "file_id": "f1"},
     {"type": "media", "data": "aGk=", "mime_type": "image/png"},
-    {"type": "tool_result", "content": [{"type": "image", "base64": "aGk="}]},
+    {"type": "search_result", "source": "https://example.org", "title": "Rain", "content": [{"type": "text", "text": "It rains."}]},
 ]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: str(part)[:40])
 def test_images_and_sounds_are_out_of_scope(part):
     mixed = [{"type": "text", "text": "What is this?"}, part]
-    call = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "a1"}])
     chats = [
         ([HumanMessage([part])], 1),
         ([SystemMessage("Be kind."), HumanMessage(mixed)], 2),
-        ([HumanMessage("Look."), call, ToolMessage(mixed, tool_call_id="a1")], 3),
-        ([HumanMessage("Look."), AIMessage(mixed), HumanMessage("Well?")], 2),
         ([{"role": "user", "content": "Look."}, {"role": "assistant", "content": "Yes?"}, {"role": "user", "content": mixed}], 3),
     ]
     for messages, number in chats:
@@ -133,6 +131,93 @@ def test_images_and_sounds_are_out_of_scope(part):
                     way(model, messages)
         with pytest.raises(ChatRefused, match=f"message {number} of the chat"):
             chat().get_num_tokens_from_messages(convert_to_messages(messages))
+
+
+# What other models and tools have left in a chat
+
+CALL = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "a1"}])
+ENDED = [AIMessage("It rains."), HumanMessage("Well?")]
+LEFT = [
+    ({"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "rain"}}, "[server tool use: web_search; rain]"),
+    ({"type": "server_tool_call", "id": "s1", "name": "run", "args": {"code": "1 + 1"}}, "[server tool call: run; 1 + 1]"),
+    ({"type": "server_tool_result", "tool_call_id": "s1", "status": "success", "output": {"n": 2}}, "[server tool result: 2]"),
+    (
+        {
+            "type": "web_search_tool_result",
+            "tool_use_id": "s1",
+            "content": [{"type": "web_search_result", "title": "Rain", "url": "https://e.org", "encrypted_content": "Eo8BCioI"}],
+        },
+        "[web search tool result: Rain; https://e.org]",
+    ),
+    ({"type": "web_search_call", "id": "ws1", "action": {"query": "rain"}, "status": "completed"}, "[web search call: rain]"),
+    (
+        {"type": "code_interpreter_call", "id": "c1", "code": "2", "outputs": [{"type": "logs", "logs": "2"}]},
+        "[code interpreter call: 2; 2]",
+    ),
+    ({"type": "mcp_call", "id": "m1", "name": "now", "arguments": "{}", "output": "12:30"}, "[mcp call: now; {}; 12:30]"),
+    ({"type": "executable_code", "executable_code": "print(1)", "language": "python"}, "[executable code: print(1); python]"),
+    ({"type": "non_standard", "value": {"type": "fancy", "note": "a word"}}, "[non standard: a word]"),
+    ({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "A page."}}, "[document: A page.]"),
+    ({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="}}, "[document]"),
+    (
+        {"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "It rains."}]},
+        "[search result: s; t; It rains.]",
+    ),
+    ({"type": "image", "base64": "aGk=", "mime_type": "image/png"}, "[image]"),
+    ({"type": "image", "url": "https://e.org/a.png"}, "[image: https://e.org/a.png]"),
+    ({"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}, "[image url]"),
+    ({"type": "audio", "base64": "aGk=", "mime_type": "audio/wav"}, "[audio]"),
+    ({"type": "file", "file_id": "f1"}, "[file]"),
+]
+UNTOLD = [
+    ({"type": "refusal", "refusal": "I cannot."}, "I cannot."),
+    ({"type": "output_text", "text": "It rains.", "annotations": []}, "It rains."),
+    ({"type": "json", "json": {"n": [1, "ä"]}}, '{"n": [1, "ä"]}'),
+    ({"type": "redacted_thinking", "data": "EmwK"}, ""),
+    ({"type": "input_json_delta", "partial_json": '{"a"', "index": 0}, ""),
+]
+
+
+LISTENS, READS = chat(), rellm()
+
+
+def left_in(part):
+    """Chats that hold a block: in an answer, in a tool's result, and in one as Anthropic's API has it."""
+    mixed = ["Look: ", part, {"type": "text", "text": "Seen."}]
+    yield [HumanMessage("Look."), AIMessage(mixed), HumanMessage("Well?")]
+    yield [HumanMessage("Look."), CALL, ToolMessage(mixed, tool_call_id="a1"), *ENDED]
+    yield [HumanMessage([{"type": "tool_result", "tool_use_id": "a1", "content": mixed}])]
+
+
+@pytest.mark.filterwarnings("ignore:message . of the chat")
+@pytest.mark.parametrize(("part", "told"), [*LEFT, *UNTOLD], ids=lambda one: str(one)[:40])
+def test_what_others_have_left_in_a_chat_is_told_in_words(part, told):
+    """Their texts are kept word for word, in both kinds of models; what is no text is told beside them."""
+    words = f"Look: \n{told}\nSeen." if (part, told) in LEFT else f"Look: {told}Seen."
+    for messages in left_in(part):
+        prompt = LISTENS._start_reply(messages, None, {}).prompt
+        assert words in prompt
+        assert words in READS._convert_input(messages).to_string()
+        assert "aGk=" not in prompt
+        assert len(prompt.ids) == LISTENS.get_num_tokens_from_messages(messages)
+
+
+def test_an_answer_follows_what_others_have_left():
+    messages = [message for part, _ in LEFT[:3] for message in next(left_in(part))]
+    with pytest.warns(UserWarning, match="of the chat"):
+        assert LISTENS.invoke(messages).usage_metadata["output_tokens"] > 0
+    with pytest.warns(UserWarning, match="of the chat"):
+        assert len(READS.invoke(messages)) >= 3
+
+
+@pytest.mark.parametrize(("part", "told"), LEFT, ids=lambda one: str(one)[:40])
+def test_what_is_told_in_words_is_named(part, told):
+    for number, messages in zip((2, 3, 1), left_in(part), strict=True):
+        named = (
+            f"message {number} of the chat, an? (AI|tool|human) message, has a content block of type {part['type']!r}, .* {re.escape(told)}"
+        )
+        with pytest.warns(UserWarning, match=named):
+            chat()._start_reply(messages, None, {})
 
 
 def test_the_address_of_an_image_is_no_prompt():

@@ -82,8 +82,13 @@ def text_of(message: BaseMessage, number: int | None = None) -> str:
     """
     if isinstance(message.content, str):
         return message.content
-    where = f"a {message.type} message" if number is None else f"message {number} of the chat, a {message.type} message,"
-    return "".join(_texts(where, message.content, is_left=isinstance(message, AIMessage | ToolMessage | FunctionMessage)))
+    kind = "an AI" if message.type == "ai" else f"a {message.type}"
+    where = f"{kind} message" if number is None else f"message {number} of the chat, {kind} message,"
+    text, after_told = "", False
+    for piece, is_told in _pieces(where, message.content, is_left=isinstance(message, AIMessage | ToolMessage | FunctionMessage)):
+        text += f"\n{piece}" if text and (is_told or after_told) else piece  # what is told stands in lines of its own
+        after_told = is_told
+    return text
 
 
 def with_text(message: BaseMessage, number: int | None = None) -> BaseMessage:
@@ -92,34 +97,32 @@ def with_text(message: BaseMessage, number: int | None = None) -> BaseMessage:
 
 
 def in_words(block: Mapping[str, Any]) -> str:
-    """A content block that is no text, such as the call of a provider's own tool, or an image, told in words: its kind, and all its texts."""
+    """A content block that is no text, such as an image or the call of a provider's own tool, in words: its kind, and all its texts."""
     words = "; ".join(_words(block))
     kind = str(block["type"]).replace("_", " ").replace("-", " ")
     return f"[{kind}: {words}]" if words else f"[{kind}]"
 
 
-def _texts(where: str, blocks: Iterable[Any], *, is_left: bool) -> Iterator[str]:
-    """The texts of some content blocks; ``is_left``: a model or a tool has left them in the chat."""
+def _pieces(where: str, blocks: Iterable[Any], *, is_left: bool) -> Iterator[tuple[str, bool]]:
+    """What is read of some content blocks, and whether it is told in words; ``is_left``: a model or a tool has left them in the chat."""
     for block in blocks:
         match block:
-            case str():
-                yield block
+            case str(text) | {"type": "tool_result", "content": str(text)}:
+                yield text, False
             case {"type": str(kind), "text": str(text)} if kind in _TEXT_TYPES:
-                yield text
+                yield text, False
             case {"type": "refusal", "refusal": str(text)} if is_left:
-                yield text
+                yield text, False
             case {"type": "json", "json": value} if is_left:
-                yield json.dumps(value, ensure_ascii=False)
-            case {"type": "tool_result", "content": str(text)}:
-                yield text
+                yield json.dumps(value, ensure_ascii=False), False
             case {"type": "tool_result", "content": list(inner)}:
-                yield from _texts(where, inner, is_left=True)
+                yield from _pieces(where, inner, is_left=True)
             case {"type": str(kind)} if kind in _BLOCKS_WITHOUT_TEXT:
                 pass
             case {"type": str(kind)} if is_left:
                 told = in_words(block)
-                warnings.warn(f"{where} has a content block of type {kind!r}, and this model reads text only: it reads {told[:200]}", stacklevel=2)
-                yield told
+                warnings.warn(f"{where} has a content block of type {kind!r}, of which this model reads {told[:200]}", stacklevel=2)
+                yield told, True
             case {"type": kind}:
                 raise ChatRefused(
                     f"{where} has a content block of type {kind!r}: images, sounds, videos and files are out of scope, this model reads "
