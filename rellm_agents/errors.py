@@ -35,7 +35,7 @@ True
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class RELLMError(Exception):
@@ -319,20 +319,21 @@ class UnfitVersion(RELLMError, ImportError):
         super().__init__(f"{purpose} needs {name}{wanted}, and {name} {found} is installed: pip install '{name}{wanted}'")
 
 
-def unknown_options(owner: str, unknown: Iterable[str], known: Iterable[str]) -> str:
+def unknown_options(owner: str, unknown: Iterable[str], known: Iterable[str], is_misspelt: Callable[[str], bool] = lambda _: True) -> str:
     """What is said of options that there are not.
 
     Args:
         owner: which takes no such options.
         unknown: their names.
         known: the names of those that there are.
+        is_misspelt: whether a name may be another one that was meant; not that of an option of something else.
 
     >>> unknown_options("generate", ["temprature"], ["seed", "temperature"])
     "generate takes no 'temprature' (did you mean 'temperature'?), only seed, temperature"
     """
     names, told = list(known), []
     for name in sorted(unknown):
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.7) if is_misspelt(name) else []
         told.append(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name))
     return f"{owner} takes no {', '.join(told)}, only {', '.join(names)}"
 

@@ -61,7 +61,7 @@ def refusal(owner: str, unknown: Iterable[str], known: Iterable[str]) -> str:
     """
     names = sorted(unknown)
     told = [f" (instead of {name}: {WAYS_OUT[name]})" for name in names if name in WAYS_OUT]
-    return unknown_options(owner, names, known) + "".join(told)
+    return unknown_options(owner, names, known, is_misspelt=lambda name: name not in WAYS_OUT) + "".join(told)
 
 
 def seeds_of(seed: int | None, prompts: Sequence[Any]) -> list[int] | None:

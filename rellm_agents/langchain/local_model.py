@@ -107,6 +107,10 @@ class LocalModel(BaseModel):
     measure: tuple[Measure, ...] = ()
     stop: list[str] | None = None
 
+    if TYPE_CHECKING:  # the other names of the budget, for type checkers: there are no such fields
+        max_tokens: int = TextOptions.max_new_tokens
+        max_completion_tokens: int = TextOptions.max_new_tokens
+
     _queue: RequestQueue = PrivateAttr()
     _model_type: ClassVar[Literal["chat", "llm"]]
 

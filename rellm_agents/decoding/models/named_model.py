@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from huggingface_hub.utils import (
     HFValidationError,
@@ -20,13 +20,19 @@ from huggingface_hub.utils import (
     enable_progress_bars,
     validate_repo_id,
 )
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from rellm_agents.errors import ModelNotFound
 from rellm_agents.requirements import require
 
-Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+if TYPE_CHECKING:
+    from transformers import GenerationMixin, PreTrainedModel, PreTrainedTokenizerFast
+
+    class GeneratingModel(PreTrainedModel, GenerationMixin):
+        """What transformers' auto classes load, for type checkers: all that a model has, and ``generate``."""
+
+    Loaded = tuple[GeneratingModel, PreTrainedTokenizerFast]
 
 _OF_FILES: Final = frozenset(
     {"cache_dir", "code_revision", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token", "trust_remote_code"}
@@ -62,7 +68,7 @@ def load_model(
     shared = {name: options[name] for name in (*_OF_FILES, "gguf_file") if name in options}
     with transformers_bars(shown=progress):
         try:
-            tokenizer = AutoTokenizer.from_pretrained(place, **shared)
+            tokenizer: Any = AutoTokenizer.from_pretrained(place, **shared)
             config = AutoConfig.from_pretrained(place, **shared)
             kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
             model = kind.from_pretrained(place, **options)

@@ -127,7 +127,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     message_format: str | Path | dict[str, Any] | None = None
     format: ActionFormat | None = Field(default=None, exclude=True)
     reasoning: bool = False
-    max_new_tokens: int = Field(default=512, alias="max_tokens")
+    max_new_tokens: int = 512
     tool_prompt: ToolPrompt = "signatures"
     unfit_tools: Unfit = "refuse"
     chat_template: str | None = Field(default=None, repr=False)
