@@ -60,7 +60,8 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
     elif model is None or tokenizer is None:
         given, absent = ("tokenizer=", "model=") if model is None else ("model=", "tokenizer=")
         raise ValueError(f"{given} is given without {absent}: give both, or pipeline=")
-    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # a processor has one
+    if not hasattr(tokenizer, "eos_token_id"):  # a processor has a tokenizer
+        tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
     with _lock:
         key = id(model), id(tokenizer)  # unique while the queue lives, since the queue holds both
         queue = _queues.get(key)

@@ -27,10 +27,13 @@ from rellm_agents.errors import ModelNotFound
 from rellm_agents.requirements import require
 
 if TYPE_CHECKING:
-    from transformers import GenerationMixin, PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-    class GeneratingModel(PreTrainedModel, GenerationMixin):
+    class GeneratingModel(PreTrainedModel):
         """What transformers' auto classes load, for type checkers: all that a model has, and ``generate``."""
+
+        def generate(self, *args: Any, **kwargs: Any) -> Any:
+            """As ``GenerationMixin.generate``."""
 
     Loaded = tuple[GeneratingModel, PreTrainedTokenizerFast]
 

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _ADVICE = "Build Vocabulary(token_bytes, end_ids=...) yourself if you know the bytes of its tokens"
+_OF_MISTRAL = (
+    "AutoTokenizer gives it for folders with a tekken.json where mistral-common is installed. The same tokens from the same folder, as a "
+    "fast tokenizer: PreTrainedTokenizerFast.from_pretrained(folder, eos_token='</s>', fix_mistral_regex=True); for chats, pass "
+    "chat_template= where the folder has none"
+)
 _BATCH = 32  # tokens that are decoded together
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
@@ -71,9 +76,9 @@ def fast_backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
-        raise VocabularyError(
-            f"{type(tokenizer).__name__} is not a fast tokenizer: load it with AutoTokenizer.from_pretrained(...). {_ADVICE}"
-        )
+        name = type(tokenizer).__name__
+        advice = _OF_MISTRAL if name.startswith("MistralCommon") else f"load it with AutoTokenizer.from_pretrained(...). {_ADVICE}"
+        raise VocabularyError(f"{name} is not a fast tokenizer: {advice}")
     return backend
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models
 from toy_tokenizers import KINDS, MARK, with_added, with_decoder, word_piece
 from toys import END, PIECES, byte_fallback_tokenizer, byte_level_tokenizer
 from transformers import PreTrainedTokenizerFast
+from transformers.utils import is_mistral_common_available
 
 from rellm_agents.decoding import TokenMasks, Vocabulary
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
@@ -192,6 +195,41 @@ def test_a_slow_tokenizer_is_refused():
 
     with pytest.raises(VocabularyError, match="Slow is not a fast tokenizer: load it with AutoTokenizer"):
         Vocabulary.from_tokenizer(Slow())
+
+
+def mistral_common():
+    """The tokenizer that transformers gives for a folder with a ``tekken.json``, and the folder; skips where it cannot."""
+    package = pytest.importorskip("mistral_common", reason="mistral-common is not installed")
+    if not is_mistral_common_available():
+        pytest.skip("transformers asks for another version of mistral-common, or for pillow")
+    from transformers.tokenization_mistral_common import MistralCommonBackend  # noqa: PLC0415 - may be absent
+
+    (path, *_) = sorted(Path(package.__file__).parent.glob("data/tekken*.json"))
+    return MistralCommonBackend(tokenizer_path=path), path
+
+
+def test_a_tokenizer_of_mistral_common_is_refused_with_what_to_load():
+    """The advice is followed, and gives the same tokens."""
+
+    class MistralCommonBackend:
+        pass
+
+    with pytest.raises(
+        VocabularyError, match=r"MistralCommonBackend is not a fast tokenizer: .* PreTrainedTokenizerFast.from_pretrained\("
+    ):
+        Vocabulary.from_tokenizer(MistralCommonBackend())
+
+
+def test_the_advice_on_mistral_common_gives_the_same_tokens(tmp_path):
+    given, path = mistral_common()
+    with pytest.raises(VocabularyError, match="fix_mistral_regex=True"):
+        Vocabulary.from_tokenizer(given)
+    shutil.copy(path, tmp_path / "tekken.json")
+    (tmp_path / "config.json").write_text('{"model_type": "mistral"}', encoding="utf-8")
+    fast = PreTrainedTokenizerFast.from_pretrained(tmp_path, eos_token="</s>", fix_mistral_regex=True)
+    assert Vocabulary.from_tokenizer(fast).end_ids == (given.eos_token_id,)
+    for text in ("hello world", "Ärger 1234 \n\n x  y", '{"a": [1, 2]}', "日本 don't STOP HelloWorld"):
+        assert fast.encode(text, add_special_tokens=False) == given.encode(text, add_special_tokens=False)
 
 
 @pytest.mark.parametrize("given", [5, [5], [5, 7, 5], (7, 5)])
