@@ -214,9 +214,7 @@ def test_a_tokenizer_of_mistral_common_is_refused_with_what_to_load():
     class MistralCommonBackend:
         pass
 
-    with pytest.raises(
-        VocabularyError, match=r"MistralCommonBackend is not a fast tokenizer: .* PreTrainedTokenizerFast\.from_pretra"
-    ):
+    with pytest.raises(VocabularyError, match=r"MistralCommonBackend is not a fast tokenizer: .* PreTrainedTokenizerFast\.from_pretra"):
         Vocabulary.from_tokenizer(MistralCommonBackend())
 
 
