@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from rellm_agents.caches import has_caches
 from rellm_agents.decoding.lru import SizedLruCache
 from rellm_agents.decoding.vocabulary import Bits, unpacked
 
@@ -123,3 +124,5 @@ class AllowedTokens:
 # By identity, which holds while the value keeps its array alive.
 _MASKS: SizedLruCache[tuple[int, int], AllowedTokens] = SizedLruCache(MAX_BYTES)
 _BOUNDS: SizedLruCache[tuple[int, torch.device, torch.dtype], tuple[AllowedTokens, torch.Tensor]] = SizedLruCache(MAX_BYTES)
+has_caches(_MASKS)
+has_caches(_BOUNDS)
