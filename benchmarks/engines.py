@@ -1,16 +1,17 @@
-"""Wraps this package, llguidance and xgrammar in one interface: schema -> grammar -> matcher, with masks in an int32 buffer.
+"""Wraps this package, llguidance, xgrammar and glrmask in one interface: schema -> grammar -> matcher, with masks in an int32 buffer.
 
 Knows no schemas and measures no time. The other engines, the peers, are optional and imported late; ``installed`` lists those present.
 
->>> [name for name in PEERS if name not in ("llguidance", "xgrammar")]
-[]
+>>> sorted(_PEERS) == sorted(PEERS)
+True
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -25,7 +26,7 @@ from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-PEERS = ("llguidance", "xgrammar")
+PEERS = ("llguidance", "xgrammar", "glrmask")
 Whitespace = Literal["spaced", "flexible"]
 
 
@@ -80,9 +81,8 @@ def installed(names: Iterable[str] = PEERS) -> list[str]:
 
 
 def engines(tokenizer: PreTrainedTokenizerBase, peers: Iterable[str], whitespace: Whitespace) -> list[Engine]:
-    """This package's engine, then the peers, for one setting of whitespace; llguidance supports flexible whitespace only."""
-    ours = Ours(Vocabulary.from_tokenizer(tokenizer), whitespace)
-    return [ours, *(LLGuidance(tokenizer) if name == "llguidance" else XGrammar(tokenizer, whitespace) for name in peers)]
+    """This package's engine, then the peers, for one setting of whitespace; llguidance and glrmask have flexible whitespace only."""
+    return [Ours(Vocabulary.from_tokenizer(tokenizer), whitespace), *(_PEERS[name](tokenizer, whitespace) for name in peers)]
 
 
 class Ours:
@@ -133,7 +133,7 @@ class LLGuidance:
 
     name = "llguidance"
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, _whitespace: Whitespace = "flexible") -> None:
         self.version = version("llguidance")
         self._library: Any = importlib.import_module("llguidance")
         self._tokenizer: Any = importlib.import_module("llguidance.hf").from_tokenizer(tokenizer, n_vocab=len(tokenizer))
@@ -222,3 +222,57 @@ class _XGrammarMatcher:
     def apply(self, logits: torch.Tensor) -> None:
         if self._matcher.fill_next_token_bitmask(self._buffer):
             self._apply(logits, self._buffer[0])
+
+
+class GLRMask:
+    """glrmask with its own choice of how masks are made: a grammar of the schema, then one end-of-text token; flexible whitespace."""
+
+    name = "glrmask"
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, _whitespace: Whitespace = "flexible") -> None:
+        self.version = version("glrmask")
+        self._library: Any = importlib.import_module("glrmask")
+        token_bytes = Vocabulary.from_tokenizer(tokenizer).token_bytes
+        self._vocabulary: Any = self._library.Vocab.from_id_to_bytes({i: data for i, data in enumerate(token_bytes) if data})
+        self.size, self._end_id = len(tokenizer), tokenizer.eos_token_id
+
+    def compile(self, schema: str) -> Any:
+        """A fresh grammar for the text of a JSON Schema."""
+        return self._compiled(lambda: self._library.Grammar.from_json_schema(json.loads(schema)))
+
+    def compile_regex(self, regex: str) -> Any:
+        """A fresh grammar for a regular expression."""
+        return self._compiled(lambda: self._library.Grammar.from_expr(self._library.Expr.regex(regex)))
+
+    def _compiled(self, make: Callable[[], Any]) -> Any:
+        expressions, tokens = self._library.Expr, self._library.TokenSet
+        try:
+            whole = self._library.Grammar.from_expr(expressions.sequence(make(), tokens([self._end_id])))
+            return whole.compile(self._vocabulary)
+        except Exception as error:  # its errors have no common class
+            raise NotCompiled(str(error)) from error
+
+    def start(self, grammar: Any) -> Matcher:
+        """A matcher at the start of the text."""
+        return _GLRMaskMatcher(grammar, self.size)
+
+
+class _GLRMaskMatcher:
+    def __init__(self, grammar: Any, size: int) -> None:
+        self._state = grammar.start()
+        self.mask = np.zeros(max(grammar.mask_len(), -(-size // 32)), dtype=np.int32)
+        self.advance = self._state.commit_token
+
+    def fill(self) -> None:
+        self._state.fill_mask(self.mask)
+
+    def apply(self, logits: torch.Tensor) -> None:
+        self.fill()
+        AllowedTokens(self.mask.view(np.uint32), min(len(logits), 32 * len(self.mask))).apply_(logits)
+
+
+_PEERS: dict[str, Callable[[PreTrainedTokenizerBase, Whitespace], Engine]] = {
+    "llguidance": LLGuidance,
+    "xgrammar": XGrammar,
+    "glrmask": GLRMask,
+}

@@ -4,7 +4,8 @@
     python benchmarks/generation.py --data SCHEMAS.jsonl.gz --limit 300 --parts wall passes spelling --json RESULT.json
 
 The model is SmolLM2 (135 million parameters, float32). Engines take turns within each repetition; ratios are ratios of medians.
-Without ``--data`` the schemas are generated ones, always the same. Peers come with the extra ``bench``.
+Without ``--data`` the schemas are a few generated ones, always the same, and all parts take some minutes. Peers come with the extra
+``bench``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from answering.progress import Step, quiet, shown
 from engines import Engine, NotCompiled, engines, installed
 from generation_tasks import ACTIONS, FREE, MIXED, OBJECT, Task, agent_prompts, prompt_of
 from rich.console import Console
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PARTS = ("wall", "passes", "prefill", "spelling", "allowed_probability")
-GENERATED, STEPS, LONGEST = 40, 5, 160
+GENERATED, STEPS, LONGEST = 12, 5, 160
 _ASK = "Write an example as JSON.\n"
 
 
@@ -53,10 +55,11 @@ class Bench:
         model: a transformers causal model.
         tokenizer: its fast tokenizer.
         repetitions: of each timed measurement.
+        step: is told how far the measurements are.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, repetitions: int) -> None:
-        self.model, self.tokenizer, self.repetitions = model, tokenizer, repetitions
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, repetitions: int, step: Step = quiet) -> None:
+        self.model, self.tokenizer, self.repetitions, self._step = model, tokenizer, repetitions, step
         self.decoder = ConstrainedDecoder(model, tokenizer, kept_bytes=0)
         self._compiler: Any = None
         self._peers: list[Engine] = engines(tokenizer, installed(), "spaced")[1:]
@@ -80,6 +83,7 @@ class Bench:
             tokens = peer(task)
             ours.append(between - began)
             theirs.append(perf_counter() - between)
+            self._step("wall", 1)
         assert made is not None
         ours, theirs = ours[1:], theirs[1:]  # the first warms up
         return {
@@ -126,6 +130,7 @@ class Bench:
             ours.append(between - began)
             theirs.append(perf_counter() - between)
             plain = rows.shape[0] * longest
+            self._step("wall", 1)
         seconds, peer = median(ours[1:]), median(theirs[1:])
         return {
             "ratio": peer / seconds,
@@ -140,6 +145,7 @@ class Bench:
         """Forward passes per token if a model writes the shortest text of each schema; needs no model."""
         passes = tokens = otherwise = 0
         for pattern in _patterns(rows):
+            self._step("passes", 1)
             target = self.tokenizer.encode("\n" + pattern.shortest(), add_special_tokens=False)[1:]
             masks = self.decoder.masks(pattern)
             budget = max(masks.tokens_needed(masks.start), len(target) + 1) + 2
@@ -160,6 +166,7 @@ class Bench:
             for _ in range(STEPS):
                 with _count_prompt_tokens() as fed:
                     made = decoder.generate(prompt, pattern, max_new_tokens=96)
+                self._step("prefill", 1)
                 read.append(fed[0])
                 prompt += f"{made.text}\nObservation: nothing was found\nThought:"
             counts.append(sum(read))
@@ -176,6 +183,7 @@ class Bench:
             for peer in self._peers:
                 with suppress(NotCompiled):
                     found.setdefault(peer.name, []).append(self._is_canonical(self._drawn(peer, row, number)))
+            self._step("spelling", 1)
         return {name: {"share": fmean(same), "texts": len(same)} for name, same in found.items()}
 
     def _made(self, pattern: Pattern, seed: int) -> tuple[int, ...] | None:
@@ -224,6 +232,7 @@ class Bench:
                 or ()
             ]
             found[name] = {"mean log": fmean(logs), "tokens": len(logs)}
+            self._step("allowed_probability", 1)
         return found
 
 
@@ -291,11 +300,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = read(options.data, options.limit) if options.data else [generated(seed) for seed in range(options.limit or GENERATED)]
     torch.set_num_threads(options.threads)
     model, tokenizer = smollm2()
-    bench = Bench(model, tokenizer, options.repetitions)
+    counts = {
+        "wall": 4 * (options.repetitions + 1),
+        "passes": len(rows),
+        "prefill": 2 * STEPS,
+        "spelling": len(rows),
+        "allowed_probability": 4,
+    }
     figures: dict[str, Any] = {}
-    for name in options.parts:
-        figures[name] = getattr(bench, name)(*([rows] if name in ("passes", "spelling") else []))
-        Console().print(figures_table(name, figures[name]))
+    with shown(sum(counts[name] for name in options.parts)) as step:
+        bench = Bench(model, tokenizer, options.repetitions, step)
+        for name in options.parts:
+            figures[name] = getattr(bench, name)(*([rows] if name in ("passes", "spelling") else []))
+    for name, found in figures.items():
+        Console().print(figures_table(name, found))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -1,10 +1,13 @@
-"""Measures the time to the first mask, per token, and per applied mask, for several engines on the same schemas.
+"""Measures the time to the first mask, per token, per applied mask and per output, for several engines on the same schemas.
 
 All engines run in this one process and take turns, schema by schema, each time with a fresh grammar: ``cold`` is the first pass over an
 instance, ``warm`` the second with the same grammar. Grammars are compiled in a fixed order, so that no engine compiles for minutes what
 another refuses at once; the engine that decodes first changes from schema to schema. Only schemas that all engines compile and instances
 that all of them decode to the end are counted; the others are reported with the engine that refused them. Garbage of earlier schemas is
 collected before each schema, outside the measured time.
+
+What a user pays for outputs of one schema is counted from these times: compiling it, and all masks of a first output; 9 or 99 more outputs
+take as long as the second one. The masks near the budget are ours alone: those of the same text, where no token more is left than it has.
 """
 
 from __future__ import annotations
@@ -17,14 +20,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from engines import Engine, LLGuidance, NotCompiled, Whitespace, engines
+from engines import Engine, LLGuidance, NotCompiled, Ours, Whitespace, engines
 from schema_cases import SchemaCase, generated
-from timing import Ids, Timings, summary, timed_applying, timed_pass
+from timing import Ids, Timings, summary, timed_applying, timed_near_budget, timed_pass
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-MEASURES = ("first mask", "token, cold", "token, warm", "mask + apply, warm")
+OUTPUTS = {"1 output": 1, "10 outputs": 10, "100 outputs": 100}
+MEASURES = ("first mask", "token, cold", "token, warm", "mask + apply, warm", *OUTPUTS, "mask near the budget")
 SLOWEST = 12
 _WARM_UP = (0, 1)  # seeds of schemas
 
@@ -112,7 +116,7 @@ def _schema(
         taken[engine.name].seconds["first mask"].append(seconds)
     first = turn % len(running)
     in_turn = [*grammars[first:], *grammars[:first]]
-    counted = 0
+    counted, compiled = 0, {engine.name: seconds for engine, _, seconds in grammars}
     for ids in _token_ids(row, tokenizer):
         passes = [(engine, grammar, timed_pass(engine, grammar, ids, Timings())) for engine, grammar, _ in in_turn]
         left_out = [engine.name for engine, _, cold in passes if cold.refused_at is not None]
@@ -123,7 +127,14 @@ def _schema(
         for engine, grammar, cold in passes:
             of_engine = taken[engine.name]
             of_engine.cold(cold, row.id)
-            of_engine.seconds["token, warm"] += timed_pass(engine, grammar, ids, Timings()).token_seconds
+            warm = timed_pass(engine, grammar, ids, Timings()).token_seconds
+            of_engine.seconds["token, warm"] += warm
+            if counted == 1:
+                for name, outputs in OUTPUTS.items():
+                    whole = compiled[engine.name] + sum(cold.token_seconds) + (outputs - 1) * sum(warm)
+                    of_engine.seconds[name].append(whole)
+            if isinstance(engine, Ours):
+                of_engine.seconds["mask near the budget"] += timed_near_budget(grammar, ids)
             if not isinstance(engine, LLGuidance):
                 of_engine.seconds["mask + apply, warm"] += timed_applying(engine, grammar, ids, logits)
     return counted

@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from engines import Engine, allows
 
+from rellm_agents.decoding import TokenMasks
+
 Ids = Sequence[int]
 
 
@@ -83,6 +85,19 @@ def timed_applying(engine: Engine, grammar: Any, ids: Ids, logits: torch.Tensor)
         matcher.apply(scratch)
         found.append(perf_counter() - began)
         matcher.advance(token_id)
+    return found
+
+
+def timed_near_budget(masks: TokenMasks, ids: Ids) -> list[float]:
+    """Seconds for each mask of a text whose budget just suffices for it, its end included; up to where another text would be needed."""
+    state, found = masks.start, list[float]()
+    for at, token_id in enumerate(ids):
+        began = perf_counter()
+        bits = masks.bits(state, len(ids) - at + 1)
+        found.append(perf_counter() - began)
+        if not int(bits[token_id >> 5]) >> (token_id & 31) & 1:  # the number of tokens that are needed is an upper bound
+            break
+        state = masks.advance(state, token_id)
     return found
 
 

@@ -20,6 +20,7 @@ from rellm_agents.requirements import require
 
 require("jsonschema", "jsonschema_rs", "numpy", "pydantic", "regex", purpose="rellm_agents")
 
+from rellm_agents.caches import clear_caches
 from rellm_agents.errors import RELLMError
 from rellm_agents.formats import Action, ActionFormat, Finish, json_action, own_format, react
 from rellm_agents.json_schema import compile_schema
@@ -35,6 +36,7 @@ __all__ = [
     "Pattern",
     "RELLMError",
     "TextOptions",
+    "clear_caches",
     "compile_regex",
     "compile_schema",
     "json_action",

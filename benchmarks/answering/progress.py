@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Step = Callable[[str, int], object]
-"""Is told the task and how many more answers of it are written."""
+"""Is told the task and how many more of its answers, or measurements, are made."""
 
 
 def quiet(_task: str, _count: int) -> None:
@@ -18,10 +18,10 @@ def quiet(_task: str, _count: int) -> None:
 
 @contextmanager
 def shown(total: int) -> Iterator[Step]:
-    """Show a number of answers as they are written.
+    """Show a number of answers, or measurements, as they are made.
 
     Args:
-        total: of all answers.
+        total: of all of them.
     """
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
@@ -31,7 +31,7 @@ def shown(total: int) -> Iterator[Step]:
         def step(task: str, count: int) -> None:
             bars.update(bar, advance=count, description=task)
             if not console.is_terminal and task not in tasks:
-                console.print(f"{task} ... ({bars.tasks[0].completed - count:.0f} of {total} answers so far)", highlight=False)
+                console.print(f"{task} ... ({bars.tasks[0].completed - count:.0f} of {total} so far)", highlight=False)
             tasks.append(task)
 
         yield step

@@ -62,11 +62,17 @@ class LruCache(BoundedCache[Key, Value]):
             value = self._make(key)
         return self.remember(key, value)
 
+    def clear(self) -> None:
+        """Forget all values."""
+        self._before = {}
+        super().clear()
+
     def remember(self, key: Key, value: Value) -> Value:
         """Hold a value, and return it."""
         if len(self) >= self._limit:
-            self._before = dict(self)
+            before = dict(self)
             self.clear()
+            self._before = before
         self[key] = value
         return value
 
@@ -98,3 +104,9 @@ class SizedLruCache(Generic[Key, Value]):
             else:
                 self._values.move_to_end(key)
             return found[0]
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            self._values.clear()
+            self.held = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -17,8 +17,7 @@ from weakref import WeakValueDictionary
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.llms import BaseLLM
-from langchain_core.runnables.config import get_config_list, get_executor_for_config
-from langchain_core.runnables.utils import gather_with_concurrency
+from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from rellm_agents.decoding import Completion, RequestQueue
@@ -213,42 +212,35 @@ class LocalModel(BaseModel):
 
     def batch(self, inputs: list[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[Any]:
         """As of all runnables: the answer to each input. Equal inputs have different texts, for any ``seed``: see :func:`seeds_of`."""
-        configs, calls = get_config_list(config, len(inputs)), self._calls(inputs, kwargs)
-
-        def answer(one: Any, own: Any, call: dict[str, Any]) -> Any:
-            try:
-                return self.invoke(one, own, **call)  # type: ignore[attr-defined]  # of LangChain's class
-            except Exception as error:
-                if not return_exceptions:
-                    raise
-                return error
-
-        if not inputs:
-            return []
-        with get_executor_for_config(configs[0]) as executor:
-            return list(executor.map(answer, inputs, configs, calls))
+        return _EachCall(self).batch(self._calls(inputs, kwargs), config, return_exceptions=return_exceptions)
 
     async def abatch(self, inputs: list[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[Any]:
         """As :meth:`batch`."""
-        configs, calls = get_config_list(config, len(inputs)), self._calls(inputs, kwargs)
+        return await _EachCall(self).abatch(self._calls(inputs, kwargs), config, return_exceptions=return_exceptions)
 
-        async def answer(one: Any, own: Any, call: dict[str, Any]) -> Any:
-            try:
-                return await self.ainvoke(one, own, **call)  # type: ignore[attr-defined]  # of LangChain's class
-            except Exception as error:
-                if not return_exceptions:
-                    raise
-                return error
+    def batch_as_completed(
+        self, inputs: Sequence[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> Iterator[tuple[int, Any]]:
+        """As :meth:`batch`; each answer with its number, as soon as it is there."""
+        each: Any = _EachCall(self)  # its overloads tell True from False
+        found: Iterator[tuple[int, Any]] = each.batch_as_completed(self._calls(inputs, kwargs), config, return_exceptions=return_exceptions)
+        return found
 
-        if not inputs:
-            return []
-        return await gather_with_concurrency(configs[0].get("max_concurrency"), *map(answer, inputs, configs, calls))
+    def abatch_as_completed(
+        self, inputs: Sequence[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any
+    ) -> AsyncIterator[tuple[int, Any]]:
+        """As :meth:`batch_as_completed`."""
+        each: Any = _EachCall(self)  # its overloads tell True from False
+        found: AsyncIterator[tuple[int, Any]] = each.abatch_as_completed(
+            self._calls(inputs, kwargs), config, return_exceptions=return_exceptions
+        )
+        return found
 
-    def _calls(self, inputs: Sequence[Any], given: dict[str, Any]) -> list[dict[str, Any]]:
-        """The options of the call of each input: those that are given, with a seed of its own where it is not the first of its kind."""
+    def _calls(self, inputs: Sequence[Any], given: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
+        """Each input with the options of its call: those that are given, with a seed of its own where it is not the first of its kind."""
         seed = given.get("seed", self.seed)
         seeds: Sequence[int | None] = seeds_of(seed, inputs) or [None] * len(inputs)
-        return [given if own == seed else {**given, "seed": own} for own in seeds]
+        return [(one, given if own == seed else {**given, "seed": own}) for one, own in zip(inputs, seeds, strict=True)]
 
     @classmethod
     def from_model_id(
@@ -351,3 +343,16 @@ class LocalModel(BaseModel):
             if isinstance(piece, Completion):
                 return piece
         raise AssertionError("the last piece is the completion")
+
+
+class _EachCall(Runnable[tuple[Any, dict[str, Any]], Any]):
+    """A model that is called with an input and the options of that call, so that the calls of a batch may differ."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def invoke(self, input: tuple[Any, dict[str, Any]], config: RunnableConfig | None = None, **_: Any) -> Any:  # noqa: A002 - its name there
+        return self._model.invoke(input[0], config, **input[1])
+
+    async def ainvoke(self, input: tuple[Any, dict[str, Any]], config: RunnableConfig | None = None, **_: Any) -> Any:  # noqa: A002
+        return await self._model.ainvoke(input[0], config, **input[1])

@@ -10,6 +10,7 @@ the text does not repeat the prompt, and a token costs at most one forward pass 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from operator import is_
@@ -39,6 +40,8 @@ from rellm_agents.langchain.output_parsers import compile_parser
 from rellm_agents.patterns import Pattern, RegexLike, compile_regex
 from rellm_agents.patterns.regex_parser import ACCEPTED
 
+_log = logging.getLogger(__name__)
+
 _CONSTRAINTS = ("regex", "pattern", "json_schema", "parser", "format")
 _ALIASES = {"schema": "json_schema"}
 
@@ -48,7 +51,8 @@ class RELLM(LocalModel, BaseLLM):
 
     Exactly one of ``regex``, ``pattern``, ``schema``, ``parser`` and ``format`` is given. Every field but the model can be replaced for
     a call, e.g. with ``llm.bind(regex=...)``. The model goes on behind the prompt as it is, without a chat template: a model that was
-    trained on chats answers better behind ``ChatRELLM``, or behind a prompt that shows by examples what is wanted.
+    trained on chats answers better behind ``ChatRELLM``, or behind a prompt that shows by examples what is wanted. Where there is a
+    template, the log says so, at level INFO.
 
     Args:
         pipeline: a transformers text-generation pipeline, or LangChain's ``HuggingFacePipeline`` around one.
@@ -117,6 +121,8 @@ class RELLM(LocalModel, BaseLLM):
     def model_post_init(self, context: Any, /) -> None:
         """Check the fields, and read the tokenizer."""
         super().model_post_init(context)
+        if self._queue.decoder.tokenizer.chat_template:
+            _log.info("%s has a chat template, and the prompts of RELLM go without it: ChatRELLM applies it", self.model_name)
         self._constraint({})
 
     @field_validator("format", mode="before")

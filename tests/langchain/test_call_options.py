@@ -88,6 +88,14 @@ def test_equal_inputs_of_a_batch_have_different_texts_repeatably(kind):
         assert texts_of(asyncio.run(llm.abatch(["q", "p", "q", "q"], config))) == batch
     assert texts_of(made(kind).bind(**DRAWN).batch(["q", "p", "q", "q"])) == batch
     assert llm.batch([]) == []
+    completed = dict(llm.batch_as_completed(["q", "p", "q", "q"]))
+    assert texts_of(completed[number] for number in range(4)) == batch
+
+    async def all_of():
+        return {number: answer async for number, answer in llm.abatch_as_completed(["q", "p", "q", "q"])}
+
+    completed = asyncio.run(all_of())
+    assert texts_of(completed[number] for number in range(4)) == batch
 
 
 @KINDS

@@ -8,14 +8,18 @@ Knows neither patterns nor how a token is chosen among those that are allowed.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 
+from rellm_agents.caches import has_caches
 from rellm_agents.decoding.lru import SizedLruCache
 from rellm_agents.decoding.vocabulary import Bits, unpacked
 
 FEW_IDS = 1024
 """Up to so many ids, single entries are written; above, a row of bounds is laid over the logits, which is as fast or faster."""
+ID_BYTES = 8
 MAX_BYTES = 64 << 20
 """Upper bound of the ids that are remembered, in bytes, and of the rows of bounds."""
 
@@ -30,14 +34,19 @@ class AllowedTokens:
     Attributes:
         count: how many tokens are allowed.
         keeps_few: ``ids`` are those that are allowed; else those that are denied.
-        ids: int64[n], on the CPU; the shorter list is the cheaper one to write into logits.
     """
 
     def __init__(self, bits: Bits, size: int) -> None:
-        flags = unpacked(bits, size)
-        self.bits, self.size, self.count = bits, size, int(flags.sum())
+        whole, rest = divmod(size, 32)
+        last = int(bits[whole]) & ((1 << rest) - 1) if rest else 0
+        self.bits, self.size, self.count = bits, size, int(np.bitwise_count(bits[:whole]).sum(dtype=np.int64)) + last.bit_count()
         self.keeps_few = 2 * self.count <= size
-        self.ids = torch.from_numpy(np.flatnonzero(flags if self.keeps_few else ~flags))
+
+    @cached_property
+    def ids(self) -> torch.Tensor:
+        """int64[n], on the CPU, see ``keeps_few``; the shorter list is the cheaper one to write into logits."""
+        flags = unpacked(self.bits, self.size)
+        return torch.from_numpy(np.flatnonzero(flags if self.keeps_few else ~flags))
 
     @staticmethod
     def of(bits: Bits, size: int) -> AllowedTokens:
@@ -47,7 +56,7 @@ class AllowedTokens:
 
         def make() -> tuple[AllowedTokens, int]:
             made = AllowedTokens(bits, size)
-            return made, made.ids.nbytes + bits.nbytes
+            return made, ID_BYTES * min(made.count, size - made.count) + bits.nbytes
 
         return _MASKS.get((id(bits), size), make)
 
@@ -73,7 +82,7 @@ class AllowedTokens:
         Returns:
             ``logits``.
         """
-        if len(self.ids) > FEW_IDS:
+        if min(self.count, self.size - self.count) > FEW_IDS:
             logits[self.size :] = -torch.inf
             inside = logits[: self.size]
             torch.minimum(inside, self._bounds(logits.device, logits.dtype)[: len(inside)], out=inside)
@@ -115,3 +124,5 @@ class AllowedTokens:
 # By identity, which holds while the value keeps its array alive.
 _MASKS: SizedLruCache[tuple[int, int], AllowedTokens] = SizedLruCache(MAX_BYTES)
 _BOUNDS: SizedLruCache[tuple[int, torch.device, torch.dtype], tuple[AllowedTokens, torch.Tensor]] = SizedLruCache(MAX_BYTES)
+has_caches(_MASKS)
+has_caches(_BOUNDS)

@@ -210,19 +210,35 @@ class Scores:
     def __init__(self, made: torch.Tensor, head: torch.nn.Linear | None, *, model: str) -> None:
         self._made, self._head, self._model = made, head, model
         self._all: dict[tuple[int, int], torch.Tensor] = {}
+        self._best: dict[tuple[int, int], tuple[float, int]] = {}
 
     @staticmethod
     def joined(parts: Sequence[Scores]) -> Scores:
         """The scores of passes that were made one after the other."""
         return Scores(torch.cat([one._made for one in parts], dim=1), parts[0]._head, model=parts[0]._model)
 
-    def prepare(self, positions: Sequence[tuple[int, int]]) -> None:
-        """Compute all scores at some positions at once, where they are not known; each is a row and how far back from the last."""
+    def prepare(self, positions: Sequence[tuple[int, int]], *, best: bool = False) -> None:
+        """Compute all scores at some positions at once, where they are not known; each is a row and how far back from the last.
+
+        Args:
+            positions: the positions.
+            best: find the likeliest of all tokens at each of them too, for :meth:`best`.
+        """
         positions = [one for one in positions if one not in self._all]
-        if self._head is not None and positions:
-            rows, backs = zip(*positions, strict=True)
-            made = self._head(self._made[list(rows), [-1 - back for back in backs]])
+        if not positions or (self._head is None and not best):
+            return
+        rows, backs = zip(*positions, strict=True)
+        made = self._made[list(rows), [-1 - back for back in backs]]
+        if self._head is not None:
+            made = self._head(made)
             self._all.update(zip(positions, made, strict=True))
+        if best:
+            highest, ids = made.max(dim=-1)
+            self._best.update(zip(positions, zip(highest.tolist(), ids.tolist(), strict=True), strict=True))
+
+    def best(self, row: int, back: int) -> tuple[float, int] | None:
+        """The score and the id of the likeliest of all tokens, the first of equal ones, where it was prepared."""
+        return self._best.get((row, back))
 
     def all(self, row: int, back: int) -> torch.Tensor:
         """float[V]: the scores of all tokens."""

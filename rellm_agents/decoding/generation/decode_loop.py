@@ -12,6 +12,7 @@ chosen after those before it. Knows neither tokenizers nor prompts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -33,6 +34,8 @@ Ended = Callable[["Batch", int, TextSequence], None]
 
 def choose_by_options(sequence: TextSequence, scores: Scores, number: int, back: int, allowed: AllowedTokens) -> int:
     """Choose a token as the options of the sequence say, see :data:`Choose`."""
+    if (likeliest := _likeliest_of_all(sequence, scores, number, back, allowed)) is not None:
+        return likeliest
     made, ids = scores.of(number, back, allowed)
     scores.check(float(made.max()), sequence.next_number, sequence.text)
     options = sequence.options
@@ -228,18 +231,28 @@ def _choose(passes: ForwardPasses, scores: Scores, sequences: list[tuple[int, Te
                     _weigh(passes, scores, [one])
         sequences = [one for one in sequences if one not in weighed]
     drafts = {sequence: len(sequence.drafts) for _, sequence in sequences}
-    scores.prepare([(i, drafts[sequence]) for i, sequence in sequences if not scores.few(sequence.allowed())])
+    many = [(i, sequence) for i, sequence in sequences if not scores.few(sequence.allowed())]
+    scores.prepare([(i, drafts[one]) for i, one in many], best=any(one.options.is_greedy for _, one in many))
     for i, sequence in sequences:
 
         def chosen(at: int, allowed: AllowedTokens, i: int = i, sequence: TextSequence = sequence) -> int:
             if (free := sequence.allowed_without_budget()) is not None:
-                made, ids = scores.of(i, drafts[sequence] - at, free)
-                sequence.note_wanted(pick(_as_wanted(sequence, made, ids), ids))
+                wanted = _likeliest_of_all(sequence, scores, i, drafts[sequence] - at, free)
+                if wanted is None:
+                    made, ids = scores.of(i, drafts[sequence] - at, free)
+                    wanted = pick(_as_wanted(sequence, made, ids), ids)
+                sequence.note_wanted(wanted)
             only = allowed.only()
             return choose(sequence, scores, i, drafts[sequence] - at, allowed) if only is None else only
 
         with _fails_alone(sequence):
             passes.mask_out(i, sequence.choose_next(chosen))
+
+
+def _likeliest_of_all(sequence: TextSequence, scores: Scores, number: int, back: int, allowed: AllowedTokens) -> int | None:
+    """The likeliest of all tokens, if it is allowed and a greedy choice: then no mask need be laid over the scores. Else ``None``."""
+    best = scores.best(number, back) if sequence.options.is_greedy else None
+    return best[1] if best is not None and math.isfinite(best[0]) and allowed.allows(best[1]) else None
 
 
 def _as_wanted(sequence: TextSequence, scores: torch.Tensor, ids: torch.Tensor | None) -> torch.Tensor:

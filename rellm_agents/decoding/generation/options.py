@@ -94,6 +94,11 @@ class TextOptions:
     measure: Collection[Measure] = ()
 
     @property
+    def is_greedy(self) -> bool:
+        """Whether the token with the highest score is chosen, as the model gives scores."""
+        return self.temperature == 0 and not self.logit_bias and not self.penalizes
+
+    @property
     def penalizes(self) -> bool:
         """Whether tokens of free text are scored otherwise once they have been written."""
         return self.repetition_penalty != 1 or self.presence_penalty != 0 or self.frequency_penalty != 0

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
+FIRST_SORTED, FURTHER_SORTED = 256, 8
+"""Tokens that are sorted at first, and how many times as many if these do not suffice."""
+
 
 def pick(
     scores: torch.Tensor,
@@ -93,18 +96,23 @@ def _positions(size: int, ids: torch.Tensor | None, wanted: Iterable[int]) -> di
 
 
 def _drawn(scores: torch.Tensor, top_k: int | None, top_p: float | None, min_p: float | None, generator: torch.Generator | None) -> int:
-    probabilities = torch.softmax(scores, dim=0)
+    probabilities, ids = torch.softmax(scores, dim=0), None
     if top_k or top_p is not None or min_p:
-        ordered, order = probabilities.sort(descending=True)
-        kept = min(top_k or len(ordered), len(ordered))
-        if top_p is not None:
-            kept = min(kept, int((ordered.cumsum(0) < top_p).sum()) + 1)
-        if min_p:
-            kept = min(kept, int((ordered >= min_p * ordered[0]).sum()))
-        ids, probabilities = order[:kept], ordered[:kept]
-    else:
-        ids = None
+        probabilities, ids = _likeliest(probabilities, top_k or len(probabilities), 1.0 if top_p is None else top_p, min_p or 0.0)
     cumulated = probabilities.cumsum(0)
     drawn = torch.rand((), generator=generator, dtype=torch.float64) * cumulated[-1]
-    at = min(int(torch.searchsorted(cumulated, drawn, right=True)), int(probabilities.nonzero()[-1]))
+    at = int(torch.searchsorted(cumulated, drawn, right=True))
+    if at == len(cumulated):  # by rounding
+        at = int(probabilities.nonzero()[-1])
     return at if ids is None else int(ids[at])
+
+
+def _likeliest(probabilities: torch.Tensor, top_k: int, top_p: float, min_p: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The probabilities of the tokens that are drawn from, the likeliest first, and their places; as few as possible are sorted."""
+    size = min(FIRST_SORTED, len(probabilities))
+    while True:
+        ordered, order = probabilities.topk(size)
+        kept = min(top_k, int((ordered.cumsum(0) < top_p).sum()) + 1, int((ordered >= min_p * ordered[0]).sum()))
+        if kept < size or kept == top_k or size == len(probabilities):
+            return ordered[:kept], order[:kept]
+        size = min(FURTHER_SORTED * size, len(probabilities))

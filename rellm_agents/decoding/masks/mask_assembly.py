@@ -19,6 +19,7 @@ from typing import cast
 
 import numpy as np
 
+from rellm_agents.caches import clear_if_full, has_caches
 from rellm_agents.decoding.budget import IMPOSSIBLE, CaptureCosts, TokenCosts, cost_bound, tokens_within
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.transitions import LexemeTokenCache, TokenTransitions
@@ -28,6 +29,7 @@ from rellm_agents.patterns.automaton import is_finished_by_common_bytes
 from rellm_agents.patterns.machine import CaptureCell, Cell, CounterCell, LexemeCell, State
 
 MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
+MAX_VOCABULARIES = 16
 MAX_SHARED_BYTES = 32 << 20  # of masks remembered per vocabulary for all patterns
 _FEW = 64  # tokens that are set one by one
 
@@ -54,6 +56,13 @@ class SharedMasks:
         self._unions = LruCache(max(64, MAX_SHARED_BYTES // max(self._nothing.nbytes, 1)), self._make_union)
         self.token_bytes: dict[int, bytes] = {}
         self.longer_tokens = lru_cache(maxsize=MAX_MASKS)(self._longer_tokens)
+        has_caches(self)
+
+    def clear(self) -> None:
+        """Forget all masks and tokens that were found."""
+        self.lexemes.clear()
+        self._unions.clear()
+        self.longer_tokens.cache_clear()
 
     def read_bytes(self, token_id: int) -> bytes | None:
         """The bytes that patterns read of a token, remembered in ``token_bytes``."""
@@ -91,10 +100,10 @@ class SharedMasks:
         return Mask(bits)
 
 
-@lru_cache(maxsize=16)
 def shared_masks(vocabulary: Vocabulary) -> SharedMasks:
     """The shared part of the masks under a vocabulary, the same object each time."""
-    return SharedMasks(vocabulary)
+    clear_if_full()
+    return _of_vocabularies[vocabulary]
 
 
 class MaskAssembly:
@@ -151,3 +160,6 @@ class MaskAssembly:
         if isinstance(cell, CaptureCell):
             return all(map(self._is_dead_end_in, cell.state.cells))
         return isinstance(cell, LexemeCell | CounterCell) and self._shared.lexemes.is_dead_end(cell.automaton, cell.state)
+
+
+_of_vocabularies = LruCache(MAX_VOCABULARIES, SharedMasks)

@@ -28,6 +28,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from rellm_agents.caches import add_bytes
 from rellm_agents.decoding.vocabulary import Ids, Mask, TokenTrie, TrieCursor, TrieCursors, Vocabulary, packed, packed_flags
 from rellm_agents.patterns.automaton import DEAD, Automaton
 
@@ -60,6 +61,7 @@ class LexemeTokens:
         self.ids: tuple[int, ...] = () if isinstance(tokens, Mask) else tuple(tokens.tolist())
         self.masks: tuple[Mask, ...] = (tokens,) if isinstance(tokens, Mask) else ()
         self.ends, self.residual = ends, residual
+        add_bytes(residual.nodes.nbytes + (tokens.bits.nbytes if isinstance(tokens, Mask) else 0))
 
 
 class CounterTokens:
@@ -93,6 +95,7 @@ class CounterTokens:
         self.ends: list[tuple[int, int]] = [divmod(pair, size) for pair in _distinct(self._done * size + self._states)]
         is_residual = complete & (self._trie.child_count[nodes] > 0)
         self._residual_nodes, self._residual_done = nodes[is_residual], done[is_residual]
+        add_bytes(sum(one.nbytes for one in (self._ids, self._begun, self._done, self._states)))
         self._masks: dict[int, Mask] = {}
         self._residuals: dict[tuple[int, int], TrieCursor] = {}
 
@@ -142,6 +145,11 @@ class LexemeTokenCache:
         # Else there are no dead ends, or all is measured before it is allowed.
         self._must_check_spelling = vocabulary.spells_common_bytes and not vocabulary.spells_every_text
         self._can_end: WeakKeyDictionary[Automaton, dict[int, bool]] = WeakKeyDictionary()
+
+    def clear(self) -> None:
+        """Forget all tokens that were found."""
+        for one in (self.of, self.counted, self._reference):
+            one.cache_clear()
 
     def is_dead_end(self, automaton: Automaton, state: int) -> bool:
         """Whether the vocabulary cannot spell any text from a state to an end of the lexeme.

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rellm_agents.caches import add_bytes
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.derivative import BYTES, members, transitions
 from rellm_agents.patterns.automaton.emptiness import Emptiness
@@ -31,6 +32,7 @@ DEAD = 0
 START = 1
 MAX_STATES = 50_000  # of one automaton
 MAX_WHOLE = 256  # states of an automaton that is made completely at once
+ROW_BYTES = 256 * (8 + 4)  # of a row, in its list and in the table
 MAX_SHARED_AUTOMATA = 4_096  # the least recently used is dropped
 _COMMON = sum(1 << byte for byte in COMMON_BYTES)
 
@@ -163,6 +165,7 @@ class Automaton:
                 self._table = grown
             self._table[state] = row
             self.rows[state] = row
+            add_bytes(ROW_BYTES)
             self._made += 1
             return row
 
