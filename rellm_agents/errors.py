@@ -227,15 +227,16 @@ class ClosedByBudget(DecodingError, ValueError):
         budget: its tokens.
 
     >>> print(ClosedByBudget('{"summary": "A small"}', "#/summary", 12))
-    the budget of 12 tokens closed the text at #/summary, where the model would have gone on: a larger max_new_tokens leaves it whole, a \
-schema with maxLength or maxItems bounds it
+    the budget of 12 tokens closed the text at #/summary, where the model would have gone on: a larger budget (max_new_tokens or \
+max_tokens) leaves it whole, a schema with maxLength or maxItems bounds it
     """
 
     def __init__(self, text: str, pointer: str, budget: int) -> None:
         self.text, self.pointer, self.budget = text, pointer, budget
+        bound = "a pattern with fewer repeats" if pointer == "#" else "a schema with maxLength or maxItems"
         super().__init__(
-            f"the budget of {budget} tokens closed the text at {pointer}, where the model would have gone on: a larger max_new_tokens "
-            "leaves it whole, a schema with maxLength or maxItems bounds it"
+            f"the budget of {budget} tokens closed the text at {pointer}, where the model would have gone on: a larger budget "
+            f"(max_new_tokens or max_tokens) leaves it whole, {bound} bounds it"
         )
 
 

@@ -49,13 +49,13 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
     """
     if pipeline is not None:
         if model is not None or tokenizer is not None:
-            raise ValueError("give pipeline=, or model= and tokenizer=, not both")
+            raise ValueError('give pipeline=, or model= and tokenizer=, or model="org/name" alone, not both')
         inner = getattr(pipeline, "pipeline", pipeline)  # HuggingFacePipeline holds a pipeline
         model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None) or getattr(inner, "processor", None)
         if model is None or tokenizer is None:
             raise ValueError(f"pipeline={pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline")
     elif model is None and tokenizer is None:
-        raise ValueError("no model: give pipeline=, or model= and tokenizer=")
+        raise ValueError('no model: give pipeline=, or model= and tokenizer=, or model="org/name", a name on the hub or a folder')
     elif model is None or tokenizer is None:
         given, absent = ("tokenizer=", "model=") if model is None else ("model=", "tokenizer=")
         raise ValueError(f"{given} is given without {absent}: give both, or pipeline=")

@@ -23,7 +23,7 @@ so that the LangChain parser reads it back without loss. The functions differ in
 Arguments of all of them:
     tools: LangChain tools, pydantic models, or a mapping of names to argument schemas; each of a single argument where an action is text.
     whitespace: the style of the JSON text, as for :func:`rellm_agents.compile_schema`.
-    one_line: the text of an action's argument has no line breaks, so that a model cannot go on below it; code and SQL need them.
+    one_line: an action's argument and the answer have no line breaks, so that a model cannot go on below them; code and SQL need them.
 
 All of them raise a :class:`~rellm_agents.errors.FormatError` for no tools, two of one name, and a name, an argument or a value that the
 format cannot carry. The module knows nothing of the parsers: ``rellm_agents.langchain`` pairs each format with its own.
@@ -41,14 +41,16 @@ from rellm_agents.formats.tool_sources import ToolsLike
 from rellm_agents.json_schema import Whitespace
 
 
-def _with_inputs(name: str, *, one_line: bool) -> Declaration:
-    """The declaration of a text format, whose inputs may have line breaks or not."""
+def _lined(name: str, *, one_line: bool) -> Declaration:
+    """The declaration of a text format, whose inputs and answers may have line breaks or not."""
     declaration = builtin_declaration(name)
     if not one_line:
         return declaration
-    slot = declaration["slots"]["input"]
-    one_lined = {**slot, "banned_regexes": [*slot.get("banned_regexes", ()), r"[\n\r]"]}
-    return {**declaration, "slots": {**declaration["slots"], "input": one_lined}}
+    slots = declaration["slots"]
+    one_lined = {
+        slot: {**slots[slot], "banned_regexes": [*slots[slot].get("banned_regexes", ()), r"[\n\r]"]} for slot in ("input", "answer")
+    }
+    return {**declaration, "slots": {**slots, **one_lined}}
 
 
 # Text
@@ -62,7 +64,8 @@ def react(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
 
     Args:
         tools: LangChain tools, pydantic models, or a mapping of names to argument schemas; each of a single argument.
-        one_line: inputs have no line breaks, so that a model cannot go on below one with what it would be told, or with another action.
+        one_line: inputs and answers have no line breaks, so that a model cannot go on below them with what it would be told, another
+            action or another question.
 
     Raises:
         FormatError: no tools, two of one name, a name, an argument or a value that text cannot carry.
@@ -74,7 +77,7 @@ def react(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     >>> format.read(" Done.\nFinal Answer: 42")
     Finish(output='42', thought=' Done.\n')
     """
-    return ActionFormat(_with_inputs("react", one_line=one_line), tools)
+    return ActionFormat(_lined("react", one_line=one_line), tools)
 
 
 def mrkl(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
@@ -88,7 +91,7 @@ def mrkl(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     >>> format.read(format.write(Action("sql", 'SELECT name FROM "towns"'))).tool_input
     'SELECT name FROM "towns"'
     """
-    return ActionFormat(_with_inputs("mrkl", one_line=one_line), tools)
+    return ActionFormat(_lined("mrkl", one_line=one_line), tools)
 
 
 def conversational(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
@@ -106,7 +109,7 @@ def conversational(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
       ...
     rellm_agents.errors.FormatError: conversational cannot write this step ... input: it holds 'AI:'; use json_action
     """
-    return ActionFormat(_with_inputs("conversational", one_line=one_line), tools)
+    return ActionFormat(_lined("conversational", one_line=one_line), tools)
 
 
 def docstore(tools: ToolsLike) -> ActionFormat:
@@ -163,7 +166,7 @@ def xml(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     >>> format.read("I know. <final_answer>a < b</final_answer>")
     Finish(output='a < b', thought='I know. ')
     """
-    return ActionFormat(_with_inputs("xml", one_line=one_line), tools)
+    return ActionFormat(_lined("xml", one_line=one_line), tools)
 
 
 # JSON

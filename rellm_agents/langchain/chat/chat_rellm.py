@@ -58,7 +58,7 @@ _REQUEST_OPTIONS = (
     "unfit_tools",
 )
 _LOGPROBS = ("logprobs", "top_logprobs")
-_CONTENTS = ("tools", "response_format", "pattern", "regex", "format")  # a call that says what the content is does not write steps
+_CONTENTS = ("response_format", "pattern", "regex", "format")  # a call that says what the content is does not write steps
 _PARTS = {"content", "reasoning"}
 _IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict" has changed the schemas
 
@@ -340,7 +340,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             "unfit_tools": self.unfit_tools,
             **{name: changed[name] for name in _REQUEST_OPTIONS if changed.get(name) is not None},
         }
-        if not any(given.get(name) for name in _CONTENTS):
+        if not any(name in changed for name in _CONTENTS):
             given["format"] = self.format
         if (format_ := given.pop("format", None)) is not None:
             strings, options = self._text_options(stop, with_one_budget(changed))

@@ -91,7 +91,9 @@ def compile_request(
     contents = {"pattern": pattern, "regex": regex, "response_format": response_format, "format": step}
     given = [option for option, value in contents.items() if value is not None]
     if step is not None and tools:
-        raise ValueError("format writes actions into the content, and tools would be called beside it: give one")
+        raise ValueError(
+            "format writes actions into the content, and tools would be called beside it: give one, for a model with format= by format=None"
+        )
     if len(given) > 1:
         raise ValueError(f"{' and '.join(given)} both determine the content: give one")
     choice = _choice(tool_choice)

@@ -189,12 +189,12 @@ def test_a_chat_model_takes_a_format_or_tools():
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
     chat = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, format=react([search]), max_tokens=90, on_budget="close")
     assert react([search]).read(chat.invoke("a").content)
-    assert chat.bind_tools([double], tool_choice="any").invoke("a").tool_calls[0]["name"] == "double"  # replaces the format
+    assert chat.bind_tools([double], tool_choice="any", format=None).invoke("a").tool_calls[0]["name"] == "double"
     assert chat.with_structured_output({"title": "t", "enum": [1, 2]}).invoke("a") in (1, 2)
     with pytest.raises(ValueError, match="regex and format both determine the content"):
         chat.invoke("a", format=react([search]), regex="a")
     with pytest.raises(ValueError, match="format writes actions into the content, and tools would be called beside it"):
-        chat.bind_tools([search], format=react([search]))
+        chat.bind_tools([search])
     for wrong, told in (
         (react, r"format=react makes formats of tools: call it, format=react\(tools\)"),
         ("react", "format='react': an action"),

@@ -69,11 +69,14 @@ def test_only_any_text_has_a_budget():
 
 
 @pytest.mark.parametrize("make", [formats.react, formats.mrkl, formats.conversational, formats.xml])
-def test_inputs_of_one_line(make):
+def test_inputs_and_answers_of_one_line(make):
     format_ = make([word_length], one_line=True)
     parser = parser_for(format_)
     inputs = [step.tool_input for seed in range(300) if isinstance(step := format_.read(format_.pattern.sample(seed)), Action)]
     assert len(inputs) > 30
+    answers = [step.output for seed in range(300) if isinstance(step := format_.read(format_.pattern.sample(seed)), Finish)]
+    assert len(answers) > 30
+    assert not any({*"\r\n"} & {*one} for one in answers)
     assert not any({*"\r\n"} & {*one} for one in inputs)
     with pytest.raises(FormatError, match=r"it holds '\[\\\\n\\\\r\]'"):
         format_.write(Action("word_length", "SELECT 1\nFROM towns"))
