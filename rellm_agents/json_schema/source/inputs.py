@@ -11,6 +11,7 @@ Does not look at keywords, but for patterns that name surrogates.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from os import PathLike
@@ -20,6 +21,8 @@ from urllib.parse import urljoin
 
 from rellm_agents.errors import InvalidSchema, SchemaError, UnsupportedSchema
 from rellm_agents.json_schema.python_types import type_schema
+from rellm_agents.json_schema.source.keywords import ANNOTATIONS, SUBSCHEMA_KEYWORDS, each_keyword
+from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.surrogates import without_surrogates
 
 Schema = dict[str, Any] | bool
@@ -31,6 +34,7 @@ TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $def
 
 
 _PATH = re.compile(r"[^\n{}\"]*(?:[\\/][^\n{}\"]*|\.[A-Za-z]{2,6})")
+_MAYBE_INFINITE = re.compile(r"[0-9][eE]\+?[0-9]{3}|[0-9]{309}")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
@@ -64,9 +68,32 @@ def _from_text(text: str) -> Schema:
         raise InvalidSchema("#", f"not JSON text: {error}") from error
     except RecursionError as error:
         raise UnsupportedSchema("#", TOO_DEEP) from error
+    if _MAYBE_INFINITE.search(text):
+        _refuse_infinite(schema)
     if not isinstance(schema, (dict, bool)):
         raise InvalidSchema("#", f"a schema is an object or a boolean, not {text[:40]!r}")
     return without_surrogates(schema, text)  # type: ignore[no-any-return]
+
+
+def _refuse_infinite(schema: Any) -> None:
+    """Raise an error at a number that is read as infinite; one of an annotation changes nothing."""
+    for pointer, keyword, value in each_keyword(schema):
+        if keyword not in ANNOTATIONS and keyword not in SUBSCHEMA_KEYWORDS and (found := _infinite(value)) is not None:
+            reason = f"it holds a number that is read as {found}: the greatest that JSON's readers know is 1.8e308, so write one up to that"
+            raise UnsupportedSchema(below(pointer, keyword), reason)
+
+
+def _infinite(value: Any) -> float | None:
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case float() as number if not math.isfinite(number):
+                return number
+            case list() as items:
+                waiting += items
+            case dict() as members:
+                waiting += members.values()
+    return None
 
 
 def _advice_for_path(path: Any) -> str:
@@ -82,7 +109,7 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
 
     Raises:
         InvalidSchema: it holds what JSON or UTF-8 cannot say, or itself.
-        UnsupportedSchema: it is nested too deep.
+        UnsupportedSchema: it is nested too deep, or holds a number that is not finite.
 
     >>> text_of({"const": "é"})
     '{"const": "é"}'
@@ -97,6 +124,7 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
             "#", f"{error.object[error.start - 20 : error.end]!r} holds a lone surrogate, which UTF-8 cannot write"
         ) from error
     except (TypeError, ValueError) as error:
+        _refuse_infinite(schema)
         raise InvalidSchema("#", f"a schema is JSON data: {error}") from error
     except RecursionError as error:
         raise UnsupportedSchema("#", TOO_DEEP) from error
