@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Any
 
 from rellm_agents.errors import InexactFormat, PatternError, UnsupportedSchema
-from rellm_agents.json_schema.limits import MAX_COUNT
 from rellm_agents.json_schema.numbers import Notation, Numbers, narrowing_of
 from rellm_agents.json_schema.object_compiler import ObjectCompiler
 from rellm_agents.json_schema.property_names import split_by_conditions
@@ -37,6 +36,7 @@ from rellm_agents.json_schema.shapes import (
     styled_numbers,
     styled_strings,
 )
+from rellm_agents.json_schema.sizes import MAX_COUNT, MAX_VALUE_DEPTH, is_deeper
 from rellm_agents.json_schema.source import (
     CanonicalSchema,
     NormalForm,
@@ -144,6 +144,9 @@ class Compiler:
     def _values(self, values: Sequence[Any], context: Context) -> Shape:
         """Given values, written as in the source."""
         context.refuse_unwritable(values, "enum", "const")
+        if any(is_deeper(value, MAX_VALUE_DEPTH) for value in values):
+            reason = f"a value has more than {MAX_VALUE_DEPTH} levels of lists and objects: describe it with items and properties"
+            raise UnsupportedSchema(context.location.pointer_of("enum", "const"), reason)
         return Deferred(lambda: self._listed(values, context), is_flat=not any(isinstance(value, (dict, list)) for value in values))
 
     def _listed(self, values: Sequence[Any], context: Context) -> Node:

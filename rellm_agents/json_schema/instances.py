@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rellm_agents.errors import InvalidInstance
+from rellm_agents.json_schema.sizes import MAX_VALUE_DEPTH, is_deeper
 from rellm_agents.json_schema.source import SchemaLike, Validator, below, schema_of
 from rellm_agents.json_schema.text import Layout, ban_substrings, serializations
 from rellm_agents.patterns import Pattern
@@ -40,6 +41,8 @@ def instance_text(pattern: Pattern, schema: SchemaLike, value: Any, *, without: 
     Raises:
         InvalidInstance: the schema does not allow the value, or the pattern has no text for it: names the JSON pointer into the value.
     """
+    if is_deeper(value, MAX_VALUE_DEPTH):
+        raise InvalidInstance("#", f"it has more than {MAX_VALUE_DEPTH} levels of lists and objects, or holds itself")
     layout = Layout.of("spaced", ban_substrings(without))
 
     def text_of(one: Any) -> bytes | None:

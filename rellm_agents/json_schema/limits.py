@@ -54,6 +54,3 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-
-MAX_COUNT = 10_000_000
-"""Of the characters of a string, the items of a list or the properties of an object that a schema asks for at least: no model writes more."""

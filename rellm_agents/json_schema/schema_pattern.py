@@ -84,7 +84,10 @@ class SchemaPattern(Pattern):
         """
         if not self.fullmatch(text):
             raise InvalidInstance("#", f"the pattern has no such text: {text[:60]!r}")
-        value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
+        try:
+            value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
+        except RecursionError as error:
+            raise InvalidInstance("#", "lists and objects are nested deeper than Python's json module reads") from error
         found = None if self.validator is None else self.validator.violation(value)
         if found is not None:
             place, rule, reason = found

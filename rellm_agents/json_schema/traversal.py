@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.limits import MAX_COUNT
 from rellm_agents.json_schema.property_names import SchemaVariants
 from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, Shape, Style, Variants, mark_empty
+from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.source import CanonicalSchema, Deferrable, NormalForm, SchemaKind, SourceLocation, Unresolved
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node

@@ -14,7 +14,7 @@ of a demanding keyword, as a fixpoint over the graph of references.
 
 from __future__ import annotations
 
-from rellm_agents.json_schema.limits import MAX_COUNT
+from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.source.normal_form import CanonicalSchema, NormalForm, Unresolved, canonical
 
 _WRITTEN_OUT = 10**15  # smaller numbers are written without an exponent

@@ -21,6 +21,7 @@ from urllib.parse import urljoin
 
 from rellm_agents.errors import InvalidSchema, SchemaError, UnsupportedSchema
 from rellm_agents.json_schema.python_types import type_schema
+from rellm_agents.json_schema.sizes import MAX_DEPTH, is_deeper
 from rellm_agents.json_schema.source.keywords import ANNOTATIONS, SUBSCHEMA_KEYWORDS, each_keyword
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.surrogates import without_surrogates
@@ -30,7 +31,7 @@ SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | Typed
 Registry = Mapping[str, Any]  # schemas by the URIs under which they are referred to
 RegistryLike = Mapping[str, Any] | str | PathLike[str]
 """Schemas by the URIs under which they are referred to; or the folder of their files."""
-TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
+TOO_DEEP = f"schemas are nested too deep to be read, {MAX_DEPTH} levels at most: put the inner ones into $defs"
 
 
 _PATH = re.compile(r"[^\n{}\"]*(?:[\\/][^\n{}\"]*|\.[A-Za-z]{2,6})")
@@ -47,9 +48,11 @@ def schema_of(source: SchemaLike) -> Schema:
 
     Raises:
         InvalidSchema: the text is not JSON or no schema, a path is given, or the type has no JSON Schema.
+        UnsupportedSchema: it has more levels than ``MAX_DEPTH``, or holds a number that is not finite.
     """
     match source:
         case bool() | dict():
+            refuse_deep(source)
             return without_surrogates(source)  # type: ignore[no-any-return]
         case str():
             return _from_text(source)
@@ -59,15 +62,29 @@ def schema_of(source: SchemaLike) -> Schema:
             return _from_type(source)
 
 
+def refuse_deep(schema: Any) -> None:
+    """Raise an error if a schema has more levels than ``MAX_DEPTH``, or holds itself.
+
+    Args:
+        schema: plain data.
+
+    Raises:
+        UnsupportedSchema: it is too deep.
+    """
+    if is_deeper(schema, MAX_DEPTH):
+        raise UnsupportedSchema("#", TOO_DEEP)
+
+
 def _from_text(text: str) -> Schema:
     try:
         schema = json.loads(text, parse_constant=_no_number)
+    except RecursionError as error:
+        raise UnsupportedSchema("#", TOO_DEEP) from error
     except ValueError as error:
         if _PATH.fullmatch(text):
             raise InvalidSchema("#", _advice_for_path(text)) from None
         raise InvalidSchema("#", f"not JSON text: {error}") from error
-    except RecursionError as error:
-        raise UnsupportedSchema("#", TOO_DEEP) from error
+    refuse_deep(schema)
     if _MAYBE_INFINITE.search(text):
         _refuse_infinite(schema)
     if not isinstance(schema, (dict, bool)):
@@ -186,4 +203,9 @@ def _no_number(name: str) -> None:
 
 
 def _from_type(source: Any) -> dict[str, Any]:
-    return without_surrogates(type_schema(source).schema)  # type: ignore[no-any-return]
+    try:
+        found = type_schema(source).schema
+        refuse_deep(found)
+    except RecursionError as error:
+        raise UnsupportedSchema("#", TOO_DEEP) from error
+    return without_surrogates(found)  # type: ignore[no-any-return]

@@ -26,10 +26,12 @@ from jsonschema_rs import CanonicalSchema, canonical
 
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
+from rellm_agents.json_schema.sizes import MAX_CHAIN
 from rellm_agents.json_schema.source.cleaning import cleaned_schema, draft_objection, encoded_uri
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Registry, Schema, text_of
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.refusals import of_metaschema, of_pattern, of_reference
+from rellm_agents.json_schema.source.source_location import longest_chain
 
 SchemaKind = canonical.CanonicalKind
 _DRAFT_NUMBERS = {
@@ -40,6 +42,7 @@ _DRAFT_NUMBERS = {
     20: jsonschema_rs.Draft202012,
 }
 _OF_NO_FORMAT = "\0 {("  # a string that is in no format
+_CHAINED = 50  # references; a chain of so few is no long one
 _UNRESOLVED = frozenset({SchemaKind.ALL_OF, SchemaKind.ONE_OF, SchemaKind.NOT})
 
 
@@ -79,8 +82,9 @@ class NormalForm:
         """
         if objection := draft_objection(schema, registry):
             raise UnsupportedSchema("#/$schema", objection)
-        known = _registry(registry)
-        cleaned = cleaned_schema(schema, text_of(schema) if text is None else text, registry)
+        known, text = _registry(registry), text_of(schema) if text is None else text
+        _refuse_long_chains(schema, text, registry or {})
+        cleaned = cleaned_schema(schema, text, registry)
         try:
             root = jsonschema_rs.canonicalize(cleaned, offline=True, validate_formats=True, registry=known)
         except jsonschema_rs.ValidationError as error:
@@ -240,6 +244,15 @@ class Validator:
         """The place in a value, the place in the schema and the reason of the first thing that is not allowed; ``None`` if all is."""
         error = next(iter(self._validator.iter_errors(value)), None)
         return None if error is None else (list(error.instance_path), list(error.schema_path), error.message)
+
+
+def _refuse_long_chains(schema: Schema, text: str, registry: Registry) -> None:
+    if text.count('"$ref"') + len(registry) <= _CHAINED and '"$dynamicRef"' not in text:
+        return
+    found = longest_chain(schema, registry)
+    if found > MAX_CHAIN:
+        reason = f"references lead through {found} schemas, each inside of the one before, {MAX_CHAIN} at most: write some in the place"
+        raise UnsupportedSchema("#", reason)
 
 
 def _registry(registry: Registry | None) -> jsonschema_rs.Registry | None:

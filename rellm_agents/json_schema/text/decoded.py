@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TypedDict, assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError, PatternTooLarge
-from rellm_agents.json_schema.limits import MAX_COUNT
+from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.text.string_formats import string_format
 from rellm_agents.patterns import NOTHING, TEXT, Node, choice, complement, intersection, ir, literal, read_regex, repeat
 
