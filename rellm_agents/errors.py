@@ -1,6 +1,8 @@
 """Defines all errors that the package raises on purpose, as one tree.
 
     RELLMError
+    |-- ArgumentTypeError (TypeError)   an argument of another type than is wanted: the argument, its value, and what is wanted
+    |-- ArgumentValueError (ValueError) an argument outside of what is wanted: likewise
     |-- PatternError (ValueError)       a pattern cannot be made
     |   |-- RegexSyntaxError            regex text outside the dialect: the position, with a caret
     |   |-- UnsupportedRegex            a pattern that a dialect of regex text cannot express: the reason, and a dialect that can
@@ -43,6 +45,39 @@ class RELLMError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), str(self), self.__dict__)
+
+
+class ArgumentTypeError(RELLMError, TypeError):
+    """An argument of a public callable that is of another type than is wanted.
+
+    Attributes:
+        argument: its name.
+        wanted: what it has to be, in words.
+
+    >>> print(ArgumentTypeError("seed", "5", "an int or None"))
+    seed='5': an int or None, not a str
+    """
+
+    def __init__(self, argument: str, value: object, wanted: str, *, advice: str = "", told: str = "") -> None:
+        self.argument, self.wanted = argument, wanted
+        kind = "" if value is None else f", not {'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
+        super().__init__(told or f"{argument}={_shown(value)}: {wanted}{kind}{f': {advice}' if advice else ''}")
+
+
+class ArgumentValueError(RELLMError, ValueError):
+    """An argument of a public callable that is of the right type, and outside of what is wanted.
+
+    Attributes:
+        argument: its name.
+        wanted: what it has to be, in words.
+
+    >>> print(ArgumentValueError("top_p", 2, "above 0 and at most 1, or None for all"))
+    top_p=2: above 0 and at most 1, or None for all
+    """
+
+    def __init__(self, argument: str, value: object, wanted: str) -> None:
+        self.argument, self.wanted = argument, wanted
+        super().__init__(f"{argument}={_shown(value)}: {wanted}")
 
 
 class PatternError(RELLMError, ValueError):
@@ -341,6 +376,15 @@ def _restored(kind: type[RELLMError], message: str, attributes: dict[str, object
     error = kind.__new__(kind, message)
     error.__dict__.update(attributes)
     return error
+
+
+def _shown(value: object, most: int = 60) -> str:
+    """The beginning of how a value is written in Python."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - of a class of the user's
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _caret(text: str, position: int, width: int = 72) -> str:

@@ -22,6 +22,29 @@ MAX_COUNT = 10_000_000
 """Characters of a string, items of a list or properties of an object that a schema asks for at least: no model writes more."""
 
 
+def odd_name(value: Any) -> object | None:
+    """A name in the mappings of plain data that is no str, which JSON would write as one; ``None``: there is none.
+
+    Args:
+        value: of bounded depth.
+
+    >>> odd_name([{"a": {5: 1}}])
+    5
+    """
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            for name, inner in one.items():
+                if not isinstance(name, str):
+                    return name  # type: ignore[no-any-return]
+                if isinstance(inner, (dict, list, tuple)):
+                    waiting.append(inner)
+        elif isinstance(one, (list, tuple)):
+            waiting += [inner for inner in one if isinstance(inner, (dict, list, tuple))]
+    return None
+
+
 def is_deeper(value: Any, most: int) -> bool:
     """Whether plain data has more levels of lists, tuples and mappings than ``most``, or holds itself.
 

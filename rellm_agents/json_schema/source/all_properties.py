@@ -31,7 +31,8 @@ def with_all_properties(schema: Schema) -> Schema:
         schema: plain data.
 
     Raises:
-        UnsupportedSchema: it is nested too deep, or has a reference that is not a JSON pointer within the schema, or that leads to a schema that stays unchanged.
+        UnsupportedSchema: it is nested too deep, or has a reference that is not a JSON pointer within the schema, or that leads to a
+            schema that stays unchanged.
     """
     if not isinstance(schema, dict):
         return schema

@@ -21,7 +21,7 @@ from urllib.parse import urljoin
 
 from rellm_agents.errors import InvalidSchema, SchemaError, UnsupportedSchema
 from rellm_agents.json_schema.python_types import type_schema
-from rellm_agents.json_schema.sizes import MAX_DEPTH, is_deeper
+from rellm_agents.json_schema.sizes import MAX_DEPTH, is_deeper, odd_name
 from rellm_agents.json_schema.source.keywords import ANNOTATIONS, SUBSCHEMA_KEYWORDS, each_keyword
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.surrogates import without_surrogates
@@ -53,6 +53,8 @@ def schema_of(source: SchemaLike) -> Schema:
     match source:
         case bool() | dict():
             refuse_deep(source)
+            if (name := odd_name(source)) is not None:
+                raise InvalidSchema("#", f"a schema is JSON data: a name is a str, not {name!r}")
             return without_surrogates(source)  # type: ignore[no-any-return]
         case str():
             return _from_text(source)
