@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from rellm_agents.errors import ArgumentTypeError
@@ -81,6 +82,8 @@ INTEGER: Final = Wanted("an int", lambda value: isinstance(value, Integral) and 
 NUMBER: Final = Wanted("a number", lambda value: isinstance(value, Real) and not isinstance(value, bool))
 TEXTS: Final = sequence_of(TEXT, words="a list of str")
 CALLABLE: Final = Wanted("a callable", callable)
+WHITESPACE: Final = Wanted("'spaced', 'compact' or 'flexible'", lambda value: value in ("spaced", "compact", "flexible"))
+DECLARATION: Final = instance_of(str, PathLike, Mapping, words="the path of a declaration, or a mapping")
 
 
 def checked(**wanted: Wanted) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:

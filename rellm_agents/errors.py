@@ -26,6 +26,7 @@
     |   |-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
     |   |-- ContextOverflow (ValueError) more tokens of prompt and budget than the model reads: all three numbers
     |   `-- ScoresNotFinite (ValueError) a model's scores are no numbers: the model, the token, and what to look at
+    |-- FolderNotFound (NotADirectoryError) there is no folder at a place that was given
     |-- ModelNotFound (OSError)         there is no such model: what to pass or install
     |-- MissingExtra (ImportError)      a dependency is not installed: what to install
     `-- UnfitVersion (ImportError)      the installed version of a dependency is outside the range: both, and what to install
@@ -75,9 +76,15 @@ class ArgumentValueError(RELLMError, ValueError):
     top_p=2: above 0 and at most 1, or None for all
     """
 
-    def __init__(self, argument: str, value: object, wanted: str) -> None:
+    def __init__(self, argument: str, value: object, wanted: str, *, told: str = "") -> None:
         self.argument, self.wanted = argument, wanted
-        super().__init__(f"{argument}={_shown(value)}: {wanted}")
+        super().__init__(told or f"{argument}={_shown(value)}: {wanted}")
+
+    @classmethod
+    def saying(cls, message: str) -> ArgumentValueError:
+        """The error with a message of its own; the argument is what it begins with, as in ``seed=5: ...``."""
+        argument, _, wanted = message.partition("=")
+        return cls(argument, None, wanted, told=message) if argument.isidentifier() else cls("", None, message, told=message)
 
 
 class PatternError(RELLMError, ValueError):
@@ -324,6 +331,10 @@ damaged, or numbers overflow in float16: load it with dtype="bfloat16" or "float
             f"the scores of {model} for {which} are not finite numbers (NaN or infinity): its weights are damaged{wider}, "
             f"{'or ' if wider else 'or numbers overflow: '}look at its weights and adapters"
         )
+
+
+class FolderNotFound(RELLMError, NotADirectoryError):
+    """There is no folder at the given place."""
 
 
 class ModelNotFound(RELLMError, OSError):

@@ -170,7 +170,7 @@ class Pattern:
         >>> compile_regex("[ab]{3}").sample(seed=1) == compile_regex("[ab]{3}").sample(seed=1)
         True
         """
-        return sample_text(self.node, random.Random(seed))
+        return sample_text(self.node, random.Random(int(seed)))
 
     def shortest(self) -> str:
         """A text of the pattern with the fewest bytes in UTF-8, where each special token counts two more than its content.

@@ -79,6 +79,8 @@ class ConstrainedDecoder:
         kept_bytes=INTEGER,
     )
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, kept_bytes: int = MAX_BYTES) -> None:
+        if kept_bytes < 0:
+            raise ArgumentValueError("kept_bytes", kept_bytes, "a number of bytes, 0 for none")
         self.engine = Engine(model, tokenizer, kept_bytes=kept_bytes)
         self.model, self.tokenizer = model, tokenizer
 
@@ -286,6 +288,6 @@ class ConstrainedDecoder:
         if not ids:
             start = self.tokenizer.bos_token_id
             if start is None:
-                raise ValueError("the prompt is empty, and the tokenizer has no beginning-of-text token to begin with")
+                raise ArgumentValueError.saying("the prompt is empty, and the tokenizer has no beginning-of-text token to begin with")
             ids = [start]
         return ids

@@ -128,7 +128,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         """Refuse what is not a step of one call of ``generate`` after prompts of the given length."""
         length = len(rows[0])
         if scores.shape[1] < self.masks.vocabulary.size:
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"scores of {scores.shape[1]} tokens, and the tokenizer has {self.masks.vocabulary.size}: they are of another model; "
                 f"{_OTHER_TOKENIZER}"
             )
@@ -141,7 +141,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
                 f"begins with; it is 0 for inputs_embeds alone; {_OTHER_TOKENIZER}"
             )
         elif not self._prompts.issuperset(prompts):
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"the prompts are not those of the first call: make one processor for each call of generate; {_OTHER_TOKENIZER}"
             )
 

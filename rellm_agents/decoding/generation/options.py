@@ -11,7 +11,7 @@ rellm_agents.errors.ArgumentValueError: top_p=2: above 0 and at most 1, or None 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any, Literal, TypedDict, get_args
@@ -147,7 +147,7 @@ class TextOptions:
             if not -(2**63) <= seed < 2**64:
                 raise ArgumentValueError("seed", seed, "an integer of 64 bits, as torch's generators take")
         if self.selection == "exact" and self.temperature:
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"selection='exact' beside temperature={self.temperature}: literals are drawn by their own probabilities, and nothing else "
                 "is drawn: leave temperature at 0, or selection at 'greedy'"
             )
@@ -167,12 +167,16 @@ class TextOptions:
         if self.logit_bias is not None:
             object.__setattr__(self, "logit_bias", _checked_bias(self.logit_bias))
         if self.logit_bias and self.selection != "greedy":
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"logit_bias beside selection={self.selection!r}: literals are weighed by their own probabilities as a whole: leave out "
                 "logit_bias, or selection at 'greedy'"
             )
         names = get_args(Measure)
-        if isinstance(self.measure, str) or not isinstance(self.measure, Collection) or any(one not in names for one in self.measure):
+        if (
+            isinstance(self.measure, (str, bytes))
+            or not isinstance(self.measure, (Sequence, Set))
+            or any(one not in names for one in self.measure)
+        ):
             raise ArgumentValueError("measure", self.measure, f"a list of names, any of {', '.join(map(repr, names))}")
 
 

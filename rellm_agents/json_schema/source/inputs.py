@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urljoin
 
-from rellm_agents.errors import InvalidSchema, SchemaError, UnsupportedSchema
+from rellm_agents.errors import FolderNotFound, InvalidSchema, SchemaError, UnsupportedSchema
 from rellm_agents.json_schema.python_types import type_schema
 from rellm_agents.json_schema.sizes import MAX_DEPTH, is_deeper, odd_name
 from rellm_agents.json_schema.source.keywords import ANNOTATIONS, SUBSCHEMA_KEYWORDS, each_keyword
@@ -160,13 +160,13 @@ def registry_of(source: RegistryLike, schema: Schema) -> dict[str, Schema]:
 
     Raises:
         InvalidSchema: a file holds no schema: names it.
-        NotADirectoryError: there is no such folder.
+        FolderNotFound: there is no such folder.
     """
     if isinstance(source, Mapping):
         return {uri: schema_of(one) if isinstance(one, (dict, str)) else one for uri, one in source.items()}
     folder, found = Path(source), dict[str, Schema]()
     if not folder.is_dir():
-        raise NotADirectoryError(f"registry={str(source)!r}: there is no such folder: pass one with the files *.json that are referred to")
+        raise FolderNotFound(f"registry={str(source)!r}: there is no such folder: pass one with the files *.json that are referred to")
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
         try:

@@ -21,11 +21,12 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, StrictInt
 
+from rellm_agents.arguments import FLAG, TEXT, checked
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, framed_tokenizer_of
-from rellm_agents.errors import ChatRefused
+from rellm_agents.errors import ArgumentValueError, ChatRefused
 from rellm_agents.formats import MessageFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, with_one_budget
@@ -118,7 +119,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
 
     message_format: str | Path | dict[str, Any] | None = None
     reasoning: bool = False
-    max_new_tokens: int = Field(default=512, alias="max_tokens")
+    max_new_tokens: StrictInt = Field(default=512, alias="max_tokens")
     tool_prompt: ToolPrompt = "signatures"
     unfit_tools: Unfit = "refuse"
     chat_template: str | None = Field(default=None, repr=False)
@@ -285,6 +286,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         self._request(bound)  # errors are raised now, not at the first call
         return self.bind(**bound)
 
+    @checked(method=TEXT, include_raw=FLAG, strict=FLAG.or_none)
     def with_structured_output(
         self,
         schema: Any = None,
@@ -300,7 +302,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
         if kwargs:
             known = ("method", "include_raw", "validators", "strict", "tools", "examples")
-            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only {', '.join(known)}")
+            raise ArgumentValueError.saying(f"with_structured_output takes no {', '.join(kwargs)}, only {', '.join(known)}")
         return structured_output_chain(
             self,
             schema,
@@ -330,7 +332,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
         strings, options = self._text_options(stop, with_one_budget(changed))
         parts = options["part_tokens"]
         if unknown := sorted(set(parts) - _PARTS):
-            raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}")
+            raise ArgumentValueError.saying(
+                f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(_PARTS))}"
+            )
         options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in format_.parts}  # e.g. a call has no content
         if strings and format_.has_free_content:
             options["stop"], options["stop_behind"] = strings, format_.free_content

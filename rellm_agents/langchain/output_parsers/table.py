@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rellm_agents.arguments import CALLABLE, FLAG, checked, instance_of
+from rellm_agents.arguments import CALLABLE, FLAG, WHITESPACE, checked, instance_of
 from rellm_agents.arguments import TEXT as A_STR
 from rellm_agents.errors import ParserError
 from rellm_agents.json_schema import Whitespace
@@ -121,6 +121,7 @@ def compile_parser(
     rellm_agents.errors.ParserError: no pattern is known for parsers of the class str: ...
     """
     check_validators(validators)
+    WHITESPACE.check("whitespace", whitespace)
     return _compile(parser, ParserOptions(whitespace, lenient, validators, tree, _compile))
 
 
