@@ -22,7 +22,8 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from rellm_agents.errors import ArgumentTypeError
 
-_Parameters, _Result = ParamSpec("_Parameters"), TypeVar("_Result")
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 class Wanted(NamedTuple):

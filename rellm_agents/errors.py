@@ -59,10 +59,11 @@ class ArgumentTypeError(RELLMError, TypeError):
     seed='5': an int or None, not a str
     """
 
-    def __init__(self, argument: str, value: object, wanted: str, *, advice: str = "", told: str = "") -> None:
+    def __init__(self, argument: str, value: object, wanted: str, *, advice: str = "", message: str = "") -> None:
         self.argument, self.wanted = argument, wanted
-        kind = "" if value is None else f", not {'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
-        super().__init__(told or f"{argument}={_shown(value)}: {wanted}{kind}{f': {advice}' if advice else ''}")
+        name = type(value).__name__
+        kind = "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+        super().__init__(message or f"{argument}={_shown(value)}: {wanted}, not {kind}{f': {advice}' if advice else ''}")
 
 
 class ArgumentValueError(RELLMError, ValueError):
@@ -76,15 +77,15 @@ class ArgumentValueError(RELLMError, ValueError):
     top_p=2: above 0 and at most 1, or None for all
     """
 
-    def __init__(self, argument: str, value: object, wanted: str, *, told: str = "") -> None:
+    def __init__(self, argument: str, value: object, wanted: str, *, message: str = "") -> None:
         self.argument, self.wanted = argument, wanted
-        super().__init__(told or f"{argument}={_shown(value)}: {wanted}")
+        super().__init__(message or f"{argument}={_shown(value)}: {wanted}")
 
     @classmethod
     def saying(cls, message: str) -> ArgumentValueError:
         """The error with a message of its own; the argument is what it begins with, as in ``seed=5: ...``."""
         argument, _, wanted = message.partition("=")
-        return cls(argument, None, wanted, told=message) if argument.isidentifier() else cls("", None, message, told=message)
+        return cls(argument, None, wanted, message=message) if argument.isidentifier() else cls("", None, message, message=message)
 
 
 class PatternError(RELLMError, ValueError):

@@ -175,8 +175,8 @@ class ConstrainedDecoder:
                 chosen, and how many, is told to ``generate``.
         """
         if unknown := sorted(set(options) - LoopKeywords.__optional_keys__):
-            told = f"custom_generate takes no {', '.join(unknown)}: how tokens are chosen, and how many, is told to generate"
-            raise ArgumentTypeError(", ".join(unknown), None, "an option that there is", told=told)
+            message = f"custom_generate takes no {', '.join(unknown)}: how tokens are chosen, and how many, is told to generate"
+            raise ArgumentTypeError(", ".join(unknown), None, "an option that there is", message=message)
         return CustomGenerate(self.engine, pattern, TextOptions(**options, healing=False), streamer)
 
     @overload

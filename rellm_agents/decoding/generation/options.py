@@ -143,7 +143,7 @@ class TextOptions:
         for name, literals in (("spelling", Spelling), ("selection", Selection), ("on_budget", OnBudget)):
             if (value := getattr(self, name)) not in get_args(literals):
                 raise ArgumentValueError(name, value, f"one of {', '.join(map(repr, get_args(literals)))}")
-        for seed in (self.seed,) if isinstance(self.seed, Integral) else self.seed or ():
+        for seed in () if self.seed is None else (self.seed,) if isinstance(self.seed, int | Integral) else self.seed:
             if not -(2**63) <= seed < 2**64:
                 raise ArgumentValueError("seed", seed, "an integer of 64 bits, as torch's generators take")
         if self.selection == "exact" and self.temperature:
@@ -208,7 +208,9 @@ def text_options(given: Mapping[str, Any]) -> TextOptions:
     """
     known = [field.name for field in fields(TextOptions)]
     if unknown := set(given) - set(known):
-        raise ArgumentTypeError(", ".join(sorted(unknown)), None, "an option that there is", told=unknown_options("a text", unknown, known))
+        raise ArgumentTypeError(
+            ", ".join(sorted(unknown)), None, "an option that there is", message=unknown_options("a text", unknown, known)
+        )
     return TextOptions(**given)
 
 

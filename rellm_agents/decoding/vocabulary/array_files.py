@@ -95,7 +95,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         except OSError:
             Path(made).unlink(missing_ok=True)
             raise
-        _make_room(path)
+        _remove_oldest(path)
     except OSError as error:
         _log.debug("%s cannot be written: %s", path, error)
 
@@ -121,7 +121,7 @@ def _is_trusted(found: os.stat_result) -> bool:
     return not hasattr(os, "geteuid") or (found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022)
 
 
-def _make_room(kept: Path) -> None:
+def _remove_oldest(kept: Path) -> None:
     """Remove the files that were not used for the longest time, but one, until the rest is within ``MAX_BYTES``."""
     found: list[tuple[float, int, Path]] = []
     for path in kept.parent.glob("*.arrays"):

@@ -49,7 +49,7 @@ def cleaned_schema(schema: Any, text: str, registry: Mapping[str, Any] | None = 
     given = schema.get("$schema")
     draft = _draft_of(given, registry)
     is_plain = text.count('"$schema"') == (draft is not None) and '"content' not in text and '"#"' not in text
-    if is_plain and (draft is None or draft == given.removesuffix("#")) and not _ODD_REFERENCE.search(text):
+    if is_plain and (draft is None or draft == str(given).removesuffix("#")) and not _ODD_REFERENCE.search(text):
         return schema
     found = _without_misread(schema)
     return found if draft is None else {"$schema": draft, **found}

@@ -32,7 +32,7 @@ def test_an_option_that_generate_decides_is_refused_by_its_loop():
         (int, "a Pattern, not a type: compile_schema"),
         (["a", "b"], "'a': a Pattern, not a str"),
         (json_action({"now": {"type": "object", "properties": {}}}), "a Pattern, not an? ActionFormat: pass its pattern, format.pattern"),
-        (None, "pattern=None: a Pattern: compile_regex and compile_schema make one"),
+        (None, "pattern=None: a Pattern, not None: compile_regex and compile_schema make one"),
     ],
 )
 def test_what_is_no_pattern_yet_is_refused_with_the_way_to_one(given, message):
