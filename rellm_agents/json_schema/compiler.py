@@ -175,7 +175,9 @@ class Compiler:
 
     def _of_other_drafts(self, node: Node, conditions: Conditions, formats: Sequence[str], context: Context) -> Node:
         """Those of some strings that are of formats which the draft has not, if there are such: whoever names a format means it."""
-        narrower = styled_strings(context.style, **{**conditions, "formats": (*conditions["formats"], *formats)})
+        also = conditions.copy()
+        also["formats"] = (*conditions["formats"], *formats)
+        narrower = styled_strings(context.style, **also)
         if narrower is NOTHING or narrower is node:
             return node
         for name in formats:

@@ -74,7 +74,9 @@ def _strings(form: NormalForm, view: canonical.StringView) -> Node:
     if conditions is None:
         return NOTHING
     if more := formats_of_other_drafts(view, form):
-        narrower = decoded_strings(**{**conditions, "formats": (*conditions["formats"], *more)})
+        also = conditions.copy()
+        also["formats"] = (*conditions["formats"], *more)
+        narrower = decoded_strings(**also)
         if has_text(narrower):
             return narrower
     return decoded_strings(**conditions)

@@ -268,7 +268,7 @@ def _seeds(options: TextOptions, count: int) -> list[int | None]:
     if options.seed is None:
         draws = options.temperature > 0 or options.selection == "exact"
         return [*torch.randint(1 << 62, (count,)).tolist()] if draws else [None] * count
-    return [int(options.seed)] * count if isinstance(options.seed, Integral) else [int(seed) for seed in options.seed]
+    return [int(options.seed)] * count if isinstance(options.seed, int | Integral) else [int(seed) for seed in options.seed]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
