@@ -84,8 +84,8 @@ class ArgumentValueError(RELLMError, ValueError):
     @classmethod
     def saying(cls, message: str) -> ArgumentValueError:
         """The error with a message of its own; the argument is what it begins with, as in ``seed=5: ...``."""
-        argument, _, wanted = message.partition("=")
-        return cls(argument, None, wanted, message=message) if argument.isidentifier() else cls("", None, message, message=message)
+        argument = min(message.partition("=")[0], message.partition(":")[0], key=len)
+        return cls(argument if argument.isidentifier() else "", None, message, message=message)
 
 
 class PatternError(RELLMError, ValueError):

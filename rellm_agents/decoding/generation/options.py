@@ -188,9 +188,9 @@ def _checked_bias(bias: Mapping[Any, float]) -> dict[int, float]:
     for key, value in bias.items():
         token_id = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() else key
         if not isinstance(token_id, int) or isinstance(token_id, bool) or token_id < 0:
-            raise ArgumentValueError("logit_bias", bias, f"{key!r} is not the id of a token: tokenizer.encode tells the ids of a text")
+            raise ArgumentValueError.saying(f"logit_bias: {key!r} is not the id of a token: tokenizer.encode tells the ids of a text")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not -100 <= value <= 100:
-            raise ArgumentValueError("logit_bias", bias, f"{value!r} for token {token_id}: a number from -100 to 100")
+            raise ArgumentValueError.saying(f"logit_bias: {value!r} for token {token_id}: a number from -100 to 100")
         checked[token_id] = float(value)
     return checked
 
