@@ -65,7 +65,8 @@ def test_formats_go_by_the_draft(draft: str) -> None:
         try:
             pattern = compile_schema(schema)
         except UnsatisfiableSchema:
-            assert not any(map(validator.is_valid, strings)), schema
+            # date, time, idn-email and regex are formats of drafts 4 and 6 to the normalising library, and not to this judge
+            assert name not in judge.FORMAT_CHECKER.checkers or not any(map(validator.is_valid, strings)), schema
             continue
         texts = [pattern.shortest(), *(pattern.sample(seed) for seed in range(3))]
         assert all(validator.is_valid(json.loads(text)) for text in texts), schema
