@@ -1,6 +1,8 @@
 """Defines all errors that the package raises on purpose, as one tree.
 
     RELLMError
+    |-- ArgumentTypeError (TypeError)   an argument of another type than is wanted: the argument, its value, and what is wanted
+    |-- ArgumentValueError (ValueError) an argument outside of what is wanted: likewise
     |-- PatternError (ValueError)       a pattern cannot be made
     |   |-- RegexSyntaxError            regex text outside the dialect: the position, with a caret
     |   |-- UnsupportedRegex            a pattern that a dialect of regex text cannot express: the reason, and a dialect that can
@@ -24,6 +26,7 @@
     |   |-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
     |   |-- ContextOverflow (ValueError) more tokens of prompt and budget than the model reads: all three numbers
     |   `-- ScoresNotFinite (ValueError) a model's scores are no numbers: the model, the token, and what to look at
+    |-- FolderNotFound (NotADirectoryError) there is no folder at a place that was given
     |-- ModelNotFound (OSError)         there is no such model: what to pass or install
     |-- MissingExtra (ImportError)      a dependency is not installed: what to install
     `-- UnfitVersion (ImportError)      the installed version of a dependency is outside the range: both, and what to install
@@ -43,6 +46,46 @@ class RELLMError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), str(self), self.__dict__)
+
+
+class ArgumentTypeError(RELLMError, TypeError):
+    """An argument of a public callable that is of another type than is wanted.
+
+    Attributes:
+        argument: its name.
+        wanted: what it has to be, in words.
+
+    >>> print(ArgumentTypeError("seed", "5", "an int or None"))
+    seed='5': an int or None, not a str
+    """
+
+    def __init__(self, argument: str, value: object, wanted: str, *, advice: str = "", message: str = "") -> None:
+        self.argument, self.wanted = argument, wanted
+        name = type(value).__name__
+        kind = "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+        super().__init__(message or f"{argument}={_shown(value)}: {wanted}, not {kind}{f': {advice}' if advice else ''}")
+
+
+class ArgumentValueError(RELLMError, ValueError):
+    """An argument of a public callable that is of the right type, and outside of what is wanted.
+
+    Attributes:
+        argument: its name.
+        wanted: what it has to be, in words.
+
+    >>> print(ArgumentValueError("top_p", 2, "above 0 and at most 1, or None for all"))
+    top_p=2: above 0 and at most 1, or None for all
+    """
+
+    def __init__(self, argument: str, value: object, wanted: str, *, message: str = "") -> None:
+        self.argument, self.wanted = argument, wanted
+        super().__init__(message or f"{argument}={_shown(value)}: {wanted}")
+
+    @classmethod
+    def saying(cls, message: str) -> ArgumentValueError:
+        """The error with a message of its own; the argument is what it begins with, as in ``seed=5: ...``."""
+        argument = min(message.partition("=")[0], message.partition(":")[0], key=len)
+        return cls(argument if argument.isidentifier() else "", None, message, message=message)
 
 
 class PatternError(RELLMError, ValueError):
@@ -292,6 +335,10 @@ damaged, or numbers overflow in float16: load it with dtype="bfloat16" or "float
         )
 
 
+class FolderNotFound(RELLMError, NotADirectoryError):
+    """There is no folder at the given place."""
+
+
 class ModelNotFound(RELLMError, OSError):
     """There is no model or tokenizer at the given place."""
 
@@ -343,6 +390,15 @@ def _restored(kind: type[RELLMError], message: str, attributes: dict[str, object
     error = kind.__new__(kind, message)
     error.__dict__.update(attributes)
     return error
+
+
+def _shown(value: object, most: int = 60) -> str:
+    """The beginning of how a value is written in Python."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - of a class of the user's
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _caret(text: str, position: int, width: int = 72) -> str:

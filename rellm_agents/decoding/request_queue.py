@@ -25,6 +25,7 @@ from weakref import WeakSet
 
 import torch
 
+from rellm_agents.arguments import TEXT, checked, instance_of
 from rellm_agents.decoding.daemon_threads import DaemonThreads, is_ending
 from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest
 from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, Request, TextKeywords, text_options
@@ -46,6 +47,7 @@ class RequestQueue:
         wait: how long a request waits for others where nothing is being decoded, in seconds.
     """
 
+    @checked(decoder=instance_of(ConstrainedDecoder))
     def __init__(self, decoder: ConstrainedDecoder, *, max_batch: int = MAX_BATCH, wait: float = WAIT) -> None:
         self.decoder, self._wait = decoder, wait
         self._most = max_batch
@@ -75,6 +77,7 @@ class RequestQueue:
                 completion: Completion = end.value
                 return completion
 
+    @checked(prompt=TEXT)
     def stream(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Generator[str, None, Completion]:
         """As :meth:`ConstrainedDecoder.stream`; closing it ends the text."""
         events: SimpleQueue[_Event] = SimpleQueue()

@@ -85,7 +85,10 @@ def listed_tools(tools: Any) -> list[Any]:
         return [tools]
     if isinstance(tools, (str, bytes, ModuleType)) or not isinstance(tools, Iterable):
         raise FormatError(f"tools={tools!r}: {_what(tools)} is no list of tools: {_advice(tools)}")
-    return list(tools)
+    try:
+        return list(tools)
+    except TypeError as error:  # e.g. a tensor without dimensions
+        raise FormatError(f"tools={tools!r}: {_what(tools)} is no list of tools: {_advice(tools)}") from error
 
 
 def is_tool_dict(source: Any) -> bool:

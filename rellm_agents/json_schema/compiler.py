@@ -19,7 +19,7 @@ from rellm_agents.errors import InexactFormat, PatternError, UnsupportedSchema
 from rellm_agents.json_schema.numbers import Notation, Numbers, narrowing_of
 from rellm_agents.json_schema.object_compiler import ObjectCompiler
 from rellm_agents.json_schema.property_names import split_by_conditions
-from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
+from rellm_agents.json_schema.scalars import formats_of_other_drafts, integer_conditions, number_conditions, string_conditions
 from rellm_agents.json_schema.shapes import (
     TYPES,
     Array,
@@ -36,6 +36,7 @@ from rellm_agents.json_schema.shapes import (
     styled_numbers,
     styled_strings,
 )
+from rellm_agents.json_schema.sizes import MAX_COUNT, MAX_VALUE_DEPTH, is_deeper
 from rellm_agents.json_schema.source import (
     CanonicalSchema,
     NormalForm,
@@ -46,7 +47,7 @@ from rellm_agents.json_schema.source import (
     json_key,
     text_of,
 )
-from rellm_agents.json_schema.text import Layout, Spellings
+from rellm_agents.json_schema.text import Conditions, Layout, Spellings
 from rellm_agents.json_schema.traversal import Context, Traversal
 from rellm_agents.patterns import NOTHING, Node
 from rellm_agents.patterns.ir import COMMON_BYTES
@@ -143,6 +144,9 @@ class Compiler:
     def _values(self, values: Sequence[Any], context: Context) -> Shape:
         """Given values, written as in the source."""
         context.refuse_unwritable(values, "enum", "const")
+        if any(is_deeper(value, MAX_VALUE_DEPTH) for value in values):
+            reason = f"a value has more than {MAX_VALUE_DEPTH} levels of lists and objects: describe it with items and properties"
+            raise UnsupportedSchema(context.location.pointer_of("enum", "const"), reason)
         return Deferred(lambda: self._listed(values, context), is_flat=not any(isinstance(value, (dict, list)) for value in values))
 
     def _listed(self, values: Sequence[Any], context: Context) -> Node:
@@ -155,13 +159,31 @@ class Compiler:
         return context.layout.values(sources, notation=notation, own=own)
 
     def _string(self, view: canonical.StringView, context: Context) -> Shape:
+        conditions = string_conditions(view, self._form)
+        if conditions is None:
+            return self._ready(NOTHING)
         try:
-            node = styled_strings(context.style, **string_conditions(view))
+            node = styled_strings(context.style, **conditions)
+            if more := formats_of_other_drafts(view, self._form):
+                node = self._of_other_drafts(node, conditions, more, context)
         except InexactFormat as error:
             raise UnsupportedSchema(context.location.pointer_of("not", "format"), str(error)) from error
         except PatternError as error:
-            raise UnsupportedSchema(context.location.pointer_of("pattern", "patternProperties", "format"), str(error)) from error
+            keywords = ("minLength", "not") if (view.min_length or 0) > MAX_COUNT else ("pattern", "patternProperties", "format")
+            raise UnsupportedSchema(context.location.pointer_of(*keywords), str(error)) from error
         return self._ready(node)
+
+    def _of_other_drafts(self, node: Node, conditions: Conditions, formats: Sequence[str], context: Context) -> Node:
+        """Those of some strings that are of formats which the draft has not, if there are such: whoever names a format means it."""
+        also = conditions.copy()
+        also["formats"] = (*conditions["formats"], *formats)
+        narrower = styled_strings(context.style, **also)
+        if narrower is NOTHING or narrower is node:
+            return node
+        for name in formats:
+            reason = f'"{name}" is a format of another draft than the schema\'s, and is written all the same'
+            self._traversal.narrowed[f"{context.location.pointer_of('format')}: {reason}"] = None
+        return narrower
 
     def _integers(self, context: Context) -> Notation:
         """How integers are written: as digits, where the source asks for integers and not for a number that is a multiple of one."""
@@ -219,6 +241,7 @@ class Compiler:
         """A list in the style of its context, its items in another."""
         contained = [ContainsBounds(1 if one.min_contains is None else one.min_contains, one.max_contains) for one in view.contains]
         conditions = [(i, one.schema) for i, one in enumerate(view.contains)]
+        context.refuse_many(max([view.min_items or 0, *(one.least for one in contained)]), "items", "minItems", "minContains", "not")
         distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
         exact = distinct or any(one.most is not None for one in contained)  # an item that could have counted may not come again
 

@@ -22,10 +22,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rellm_agents.errors import InvalidInstance
+from rellm_agents.arguments import instance_of
+from rellm_agents.errors import InvalidInstance, RELLMError
+from rellm_agents.json_schema.sizes import MAX_VALUE_DEPTH, is_deeper, odd_name
 from rellm_agents.json_schema.source import SchemaLike, Validator, below, schema_of
 from rellm_agents.json_schema.text import Layout, ban_substrings, serializations
 from rellm_agents.patterns import Pattern
+
+_PATTERN = instance_of(Pattern)
 
 
 def instance_text(pattern: Pattern, schema: SchemaLike, value: Any, *, without: Sequence[str] = ()) -> str:
@@ -40,6 +44,11 @@ def instance_text(pattern: Pattern, schema: SchemaLike, value: Any, *, without: 
     Raises:
         InvalidInstance: the schema does not allow the value, or the pattern has no text for it: names the JSON pointer into the value.
     """
+    _PATTERN.check("pattern", pattern)
+    if is_deeper(value, MAX_VALUE_DEPTH):
+        raise InvalidInstance("#", f"it has more than {MAX_VALUE_DEPTH} levels of lists and objects, or holds itself")
+    if (name := odd_name(value)) is not None:
+        raise InvalidInstance("#", f"JSON has no text for it: a name is a str, not {name!r}")
     layout = Layout.of("spaced", ban_substrings(without))
 
     def text_of(one: Any) -> bytes | None:
@@ -51,7 +60,12 @@ def instance_text(pattern: Pattern, schema: SchemaLike, value: Any, *, without: 
     text = text_of(value)
     if text is not None:
         return text.decode()
-    violation = Validator(schema_of(schema), None).violation(value)
+    try:
+        violation = Validator(schema_of(schema), None).violation(value)
+    except ValueError as error:
+        if isinstance(error, RELLMError):
+            raise
+        raise InvalidInstance("#", f"JSON has no text for it: {error}") from error
     if violation is not None:
         place, _, reason = violation
         raise InvalidInstance(below("#", *map(str, place)), reason)

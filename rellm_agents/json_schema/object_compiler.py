@@ -82,6 +82,7 @@ class ObjectCompiler:
         elif listed is None:
             undeclared = list(reader.undeclared())
         least, most = view.min_properties or 0, view.max_properties
+        context.refuse_many(least, "properties", "minProperties", "not")
         traversal.may_be_empty |= bool(least or most is not None or reader.conditions)
         return Object(
             traversal.rules,

@@ -16,10 +16,11 @@ from typing import Any
 
 from rellm_agents.errors import PatternError, UnsupportedSchema
 from rellm_agents.json_schema.numbers import Numbers, numbers_node
-from rellm_agents.json_schema.scalars import integer_conditions, number_conditions, string_conditions
+from rellm_agents.json_schema.scalars import formats_of_other_drafts, integer_conditions, number_conditions, string_conditions
 from rellm_agents.json_schema.source import CanonicalSchema, NormalForm, SchemaLike, Unresolved, canonical, schema_of, text_of
 from rellm_agents.json_schema.text import BOOLEAN, Layout, decoded_strings
 from rellm_agents.patterns import NOTHING, TEXT, Node, choice, literal
+from rellm_agents.patterns.machine import has_text
 
 
 def bare_text(schema: SchemaLike) -> Node:
@@ -52,7 +53,7 @@ def _read(form: NormalForm, subschema: CanonicalSchema, references: int) -> Node
         case canonical.ConstView() as view:
             return _of_value(view.value)
         case canonical.StringView() as view:
-            return decoded_strings(**string_conditions(view))
+            return _strings(form, view)
         case canonical.IntegerView() as view:
             return numbers_node(integer_conditions(view), "digits")
         case canonical.NumberView() as view:
@@ -66,6 +67,19 @@ def _read(form: NormalForm, subschema: CanonicalSchema, references: int) -> Node
         case canonical.AllOfView() | canonical.OneOfView() | canonical.NotView() | canonical.RawView() if references:
             return _read(form, form.resolved(subschema), references - 1)
     raise UnsupportedSchema("#", f"it allows values that are no string, number or boolean ({subschema.kind})")
+
+
+def _strings(form: NormalForm, view: canonical.StringView) -> Node:
+    conditions = string_conditions(view, form)
+    if conditions is None:
+        return NOTHING
+    if more := formats_of_other_drafts(view, form):
+        also = conditions.copy()
+        also["formats"] = (*conditions["formats"], *more)
+        narrower = decoded_strings(**also)
+        if has_text(narrower):
+            return narrower
+    return decoded_strings(**conditions)
 
 
 def _of_type(name: str) -> Node:

@@ -19,9 +19,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from os import PathLike
 from typing import Any, Literal, get_args
 
-from rellm_agents.errors import InvalidInstance, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
+from rellm_agents.arguments import FLAG, TEXT, TEXTS, checked, either, instance_of, mapping_of
+from rellm_agents.errors import ArgumentValueError, InvalidInstance, SchemaError, UnknownReference, UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.compiler import Compiler
 from rellm_agents.json_schema.source import (
     TOO_DEEP,
@@ -62,6 +64,7 @@ class SchemaPattern(Pattern):
     validator: Validator | None = field(default=None, compare=False, repr=False)
     reads_integers: bool = field(default=False, repr=False)
 
+    @checked(text=TEXT)
     def fields(self, text: str) -> dict[str, tuple[int, int]]:
         """Where in a text each value stands, see :func:`value_spans`: objects and arrays too, from the first bracket to the last.
 
@@ -70,6 +73,7 @@ class SchemaPattern(Pattern):
         """
         return value_spans(text)
 
+    @checked(text=TEXT)
     def value(self, text: str) -> Any:
         """The value that a text means.
 
@@ -84,7 +88,10 @@ class SchemaPattern(Pattern):
         """
         if not self.fullmatch(text):
             raise InvalidInstance("#", f"the pattern has no such text: {text[:60]!r}")
-        value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
+        try:
+            value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
+        except RecursionError as error:
+            raise InvalidInstance("#", "lists and objects are nested deeper than Python's json module reads") from error
         found = None if self.validator is None else self.validator.violation(value)
         if found is not None:
             place, rule, reason = found
@@ -92,6 +99,19 @@ class SchemaPattern(Pattern):
         return value
 
 
+@checked(
+    whitespace=TEXT,
+    order=TEXT,
+    closed=FLAG,
+    registry=either(
+        mapping_of(TEXT, instance_of(dict, bool, str), words="a mapping from URIs to schemas"),
+        instance_of(str, PathLike, words="the path of a folder"),
+    ).or_none,
+    lenient=FLAG,
+    without=TEXTS,
+    numbers=TEXT,
+    integers=TEXT,
+)
 def compile_schema(
     schema: SchemaLike,
     *,
@@ -130,13 +150,15 @@ def compile_schema(
         UnsupportedSchema: a keyword, or a combination of them, that is not enforced exactly; with ``lenient``, only what cannot be
             checked either: a reference that leads nowhere, a pattern that is no regex, schemas that are nested too deep.
         UnsatisfiableSchema: no instance is valid.
-        ValueError: an option that there is not, or a text that strings cannot be kept without.
+        ArgumentTypeError: an option of another type.
+        ArgumentValueError: an option that there is not.
+        ValueError: a text that strings cannot be kept without.
 
     >>> compile_schema({"enum": ["red", None]}).regex
     'null|"red"'
     """
     if order not in get_args(Order):
-        raise ValueError(f"order={order!r}: there are {', '.join(map(repr, get_args(Order)))}")
+        raise ArgumentValueError("order", order, f"there are {', '.join(map(repr, get_args(Order)))}")
     layout = Layout.of(whitespace, ban_substrings(without), numbers=numbers, integers=integers)
     return compile_in_layout(schema, layout, order=order, closed=closed, registry=registry, lenient=lenient)
 

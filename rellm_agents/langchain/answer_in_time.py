@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from itertools import takewhile
 from typing import Any
 
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.requirements import require
 
 require("langchain", extra="agents", purpose="AnswerInTime")
@@ -35,7 +36,7 @@ class AnswerInTime(AgentMiddleware[Any, Any]):
     def __init__(self, *, steps: int) -> None:
         super().__init__()
         if steps < 0:
-            raise ValueError(f"steps={steps}: a number of steps, 0 or more")
+            raise ArgumentValueError.saying(f"steps={steps}: a number of steps, 0 or more")
         self.steps = steps
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:

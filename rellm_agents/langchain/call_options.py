@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from rellm_agents.errors import unknown_options
+from rellm_agents.errors import ArgumentValueError, unknown_options
 
 BUDGET_ALIASES = ("max_tokens", "max_completion_tokens")
 """What the budget is called in APIs of chat models."""
@@ -43,12 +43,12 @@ def with_one_budget(given: dict[str, Any]) -> dict[str, Any]:
 
     >>> with_one_budget({"max_tokens": 8, "max_new_tokens": 9})
     Traceback (most recent call last):
-    ValueError: max_tokens=8 and max_new_tokens=9 are two names of one budget: give one
+    rellm_agents.errors.ArgumentValueError: max_tokens=8 and max_new_tokens=9 are two names of one budget: give one
     """
     names = [name for name in (*BUDGET_ALIASES, "max_new_tokens") if name in given]
     for one, other in pairwise(names):
         if given[one] != given[other]:
-            raise ValueError(f"{one}={given[one]} and {other}={given[other]} are two names of one budget: give one")
+            raise ArgumentValueError.saying(f"{one}={given[one]} and {other}={given[other]} are two names of one budget: give one")
     rest = {name: value for name, value in given.items() if name not in names}
     return {**rest, "max_new_tokens": given[names[0]]} if names else given
 

@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.requirements import require
 
 require("langchain_core", extra="langchain", purpose="DecisionRELLM", versions=">=1.8,<1.9")
@@ -89,7 +90,7 @@ class DecisionRELLM(BaseDecisionModel):
     def _ask(self, state: State, questions: Mapping[str, Question]) -> list[_Asked]:
         """Put all questions into the queue of the model."""
         if not questions:
-            raise ValueError("no questions: give at least one, {name: Noul(instructions=...)}")
+            raise ArgumentValueError.saying("no questions: give at least one, {name: Noul(instructions=...)}")
         shown = _shown(state, "the state")
         asked = [self._question(name, question, shown) for name, question in questions.items()]
         queue = queue_of(self.chat.pipeline, self.chat.model, self.chat.tokenizer)
@@ -103,7 +104,7 @@ class DecisionRELLM(BaseDecisionModel):
         try:
             reply, empty = (self.chat.answer_among([HumanMessage(f"{one}{text}")], options) for one in (f"{state}\n\n", "\n\n"))
         except ValueError as error:
-            raise ValueError(f"question {name!r}: {error}") from error
+            raise ArgumentValueError.saying(f"question {name!r}: {error}") from error
         return _Asked(name, question, options, reply, empty.prompt if self.calibrate else None)
 
     def _response(self, asked: Sequence[_Asked], decisions: Sequence[Decision]) -> ClassifierResponse:
@@ -170,9 +171,11 @@ def _question_text(name: str, question: Question) -> tuple[str, list[str]]:
             criteria = {str(level): told for level, told in enumerate(question.criteria)}
             end = f"Answer with the number of the level, from 0 to {len(criteria) - 1}."
         case Box():
-            raise ValueError(f"{where} is a Box, a place in an image: this model reads text only, ask a Noul, a Choice or a Score")
+            raise ArgumentValueError.saying(
+                f"{where} is a Box, a place in an image: this model reads text only, ask a Noul, a Choice or a Score"
+            )
         case _:
-            raise ValueError(f"{where} is {question!r}: give a Noul, a Choice or a Score")
+            raise ArgumentValueError.saying(f"{where} is {question!r}: give a Noul, a Choice or a Score")
     listed = [f"{option}: {_shown(told, where)}" for option, told in criteria.items() if told is not None]
     return "\n".join([_shown(question.instructions, where), *listed, end]), list(criteria)
 
@@ -204,11 +207,11 @@ def _plain(value: Any, where: str) -> Any:
         case BaseMessage():
             return {"role": role_of(value), "content": _content(value)}
         case {"type": str(kind)} if kind in _MEDIA and len(value) > 1:
-            raise ValueError(f"{where} holds media, of the type {kind!r}: this model reads text only")
+            raise ArgumentValueError.saying(f"{where} holds media, of the type {kind!r}: this model reads text only")
         case Mapping():
             return {str(key): _plain(inner, where) for key, inner in value.items()}
         case str() | bool() | int() | float() | None:
             return value
         case Sequence():
             return [_plain(inner, where) for inner in value]
-    raise ValueError(f"{where} holds {value!r}: give text, messages, or what JSON can say")
+    raise ArgumentValueError.saying(f"{where} holds {value!r}: give text, messages, or what JSON can say")

@@ -19,6 +19,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rellm_agents.errors import ArgumentValueError
+
 _log = logging.getLogger(__name__)
 
 _READ = frozenset(
@@ -85,7 +87,8 @@ def settings_of(pipeline: Any, model: Any) -> dict[str, Any]:
         given.pop("max_length", None)
     for name, value in _changes(given):
         advice = f"; {_ADVICE[name]}" if name in _ADVICE else ""
-        raise ValueError(f"the pipeline was made with {name}={value!r}, which has no counterpart here: make it without{advice}")
+        message = f"the pipeline was made with {name}={value!r}, which has no counterpart here: make it without{advice}"
+        raise ArgumentValueError.saying(message)
     if others := [f"{name}={value!r}" for name, value in _changes(of_model)]:
         _log.warning("the generation_config of the model says %s, which has no counterpart here and is left out", ", ".join(others))
     merged = of_model | given

@@ -18,11 +18,12 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictFloat, StrictInt, field_validator, model_validator
 
 from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.models import load_model
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.langchain.call_options import BUDGET_ALIASES, refusal, seeds_of, with_one_budget
 from rellm_agents.langchain.context_overflow import LangChainDecoder
 from rellm_agents.langchain.generation_settings import end_ids_of, settings_of
@@ -49,16 +50,20 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
     """
     if pipeline is not None:
         if model is not None or tokenizer is not None:
-            raise ValueError('give pipeline=, or model= and tokenizer=, or model="org/name" alone, not both')
+            raise ArgumentValueError.saying('give pipeline=, or model= and tokenizer=, or model="org/name" alone, not both')
         inner = getattr(pipeline, "pipeline", pipeline)  # HuggingFacePipeline holds a pipeline
         model, tokenizer = getattr(inner, "model", None), getattr(inner, "tokenizer", None) or getattr(inner, "processor", None)
         if model is None or tokenizer is None:
-            raise ValueError(f"pipeline={pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline")
+            raise ArgumentValueError.saying(
+                f"pipeline={pipeline!r} has no model and tokenizer: pass a transformers text-generation pipeline"
+            )
     elif model is None and tokenizer is None:
-        raise ValueError('no model: give pipeline=, or model= and tokenizer=, or model="org/name", a name on the hub or a folder')
+        raise ArgumentValueError.saying(
+            'no model: give pipeline=, or model= and tokenizer=, or model="org/name", a name on the hub or a folder'
+        )
     elif model is None or tokenizer is None:
         given, absent = ("tokenizer=", "model=") if model is None else ("model=", "tokenizer=")
-        raise ValueError(f"{given} is given without {absent}: give both, or pipeline=")
+        raise ArgumentValueError.saying(f"{given} is given without {absent}: give both, or pipeline=")
     if not hasattr(tokenizer, "eos_token_id"):  # a processor has a tokenizer
         tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
     with _lock:
@@ -88,22 +93,22 @@ class LocalModel(BaseModel):
     pipeline: Any = Field(default=None, exclude=True, repr=False)
     model: Any = Field(default=None, exclude=True, repr=False)
     tokenizer: Any = Field(default=None, exclude=True, repr=False)
-    max_new_tokens: int = TextOptions.max_new_tokens
-    temperature: float = TextOptions.temperature
-    top_k: int | None = TextOptions.top_k
-    top_p: float | None = TextOptions.top_p
-    min_p: float | None = TextOptions.min_p
-    repetition_penalty: float = TextOptions.repetition_penalty
-    presence_penalty: float = TextOptions.presence_penalty
-    frequency_penalty: float = TextOptions.frequency_penalty
+    max_new_tokens: StrictInt = TextOptions.max_new_tokens
+    temperature: StrictFloat = TextOptions.temperature
+    top_k: StrictInt | None = TextOptions.top_k
+    top_p: StrictFloat | None = TextOptions.top_p
+    min_p: StrictFloat | None = TextOptions.min_p
+    repetition_penalty: StrictFloat = TextOptions.repetition_penalty
+    presence_penalty: StrictFloat = TextOptions.presence_penalty
+    frequency_penalty: StrictFloat = TextOptions.frequency_penalty
     logit_bias: dict[int, float] | None = None
-    n: int = 1
-    seed: int | None = None
+    n: StrictInt = 1
+    seed: StrictInt | None = None
     spelling: Spelling = TextOptions.spelling
     selection: Selection = TextOptions.selection
     part_tokens: dict[str, int] = Field(default_factory=dict)
     on_budget: OnBudget = TextOptions.on_budget
-    max_repeats: int | None = TextOptions.max_repeats
+    max_repeats: StrictInt | None = TextOptions.max_repeats
     measure: tuple[Measure, ...] = ()
     stop: list[str] | None = None
 
@@ -123,7 +128,7 @@ class LocalModel(BaseModel):
         names = {name: field.alias or name for name, field in cls.model_fields.items()}
         if unknown := set(given) - {*names, *names.values(), *BUDGET_ALIASES}:
             own = [name for name in names if name not in _LANGCHAIN_FIELDS]
-            raise ValueError(refusal(cls.__name__, unknown, [*own, *BUDGET_ALIASES]))
+            raise ArgumentValueError.saying(refusal(cls.__name__, unknown, [*own, *BUDGET_ALIASES]))
         return with_one_budget(given)
 
     def model_post_init(self, context: Any, /) -> None:
@@ -139,7 +144,7 @@ class LocalModel(BaseModel):
         """Take over what the pipeline and the model were set up with, where no argument says otherwise."""
         decoder = self._queue.decoder
         if unknown := sorted(end_ids_of(self.pipeline) - {*decoder.vocabulary.end_ids}):
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"the pipeline was made with eos_token_id={unknown[0]}, and texts end with {list(decoder.vocabulary.end_ids)}: set "
                 "model.generation_config.eos_token_id before the model is used"
             )
@@ -203,11 +208,11 @@ class LocalModel(BaseModel):
         wanted = changed.get("n", self.n)
         wanted = 1 if wanted is None else wanted
         if not isinstance(wanted, int) or wanted < 1:
-            raise ValueError(f"n={wanted!r}: a number of answers, at least 1")
+            raise ArgumentValueError.saying(f"n={wanted!r}: a number of answers, at least 1")
         if wanted > 1 and streams:
-            raise ValueError(f"n={wanted}: only one answer can be streamed: call generate, or set n=1")
+            raise ArgumentValueError.saying(f"n={wanted}: only one answer can be streamed: call generate, or set n=1")
         if wanted > 1 and not changed.get("temperature", self.temperature) and changed.get("selection", self.selection) != "exact":
-            raise ValueError(f"n={wanted} at temperature=0, where all answers are the same: set a temperature, or n=1")
+            raise ArgumentValueError.saying(f"n={wanted} at temperature=0, where all answers are the same: set a temperature, or n=1")
         return wanted
 
     def batch(self, inputs: list[Any], config: Any = None, *, return_exceptions: bool = False, **kwargs: Any) -> list[Any]:
@@ -272,9 +277,9 @@ class LocalModel(BaseModel):
             ValueError: another task; both ``device`` and ``device_map``; a setting that has no counterpart here.
         """
         if task not in ("text-generation", "text2text-generation"):
-            raise ValueError(f"task={task!r}: 'text-generation' or 'text2text-generation'")
+            raise ArgumentValueError.saying(f"task={task!r}: 'text-generation' or 'text2text-generation'")
         if device not in (None, -1) and device_map is not None:
-            raise ValueError(f"device={device!r} and device_map={device_map!r} both say where the model is: give one")
+            raise ArgumentValueError.saying(f"device={device!r} and device_map={device_map!r} both say where the model is: give one")
         mapped = {} if device_map is None else {"device_map": device_map}
         model, tokenizer = load_model(model_id, model_kwargs={**(model_kwargs or {}), **mapped}, device=device, progress=progress)
         if pipeline_kwargs is None:
@@ -319,7 +324,7 @@ class LocalModel(BaseModel):
     def _refuse_unknown(self, given: Iterable[str], known: Iterable[str], ignored: Iterable[str] = ()) -> None:
         known = (*known, *self._option_names(), "n", "stop")
         if unknown := set(given) - {*known, *ignored}:
-            raise ValueError(refusal(f"a call of {type(self).__name__}", unknown, known))
+            raise ArgumentValueError.saying(refusal(f"a call of {type(self).__name__}", unknown, known))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         """The description of a call in LangSmith's traces."""

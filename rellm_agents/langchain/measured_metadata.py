@@ -16,6 +16,7 @@ from typing import Any
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import MAX_LIKELIEST, TextKeywords
+from rellm_agents.errors import ArgumentValueError
 
 
 def how_it_ended(completion: Completion) -> dict[str, Any]:
@@ -88,11 +89,11 @@ def measure_logprobs(options: TextKeywords, changed: Mapping[str, Any]) -> int:
     """
     wanted, likeliest = changed.get("logprobs"), changed.get("top_logprobs") or 0
     if wanted not in (None, True, False):
-        raise ValueError(f"logprobs={wanted!r}: True or False")
+        raise ArgumentValueError.saying(f"logprobs={wanted!r}: True or False")
     if not isinstance(likeliest, int) or not 0 <= likeliest <= MAX_LIKELIEST:
-        raise ValueError(f"top_logprobs={likeliest!r}: a number of tokens, at most {MAX_LIKELIEST}")
+        raise ArgumentValueError.saying(f"top_logprobs={likeliest!r}: a number of tokens, at most {MAX_LIKELIEST}")
     if likeliest and not wanted:
-        raise ValueError(f"top_logprobs={likeliest} without logprobs=True")
+        raise ArgumentValueError.saying(f"top_logprobs={likeliest} without logprobs=True")
     measure = options["measure"]
     if wanted and isinstance(measure, tuple | list):  # anything else is refused where options are checked
         options["measure"] = (*measure, "logprobs")

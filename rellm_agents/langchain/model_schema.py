@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from rellm_agents.errors import InvalidSchema, ParserError
+from rellm_agents.errors import ArgumentValueError, InvalidSchema, ParserError
 from rellm_agents.json_schema import TypeSchema, type_schema
 
 Validators = Literal["check", "refuse"]
@@ -89,4 +89,4 @@ def check_validators(value: Any) -> None:
         ValueError: it is another value.
     """
     if value not in get_args(Validators):
-        raise ValueError(f"validators={value!r}: there are {', '.join(map(repr, get_args(Validators)))}")
+        raise ArgumentValueError.saying(f"validators={value!r}: there are {', '.join(map(repr, get_args(Validators)))}")

@@ -23,10 +23,11 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
-from pydantic import Field, SkipValidation, field_validator
+from pydantic import Field, SkipValidation, StrictInt, field_validator
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import TextKeywords
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema
 from rellm_agents.langchain.agents import StepOptions, checked_format
@@ -113,7 +114,7 @@ class RELLM(LocalModel, BaseLLM):
     parser: Any = Field(default=None, exclude=True)
     format: ActionFormat | None = Field(default=None, exclude=True)
     validators: Validators = "check"
-    max_new_tokens: int = 200
+    max_new_tokens: StrictInt = 200
     healing: bool = True
 
     _model_type: ClassVar[Literal["chat", "llm"]] = "llm"
@@ -290,7 +291,7 @@ class RELLM(LocalModel, BaseLLM):
         given = {name: fields[name] for name in _CONSTRAINTS if fields.get(name) is not None}
         if len(given) != 1:
             names = (name.removeprefix("json_") for name in _CONSTRAINTS)
-            raise ValueError(f"give exactly one of {', '.join(names)}, not {', '.join(given) or 'none'}")
+            raise ArgumentValueError.saying(f"give exactly one of {', '.join(names)}, not {', '.join(given) or 'none'}")
         match given:
             case {"regex": str() | re.Pattern() | regex_module.Pattern() as text}:
                 return compile_regex(text), None
@@ -306,7 +307,7 @@ class RELLM(LocalModel, BaseLLM):
                 return format_.pattern, format_
         ((name, value),) = given.items()
         accepted = {"regex": ACCEPTED, "pattern": "a Pattern, as compile_regex makes one", "format": "an action format, as react(tools)"}
-        raise ValueError(f"{name}={value!r} is of the wrong type: {accepted[name]}, not {type(value).__name__}")
+        raise ArgumentValueError.saying(f"{name}={value!r} is of the wrong type: {accepted[name]}, not {type(value).__name__}")
 
     def _reader(self, changed: dict[str, Any]) -> ModelReader | None:
         """What reads the texts of this call, if they are of a type that may refuse some of them."""

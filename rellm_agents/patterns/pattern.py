@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from rellm_agents.arguments import ANYTHING, INTEGER, TEXT, checked, instance_of, mapping_of
 from rellm_agents.errors import EmptyPattern, PatternError, UnsupportedRegex
 from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
 from rellm_agents.patterns.machine import DEAD_STATE, Machine, State
@@ -25,6 +26,7 @@ from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
 from rellm_agents.patterns.sampling import sample_text, shortest_length, shortest_text
 
 Dialect = Literal["regex", "rust"]
+_NODE = instance_of(Node, words="a node, such as compile_regex(...).node")
 MAX_SHOWN = 72  # characters of a regex or a schema in ``repr``
 
 
@@ -52,6 +54,7 @@ class Pattern:
         return f"{type(self).__name__}({_beginning(self)})"
 
     def __post_init__(self) -> None:
+        _NODE.check("node", self.node)
         if self.node.may_be_empty and shortest_length(self.node) is None:
             raise EmptyPattern("no text at all matches this pattern: its parts contradict each other")
 
@@ -110,6 +113,7 @@ class Pattern:
         """
         return fingerprint(self.node)
 
+    @checked(text=TEXT)
     def fullmatch(self, text: str) -> bool:
         """Whether ``text`` as a whole is one of the texts.
 
@@ -120,6 +124,7 @@ class Pattern:
         """
         return self._state_after(read_special(_encoded(text), self.special_tokens)).accepting
 
+    @checked(text=TEXT)
     def begins(self, text: str) -> bool:
         """Whether some text of the pattern begins with ``text``, or is it; special tokens are read as by :meth:`fullmatch`.
 
@@ -143,6 +148,7 @@ class Pattern:
         if machine is not None:
             machine.release()
 
+    @checked(text=TEXT)
     def fields(self, text: str) -> dict[str, tuple[int, int]]:
         """Where in one of the texts its values stand: here the whole text is one, ``"#"``. Patterns of JSON name each value inside.
 
@@ -157,13 +163,14 @@ class Pattern:
         """
         return {"#": (0, len(text))}
 
+    @checked(seed=INTEGER)
     def sample(self, seed: int = 0) -> str:
         """A random text of the pattern; the same for the same seed.
 
         >>> compile_regex("[ab]{3}").sample(seed=1) == compile_regex("[ab]{3}").sample(seed=1)
         True
         """
-        return sample_text(self.node, random.Random(seed))
+        return sample_text(self.node, random.Random(int(seed)))
 
     def shortest(self) -> str:
         """A text of the pattern with the fewest bytes in UTF-8, where each special token counts two more than its content.
@@ -174,6 +181,7 @@ class Pattern:
         return shortest_text(self.node)
 
 
+@checked(parts=mapping_of(TEXT, ANYTHING, words="a mapping from names to regexes or patterns").or_none)
 def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] | None = None) -> Pattern:
     r"""The pattern of the texts that a regex matches as a whole.
 

@@ -20,6 +20,7 @@ from rellm_agents.decoding.decisions.token_rows import MAX_ROWS, Row, all_rows, 
 from rellm_agents.decoding.forward import common_length
 from rellm_agents.decoding.spelling import Speller
 from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.patterns import Pattern, choice, literal
 from rellm_agents.patterns.ir import shown
 
@@ -81,7 +82,7 @@ class OptionSet:
             ValueError: the rows are more than ``MAX_ROWS``.
         """
         if tokenizations not in get_args(Tokenizations):
-            raise ValueError(f"tokenizations={tokenizations!r}: one of {', '.join(map(repr, get_args(Tokenizations)))}")
+            raise ArgumentValueError.saying(f"tokenizations={tokenizations!r}: one of {', '.join(map(repr, get_args(Tokenizations)))}")
         vocabulary.named_ids(self.pattern.special_tokens)
         end = last_text(speller, vocabulary, prompt) if healing else ()
         kept = prompt[: len(prompt) - len(end)]
@@ -110,18 +111,22 @@ def options_of(options: Sequence[str] | Pattern) -> OptionSet:
         data = tuple(finite_texts(options, MAX_OPTIONS))
         return OptionSet(tuple(shown(one).decode() for one in data), data, options)
     if isinstance(options, str):
-        raise ValueError(f"options={options!r}: a list of texts, [{options!r}, ...], or a pattern")  # noqa: TRY004 - as for other options
+        raise ArgumentValueError.saying(f"options={options!r}: a list of texts, [{options!r}, ...], or a pattern")
     texts = tuple(options)
     if not texts:
-        raise ValueError("no options: give the texts among which is to be decided")
+        raise ArgumentValueError.saying("no options: give the texts among which is to be decided")
     if len(texts) > MAX_OPTIONS:
-        raise ValueError(f"{len(texts)} options, and a decision has at most {MAX_OPTIONS}: decide in two steps, among groups of them first")
+        raise ArgumentValueError.saying(
+            f"{len(texts)} options, and a decision has at most {MAX_OPTIONS}: decide in two steps, among groups of them first"
+        )
     first: dict[str, int] = {}
     for at, text in enumerate(texts):
         if not isinstance(text, str):
-            raise ValueError(f"option {at} is {text!r}, no text: give a list of str")  # noqa: TRY004 - likewise
+            raise ArgumentValueError.saying(f"option {at} is {text!r}, no text: give a list of str")
         if text in first:
-            raise ValueError(f"options {first[text]} and {at} are both {text!r}, so they cannot be told apart: give each once")
+            raise ArgumentValueError.saying(
+                f"options {first[text]} and {at} are both {text!r}, so they cannot be told apart: give each once"
+            )
         first[text] = at
     pattern = Pattern(choice(*map(literal, texts)))  # refuses lone surrogates
     return OptionSet(texts, tuple(text.encode() for text in texts), pattern)

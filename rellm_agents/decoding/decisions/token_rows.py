@@ -21,7 +21,7 @@ from typing import Final
 
 from rellm_agents.decoding.spelling import Speller
 from rellm_agents.decoding.vocabulary import TokenTrie, Vocabulary
-from rellm_agents.errors import VocabularyError
+from rellm_agents.errors import ArgumentValueError, VocabularyError
 from rellm_agents.patterns.ir import shown
 
 MAX_CHANGED: Final = 4
@@ -81,7 +81,7 @@ def all_rows(vocabulary: Vocabulary, last: bytes, data: bytes, *, limit: int) ->
     for start in reversed(range(len(whole))):
         counts[start] = sum(counts[end] for _, end in edges[start])
     if counts[0] > limit:
-        raise ValueError(
+        raise ArgumentValueError.saying(
             f"tokenizations='all': {shown(data).decode()[:60]!r} can be written with {counts[0]} rows of tokens, and the options of a "
             f"decision have at most {MAX_ROWS} together: use 'canonical', or shorter options"
         )

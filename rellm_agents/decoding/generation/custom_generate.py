@@ -35,6 +35,7 @@ from rellm_agents.decoding.generation.measurements import Completion
 from rellm_agents.decoding.generation.options import TextOptions, one_or_all
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import TextSequence
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -154,7 +155,9 @@ class CustomGenerate:
         copies = generation_config.num_return_sequences or 1
         repeated = [pattern for pattern in self._pattern for _ in range(copies)]
         if len(repeated) != number:
-            raise ValueError(f"{number // copies} prompts with {len(self._pattern)} patterns: give one for all, or one for each")
+            raise ArgumentValueError.saying(
+                f"{number // copies} prompts with {len(self._pattern)} patterns: give one for all, or one for each"
+            )
         return repeated
 
     def _decode(
@@ -165,7 +168,9 @@ class CustomGenerate:
         encoded, embedded = (encoded_prompts(model_kwargs, name) for name in ("encoder_outputs", "inputs_embeds"))
         if embedded is not None:
             if scorer.resumption is Resumption.READS_AGAIN:
-                raise ValueError(f"inputs_embeds: {scorer.name} reads each text again in each pass, which takes its ids: pass input_ids")
+                raise ArgumentValueError.saying(
+                    f"inputs_embeds: {scorer.name} reads each text again in each pass, which takes its ids: pass input_ids"
+                )
             for sequence in sequences:
                 sequence.consumed = len(sequence.prefix)
         if len(sequences) > 1 and not scorer.takes_batches:

@@ -13,6 +13,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Unpack, overload
 
+from torch.nn import Module
+from transformers import PreTrainedTokenizerBase
+
+from rellm_agents.arguments import FLAG, INTEGER, TEXT, TEXTS, checked, either, instance_of, sequence_of
 from rellm_agents.decoding.decisions import Decision, DecisionKeywords, DecisionRequest, Tokenizations
 from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
@@ -24,11 +28,15 @@ from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.spelling import EncodedPrompt, TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.errors import ArgumentTypeError, ArgumentValueError
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
     from transformers.generation.streamers import BaseStreamer
+
+_PATTERN = instance_of(Pattern)
+_PROMPTS = either(TEXT, sequence_of(TEXT, words="a list of str"))
 
 
 @dataclass
@@ -66,7 +74,14 @@ class ConstrainedDecoder:
         DecodingError: the model reads in both directions, so it cannot write from left to right.
     """
 
+    @checked(
+        model=instance_of(Module, words="a transformers model"),
+        tokenizer=instance_of(PreTrainedTokenizerBase, words="a transformers tokenizer"),
+        kept_bytes=INTEGER,
+    )
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, kept_bytes: int = MAX_BYTES) -> None:
+        if kept_bytes < 0:
+            raise ArgumentValueError("kept_bytes", kept_bytes, "a number of bytes, 0 for none")
         self.engine = Engine(model, tokenizer, kept_bytes=kept_bytes)
         self.model, self.tokenizer = model, tokenizer
 
@@ -83,6 +98,7 @@ class ConstrainedDecoder:
         """
         self.engine.clear()
 
+    @checked(pattern=_PATTERN)
     def masks(self, pattern: Pattern) -> TokenMasks:
         """The masks of a pattern, shared by all its texts."""
         return self.engine.masks(pattern)
@@ -97,6 +113,7 @@ class ConstrainedDecoder:
         self, prompt: Sequence[str], pattern: Pattern | Sequence[Pattern], **options: Unpack[TextKeywords]
     ) -> list[Completion]: ...
 
+    @checked(prompt=_PROMPTS)
     def generate(
         self, prompt: str | Sequence[str], pattern: Pattern | Sequence[Pattern], **options: Unpack[TextKeywords]
     ) -> Completion | list[Completion]:
@@ -117,7 +134,7 @@ class ConstrainedDecoder:
             VocabularyError: the tokenizer cannot spell any text of a pattern.
             ValueError: an option is out of its range, the numbers of prompts, patterns and seeds do not fit together, or a
                 prompt is empty.
-            TypeError: there is no such option, or a regex or a schema is given in place of a pattern.
+            ArgumentTypeError: an argument is of another type, such as a regex in place of a pattern, or there is no such option.
         """
         requests = self.begin([prompt] if isinstance(prompt, str) else prompt, pattern, text_options(options))
         for _ in self.run(requests):
@@ -125,6 +142,7 @@ class ConstrainedDecoder:
         completions = [self.completion(request) for request in requests]
         return completions[0] if isinstance(prompt, str) else completions
 
+    @checked(prompt=TEXT)
     def stream(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Generator[str, None, Completion]:
         """As :meth:`generate` for one prompt, in pieces of whole characters as soon as they will stay.
 
@@ -158,7 +176,8 @@ class ConstrainedDecoder:
                 chosen, and how many, is told to ``generate``.
         """
         if unknown := sorted(set(options) - LoopKeywords.__optional_keys__):
-            raise TypeError(f"custom_generate takes no {', '.join(unknown)}: how tokens are chosen, and how many, is told to generate")
+            message = f"custom_generate takes no {', '.join(unknown)}: how tokens are chosen, and how many, is told to generate"
+            raise ArgumentTypeError(", ".join(unknown), None, "an option that there is", message=message)
         return CustomGenerate(self.engine, pattern, TextOptions(**options, healing=False), streamer)
 
     @overload
@@ -169,6 +188,7 @@ class ConstrainedDecoder:
     @overload
     def probabilities(self, prompt: Sequence[str], options: Sequence[str] | Pattern, **how: Unpack[DecisionKeywords]) -> list[Decision]: ...
 
+    @checked(prompt=_PROMPTS)
     def probabilities(
         self, prompt: str | Sequence[str], options: Sequence[str] | Pattern, **how: Unpack[DecisionKeywords]
     ) -> Decision | list[Decision]:
@@ -198,6 +218,14 @@ class ConstrainedDecoder:
         decisions = self.engine.decide(requests)
         return decisions[0] if isinstance(prompt, str) else decisions
 
+    @checked(
+        prompt=TEXT,
+        options=either(_PATTERN, TEXTS),
+        calibrate=either(FLAG, TEXT),
+        tokenizations=TEXT,
+        add_special_tokens=FLAG,
+        healing=FLAG,
+    )
     def decision(
         self,
         prompt: str,
@@ -252,6 +280,8 @@ class ConstrainedDecoder:
         if isinstance(prompt, EncodedPrompt):
             ids = list(prompt.ids)
         else:
+            if not prompt.isascii() and (surrogate := next((one for one in prompt if "\ud800" <= one <= "\udfff"), None)):
+                raise ArgumentValueError("prompt", prompt, f"text without the lone surrogate {surrogate!r}, which UTF-8 cannot write")
             ids = self.tokenizer.encode(prompt, add_special_tokens=add_special_tokens)
             start = self.tokenizer.bos_token_id
             if add_special_tokens and start is not None and ids[:2] == [start, start] and prompt.startswith(self.tokenizer.bos_token):
@@ -259,6 +289,6 @@ class ConstrainedDecoder:
         if not ids:
             start = self.tokenizer.bos_token_id
             if start is None:
-                raise ValueError("the prompt is empty, and the tokenizer has no beginning-of-text token to begin with")
+                raise ArgumentValueError.saying("the prompt is empty, and the tokenizer has no beginning-of-text token to begin with")
             ids = [start]
         return ids

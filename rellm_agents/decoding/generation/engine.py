@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from hashlib import sha256
+from numbers import Integral
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from rellm_agents.decoding.generation.sequence import TextSequence
 from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.spelling import TokenMasks, speller_of
 from rellm_agents.decoding.vocabulary import Vocabulary, digest_of, token_state
-from rellm_agents.errors import BudgetTooSmall, ContextOverflow, VocabularyError
+from rellm_agents.errors import ArgumentValueError, BudgetTooSmall, ContextOverflow, VocabularyError
 from rellm_agents.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -144,12 +145,12 @@ class Engine:
         """
         self._check_tokens(prompts)
         if (highest := max(options.logit_bias or (), default=0)) >= self.vocabulary.size:
-            raise ValueError(f"logit_bias: there is no token {highest}, only 0 to {self.vocabulary.size - 1}")
+            raise ArgumentValueError.saying(f"logit_bias: there is no token {highest}, only 0 to {self.vocabulary.size - 1}")
         given = one_or_all(pattern)
         patterns = [given] * len(prompts) if isinstance(given, Pattern) else given
         seeds = _seeds(options, len(prompts))
         if not len(prompts) == len(patterns) == len(seeds):
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
             )
         all_masks = [self.masks(one) for one in patterns]
@@ -267,7 +268,7 @@ def _seeds(options: TextOptions, count: int) -> list[int | None]:
     if options.seed is None:
         draws = options.temperature > 0 or options.selection == "exact"
         return [*torch.randint(1 << 62, (count,)).tolist()] if draws else [None] * count
-    return [options.seed] * count if isinstance(options.seed, int) else list(options.seed)
+    return [int(options.seed)] * count if isinstance(options.seed, int | Integral) else [int(seed) for seed in options.seed]
 
 
 def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -281,7 +282,7 @@ def _decoder_start(model: PreTrainedModel) -> tuple[int, ...]:
     """The token that texts begin with, where an encoder reads the prompt."""
     start = model.generation_config.decoder_start_token_id
     if start is None:
-        raise ValueError(
+        raise ArgumentValueError.saying(
             f"{type(model).__name__} does not say which token its texts begin with: set generation_config.decoder_start_token_id"
         )
     return (start,)

@@ -18,6 +18,7 @@ from packaging.version import Version
 from transformers.cache_utils import StaticLayer
 
 from rellm_agents.decoding.forward import CACHE_NAMES, EncodedPrompts, inside
+from rellm_agents.errors import ArgumentValueError
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
@@ -62,28 +63,30 @@ def check_arguments(
         ValueError: names the argument, the reason, and mostly another way.
     """
     if synced_gpus:
-        raise ValueError(f"synced_gpus: rows on several machines end at different steps; {_PLAIN}")
+        raise ArgumentValueError.saying(f"synced_gpus: rows on several machines end at different steps; {_PLAIN}")
     if inside(model) is not inside(own_model):
-        raise ValueError(f"this loop was made for another model than the {type(model).__name__} that calls it")
+        raise ArgumentValueError.saying(f"this loop was made for another model than the {type(model).__name__} that calls it")
     if (generation_config.num_beams or 1) > 1:
-        raise ValueError(f"num_beams={generation_config.num_beams}: this loop writes each row by itself; {_PLAIN}")
+        raise ArgumentValueError.saying(f"num_beams={generation_config.num_beams}: this loop writes each row by itself; {_PLAIN}")
     for name in ("output_scores", "output_logits", "output_attentions", "output_hidden_states"):
         if generation_config.return_dict_in_generate and getattr(generation_config, name):
-            raise ValueError(f"{name}=True: forced tokens are not scored one by one; {_PLAIN}")
+            raise ArgumentValueError.saying(f"{name}=True: forced tokens are not scored one by one; {_PLAIN}")
     if is_streamed and len(input_ids) > 1:
-        raise ValueError(f"a streamer takes one text at a time, not {len(input_ids)}")
+        raise ArgumentValueError.saying(f"a streamer takes one text at a time, not {len(input_ids)}")
     ends = generation_config.eos_token_id
     if set(ends if isinstance(ends, list) else [ends]) - {None, *end_ids}:
-        raise ValueError(
+        raise ArgumentValueError.saying(
             f"eos_token_id={ends}: texts end with one of {list(end_ids)}, as the model's generation config and the "
             "tokenizer said when the decoder was made; set them before"
         )
     for name in (type(one).__name__ for one in processors):
         if name in _OF_STEPS:
-            raise ValueError(f"{name} counts on seeing all rows at each step, but this loop calls it for one row at a time; {_PLAIN}")
+            raise ArgumentValueError.saying(
+                f"{name} counts on seeing all rows at each step, but this loop calls it for one row at a time; {_PLAIN}"
+            )
     others = sorted(name for name, value in model_kwargs.items() if value is not None and name not in _USED | _HARMLESS)
     if others:
-        raise ValueError(f"this loop does not hand {', '.join(others)} to the model; {_PLAIN}")
+        raise ArgumentValueError.saying(f"this loop does not hand {', '.join(others)} to the model; {_PLAIN}")
 
 
 def prefixes_of(model: PreTrainedModel, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> list[list[int]]:
@@ -94,7 +97,7 @@ def prefixes_of(model: PreTrainedModel, input_ids: torch.Tensor, model_kwargs: d
     is_read = torch.ones_like(input_ids) if attention_mask is None else attention_mask
     positions, counted = model_kwargs.get("position_ids"), is_read.cumsum(-1) - 1
     if positions is not None and bool((positions != counted[:, -positions.shape[-1] :])[is_read[:, -positions.shape[-1] :].bool()].any()):
-        raise ValueError(f"position_ids other than those that are counted along the attention mask; {_PLAIN}")
+        raise ArgumentValueError.saying(f"position_ids other than those that are counted along the attention mask; {_PLAIN}")
     return [row[one.bool()].tolist() for row, one in zip(input_ids, is_read, strict=True)]
 
 
@@ -144,7 +147,7 @@ def check_size(cache: Cache | None, prompt: int, budget: int, rows: int) -> None
     needed = prompt + rows * budget - 1  # the last token is not read
     if size is not None and size < needed:
         each = "" if rows == 1 else f", {budget} for each of {rows} texts, as text that is forced in one is padding in the others"
-        raise ValueError(
+        raise ArgumentValueError.saying(
             f"the {type(cache).__name__} has {size} positions, and {needed} may be needed: the prompt takes {prompt}, and what is written "
             f"up to {rows * budget}{each}; make it with max_cache_len={needed}, or leave it out"
         )
@@ -161,5 +164,7 @@ def _length(cache: Cache) -> int:
         return cache.get_seq_length()
     except ValueError as error:  # of a model that keeps one state for all tokens
         if cache.has_previous_state():
-            raise ValueError(f"a {type(cache).__name__} of one state does not tell how many tokens were read into it; {_PLAIN}") from error
+            raise ArgumentValueError.saying(
+                f"a {type(cache).__name__} of one state does not tell how many tokens were read into it; {_PLAIN}"
+            ) from error
         return 0

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from transformers import LogitsProcessor
 
+from rellm_agents.arguments import INTEGER, TEXT, checked
 from rellm_agents.decoding.forward import AllowedTokens
 from rellm_agents.decoding.generation.options import one_or_all
 from rellm_agents.decoding.masks import ENDED
 from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
-from rellm_agents.errors import BudgetTooSmall, ScoresNotFinite, TokenRefused
+from rellm_agents.errors import ArgumentTypeError, ArgumentValueError, BudgetTooSmall, ScoresNotFinite, TokenRefused
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.machine import State
 
@@ -59,6 +60,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         TypeError: the pattern is none, but a regex or a schema.
     """
 
+    @checked(prompt_length=INTEGER, max_new_tokens=INTEGER, spelling=TEXT)
     def __init__(
         self,
         pattern: Pattern,
@@ -68,7 +70,10 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         max_new_tokens: int,
         spelling: Literal["any", "canonical"] = "any",
     ) -> None:
-        one_or_all(pattern)
+        if not isinstance(one_or_all(pattern), Pattern):
+            raise ArgumentTypeError("pattern", pattern, "a Pattern", advice="one for all rows")
+        if prompt_length < 0:
+            raise ArgumentValueError("prompt_length", prompt_length, "tokens of the prompt, 0 or more")
         vocabulary = tokenizer if isinstance(tokenizer, Vocabulary) else Vocabulary.from_tokenizer(tokenizer)
         self.masks = TokenMasks(pattern, vocabulary, spelling=spelling)
         self._prompt_length, self._budget = prompt_length, max_new_tokens
@@ -123,7 +128,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
         """Refuse what is not a step of one call of ``generate`` after prompts of the given length."""
         length = len(rows[0])
         if scores.shape[1] < self.masks.vocabulary.size:
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"scores of {scores.shape[1]} tokens, and the tokenizer has {self.masks.vocabulary.size}: they are of another model; "
                 f"{_OTHER_TOKENIZER}"
             )
@@ -136,7 +141,7 @@ class ConstrainedLogitsProcessor(LogitsProcessor):
                 f"begins with; it is 0 for inputs_embeds alone; {_OTHER_TOKENIZER}"
             )
         elif not self._prompts.issuperset(prompts):
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"the prompts are not those of the first call: make one processor for each call of generate; {_OTHER_TOKENIZER}"
             )
 

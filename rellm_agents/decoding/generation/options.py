@@ -6,22 +6,60 @@ Users pass options as keyword arguments; what is made of them is one frozen valu
 0.0
 >>> TextOptions(top_p=2)
 Traceback (most recent call last):
-ValueError: top_p=2: above 0 and at most 1, or None for all
+rellm_agents.errors.ArgumentValueError: top_p=2: above 0 and at most 1, or None for all
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any, Literal, TypedDict, get_args
 
-from rellm_agents.errors import unknown_options
+from rellm_agents.arguments import (
+    ANYTHING,
+    FLAG,
+    INTEGER,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    check_all,
+    either,
+    instance_of,
+    mapping_of,
+    sequence_of,
+)
+from rellm_agents.errors import ArgumentTypeError, ArgumentValueError, unknown_options
 from rellm_agents.patterns import Pattern
 
 Spelling = Literal["canonical", "any"]
 Measure = Literal["kept", "fields", "logprobs"]
 Selection = Literal["greedy", "likeliest", "exact"]
 OnBudget = Literal["warn", "raise", "close"]
+
+_WANTED = {
+    "stop": TEXTS,
+    "stop_behind": instance_of(Pattern).or_none,
+    "spelling": TEXT,
+    "selection": TEXT,
+    "part_tokens": mapping_of(TEXT, INTEGER, words="a mapping from names of parts to int").or_none,
+    "max_new_tokens": INTEGER,
+    "on_budget": TEXT,
+    "max_repeats": INTEGER.or_none,
+    "temperature": NUMBER,
+    "top_k": INTEGER.or_none,
+    "top_p": NUMBER.or_none,
+    "min_p": NUMBER.or_none,
+    "repetition_penalty": NUMBER,
+    "presence_penalty": NUMBER,
+    "frequency_penalty": NUMBER,
+    "logit_bias": ANYTHING,  # checked with its ids
+    "seed": either(INTEGER, sequence_of(INTEGER, words="a list of int, one for each prompt")).or_none,
+    "add_special_tokens": FLAG,
+    "healing": FLAG,
+    "measure": ANYTHING,  # checked with its names
+}
+"""What an option has to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +107,9 @@ class TextOptions:
             the attributes of :class:`Completion` with these names.
 
     Raises:
-        ValueError: an option is out of its range.
+        ArgumentTypeError: an option is of another type.
+        ArgumentValueError: one is out of its range.
+        ValueError: two of them contradict each other.
     """
 
     stop: Sequence[str] = ()
@@ -106,57 +146,62 @@ class TextOptions:
     def __post_init__(self) -> None:
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
+        check_all(vars(self).items(), _WANTED)
         if "" in self.stop:
-            raise ValueError(f"stop={self.stop!r}: a list of strings that are not empty")
-        if self.spelling not in get_args(Spelling):
-            raise ValueError(f"spelling={self.spelling!r}: one of {', '.join(map(repr, get_args(Spelling)))}")
-        if self.selection not in get_args(Selection):
-            raise ValueError(f"selection={self.selection!r}: one of {', '.join(map(repr, get_args(Selection)))}")
-        if self.on_budget not in get_args(OnBudget):
-            raise ValueError(f"on_budget={self.on_budget!r}: one of {', '.join(map(repr, get_args(OnBudget)))}")
+            raise ArgumentValueError("stop", self.stop, "a list of strings that are not empty")
+        for name, literals in (("spelling", Spelling), ("selection", Selection), ("on_budget", OnBudget)):
+            if (value := getattr(self, name)) not in get_args(literals):
+                raise ArgumentValueError(name, value, f"one of {', '.join(map(repr, get_args(literals)))}")
+        for seed in () if self.seed is None else (self.seed,) if isinstance(self.seed, int | Integral) else self.seed:
+            if not -(2**63) <= seed < 2**64:
+                raise ArgumentValueError("seed", seed, "an integer of 64 bits, as torch's generators take")
         if self.selection == "exact" and self.temperature:
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"selection='exact' beside temperature={self.temperature}: literals are drawn by their own probabilities, and nothing else "
                 "is drawn: leave temperature at 0, or selection at 'greedy'"
             )
         if self.max_repeats is not None and self.max_repeats < 2:
-            raise ValueError(f"max_repeats={self.max_repeats}: at least 2, or None for any number")
+            raise ArgumentValueError("max_repeats", self.max_repeats, "at least 2, or None for any number")
         if not 0 <= self.temperature < float("inf"):
-            raise ValueError(f"temperature={self.temperature}: 0 for greedy, or a positive number")
+            raise ArgumentValueError("temperature", self.temperature, "0 for greedy, or a positive number")
         if self.top_k is not None and self.top_k < 0:
-            raise ValueError(f"top_k={self.top_k}: at least 1, or 0 or None for all")
+            raise ArgumentValueError("top_k", self.top_k, "at least 1, or 0 or None for all")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p={self.top_p}: above 0 and at most 1, or None for all")
+            raise ArgumentValueError("top_p", self.top_p, "above 0 and at most 1, or None for all")
         if self.min_p is not None and not 0 <= self.min_p <= 1:
-            raise ValueError(f"min_p={self.min_p}: from 0 to 1, or None for all")
+            raise ArgumentValueError("min_p", self.min_p, "from 0 to 1, or None for all")
         if not 0 < self.repetition_penalty < float("inf"):
-            raise ValueError(f"repetition_penalty={self.repetition_penalty}: a positive number; 1 changes nothing")
+            raise ArgumentValueError("repetition_penalty", self.repetition_penalty, "a positive number; 1 changes nothing")
         for name in ("presence_penalty", "frequency_penalty"):
             if not -2 <= (value := getattr(self, name)) <= 2:
-                raise ValueError(f"{name}={value}: from -2 to 2; 0 changes nothing")
+                raise ArgumentValueError(name, value, "from -2 to 2; 0 changes nothing")
         if self.logit_bias is not None:
             object.__setattr__(self, "logit_bias", _checked_bias(self.logit_bias))
         if self.logit_bias and self.selection != "greedy":
-            raise ValueError(
+            raise ArgumentValueError.saying(
                 f"logit_bias beside selection={self.selection!r}: literals are weighed by their own probabilities as a whole: leave out "
                 "logit_bias, or selection at 'greedy'"
             )
         names = get_args(Measure)
-        if isinstance(self.measure, str) or not isinstance(self.measure, Collection) or any(one not in names for one in self.measure):
-            raise ValueError(f"measure={self.measure!r}: a list of names, any of {', '.join(map(repr, names))}")
+        if (
+            isinstance(self.measure, (str, bytes))
+            or not isinstance(self.measure, (Sequence, Set))
+            or any(one not in names for one in self.measure)
+        ):
+            raise ArgumentValueError("measure", self.measure, f"a list of names, any of {', '.join(map(repr, names))}")
 
 
 def _checked_bias(bias: Mapping[Any, float]) -> dict[int, float]:
     """The bias by token ids, which JSON writes as strings."""
     if not isinstance(bias, Mapping):
-        raise ValueError(f"logit_bias={bias!r}: a mapping from token ids to numbers from -100 to 100")  # noqa: TRY004 - as all options
+        raise ArgumentTypeError("logit_bias", bias, "a mapping from token ids to numbers from -100 to 100")
     checked: dict[int, float] = {}
     for key, value in bias.items():
         token_id = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() else key
         if not isinstance(token_id, int) or isinstance(token_id, bool) or token_id < 0:
-            raise ValueError(f"logit_bias: {key!r} is not the id of a token: tokenizer.encode tells the ids of a text")
+            raise ArgumentValueError.saying(f"logit_bias: {key!r} is not the id of a token: tokenizer.encode tells the ids of a text")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not -100 <= value <= 100:
-            raise ValueError(f"logit_bias: {value!r} for token {token_id}: a number from -100 to 100")
+            raise ArgumentValueError.saying(f"logit_bias: {value!r} for token {token_id}: a number from -100 to 100")
         checked[token_id] = float(value)
     return checked
 
@@ -170,11 +215,13 @@ def text_options(given: Mapping[str, Any]) -> TextOptions:
 
     >>> text_options({"temprature": 1})
     Traceback (most recent call last):
-    TypeError: a text takes no 'temprature' (did you mean 'temperature'?), only stop, stop_behind, ...
+    rellm_agents.errors.ArgumentTypeError: a text takes no 'temprature' (did you mean 'temperature'?), only stop, stop_behind, ...
     """
     known = [field.name for field in fields(TextOptions)]
     if unknown := set(given) - set(known):
-        raise TypeError(unknown_options("a text", unknown, known))
+        raise ArgumentTypeError(
+            ", ".join(sorted(unknown)), None, "an option that there is", message=unknown_options("a text", unknown, known)
+        )
     return TextOptions(**given)
 
 
@@ -186,14 +233,14 @@ def one_or_all(pattern: Any) -> Pattern | list[Pattern]:
 
     >>> one_or_all("yes|no")
     Traceback (most recent call last):
-    TypeError: 'yes|no' is a str, not a Pattern: compile_regex('yes|no') makes one
+    rellm_agents.errors.ArgumentTypeError: pattern='yes|no': a Pattern, not a str: compile_regex('yes|no') makes one
     """
     if isinstance(pattern, Pattern):
         return pattern
     listed = list(pattern) if isinstance(pattern, Sequence) and not isinstance(pattern, (str, bytes)) else [pattern]
     for one in listed:
         if not isinstance(one, Pattern):
-            raise TypeError(f"{one!r:.60} is a {type(one).__name__}, not a Pattern: {_way_to_pattern(one)}")
+            raise ArgumentTypeError("pattern", one, "a Pattern", advice=_way_to_pattern(one))
     return listed
 
 

@@ -41,7 +41,7 @@ def pick(
     if temperature <= 0:
         at = int(scores.argmax())
     else:
-        at = _drawn((scores.double() - float(scores.max())) / temperature, top_k, top_p, min_p, generator)
+        at = _drawn((scores.double() - float(scores.max())) / float(temperature), top_k, top_p, min_p, generator)
     return at if ids is None else int(ids[at])
 
 

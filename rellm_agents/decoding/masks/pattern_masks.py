@@ -21,7 +21,7 @@ from rellm_agents.decoding.budget import IMPOSSIBLE, PartCosts
 from rellm_agents.decoding.lru import BoundedCache, LruCache
 from rellm_agents.decoding.masks.mask_assembly import ENDED, MAX_MASKS, MaskAssembly, shared_masks
 from rellm_agents.decoding.vocabulary import Bits, Ids, Vocabulary
-from rellm_agents.errors import BudgetTooSmall, TokenRefused, VocabularyError
+from rellm_agents.errors import ArgumentValueError, BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.ir import byte_literal, parts_in
 from rellm_agents.patterns.machine import DEAD_STATE, LiteralCell, Machine, State, first_bytes
@@ -129,7 +129,9 @@ class PatternMasks:
         if name not in self._part_costs:
             known = parts_in(self.pattern.node)
             if name not in known:
-                raise ValueError(f"the pattern has no part named {name!r}, only {', '.join(map(repr, known)) or 'none at all'}")
+                raise ArgumentValueError.saying(
+                    f"the pattern has no part named {name!r}, only {', '.join(map(repr, known)) or 'none at all'}"
+                )
             self._part_costs[name] = PartCosts(name, known[name], self._assembly.transitions)
         return self._part_costs[name]
 

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rellm_agents.arguments import instance_of
 from rellm_agents.decoding.masks import PatternMasks
 from rellm_agents.decoding.spelling.canonical_masks import CanonicalMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.patterns import Pattern
 
 Spelling = Literal["canonical", "any"]
+_PATTERN, _VOCABULARY = instance_of(Pattern), instance_of(Vocabulary, words="a Vocabulary, such as Vocabulary.from_tokenizer(...) makes")
 
 
 class TokenMasks(PatternMasks):
@@ -36,10 +39,12 @@ class TokenMasks(PatternMasks):
         ValueError: another spelling.
     """
 
-    def __new__(cls, pattern: Pattern, vocabulary: Vocabulary, *, spelling: Spelling = "any") -> TokenMasks:  # noqa: ARG004 - as __init__
+    def __new__(cls, pattern: Pattern, vocabulary: Vocabulary, *, spelling: Spelling = "any") -> TokenMasks:
         """An object of the class that ``spelling`` asks for."""
+        _PATTERN.check("pattern", pattern)
+        _VOCABULARY.check("vocabulary", vocabulary)
         if spelling not in ("any", "canonical"):
-            raise ValueError(f'spelling={spelling!r}: "any" or "canonical"')
+            raise ArgumentValueError("spelling", spelling, '"any" or "canonical"')
         return super().__new__(_CanonicalTokenMasks if spelling == "canonical" else cls)
 
     def __init__(self, pattern: Pattern, vocabulary: Vocabulary, *, spelling: Spelling = "any") -> None:  # noqa: ARG002 - the class tells

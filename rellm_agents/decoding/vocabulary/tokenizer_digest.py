@@ -27,7 +27,7 @@ from rellm_agents.decoding.vocabulary.token_bytes import decoder_stages, denied_
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Grows with each change of the files that are kept, or of how the bytes of tokens are read."""
 
 _BATCH: Final = 64

@@ -28,11 +28,12 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from rellm_agents.arguments import INTEGER, TEXT, Wanted, checked, either, instance_of, mapping_of, sequence_of
 from rellm_agents.decoding.vocabulary.array_files import read_arrays, write_arrays
 from rellm_agents.decoding.vocabulary.token_bytes import fast_backend, read_tokens, special_contents
 from rellm_agents.decoding.vocabulary.tokenizer_digest import digest_of
 from rellm_agents.decoding.vocabulary.trie import TokenTrie
-from rellm_agents.errors import VocabularyError
+from rellm_agents.errors import ArgumentValueError, VocabularyError
 from rellm_agents.patterns.ir import COMMON_BYTES, holds_special, special_bytes
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
 MIN_KEPT: Final = 4_096
 """Vocabularies of fewer tokens are built each time: that costs a few milliseconds."""
 
+_MOST: Final = 2**31
+_IDS = Wanted(
+    "a list of ids",
+    lambda value: isinstance(value, Iterable) and getattr(value, "shape", None) != () and not isinstance(value, (str, bytes, Mapping)),
+)
+_FOLDER = Wanted("a folder or False", lambda value: value is False or isinstance(value, (str, os.PathLike))).or_none
 _BYTES_OF_UTF8 = frozenset((*range(0xC0), *range(0xC2, 0xF5)))
 
 
@@ -65,6 +72,11 @@ class Vocabulary:
 
     tokenizer: PreTrainedTokenizerBase | None = None
 
+    @checked(
+        token_bytes=sequence_of(instance_of(bytes).or_none, words="a list of bytes or None"),
+        end_ids=_IDS,
+        special_tokens=mapping_of(INTEGER, TEXT, words="a mapping from ids to str").or_none,
+    )
     def __init__(
         self, token_bytes: Sequence[bytes | None], *, end_ids: Iterable[int], special_tokens: Mapping[int, str] | None = None
     ) -> None:
@@ -76,6 +88,7 @@ class Vocabulary:
         self.trie = TokenTrie([None if id_ in ends else self.read_bytes(id_) for id_ in range(self.size)])
 
     @classmethod
+    @checked(end_ids=either(INTEGER, _IDS).or_none, size=INTEGER.or_none, cache_dir=_FOLDER)
     def from_tokenizer(
         cls,
         tokenizer: PreTrainedTokenizerBase,
@@ -101,6 +114,8 @@ class Vocabulary:
         Raises:
             VocabularyError: tokens that cannot be read, with the stage of the decoder or the token; or as above.
         """
+        if size is not None and not 1 <= size < _MOST:
+            raise ArgumentValueError("size", size, f"the width of the model's logits, from 1 to {_MOST - 1}")
         vocabulary = cls._of_tokenizer(tokenizer, end_ids, size, cache_dir)
         vocabulary.tokenizer = tokenizer
         return vocabulary
@@ -116,7 +131,7 @@ class Vocabulary:
         fast_backend(tokenizer)
         if end_ids is None:
             end_ids = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-        ends = sorted({end_ids} if isinstance(end_ids, int) else {*end_ids})
+        ends = [*_ascending([end_ids] if INTEGER.fits(end_ids) else end_ids)]  # type: ignore[list-item, arg-type]  # as just found out
         if cache_dir is False or len(tokenizer) < MIN_KEPT:
             return cls._read(tokenizer, ends, size)
         user_dir = platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir
@@ -244,13 +259,20 @@ class TokenBytes(Sequence[bytes | None]):
 
 
 def _checked_ends(end_ids: Iterable[int], size: int) -> tuple[int, ...]:
-    ends = tuple(sorted({*end_ids}))
+    ends = _ascending(end_ids)
     if not ends:
         raise VocabularyError("the tokenizer has no end-of-text token: set tokenizer.eos_token, or pass end_ids")
     for id_ in ends:
         if not 0 <= id_ < size:
             raise VocabularyError(f"end-of-text id {id_} is not in the vocabulary of {size} entries")
     return ends
+
+
+def _ascending(ids: Iterable[int]) -> tuple[int, ...]:
+    listed = [*ids]
+    for id_ in listed:
+        INTEGER.check("end_ids", id_)
+    return tuple(sorted({int(id_) for id_ in listed}))
 
 
 def _checked_special(special_tokens: Mapping[int, str], token_bytes: Sequence[bytes | None]) -> Mapping[int, str]:

@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rellm_agents.arguments import DECLARATION, checked
 from rellm_agents.errors import FormatError, PatternError
 from rellm_agents.formats.agent.step_templates import step_templates
 from rellm_agents.formats.agent.steps import Action, Finish, Step
@@ -47,6 +48,7 @@ _ARGUMENTS = (
 )
 
 
+@checked(declaration=DECLARATION)
 def own_format(declaration: str | Path | Declaration, tools: ToolsLike, *, whitespace: Whitespace = "spaced") -> ActionFormat:
     """An action format of a user's declaration, all of whose texts can be read in one way only.
 

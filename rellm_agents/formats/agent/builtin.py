@@ -35,6 +35,7 @@ format cannot carry. The module knows nothing of the parsers: ``rellm_agents.lan
 
 from __future__ import annotations
 
+from rellm_agents.arguments import FLAG, checked
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.template import Declaration, builtin_declaration
 from rellm_agents.formats.tool_sources import ToolsLike
@@ -56,6 +57,7 @@ def _lined(name: str, *, one_line: bool) -> Declaration:
 # Text
 
 
+@checked(one_line=FLAG)
 def react(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The ReAct text format: a thought, then ``Action:`` and ``Action Input:``, or ``Final Answer:``.
 
@@ -80,6 +82,7 @@ def react(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     return ActionFormat(_lined("react", one_line=one_line), tools)
 
 
+@checked(one_line=FLAG)
 def mrkl(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The text format of the MRKL (zero-shot) agent: that of :func:`react`, with its arguments and errors.
 
@@ -94,6 +97,7 @@ def mrkl(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     return ActionFormat(_lined("mrkl", one_line=one_line), tools)
 
 
+@checked(one_line=FLAG)
 def conversational(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The format of the conversational agent: ``Action:`` and ``Action Input:``, or the answer after ``AI:``.
 
@@ -151,6 +155,7 @@ def self_ask(tools: ToolsLike) -> ActionFormat:
     return ActionFormat(builtin_declaration("self_ask"), tools)
 
 
+@checked(one_line=FLAG)
 def xml(tools: ToolsLike, *, one_line: bool = False) -> ActionFormat:
     r"""The format of the XML agent: ``<tool>``, ``<tool_input>``, or ``<final_answer>``; arguments as of :func:`react`.
 

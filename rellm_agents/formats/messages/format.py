@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from rellm_agents.arguments import DECLARATION, checked
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages.arguments import argument_style
 from rellm_agents.formats.messages.delimiters import Delimiters
@@ -76,6 +77,11 @@ _ANSWER_OTHERWISE = "When no call is needed, answer without one."
 _WORDS_OTHERWISE = "When no call is needed, answer in plain words."
 
 
+def _is_empty(tools: object) -> bool:
+    return isinstance(tools, (Sequence, Mapping)) and not isinstance(tools, (str, bytes)) and not tools
+
+
+@checked(declaration=DECLARATION)
 def message_format(
     declaration: str | Path | Declaration,
     tools: ToolsLike = (),
@@ -160,7 +166,7 @@ class MessageFormat:
         self._declaration, self.name, self._tool_prompt = declaration, str(declaration["name"]), tool_prompt
         declared_tokens = tuple(declaration.get("special_tokens", ()))
         self.special_tokens: tuple[str, ...] = tuple(token for token in declared_tokens if token in special_tokens)
-        self._all_tools = {tool.name: tool for tool in (tools_of(tools) if tools else ())}
+        self._all_tools = {tool.name: tool for tool in (tools_of(tools) if not _is_empty(tools) else ())}
         self.tools = choose_tools(self.name, tuple(self._all_tools.values()), choice)
         self.names = names_of_tools(declaration, self._all_tools.values())
         self._is_forced = choice not in ("auto", "none")

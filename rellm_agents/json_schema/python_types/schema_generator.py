@@ -87,7 +87,7 @@ def type_schema(source: Any) -> TypeSchema:
     generator = _SchemaGenerator()
     try:
         schema = generator.generate(adapter_of(source).core_schema, mode="validation")
-    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
+    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError, AttributeError) as error:
         raise InvalidSchema("#", f"{name} is neither a schema nor a type of which pydantic (v2) can write one: {error}") from error
     return TypeSchema(schema, tuple(generator.rejections), tuple(generator.python_rejections))
 

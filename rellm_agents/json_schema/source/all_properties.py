@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from rellm_agents.errors import UnsupportedSchema
-from rellm_agents.json_schema.source.inputs import Schema
+from rellm_agents.json_schema.source.inputs import Schema, refuse_deep
 from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas
 from rellm_agents.json_schema.source.pointers import below, names_of
 
@@ -31,10 +31,12 @@ def with_all_properties(schema: Schema) -> Schema:
         schema: plain data.
 
     Raises:
-        UnsupportedSchema: a reference that is not a JSON pointer within the schema, or that leads to a schema that stays unchanged.
+        UnsupportedSchema: it is nested too deep, or has a reference that is not a JSON pointer within the schema, or that leads to a
+            schema that stays unchanged.
     """
     if not isinstance(schema, dict):
         return schema
+    refuse_deep(schema)
     return _Rewriter(schema).whole()
 
 
@@ -215,6 +217,7 @@ def endless_property(schema: Schema) -> tuple[str, str] | None:
     >>> endless_property(with_all_properties({"type": "object", "properties": {"next": {"$ref": "#"}}}))
     ('#/properties/next', '#')
     """
+    refuse_deep(schema)
     return _endless(schema, "#", schema, {})
 
 

@@ -14,6 +14,7 @@ of a demanding keyword, as a fixpoint over the graph of references.
 
 from __future__ import annotations
 
+from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.source.normal_form import CanonicalSchema, NormalForm, Unresolved, canonical
 
 _WRITTEN_OUT = 10**15  # smaller numbers are written without an exponent
@@ -28,7 +29,7 @@ class Deferrable:
 
     def includes(self, subschema: CanonicalSchema) -> bool:
         """Whether a subschema is one of them."""
-        references = _references(subschema)
+        references = self._references(subschema)
         return references is not None and all(map(self._is_target_deferrable, references))
 
     def includes_undeclared(self, view: canonical.ObjectView) -> bool:
@@ -52,7 +53,7 @@ class Deferrable:
             if one in refers or one in self._targets:
                 continue
             try:
-                found = _references(self._form.target(one))
+                found = self._references(self._form.target(one))
             except Unresolved:  # raised again when it is read, with its place
                 found = None
             if found is None:
@@ -64,54 +65,53 @@ class Deferrable:
             demanding |= more
         self._targets.update({one: one not in demanding for one in refers})
 
+    def _references(self, subschema: CanonicalSchema) -> set[str] | None:
+        """The references inside a subschema; ``None`` if another keyword in it is demanding."""
+        found: set[str] = set()
+        waiting = [subschema]
+        while waiting:
+            view = waiting.pop().view()
+            match view:  # the most frequent first
+                case canonical.MultiTypeView() | canonical.EnumView() | canonical.ConstView() | canonical.TrueView():
+                    pass
+                case canonical.ReferenceView():
+                    found.add(view.uri)
+                case canonical.StringView():
+                    if not self._is_plain_string(view):
+                        return None
+                case canonical.ObjectView():
+                    if view.pattern_properties or view.violations or _bounds_names(view):
+                        return None
+                    waiting += view.properties.values()
+                    if view.additional_properties is not None:
+                        waiting.append(view.additional_properties)
+                case canonical.ArrayView():
+                    if view.contains or (view.min_items or 0) > MAX_COUNT or view.distinctness != canonical.Distinctness.UNCONSTRAINED:
+                        return None
+                    waiting += view.prefix_items
+                    if view.items is not None:
+                        waiting.append(view.items)
+                case canonical.AnyOfView():
+                    waiting += view.branches
+                case canonical.IntegerView() | canonical.NumberView():
+                    if not _is_plain_number(view):
+                        return None
+                case canonical.TypedGroupView(_, body):
+                    waiting.append(body)
+                case _:
+                    return None
+        return found
 
-def _references(subschema: CanonicalSchema) -> set[str] | None:
-    """The references inside a subschema; ``None`` if another keyword in it is demanding."""
-    found: set[str] = set()
-    waiting = [subschema]
-    while waiting:
-        view = waiting.pop().view()
-        match view:  # the most frequent first
-            case canonical.MultiTypeView() | canonical.EnumView() | canonical.ConstView() | canonical.TrueView():
-                pass
-            case canonical.ReferenceView():
-                found.add(view.uri)
-            case canonical.StringView():
-                if not _is_plain_string(view):
-                    return None
-            case canonical.ObjectView():
-                if view.pattern_properties or view.violations or _bounds_names(view):
-                    return None
-                waiting += view.properties.values()
-                if view.additional_properties is not None:
-                    waiting.append(view.additional_properties)
-            case canonical.ArrayView():
-                if view.contains or view.distinctness != canonical.Distinctness.UNCONSTRAINED:
-                    return None
-                waiting += view.prefix_items
-                if view.items is not None:
-                    waiting.append(view.items)
-            case canonical.AnyOfView():
-                waiting += view.branches
-            case canonical.IntegerView() | canonical.NumberView():
-                if not _is_plain_number(view):
-                    return None
-            case canonical.TypedGroupView(_, body):
-                waiting.append(body)
-            case _:
-                return None
-    return found
+    def _is_plain_string(self, view: canonical.StringView) -> bool:
+        """No pattern; a format that the draft has, only without bounds on the length."""
+        if (view.min_length or 0) > MAX_COUNT or view.patterns or view.excluded or view.excluded_patterns or view.excluded_formats:
+            return False
+        formats = [*view.formats]
+        return not formats or (len(formats) == 1 and self._form.knows_format(formats[0]) and view.min_length is view.max_length is None)
 
 
 def _bounds_names(view: canonical.ObjectView) -> bool:
     return view.property_names is not None or view.min_properties is not None or view.max_properties is not None
-
-
-def _is_plain_string(view: canonical.StringView) -> bool:
-    """No pattern; a format only without bounds on the length."""
-    if view.patterns or view.excluded or view.excluded_patterns or view.excluded_formats:
-        return False
-    return not view.formats or (len(view.formats) == 1 and view.min_length is view.max_length is None)
 
 
 def _is_plain_number(view: canonical.IntegerView | canonical.NumberView) -> bool:

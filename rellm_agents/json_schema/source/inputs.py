@@ -11,6 +11,7 @@ Does not look at keywords, but for patterns that name surrogates.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from os import PathLike
@@ -18,8 +19,11 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urljoin
 
-from rellm_agents.errors import InvalidSchema, SchemaError, UnsupportedSchema
+from rellm_agents.errors import FolderNotFound, InvalidSchema, SchemaError, UnsupportedSchema
 from rellm_agents.json_schema.python_types import type_schema
+from rellm_agents.json_schema.sizes import MAX_DEPTH, is_deeper, odd_name
+from rellm_agents.json_schema.source.keywords import ANNOTATIONS, SUBSCHEMA_KEYWORDS, each_keyword
+from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.surrogates import without_surrogates
 
 Schema = dict[str, Any] | bool
@@ -27,10 +31,11 @@ SchemaLike = Any  # dict | bool | JSON text | pydantic model | dataclass | Typed
 Registry = Mapping[str, Any]  # schemas by the URIs under which they are referred to
 RegistryLike = Mapping[str, Any] | str | PathLike[str]
 """Schemas by the URIs under which they are referred to; or the folder of their files."""
-TOO_DEEP = "schemas are nested too deep to be read: put the inner ones into $defs"
+TOO_DEEP = f"schemas are nested too deep to be read, {MAX_DEPTH} levels at most: put the inner ones into $defs"
 
 
 _PATH = re.compile(r"[^\n{}\"]*(?:[\\/][^\n{}\"]*|\.[A-Za-z]{2,6})")
+_MAYBE_INFINITE = re.compile(r"[0-9][eE]\+?[0-9]{3}|[0-9]{309}")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
@@ -43,9 +48,13 @@ def schema_of(source: SchemaLike) -> Schema:
 
     Raises:
         InvalidSchema: the text is not JSON or no schema, a path is given, or the type has no JSON Schema.
+        UnsupportedSchema: it has more levels than ``MAX_DEPTH``, or holds a number that is not finite.
     """
     match source:
         case bool() | dict():
+            refuse_deep(source)
+            if (name := odd_name(source)) is not None:
+                raise InvalidSchema("#", f"a schema is JSON data: a name is a str, not {name!r}")
             return without_surrogates(source)  # type: ignore[no-any-return]
         case str():
             return _from_text(source)
@@ -55,18 +64,55 @@ def schema_of(source: SchemaLike) -> Schema:
             return _from_type(source)
 
 
+def refuse_deep(schema: Any) -> None:
+    """Raise an error if a schema has more levels than ``MAX_DEPTH``, or holds itself.
+
+    Args:
+        schema: plain data.
+
+    Raises:
+        UnsupportedSchema: it is too deep.
+    """
+    if is_deeper(schema, MAX_DEPTH):
+        raise UnsupportedSchema("#", TOO_DEEP)
+
+
 def _from_text(text: str) -> Schema:
     try:
         schema = json.loads(text, parse_constant=_no_number)
+    except RecursionError as error:
+        raise UnsupportedSchema("#", TOO_DEEP) from error
     except ValueError as error:
         if _PATH.fullmatch(text):
             raise InvalidSchema("#", _advice_for_path(text)) from None
         raise InvalidSchema("#", f"not JSON text: {error}") from error
-    except RecursionError as error:
-        raise UnsupportedSchema("#", TOO_DEEP) from error
+    refuse_deep(schema)
+    if _MAYBE_INFINITE.search(text):
+        _refuse_infinite(schema)
     if not isinstance(schema, (dict, bool)):
         raise InvalidSchema("#", f"a schema is an object or a boolean, not {text[:40]!r}")
     return without_surrogates(schema, text)  # type: ignore[no-any-return]
+
+
+def _refuse_infinite(schema: Any) -> None:
+    """Raise an error at a number that is read as infinite; one of an annotation changes nothing."""
+    for pointer, keyword, value in each_keyword(schema):
+        if keyword not in ANNOTATIONS and keyword not in SUBSCHEMA_KEYWORDS and (found := _infinite(value)) is not None:
+            reason = f"it holds a number that is read as {found}: the greatest that JSON's readers know is 1.8e308, so write one up to that"
+            raise UnsupportedSchema(below(pointer, keyword), reason)
+
+
+def _infinite(value: Any) -> float | None:
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case float() as number if not math.isfinite(number):
+                return number
+            case list() as items:
+                waiting += items
+            case dict() as members:
+                waiting += members.values()
+    return None
 
 
 def _advice_for_path(path: Any) -> str:
@@ -82,7 +128,7 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
 
     Raises:
         InvalidSchema: it holds what JSON or UTF-8 cannot say, or itself.
-        UnsupportedSchema: it is nested too deep.
+        UnsupportedSchema: it is nested too deep, or holds a number that is not finite.
 
     >>> text_of({"const": "é"})
     '{"const": "é"}'
@@ -97,6 +143,7 @@ def text_of(schema: Schema, source: SchemaLike = None) -> str:
             "#", f"{error.object[error.start - 20 : error.end]!r} holds a lone surrogate, which UTF-8 cannot write"
         ) from error
     except (TypeError, ValueError) as error:
+        _refuse_infinite(schema)
         raise InvalidSchema("#", f"a schema is JSON data: {error}") from error
     except RecursionError as error:
         raise UnsupportedSchema("#", TOO_DEEP) from error
@@ -113,13 +160,13 @@ def registry_of(source: RegistryLike, schema: Schema) -> dict[str, Schema]:
 
     Raises:
         InvalidSchema: a file holds no schema: names it.
-        NotADirectoryError: there is no such folder.
+        FolderNotFound: there is no such folder.
     """
     if isinstance(source, Mapping):
         return {uri: schema_of(one) if isinstance(one, (dict, str)) else one for uri, one in source.items()}
     folder, found = Path(source), dict[str, Schema]()
     if not folder.is_dir():
-        raise NotADirectoryError(f"registry={str(source)!r}: there is no such folder: pass one with the files *.json that are referred to")
+        raise FolderNotFound(f"registry={str(source)!r}: there is no such folder: pass one with the files *.json that are referred to")
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
         try:
@@ -158,4 +205,9 @@ def _no_number(name: str) -> None:
 
 
 def _from_type(source: Any) -> dict[str, Any]:
-    return without_surrogates(type_schema(source).schema)  # type: ignore[no-any-return]
+    try:
+        found = type_schema(source).schema
+        refuse_deep(found)
+    except RecursionError as error:
+        raise UnsupportedSchema("#", TOO_DEEP) from error
+    return without_surrogates(found)  # type: ignore[no-any-return]

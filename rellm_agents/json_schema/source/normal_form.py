@@ -26,10 +26,12 @@ from jsonschema_rs import CanonicalSchema, canonical
 
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
-from rellm_agents.json_schema.source.cleaning import cleaned_schema, encoded_uri
+from rellm_agents.json_schema.sizes import MAX_CHAIN
+from rellm_agents.json_schema.source.cleaning import cleaned_schema, draft_objection, encoded_uri
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Registry, Schema, text_of
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.refusals import of_metaschema, of_pattern, of_reference
+from rellm_agents.json_schema.source.source_location import longest_chain
 
 SchemaKind = canonical.CanonicalKind
 _DRAFT_NUMBERS = {
@@ -39,6 +41,8 @@ _DRAFT_NUMBERS = {
     19: jsonschema_rs.Draft201909,
     20: jsonschema_rs.Draft202012,
 }
+_OF_NO_FORMAT = "\0 {("  # a string that is in no format
+_CHAINED = 50  # references; a chain of so few is no long one
 _UNRESOLVED = frozenset({SchemaKind.ALL_OF, SchemaKind.ONE_OF, SchemaKind.NOT})
 
 
@@ -73,11 +77,14 @@ class NormalForm:
 
         Raises:
             InvalidSchema: not a JSON Schema by its draft (2020-12 if it names none).
-            UnsupportedSchema: a reference to nothing, or a pattern that is not read.
+            UnsupportedSchema: a draft that is not read, a reference to nothing, or a pattern that is not read.
             UnsatisfiableSchema: no instance is valid.
         """
-        known = _registry(registry)
-        cleaned = cleaned_schema(schema, text_of(schema) if text is None else text)
+        if objection := draft_objection(schema, registry):
+            raise UnsupportedSchema("#/$schema", objection)
+        known, text = _registry(registry), text_of(schema) if text is None else text
+        _refuse_long_chains(schema, text, registry or {})
+        cleaned = cleaned_schema(schema, text, registry)
         try:
             root = jsonschema_rs.canonicalize(cleaned, offline=True, validate_formats=True, registry=known)
         except jsonschema_rs.ValidationError as error:
@@ -131,6 +138,10 @@ class NormalForm:
         """All other values."""
         with _exact("not"):
             return self.resolved(self._expanded(subschema).negate())
+
+    def knows_format(self, name: str) -> bool:
+        """Whether the draft has a string format; where it has not, the keyword is an annotation."""
+        return _knows_format(self.draft, name)
 
     def target(self, uri: str) -> CanonicalSchema:
         """The subschema that a reference of the normal form stands for."""
@@ -221,7 +232,7 @@ class Validator:
     """
 
     def __init__(self, schema: Schema, registry: Registry | None) -> None:
-        known, cleaned = _registry(registry), cleaned_schema(schema, text_of(schema))
+        known, cleaned = _registry(registry), cleaned_schema(schema, text_of(schema), registry)
         try:
             self._validator = jsonschema_rs.validator_for(cleaned, registry=known, validate_formats=True, offline=True)
         except jsonschema_rs.ValidationError as error:
@@ -235,10 +246,26 @@ class Validator:
         return None if error is None else (list(error.instance_path), list(error.schema_path), error.message)
 
 
+def _refuse_long_chains(schema: Schema, text: str, registry: Registry) -> None:
+    if text.count('"$ref"') + len(registry) <= _CHAINED and '"$dynamicRef"' not in text:
+        return
+    found = longest_chain(schema, registry)
+    if found > MAX_CHAIN:
+        reason = f"references lead through {found} schemas, each inside of the one before, {MAX_CHAIN} at most: write some in the place"
+        raise UnsupportedSchema("#", reason)
+
+
 def _registry(registry: Registry | None) -> jsonschema_rs.Registry | None:
     if registry is None:
         return None
-    return jsonschema_rs.Registry([(encoded_uri(uri), cleaned_schema(one, text_of(one))) for uri, one in registry.items()])
+    known = [(uri, one) for uri, one in registry.items() if draft_objection(one, registry) is None]  # the others may not be referred to
+    return jsonschema_rs.Registry([(encoded_uri(uri), cleaned_schema(one, text_of(one), registry)) for uri, one in known])
+
+
+@lru_cache(maxsize=256)
+def _knows_format(draft: int, name: str) -> bool:
+    schema = {"enum": [_OF_NO_FORMAT], "format": name}
+    return jsonschema_rs.canonicalize(schema, draft=_DRAFT_NUMBERS[draft], validate_formats=True, offline=True).kind == SchemaKind.FALSE
 
 
 def json_key(value: Any) -> str:

@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from rellm_agents.errors import InvalidSchema, RegexSyntaxError, SchemaError, UnknownReference, UnsupportedSchema
-from rellm_agents.json_schema.source.cleaning import encoded_uri
+from rellm_agents.json_schema.source.cleaning import draft_objection, encoded_uri
 from rellm_agents.json_schema.source.inputs import Registry, Schema
 from rellm_agents.json_schema.source.keywords import each_keyword
 from rellm_agents.json_schema.source.pointers import below
@@ -109,6 +109,8 @@ def of_reference(schema: Schema, error: Exception, registry: Registry | None = N
 
 def _advice(document: str, fragment: str, schema: Schema, registry: Registry | None) -> str:
     """What to do about a reference that leads nowhere."""
+    if document and registry and (objection := draft_objection(registry.get(document), registry)):
+        return f"its $schema {objection}"
     if document:
         has = f" (it has {', '.join(list(registry)[:5])})" if registry else ""
         return f"write what it means into $defs, or pass registry={{{document!r}: schema}}, or the path of a folder that has the file{has}"

@@ -47,6 +47,9 @@ def relaxed(schema: Schema, pointer: str) -> tuple[Schema, list[str]] | None:
         The schema that remains, and the pointers of the keywords left out; ``None`` if there is no keyword to leave out.
     """
     whole = copy.deepcopy(schema)
+    if pointer == "#/$schema" and isinstance(whole, dict):  # a draft that is not read
+        del whole["$schema"]
+        return whole, [pointer]
     is_referred_to = _is_referred_to(whole, pointer)
     around = next(((at, keyword) for at, keyword, value in each_keyword(whole) if _depends_on_others(keyword, value, is_referred_to)), None)
     inside, pointer_inside, found = _innermost(whole, names_of(pointer if around is None else around[0]))

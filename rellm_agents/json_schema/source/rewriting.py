@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import NoneType
 from typing import Any
 
+from rellm_agents.json_schema.source.inputs import refuse_deep
 from rellm_agents.json_schema.source.keywords import SUBSCHEMA_KEYWORDS, Subschemas
 
 _JSON_TYPES = {
@@ -25,6 +26,7 @@ def without_titles(schema: Any) -> Any:
     Args:
         schema: plain data.
     """
+    refuse_deep(schema)
     return _rewritten(schema, lambda one: {keyword: value for keyword, value in one.items() if keyword != "title"})
 
 
@@ -34,6 +36,7 @@ def with_integer_members(schema: Any) -> Any:
     Args:
         schema: plain data.
     """
+    refuse_deep(schema)
     return _rewritten(schema, _with_type_of_members)
 
 

@@ -11,7 +11,7 @@ patterns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +21,7 @@ from rellm_agents.json_schema.source.pointers import below
 Part = tuple[Any, str]  # a schema and its pointer
 
 _CANONICAL_URI = "urn:jsonschema:canonical:"  # and a URI in the document, escaped: the references that the normal form had to rename
+_FAR_IN = 100  # schemas of one location, each inside of the other: what is further in gives no order and no pointers
 _SAME_INSTANCE_LISTED = ("allOf", "anyOf", "oneOf")
 _SAME_INSTANCE = ("if", "then", "else", "not")
 _SAME_INSTANCE_NAMED = ("dependentSchemas", "dependencies")
@@ -135,26 +136,27 @@ class SourceLocation:
 
         return SourceLocation(self._document, find, self)
 
-    def _applied(self, part: Part, seen: set[int]) -> Iterator[Part]:
-        """A part, and the parts inside of it, or referred to by it, that describe the same location."""
+    def _applied(self, part: Part, seen: set[int], depth: int = 0) -> Iterator[Part]:
+        """A part, and the parts inside of it, or referred to by it, that describe the same location; not those that are far in."""
         schema, pointer = part
-        if not isinstance(schema, dict) or id(schema) in seen:
+        if not isinstance(schema, dict) or id(schema) in seen or depth > _FAR_IN:
             return
+        depth += 1
         seen.add(id(schema))
         yield part
         for keyword, value in schema.items():
             if keyword == "$ref" and isinstance(value, str):
                 found = _referred(self._document, value)
                 if found is not None:
-                    yield from self._applied(found, seen)
+                    yield from self._applied(found, seen, depth)
             elif keyword in _SAME_INSTANCE_LISTED and isinstance(value, list):
                 for i, one in enumerate(value):
-                    yield from self._applied((one, below(pointer, keyword, str(i))), seen)
+                    yield from self._applied((one, below(pointer, keyword, str(i))), seen, depth)
             elif keyword in _SAME_INSTANCE:
-                yield from self._applied((value, below(pointer, keyword)), seen)
+                yield from self._applied((value, below(pointer, keyword)), seen, depth)
             elif keyword in _SAME_INSTANCE_NAMED and isinstance(value, dict):
                 for name, one in value.items():
-                    yield from self._applied((one, below(pointer, keyword, name)), seen)
+                    yield from self._applied((one, below(pointer, keyword, name)), seen, depth)
 
 
 def _allows_everything(schema: Any) -> bool:
@@ -218,6 +220,44 @@ def _referred(document: Any, reference: str) -> Part | None:
             return None
         pointer = below(pointer, name)
     return value, pointer
+
+
+def longest_chain(document: Any, registry: Mapping[str, Any]) -> int:
+    """How many schemas stand one inside of the other at most, where references lead on; exact where none leads back.
+
+    Args:
+        document: a schema, as plain data.
+        registry: schemas that it may refer to.
+
+    >>> longest_chain({"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"not": {"$ref": "#"}}}}, {})
+    4
+    """
+    depths: dict[int, int] = {}
+    waiting = [(document, document, _inside(document, document, registry))]
+    while waiting:
+        value, whole, inside = waiting[-1]
+        depths.setdefault(id(value), 0)
+        found = next((one for one in inside if id(one[0]) not in depths), None)
+        if found is None:
+            waiting.pop()
+            below_it = (depths.get(id(one), 0) for one, _ in _inside(value, whole, registry))
+            depths[id(value)] = max(below_it, default=0) + isinstance(value, dict)
+        else:
+            waiting.append((*found, _inside(*found, registry)))
+    return depths[id(document)]
+
+
+def _inside(value: Any, whole: Any, registry: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """The lists and objects in a value, and what it refers to, each with its document; definitions only where they are referred to."""
+    for keyword, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(inner, (dict, list)) and keyword not in ("$defs", "definitions"):
+            yield inner, whole
+        elif keyword in ("$ref", "$dynamicRef") and isinstance(inner, str):
+            base, _, fragment = inner.partition("#")
+            around = registry.get(base, whole) if base else whole
+            target = _referred(around, f"#{fragment}" if base in registry else inner)
+            if target is not None and isinstance(target[0], (dict, list)):
+                yield target[0], around
 
 
 def _unescaped(step: str) -> str:

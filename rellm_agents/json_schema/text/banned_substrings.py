@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.json_schema.text.escapes import ALWAYS_ESCAPED, IN_ESCAPES, Escapes, is_common
 from rellm_agents.patterns import TEXT, CharSet, Node, choice, complement, difference, intersection, literal, repeat, sequence
 
@@ -39,22 +40,24 @@ def ban_substrings(without: Iterable[str], escapes: Escapes = "json") -> Banned:
     >>> ban_substrings(["u00"])
     Traceback (most recent call last):
       ...
-    ValueError: without='u00': strings cannot be kept without it, since the escape '\\u0000' holds it
+    rellm_agents.errors.ArgumentValueError: without='u00': strings cannot be kept without it, since the escape '\\u0000' holds it
     """
     if isinstance(without, str):
-        raise ValueError(f"without={without!r}: pass a list of texts")  # noqa: TRY004 - as other options that are not known
+        raise ArgumentValueError.saying(f"without={without!r}: pass a list of texts")
     found: dict[str, None] = {}
     for text in without:
         why = _why_not(text, escapes)
         if why is not None:
-            raise ValueError(f"without={text!r}: strings cannot be kept without it, since {why}")
+            raise ArgumentValueError.saying(f"without={text!r}: strings cannot be kept without it, since {why}")
         if not any(c < " " or "\ud800" <= c <= "\udfff" for c in text):
             found[text] = None
     banned = tuple(sorted(one for one in found if not any(other in one for other in found if other != one)))
     for text in banned:
         for written in (*(_dumped(c) for c in _CONTROLS), *(escape(one[-1], banned, escapes) for one in banned)):
             if text in written[1:]:
-                raise ValueError(f"without={text!r}: strings cannot be kept without it, since the escape {written!r} holds it")
+                raise ArgumentValueError.saying(
+                    f"without={text!r}: strings cannot be kept without it, since the escape {written!r} holds it"
+                )
     return banned
 
 

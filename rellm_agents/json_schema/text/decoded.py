@@ -16,7 +16,8 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TypedDict, assert_never, cast
 
-from rellm_agents.errors import InexactFormat, PatternError
+from rellm_agents.errors import InexactFormat, PatternError, PatternTooLarge
+from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.text.string_formats import string_format
 from rellm_agents.patterns import NOTHING, TEXT, Node, choice, complement, intersection, ir, literal, read_regex, repeat
 
@@ -49,7 +50,7 @@ def decoded_strings(
         min_length: in code points of the decoded string, as ``max_length``.
         max_length: ``None``: any.
         patterns: ECMA-262 regexes that match somewhere in it.
-        excluded_patterns: those that match nowhere in it; not as Python reads them either, where ``.`` and ``$`` match more.
+        excluded_patterns: those that match nowhere in it; not as Python reads them either, where ``.``, ``$`` and white space match more.
         formats: what it is written in; names that are not known ask for nothing.
         excluded_formats: what it is not written in. A name that is not known fits every string, so that none is left.
         excluded: strings that it is not.
@@ -57,10 +58,12 @@ def decoded_strings(
     Raises:
         RegexSyntaxError: a pattern is outside the dialect, or not regular.
         InexactFormat: an excluded format that is not known exactly.
-        PatternTooLarge: a named bound was passed while looking for a string that fits.
+        PatternTooLarge: more characters are asked for than ``MAX_COUNT``, or a named bound was passed while looking for a string that fits.
     """
     if max_length is not None and max_length < min_length:
         return NOTHING
+    if min_length > MAX_COUNT:
+        raise PatternTooLarge(f"at least {min_length} characters are asked for, and {MAX_COUNT} at most can be: ask for fewer")
     whole = [read_regex(text, dialect="ecma", search=True) for text in patterns]
     whole += [known.node for name in formats if (known := string_format(name)) is not None]
     minus = [reading for text in excluded_patterns for reading in _readings(text)]
@@ -77,10 +80,11 @@ def decoded_strings(
 
 
 def _readings(pattern: str) -> list[Node]:
-    """The meanings that validators give a pattern: ECMA-262's, and that of their own language."""
+    """The meanings that validators give a pattern: ECMA-262's, and those of their own language."""
     found = [read_regex(pattern, dialect="ecma", search=True)]
-    with suppress(PatternError):  # a pattern that Python cannot read, no validator in Python applies
-        found.append(read_regex(pattern, search=True))
+    for dialect in ("regex", "re"):  # both Python's; classes such as \s and \w differ between the two as well
+        with suppress(PatternError):  # a pattern that Python cannot read, no validator in Python applies
+            found.append(read_regex(pattern, dialect=dialect, search=True))
     return found
 
 

@@ -22,6 +22,7 @@ from typing import Any, Literal, get_args
 
 import regex
 
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.numbers import Notation, Number, value_node
 from rellm_agents.json_schema.text.banned_substrings import Banned, quoted, spellings
@@ -133,11 +134,11 @@ class Layout:
         """The layout of a whitespace style, for strings that do not hold banned substrings; its escapes are those that its reader knows.
 
         Raises:
-            ValueError: there is no such style, or no such way to write numbers.
+            ArgumentValueError: there is no such style, or no such way to write numbers.
         """
         for name, given, known in (("numbers", numbers, ("any", "plain", "python")), ("integers", integers, get_args(Integers))):
             if given not in known:
-                raise ValueError(f"{name}={given!r}: there are {', '.join(map(repr, known))}")
+                raise ArgumentValueError(name, given, f"there are {', '.join(map(repr, known))}")
         separators = (",", ":") if whitespace == "compact" else (", ", ": ")
         match whitespace:
             case "spaced" | "compact":
@@ -147,7 +148,7 @@ class Layout:
                 padding = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, limits.whitespace))
                 comma, colon = (sequence(padding, literal(one), padding) for one in ",:")
             case _:
-                raise ValueError(f"whitespace={whitespace!r}: there are {', '.join(map(repr, get_args(Whitespace)))}")
+                raise ArgumentValueError("whitespace", whitespace, f"there are {', '.join(map(repr, get_args(Whitespace)))}")
         escapes = escapes or ("common" if python else "json")
         return cls(comma, colon, padding, separators, banned, numbers, integers, python, escapes, limits=limits)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.formats import ActionFormat
 from rellm_agents.patterns import Pattern, choice, literal, optional, sequence
 
@@ -31,8 +32,8 @@ def checked_format(value: Any) -> ActionFormat:
         return value
     if callable(value):
         name = getattr(value, "__name__", value)
-        raise ValueError(f"format={name} makes formats of tools: call it, format={name}(tools)")  # noqa: TRY004 - as pydantic takes it
-    raise ValueError(f"format={value!r}: an action format, as react(tools), not {type(value).__name__}")
+        raise ArgumentValueError.saying(f"format={name} makes formats of tools: call it, format={name}(tools)")
+    raise ArgumentValueError.saying(f"format={value!r}: an action format, as react(tools), not {type(value).__name__}")
 
 
 @dataclass(frozen=True)

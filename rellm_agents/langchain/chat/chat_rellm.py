@@ -21,11 +21,12 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, StrictInt, field_validator
 
+from rellm_agents.arguments import FLAG, TEXT, checked
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, framed_tokenizer_of
-from rellm_agents.errors import ChatRefused
+from rellm_agents.errors import ArgumentValueError, ChatRefused
 from rellm_agents.formats import ActionFormat
 from rellm_agents.formats.messages import ToolPrompt, message_declaration
 from rellm_agents.langchain.agents import StepOptions, checked_format
@@ -127,7 +128,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
     message_format: str | Path | dict[str, Any] | None = None
     format: ActionFormat | None = Field(default=None, exclude=True)
     reasoning: bool = False
-    max_new_tokens: int = 512
+    max_new_tokens: StrictInt = 512
     tool_prompt: ToolPrompt = "signatures"
     unfit_tools: Unfit = "refuse"
     chat_template: str | None = Field(default=None, repr=False)
@@ -302,6 +303,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         self._request(bound)  # errors are raised now, not at the first call
         return self.bind(**bound)
 
+    @checked(method=TEXT, include_raw=FLAG, strict=FLAG.or_none)
     def with_structured_output(
         self,
         schema: Any = None,
@@ -317,7 +319,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
         if kwargs:
             known = ("method", "include_raw", "validators", "strict", "tools", "examples")
-            raise ValueError(f"with_structured_output takes no {', '.join(kwargs)}, only {', '.join(known)}")
+            raise ArgumentValueError.saying(f"with_structured_output takes no {', '.join(kwargs)}, only {', '.join(known)}")
         return structured_output_chain(
             self,
             schema,
@@ -353,7 +355,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
         given, format_, step = options["part_tokens"], request.format, request.step
         there = {*_PARTS, *(step.part_tokens if step else ())}
         if unknown := sorted(set(given) - there):
-            raise ValueError(f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(there))}")
+            raise ArgumentValueError.saying(
+                f"part_tokens: a message has no part {', '.join(map(repr, unknown))}, only {', '.join(sorted(there))}"
+            )
         parts = {**step.part_tokens, **given} if step else given
         there = {*format_.parts, *(step.part_tokens if step else ())}  # e.g. a call has no content
         options["part_tokens"] = {name: tokens for name, tokens in parts.items() if name in there}

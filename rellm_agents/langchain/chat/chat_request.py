@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
+from rellm_agents.errors import ArgumentValueError
 from rellm_agents.formats import MessageFormat, message_format, name_of, of_each, tool_of_dict
 from rellm_agents.formats.messages import ToolPrompt
 from rellm_agents.formats.template import Declaration
@@ -95,7 +96,7 @@ def compile_request(
             "format writes actions into the content, and tools would be called beside it: give one, for a model with format= by format=None"
         )
     if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} both determine the content: give one")
+        raise ArgumentValueError.saying(f"{' and '.join(given)} both determine the content: give one")
     choice = _choice(tool_choice)
     parallel = choice in {"auto", "none"} if parallel_tool_calls is None else parallel_tool_calls
     answer, answers = pattern, None
@@ -128,7 +129,9 @@ def _choice(value: Any) -> str:
             return _CHOICES[value]
         case str():
             return _CHOICES.get(value, value)
-    raise ValueError(f"tool_choice={value!r}: 'auto', 'any', 'required', 'none', the name of a tool, or a mapping that names one")
+    raise ArgumentValueError.saying(
+        f"tool_choice={value!r}: 'auto', 'any', 'required', 'none', the name of a tool, or a mapping that names one"
+    )
 
 
 def response_format_of(value: Any) -> dict[str, Any]:
@@ -141,7 +144,7 @@ def response_format_of(value: Any) -> dict[str, Any]:
         case {"type": "json_schema", "json_schema": {"schema": dict()}} | {"type": "json_object" | "text"}:
             return dict(value)
         case {"type": "json_schema"}:
-            raise ValueError(f"response_format={value!r} has no schema: it stands at ['json_schema']['schema']")
+            raise ArgumentValueError.saying(f"response_format={value!r} has no schema: it stands at ['json_schema']['schema']")
     schema = answer_schema(value).schema
     return {"type": "json_schema", "json_schema": {"name": str(schema.get("title", "answer")), "schema": schema}}
 

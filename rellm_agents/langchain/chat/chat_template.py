@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 
-from rellm_agents.errors import ChatRefused
+from rellm_agents.errors import ArgumentValueError, ChatRefused
 from rellm_agents.formats import Message, MessageFormat, ToolCall
 from rellm_agents.formats.derivation import common_end, common_start
 from rellm_agents.formats.response_template import PROBE_CALL
@@ -84,7 +84,7 @@ class ChatTemplate:
         has_tools_in_words: bool = False,
     ) -> None:
         if text is None and not tokenizer.chat_template:
-            raise ValueError("the tokenizer has no chat template: pass chat_template=, a Jinja template of the messages")
+            raise ArgumentValueError.saying("the tokenizer has no chat template: pass chat_template=, a Jinja template of the messages")
         self._tokenizer, self._text, self._options = tokenizer, text, dict(options or {})
         self._has_tools_in_words = has_tools_in_words
         self.response_template: Mapping[str, Any] | None = getattr(tokenizer, "response_template", None)
@@ -123,7 +123,7 @@ class ChatTemplate:
             ChatRefused: the template refuses the chat, or does not show some word of it: gives the reason, or the word.
         """
         if not messages:
-            raise ValueError("a chat without messages: pass at least one")
+            raise ArgumentValueError.saying("a chat without messages: pass at least one")
         messages = [message_with_names(message, format_.names.written) for message in messages]
         examples = [example_with_names(example, format_.names.written) for example in examples]
         given = (*messages, *examples)

@@ -28,7 +28,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, FunctionMessage, HumanMessage, SystemMessage, ToolMessage
 
-from rellm_agents.errors import ChatRefused
+from rellm_agents.errors import ArgumentValueError, ChatRefused
 
 _BLOCKS_WITHOUT_TEXT = frozenset(
     {
@@ -64,7 +64,7 @@ def role_of(message: BaseMessage) -> str:
             return "tool"
         case ChatMessage():
             return message.role
-    raise ValueError(f"a message of type {message.type!r} has no role in a chat: pass system, human, AI and tool messages")
+    raise ArgumentValueError.saying(f"a message of type {message.type!r} has no role in a chat: pass system, human, AI and tool messages")
 
 
 def text_of(message: BaseMessage, number: int | None = None) -> str:

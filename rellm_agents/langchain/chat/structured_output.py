@@ -5,6 +5,7 @@ Knows no model but by ``bind_tools``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from operator import itemgetter
@@ -13,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 
-from rellm_agents.errors import FormatError, ParserError
+from rellm_agents.errors import ArgumentValueError, FormatError, ParserError, RELLMError
 from rellm_agents.json_schema import with_integer_members
 from rellm_agents.langchain.answer_parsers import AnswerParser, CallParser
 from rellm_agents.langchain.chat.chat_request import response_format_of
@@ -72,11 +73,18 @@ def structured_output_chain(
         InvalidExample: the schema does not allow the answer of an example: names its index and the JSON pointer.
     """
     if method not in get_args(Method):
-        raise ValueError(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
+        raise ArgumentValueError.saying(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
     check_validators(validators)
     if schema is None and method != "json_mode":
-        raise ValueError(f"method={method!r} needs a schema")
-    found = None if schema is None else answer_schema(schema)
+        raise ArgumentValueError.saying(f"method={method!r} needs a schema")
+    try:
+        found = None if schema is None else answer_schema(schema)
+        if isinstance(schema, dict):
+            json.dumps(schema)
+    except RELLMError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ArgumentValueError("schema", schema, f"a schema, a model or another type: {error}") from error
     if found is not None and found.rejections and validators == "refuse" and not include_raw:
         raise ParserError(refusal(found.rejections, ", or pass include_raw=True, which returns the exception as parsing_error"))
     is_shown = is_model(schema) or is_dataclass(schema) or is_json_schema(schema)

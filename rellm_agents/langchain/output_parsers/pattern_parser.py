@@ -21,6 +21,7 @@ from langchain_core.exceptions import OutputParserException
 from langchain_core.output_parsers import BaseOutputParser
 from pydantic import ConfigDict
 
+from rellm_agents.arguments import FLAG, WHITESPACE, checked
 from rellm_agents.errors import InvalidInstance
 from rellm_agents.json_schema import SchemaLike, SchemaPattern, Whitespace, compile_schema, without_titles
 from rellm_agents.langchain.model_reader import ModelReader
@@ -77,6 +78,7 @@ class PatternOutputParser(BaseOutputParser[Any]):
         return "pattern"
 
 
+@checked(whitespace=WHITESPACE, lenient=FLAG)
 def reader_for(
     source: Pattern | SchemaLike, *, whitespace: Whitespace = "spaced", lenient: bool = False, validators: Validators = "check"
 ) -> PatternOutputParser:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rellm_agents.arguments import CALLABLE, FLAG, WHITESPACE, checked, instance_of
+from rellm_agents.arguments import TEXT as A_STR
 from rellm_agents.errors import ParserError
 from rellm_agents.json_schema import Whitespace
 from rellm_agents.langchain.model_schema import Validators, check_validators, refusal
@@ -80,6 +82,7 @@ _COMPILERS: dict[str | type, ParserCompiler] = {
 }
 
 
+@checked(whitespace=A_STR, lenient=FLAG, validators=A_STR)
 def compile_parser(
     parser: Any,
     *,
@@ -118,9 +121,11 @@ def compile_parser(
     rellm_agents.errors.ParserError: no pattern is known for parsers of the class str: ...
     """
     check_validators(validators)
+    WHITESPACE.check("whitespace", whitespace)
     return _compile(parser, ParserOptions(whitespace, lenient, validators, tree, _compile))
 
 
+@checked(parser_class=instance_of(type, words="a class"), texts=CALLABLE)
 def register_parser(parser_class: type, texts: Callable[[Any], Pattern]) -> None:
     """Add a class of output parsers, with the subclasses that inherit its reading methods, to those that can be compiled.
 

@@ -19,7 +19,7 @@ from typing import Literal
 
 import regex
 
-from rellm_agents.errors import RegexSyntaxError
+from rellm_agents.errors import ArgumentTypeError, RegexSyntaxError
 from rellm_agents.patterns.regex_parser.flags import REFUSED, Flags
 
 RegexLike = str | re.Pattern[str] | regex.Pattern[str]
@@ -79,10 +79,10 @@ def source_of(compiled: re.Pattern[str] | regex.Pattern[str]) -> RegexSource:
 
     Raises:
         RegexSyntaxError: a pattern over bytes, or a flag without a counterpart here: names it.
-        TypeError: neither regex text nor a compiled pattern.
+        ArgumentTypeError: neither regex text nor a compiled pattern.
     """
     if not isinstance(compiled, re.Pattern | regex.Pattern):
-        raise TypeError(f"{compiled!r} is no regex: {ACCEPTED}, not {type(compiled).__name__}")
+        raise ArgumentTypeError("regex", compiled, ACCEPTED)
     text: str | bytes = compiled.pattern
     if not isinstance(text, str):
         raise RegexSyntaxError(repr(text), 0, "a regex over bytes: a pattern describes text, compile it from str")

@@ -27,12 +27,12 @@ def test_an_option_that_generate_decides_is_refused_by_its_loop():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("yes|no", r"'yes\|no' is a str, not a Pattern: compile_regex\('yes\|no'\) makes one"),
-        ({"type": "null"}, r"is a dict, not a Pattern: compile_schema\(\.\.\.\) makes one of a schema or a type"),
-        (int, "is a type, not a Pattern: compile_schema"),
-        (["a", "b"], "'a' is a str, not a Pattern"),
-        (json_action({"now": {"type": "object", "properties": {}}}), "not a Pattern: pass its pattern, format.pattern"),
-        (None, "is a NoneType, not a Pattern: compile_regex and compile_schema make one"),
+        ("yes|no", r"pattern='yes\|no': a Pattern, not a str: compile_regex\('yes\|no'\) makes one"),
+        ({"type": "null"}, r"a Pattern, not a dict: compile_schema\(\.\.\.\) makes one of a schema or a type"),
+        (int, "a Pattern, not a type: compile_schema"),
+        (["a", "b"], "'a': a Pattern, not a str"),
+        (json_action({"now": {"type": "object", "properties": {}}}), "a Pattern, not an? ActionFormat: pass its pattern, format.pattern"),
+        (None, "pattern=None: a Pattern, not None: compile_regex and compile_schema make one"),
     ],
 )
 def test_what_is_no_pattern_yet_is_refused_with_the_way_to_one(given, message):
