@@ -64,6 +64,7 @@ class CapturePrices(Protocol):
     def bound_at(self, node: Capture, state: State, text: bytes) -> int: ...  # noqa: D102
     def after(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
     def rest(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
+    def with_rest(self, node: Capture) -> int | None: ...  # noqa: D102
     def bytes_of(self, token_id: int) -> bytes: ...  # noqa: D102
 
 
@@ -84,7 +85,7 @@ class TokenCosts:
         self._lexemes = lexemes
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
         self.captures = prices(self, lexemes)
-        self.of_node = CheapestText(self._of_terminal, self.captures.cheapest)
+        self.of_node = CheapestText(self._of_terminal, self.captures.cheapest, with_rest=self.captures.with_rest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
         self._bounds_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
