@@ -123,7 +123,8 @@ class LeavesCosts:
             return min(2 * inside + self._costs.of_literal(text)[0] + 1 + self._cost(node.leaves.rest), IMPOSSIBLE)
         left = self.left(node)
         if left.are_all:
-            return max((self._costs.of_literal(one)[len(text)] + rest for one, rest in left.beginning(text)), default=0)
+            begun = len(text) + 1
+            return max((max(self._costs.of_literal(one)[begun:]) + rest for one, rest in left.beginning(text) if len(one) >= begun), default=0)
         return min(inside + left.most, IMPOSSIBLE)
 
     def within(self, cell: CaptureCell, group: InnerGroup | ExcludedGroup, limit: int, inner_within: InnerWithin) -> Iterator[int]:
