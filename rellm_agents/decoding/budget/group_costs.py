@@ -64,8 +64,9 @@ def _bound(transition: Transition, costs: TokenCosts) -> int:
         case (CaptureCell() as cell, InnerGroup() as group) if cell.node.leaves is not None:
             inside = costs.captures.leaves.bound(cell, cost_bound(group.inner, costs))
             after = costs.of_continuation(cell.then)
-        case (CaptureCell() as cell, ExcludedGroup()) if cell.node.leaves is not None:
-            return 0  # its tokens are among those of an inner group
+        case (CaptureCell() as cell, ExcludedGroup() as group) if cell.node.leaves is not None:
+            inside = costs.captures.leaves.bound(cell, max(costs.captures.bound_at(cell.node, *place) for place in group.near_excluded))
+            after = costs.of_continuation(cell.then)
         case (CaptureCell() as cell, InnerGroup() as group):
             inside, after = cost_bound(group.inner, costs), costs.captures.after(cell)
         case (CaptureCell() as cell, ExcludedGroup() as group):
