@@ -167,6 +167,9 @@ class LeavesCosts:
 
     def _make_left(self, node: Capture, leaves: AllDifferent) -> Left:
         own, written = leaves.own, leaves.written
+        end = 0 if leaves.end is None else self._cost(leaves.end)
+        if not leaves.later:
+            return Left([], [], end, are_all=False)
         many = 1 << (len(written) + leaves.count + _MORE).bit_length()
         priced = [self._priced(one, many) for one, _ in leaves.later]
         prices: dict[Hashable, tuple[int, bytes]] = {}
@@ -181,7 +184,7 @@ class LeavesCosts:
         if chosen is None:
             return Left([], [], IMPOSSIBLE, are_all=True)
         between = 0 if leaves.between is None else self._cost(leaves.between)
-        base = sum(prices[key][0] for key in chosen.keys) + leaves.count * between + (0 if leaves.end is None else self._cost(leaves.end))
+        base = sum(prices[key][0] for key in chosen.keys) + leaves.count * between + end
         exceptions: dict[Hashable, int] = {}
         for key, kind in chosen.keys.items():
             if node.excluded.issuperset(spellings[key]):

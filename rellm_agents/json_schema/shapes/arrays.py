@@ -25,7 +25,7 @@ from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.shapes.shape import HasInstance, Rules, Shape
 from rellm_agents.json_schema.text import Layout, serializations
 from rellm_agents.patterns import NOTHING, Node, choice, literal, repeat, sequence
-from rellm_agents.patterns.ir import AllDifferent, WrittenAgain
+from rellm_agents.patterns.ir import AllDifferent, TextSet, WrittenAgain
 
 _DEEP = 50  # levels of nodes, from which on a rule stands for them
 
@@ -251,8 +251,10 @@ class Array(Shape):
         counts, place = self._counts, self._counts.place(state.position)
         way = counts.way(after)
         assert way is not None
-        leaves, excluded = None, state.written
-        if way.size:
+        item, excluded = value.node(), state.written
+        if not way.size:
+            leaves = AllDifferent(TextSet(item, None), (), excluded, end=self._end)
+        else:
             own = self._different.texts(place, satisfies, in_order=state.in_order)
             places = counts.places(way)
             later = self._different.later(places, in_order=state.in_order)
@@ -265,7 +267,7 @@ class Array(Shape):
             }
         name, first_bytes = ("item", satisfies, *state), self._layout.after_item
         make = partial(self._after_distinct, after)
-        return self._rules.capture(self._path, name, value.node(), make, excluded=excluded, first_bytes=first_bytes, leaves=leaves)
+        return self._rules.capture(self._path, name, item, make, excluded=excluded, first_bytes=first_bytes, leaves=leaves)
 
     def _texts_of(self, critical: Criticals, value: Shape) -> Iterator[bytes]:
         return islice(serializations(value.node(), critical.value, self._item_layout), self._layout.limits.serializations)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from rellm_agents.patterns.automaton import few_texts
-from rellm_agents.patterns.ir import Node
+from rellm_agents.patterns.ir import Choice, Literal, Node
 from rellm_agents.patterns.machine.captures import first_bytes
 from rellm_agents.patterns.machine.cells import LiteralCell, State
 from rellm_agents.patterns.machine.machine import Machine
@@ -16,8 +16,22 @@ from rellm_agents.patterns.machine.machine import Machine
 
 def listed_texts(node: Node, limit: int) -> frozenset[bytes] | None:
     """All texts of a node, if there are at most ``limit``; ``None`` if there are more."""
-    if not node.has_rules:
-        return few_texts(node, limit)
+    found: set[bytes] = set()
+    others: list[Node] = []
+    for one in node.options if isinstance(node, Choice) else (node,):  # literals are many at times, and an automaton of them large
+        if isinstance(one, Literal):
+            found.add(one.data)
+        else:
+            others.append(one)
+    for one in others:
+        texts = _read_off(one, limit) if one.has_rules else few_texts(one, limit)
+        if texts is None or len(found) > limit:
+            return None
+        found |= texts
+    return frozenset(found) if len(found) <= limit else None
+
+
+def _read_off(node: Node, limit: int) -> frozenset[bytes] | None:
     machine = Machine.of(node)
     found: set[bytes] = set()
     waiting: list[tuple[State, bytes]] = [(machine.start, b"")]
