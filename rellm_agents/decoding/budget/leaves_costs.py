@@ -222,7 +222,8 @@ class LeavesCosts:
             yield key, cheap[key][1]
         start = Machine.of(node.inner).open_start
         for key in chosen.keys:
-            yield key, tuple(text for text in spellings[key] if start.after(text).accepting)
+            texts = cheap[key][1] if key in cheap else tuple(text for text in spellings[key] if start.after(text).accepting)
+            yield key, texts
 
     def _priced(self, texts: TextSet, many: int) -> dict[Hashable, tuple[int, tuple[bytes, ...]]]:
         """Texts of a set by what they stand for, with the fewest tokens of any of them, the cheapest first: all, or so many."""
