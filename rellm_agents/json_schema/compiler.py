@@ -231,7 +231,8 @@ class Compiler:
 
         def items(style: Style, suffix: str = "") -> tuple[list[Variants], Variants]:
             first = [
-                self._traversal.variants(one, context.inner(context.location.item(i), f"{i}{suffix}", style)) for i, one in enumerate(values)
+                self._traversal.variants(one, context.inner(context.location.item(i), f"{i}{suffix}", style))
+                for i, one in enumerate(values)
             ]
             if view.items is None and not conditions:
                 return first, ((0, anything(style)),)

@@ -44,7 +44,7 @@ class Limits:
     counted: int = 256
     serializations: int = 720
     different: int = 2_048
-    different_items: int = 10_000
+    different_items: int = 100_000
     whitespace: int = 20
     whole_digits: int = 308
     decimal_places: int = 340

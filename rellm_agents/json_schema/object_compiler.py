@@ -61,7 +61,9 @@ class ObjectCompiler:
             return any_of_types(types, context.style, integers=integers)
         self._close(context.location)
         declared = [Property(name, ((0, anything(context.style)),), required=False) for name in names]
-        object_ = Object(self._traversal.rules, context.path, context.layout, declared, any_order=self._any_order and not context.style.in_order)
+        object_ = Object(
+            self._traversal.rules, context.path, context.layout, declared, any_order=self._any_order and not context.style.in_order
+        )
         others = tuple(one for one in types if one != "object")
         return Union([any_of_types(others, context.style, integers=integers), object_]) if others else object_
 

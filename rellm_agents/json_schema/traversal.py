@@ -117,7 +117,8 @@ class Traversal:
                     mark_empty(self._shapes)
         except TooManyWays as error:
             raise UnsupportedSchema(
-                self.located[error.of].pointer_of("contains", "minItems", "items"), f"{error}: ask for fewer items, or for fewer kinds of them"
+                self.located[error.of].pointer_of("contains", "minItems", "items"),
+                f"{error}: ask for fewer items, or for fewer kinds of them",
             ) from error
         return lacking
 

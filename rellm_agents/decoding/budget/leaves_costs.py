@@ -124,7 +124,9 @@ class LeavesCosts:
         left = self.left(node)
         if left.are_all:
             begun = len(text) + 1
-            return max((max(self._costs.of_literal(one)[begun:]) + rest for one, rest in left.beginning(text) if len(one) >= begun), default=0)
+            return max(
+                (max(self._costs.of_literal(one)[begun:]) + rest for one, rest in left.beginning(text) if len(one) >= begun), default=0
+            )
         return min(inside + left.most, IMPOSSIBLE)
 
     def within(self, cell: CaptureCell, group: InnerGroup | ExcludedGroup, limit: int, inner_within: InnerWithin) -> Iterator[int]:

@@ -121,7 +121,7 @@ class Array(Shape):
     def _counts_of(self, has_instance: HasInstance, *, different: bool = False) -> ItemCounts:
         pairs = None if self._pairs is None else [pair for pair, item in self._pairs.items() if has_instance(item)]
         differ = self._different.can_differ if different and self._distinct else None
-        return ItemCounts(*self._items_of[0], self._least, self._most, self._contained, has_instance, pairs, differ)
+        return ItemCounts(*self._items_of[0], self._least, self._most, self._contained, has_instance, pairs=pairs, differ=differ)
 
     @cached_property
     def _different(self) -> DifferentItems:

@@ -1,6 +1,6 @@
 """Tells whether there are enough different items for the places of an array, where some of them are few.
 
-Items of a place compete for values with those of other places: a matching. Items of which there are many are left out: they never run short.
+Items of a place compete for values with those of other places: a matching. Items of which there are many never run short: they are left out.
 
     items 1 or 2, then 1, then 2 or 3     after 2: 1, 3      1 may not come first: nothing would be left for the second place
 

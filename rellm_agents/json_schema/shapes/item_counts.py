@@ -151,6 +151,7 @@ class ItemCounts:
         most: int | None,
         contained: Sequence[ContainsBounds],
         has_instance: HasInstance,
+        *,
         pairs: Iterable[Pair] | None = None,
         differ: Differ | None = None,
     ) -> None:

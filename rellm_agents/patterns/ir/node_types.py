@@ -212,7 +212,7 @@ class Capture(Node):
     key: Hashable
     first_bytes: frozenset[int] | None
 
-    def _fill(
+    def _fill(  # noqa: PLR0917 - one for each field
         self,
         inner: Node,
         excluded: frozenset[bytes],
