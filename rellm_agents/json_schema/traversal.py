@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.property_names import SchemaVariants
-from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, Shape, Style, TooManyWays, Variants, mark_empty
+from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, Shape, Style, TooManyRoutes, Variants, mark_empty
 from rellm_agents.json_schema.source import CanonicalSchema, Deferrable, NormalForm, SchemaKind, SourceLocation, Unresolved
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
@@ -115,7 +115,7 @@ class Traversal:
                 if shape.find_lack():
                     lacking = lacking or self.located[shape]
                     mark_empty(self._shapes)
-        except TooManyWays as error:
+        except TooManyRoutes as error:
             raise UnsupportedSchema(
                 self.located[error.of].pointer_of("contains", "minItems", "items"),
                 f"{error}: ask for fewer items, or for fewer kinds of them",

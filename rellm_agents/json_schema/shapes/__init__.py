@@ -13,7 +13,7 @@ Knows how each type of instance is written and what may come where in it; nothin
 
 from rellm_agents.json_schema.shapes.any_json import TYPES, any_of_types, anything, styled_numbers, styled_strings
 from rellm_agents.json_schema.shapes.arrays import Array
-from rellm_agents.json_schema.shapes.item_counts import ContainsBounds, Pair, TooManyWays
+from rellm_agents.json_schema.shapes.item_counts import ContainsBounds, Pair, TooManyRoutes
 from rellm_agents.json_schema.shapes.objects import Object
 from rellm_agents.json_schema.shapes.property_order import Property, Undeclared, Variants
 from rellm_agents.json_schema.shapes.shape import Deferred, Ready, Reference, Rules, SchemaKey, Shape, Style, Union, mark_empty

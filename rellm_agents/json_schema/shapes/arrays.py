@@ -20,7 +20,7 @@ from functools import cached_property, partial
 from itertools import islice
 
 from rellm_agents.json_schema.shapes.different_items import Criticals, DifferentItems
-from rellm_agents.json_schema.shapes.item_counts import ArrayState, ContainsBounds, ItemCounts, Pair, Places, Step, TooManyWays
+from rellm_agents.json_schema.shapes.item_counts import ArrayState, ContainsBounds, ItemCounts, Pair, Places, Step, TooManyRoutes
 from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.shapes.shape import HasInstance, Rules, Shape
 from rellm_agents.json_schema.text import Layout, serializations
@@ -88,35 +88,35 @@ class Array(Shape):
             return False
         counts = self._counts_of(known)
         with self._named():
-            return counts.way(counts.start) is not None
+            return counts.route(counts.start) is not None
 
     def find_lack(self) -> bool:
         """Whether there are too few items that differ; known once the emptiness of all items is.
 
         Raises:
-            TooManyWays: to be looked through.
+            TooManyRoutes: to be looked through.
         """
         if self.known_nonempty or not self._distinct or self.is_empty:
             return False
         with self._named():
-            self.lacks_items = self._counts.way(self._start) is None
+            self.lacks_items = self._counts.route(self._start) is None
             if not self.lacks_items and self._different.may_be_few(self._places):
                 most = self._layout.limits.different_items
-                raise TooManyWays(f"more than {most} different items have to come, and it is not known whether there are so many")
+                raise TooManyRoutes(f"more than {most} different items have to come, and it is not known whether there are so many")
         return self.lacks_items
 
     @contextmanager
     def _named(self) -> Iterator[None]:
         try:
             yield
-        except TooManyWays as error:
+        except TooManyRoutes as error:
             error.of = self
             raise
 
     @cached_property
     def _counts(self) -> ItemCounts:
         counts = self._counts_of(lambda item: not item.is_empty)
-        return self._counts_of(lambda item: not item.is_empty, different=True) if counts.way(counts.start) else counts
+        return self._counts_of(lambda item: not item.is_empty, different=True) if counts.route(counts.start) else counts
 
     def _counts_of(self, has_instance: HasInstance, *, different: bool = False) -> ItemCounts:
         pairs = None if self._pairs is None else [pair for pair, item in self._pairs.items() if has_instance(item)]
@@ -130,15 +130,15 @@ class Array(Shape):
     @cached_property
     def _start(self) -> ArrayState:
         counts = self._counts
-        way = counts.way(counts.start)
-        in_order = self._has_order and way is not None and bool(way.size) and self._different.has_few_in_order(self._places)
+        route = counts.route(counts.start)
+        in_order = self._has_order and route is not None and bool(route.size) and self._different.has_few_in_order(self._places)
         return counts.start._replace(in_order=in_order)
 
     @property
     def _places(self) -> Places:
         """Of the items that have to come."""
-        way = self._counts.way(self._counts.start)
-        return {} if way is None else self._counts.places(way)
+        route = self._counts.route(self._counts.start)
+        return {} if route is None else self._counts.places(route)
 
     def _variants(self, place: int, *, in_order: bool) -> Variants:
         first, rest = self._items_of[in_order]
@@ -164,7 +164,7 @@ class Array(Shape):
         return self._rules.rule(self._path, (name, *state), partial(make, state), partial(self._witness, name, state))
 
     def _witness(self, name: str, state: ArrayState) -> Node:
-        """A cheapest way to the end: at once, or with the items that have to come."""
+        """A cheapest route to the end: at once, or with the items that have to come."""
         ending = self._ending(state, is_empty=name == "first")
         if ending:
             return ending[0]
@@ -173,9 +173,9 @@ class Array(Shape):
         return self._nearer(state)
 
     def _nearer(self, state: ArrayState) -> Node:
-        way = self._counts.way(state)
-        assert way is not None
-        step = way.steps[0] if way.steps else Step(len(self._counts.first), next(mask for mask, count in way.rest if count))
+        route = self._counts.route(state)
+        assert route is not None
+        step = route.steps[0] if route.steps else Step(len(self._counts.first), next(mask for mask, count in route.rest if count))
         if step.ends:
             return self._again(state)
         if step.begins is not None:
@@ -212,7 +212,7 @@ class Array(Shape):
     def _possible(self, state: ArrayState, satisfies: int) -> ArrayState | None:
         """The state after an item; ``None`` if the array cannot be finished from there."""
         after = self._counts.after(state, satisfies)
-        return None if after is None or self._counts.way(after) is None else after
+        return None if after is None or self._counts.route(after) is None else after
 
     def _item(self, state: ArrayState, satisfies: int, value: Shape) -> Node:
         """An item that is no part of a pair."""
@@ -226,7 +226,7 @@ class Array(Shape):
         assert self._pairs is not None
         after = self._counts.after(state, pair.satisfies)
         after = None if after is None else after._replace(pair=pair)
-        if after is None or self._counts.way(after) is None:
+        if after is None or self._counts.route(after) is None:
             return NOTHING
         leaves = WrittenAgain(self._rule("more", after))
         make = partial(self._after_first, after)
@@ -242,27 +242,27 @@ class Array(Shape):
         assert state.pair is not None
         after = self._counts.after(state, state.pair.satisfies)
         after = None if after is None else after._replace(owes=False, pair=None, text=b"")
-        if after is None or self._counts.way(after) is None:
+        if after is None or self._counts.route(after) is None:
             return NOTHING
         return sequence(literal(state.text), self._rule("more", after))
 
     def _different_item(self, state: ArrayState, after: ArrayState, satisfies: int, value: Shape) -> Node:
         """An item that may not come again."""
         counts, place = self._counts, self._counts.place(state.position)
-        way = counts.way(after)
-        assert way is not None
+        route = counts.route(after)
+        assert route is not None
         item, excluded = value.node(), state.written
-        if not way.size:
+        if not route.size:
             leaves = AllDifferent(TextSet(item, None), (), excluded, end=self._end)
         else:
             own = self._different.texts(place, satisfies, in_order=state.in_order)
-            places = counts.places(way)
+            places = counts.places(route)
             later = self._different.later(places, in_order=state.in_order)
             leaves = AllDifferent(own, later, state.written, self._layout.comma, self._end)
             excluded |= {
                 text
                 for critical in self._different.criticals(after, places)
-                if counts.way(after._replace(written=after.written | critical.texts)) is None
+                if counts.route(after._replace(written=after.written | critical.texts)) is None
                 for text in self._texts_of(critical, value)
             }
         name, first_bytes = ("item", satisfies, *state), self._layout.after_item

@@ -1,6 +1,6 @@
 """Tells whether there are enough different items for the places of an array, where some of them are few.
 
-Items of a place compete for values with those of other places: a matching. Items of which there are many never run short: they are left out.
+Items of a place compete for values with those of other places: a matching. Of those of which there are many, no place runs short.
 
     items 1 or 2, then 1, then 2 or 3     after 2: 1, 3      1 may not come first: nothing would be left for the second place
 
@@ -93,8 +93,8 @@ class DifferentItems:
     def criticals(self, state: ArrayState, places: Places) -> Iterator[Criticals]:
         """The values without which there may be too few items for some places."""
         chosen, few = self._chosen(state, places)
-        for key, kind in {} if chosen is None else chosen.keys.items():
-            if chosen.replacement(kind) is None:
+        for key, kind in () if chosen is None else chosen.keys.items():
+            if chosen is not None and chosen.replacement(kind) is None:
                 texts = frozenset(text for one, _ in few for text in one.by_key.get(key, ()))
                 yield Criticals(self._layout.read(next(iter(texts)).decode()), texts)
 

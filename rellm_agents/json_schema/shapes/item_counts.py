@@ -3,15 +3,15 @@
 A state is what still matters between two items: the position, how many items of a required kind were written, which items were written,
 where none may come twice, and which has to come again. Knows nothing of text.
 
-What has to come is a *way*: the fewest items that lead to the end, the first of such ways in a fixed order. So from a state on a way, the
-way is the rest of it, and costs that are taken along ways fall with each item.
+What has to come is a *route*: the fewest items that lead to the end, the first of such routes in a fixed order. So from a state on a
+route, the route is the rest of it, and costs that are taken along routes fall with each item.
 
     contains an "a", two items at least    state (0, 0) --"b"--> (1, 0) --"a"--> (2, 1), where the array may end
 
 >>> from rellm_agents.json_schema.shapes.shape import Ready
 >>> from rellm_agents.patterns import literal
 >>> counts = ItemCounts([], ((0, Ready(literal("1"))),), 2, None, [], lambda item: True)
->>> counts.way(counts.start).size, counts.can_close(counts.start), counts.way(counts.after(counts.start, 0)).size
+>>> counts.route(counts.start).size, counts.can_close(counts.start), counts.route(counts.after(counts.start, 0)).size
 (2, False, 1)
 """
 
@@ -26,11 +26,11 @@ from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.shapes.shape import HasInstance, Shape
 
 _NO_ITEMS: frozenset[bytes] = frozenset()
-_REMEMBERED = 4_096  # ways
-_MAX_WAYS = 20_000  # that are looked through for one state
+_REMEMBERED = 4_096  # routes
+_MAX_ROUTES = 20_000  # that are looked through for one state
 
 
-class TooManyWays(Exception):
+class TooManyRoutes(Exception):
     """Which items can come cannot be told.
 
     Attributes:
@@ -62,7 +62,7 @@ class Pair(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One item of a way.
+    """One item of a route.
 
     Attributes:
         place: of the item, as of a :class:`Pair`.
@@ -77,7 +77,7 @@ class Step(NamedTuple):
     ends: bool = False
 
 
-class Way(NamedTuple):
+class Route(NamedTuple):
     """The items that have to come.
 
     Attributes:
@@ -163,7 +163,7 @@ class ItemCounts:
         self.least, self.most = least, min(bounds, default=None)
         self._contained, self._pairs, self._differ = contained, tuple(pairs or ()), differ
         self.start = ArrayState(0, (0,) * len(contained), owes=pairs is not None)
-        self._ways: dict[ArrayState, Way | None] = {}
+        self._routes: dict[ArrayState, Route | None] = {}
 
     def place(self, position: int) -> int:
         """The place of an item at a position."""
@@ -191,63 +191,63 @@ class ItemCounts:
             position = min(position, max(len(self.first), self.least))
         return state._replace(position=position, satisfied=satisfied)
 
-    def way(self, state: ArrayState) -> Way | None:
+    def route(self, state: ArrayState) -> Route | None:
         """The items that have to come; ``None`` if the array cannot be finished.
 
         Raises:
-            TooManyWays: to be looked through.
+            TooManyRoutes: to be looked through.
         """
         key = state._replace(text=b"") if self._differ else state._replace(text=b"", written=_NO_ITEMS)
-        if key not in self._ways:
-            if len(self._ways) >= _REMEMBERED:
-                self._ways.clear()
-            self._ways[key] = self._way(state)
-        return self._ways[key]
+        if key not in self._routes:
+            if len(self._routes) >= _REMEMBERED:
+                self._routes.clear()
+            self._routes[key] = self._route(state)
+        return self._routes[key]
 
-    def _way(self, state: ArrayState) -> Way | None:
+    def _route(self, state: ArrayState) -> Route | None:
         if self.can_close(state):
-            return Way()
+            return Route()
         if not state.owes:
             return self._shortest(state, {})
         if state.pair is not None:
             again = max(state.position, state.pair.again)
-            way = self._shortest(state, {again: state.pair.satisfies})
-            return None if way is None else _marked(way, again - state.position, ends=True)
-        ways = list(self._ways_to_pairs(state))
-        return min(ways, key=lambda way: way.size, default=None)  # of equally short ones, that to the first pair
+            route = self._shortest(state, {again: state.pair.satisfies})
+            return None if route is None else _marked(route, again - state.position, ends=True)
+        routes = list(self._routes_to_pairs(state))
+        return min(routes, key=lambda route: route.size, default=None)  # of equally short ones, that to the first pair
 
-    def _ways_to_pairs(self, state: ArrayState) -> Iterator[Way]:
+    def _routes_to_pairs(self, state: ArrayState) -> Iterator[Route]:
         for pair in self._pairs:
             position = max(state.position, pair.place)
             again = max(position + 1, pair.again)
             if self.place(position) != pair.place:
                 continue
-            way = self._shortest(state, {position: pair.satisfies, again: pair.satisfies})
-            if way is not None:
-                yield _marked(_marked(way, position - state.position, begins=pair), again - state.position, ends=True)
+            route = self._shortest(state, {position: pair.satisfies, again: pair.satisfies})
+            if route is not None:
+                yield _marked(_marked(route, position - state.position, begins=pair), again - state.position, ends=True)
 
-    def _shortest(self, state: ArrayState, fixed: Mapping[int, int]) -> Way | None:
-        """The first of the shortest ways on which the items at some positions satisfy given conditions."""
-        ways = self._ways_with(state, fixed)
+    def _shortest(self, state: ArrayState, fixed: Mapping[int, int]) -> Route | None:
+        """The first of the shortest routes on which the items at some positions satisfy given conditions."""
+        routes = self._routes_with(state, fixed)
         if not self._contained:
-            return next((way for way in ways if self._can_differ(state, way)), None)
-        found = list(islice(ways, _MAX_WAYS + 1))
-        if len(found) > _MAX_WAYS:
-            raise TooManyWays(f"items can satisfy the conditions in more than {_MAX_WAYS} ways")
-        found.sort(key=lambda way: way.order)
-        return next((way for way in found if self._can_differ(state, way)), None)
+            return next((route for route in routes if self._can_differ(state, route)), None)
+        found = list(islice(routes, _MAX_ROUTES + 1))
+        if len(found) > _MAX_ROUTES:
+            raise TooManyRoutes(f"items can satisfy the conditions in more than {_MAX_ROUTES} routes")
+        found.sort(key=lambda route: route.order)
+        return next((route for route in found if self._can_differ(state, route)), None)
 
-    def _can_differ(self, state: ArrayState, way: Way) -> bool:
-        return self._differ is None or self._differ(state, self.places(way))
+    def _can_differ(self, state: ArrayState, route: Route) -> bool:
+        return self._differ is None or self._differ(state, self.places(route))
 
-    def places(self, way: Way) -> Places:
-        """The places of a way."""
-        found = Counter((step.place, step.satisfies) for step in way.steps)
-        for mask, count in way.rest:
+    def places(self, route: Route) -> Places:
+        """The places of a route."""
+        found = Counter((step.place, step.satisfies) for step in route.steps)
+        for mask, count in route.rest:
             found[len(self.first), mask] += count
         return +found
 
-    def _ways_with(self, state: ArrayState, fixed: Mapping[int, int]) -> Iterator[Way]:
+    def _routes_with(self, state: ArrayState, fixed: Mapping[int, int]) -> Iterator[Route]:
         """Ways on which the items at some positions satisfy given conditions; one for each number of items of each kind."""
         until = max([self.least, *(position + 1 for position in fixed)])
         if self.most is not None and until > self.most:
@@ -257,14 +257,14 @@ class ItemCounts:
         for position in range(state.position, one_by_one):
             for satisfied, beginnings in begun.items():
                 if position >= until and self._is_enough(satisfied):
-                    yield from map(Way, beginnings)
+                    yield from map(Route, beginnings)
             if position == self.most or (position >= until and not self._contained):
                 return
             begun = self._one_more(position, begun, fixed.get(position))
         for satisfied, beginnings in begun.items():
             for rest in self._rests(satisfied, max(until - one_by_one, 0), None if self.most is None else self.most - one_by_one):
                 for steps in beginnings:
-                    yield Way(steps, rest)
+                    yield Route(steps, rest)
 
     def _one_more(
         self, position: int, begun: dict[tuple[int, ...], list[tuple[Step, ...]]], fixed: int | None
@@ -280,8 +280,8 @@ class ItemCounts:
                     found.setdefault(after, []).extend(more)
         if self._differ is None:  # which items are equal does not matter: of those that satisfy the same, one is enough
             return {satisfied: [min(beginnings, key=_masks)] for satisfied, beginnings in found.items()}
-        if sum(map(len, found.values())) > _MAX_WAYS:
-            raise TooManyWays(f"items can satisfy the conditions in more than {_MAX_WAYS} ways")
+        if sum(map(len, found.values())) > _MAX_ROUTES:
+            raise TooManyRoutes(f"items can satisfy the conditions in more than {_MAX_ROUTES} routes")
         return found
 
     def _rests(self, satisfied: tuple[int, ...], least: int, most: int | None) -> Iterator[tuple[tuple[int, int], ...]]:
@@ -323,10 +323,10 @@ class ItemCounts:
         return zip(satisfied, self._contained, strict=True)
 
 
-def _marked(way: Way, index: int, *, begins: Pair | None = None, ends: bool = False) -> Way:
-    steps = list(way.steps)
+def _marked(route: Route, index: int, *, begins: Pair | None = None, ends: bool = False) -> Route:
+    steps = list(route.steps)
     steps[index] = steps[index]._replace(begins=begins, ends=ends)
-    return way._replace(steps=tuple(steps))
+    return route._replace(steps=tuple(steps))
 
 
 def _masks(steps: tuple[Step, ...]) -> list[int]:

@@ -1,7 +1,7 @@
 """Lists the texts of a node, with rules and captures inside, if they are few.
 
 >>> from rellm_agents.patterns.ir import choice, literal, rule, sequence
->>> sorted(listed_texts(rule("listed", lambda: choice(literal("a"), sequence(literal("b"), choice(literal("c"), literal("d"))))), 3))
+>>> sorted(listed_texts(rule("listing", lambda: choice(literal("a"), sequence(literal("b"), choice(literal("c"), literal("d"))))), 3))
 [b'a', b'bc', b'bd']
 """
 
