@@ -59,7 +59,7 @@ class LeavesPrices(Protocol):
     """What captured texts leave to be written; see ``leaves_costs.LeavesCosts``."""
 
     def bound(self, cell: CaptureCell, inside: int) -> int: ...  # noqa: D102
-    def within(
+    def within(  # noqa: D102
         self, cell: CaptureCell, group: InnerGroup | ExcludedGroup, limit: int, inner_within: Callable[[InnerGroup, int], Iterable[int]]
     ) -> Iterable[int]: ...
 

@@ -92,11 +92,11 @@ def test_what_an_item_takes_from_others_is_counted(schema: dict[str, Any], vocab
 
 def true_need(pattern: Pattern, vocabulary: Vocabulary) -> int | None:
     """The fewest tokens of any text, its end included; ``None`` if there are too many texts to try."""
-    texts = listed_texts(pattern.node, 3_000)
+    texts = listed_texts(pattern.node, 500)
     return None if texts is None else 1 + min(shared_masks(vocabulary).costs.of_literal(text)[0] for text in texts)
 
 
-def test_the_need_is_an_upper_bound_that_is_rarely_above_the_least() -> None:
+def test_the_need_is_an_upper_bound_and_exact_where_no_token_spans_two_parts() -> None:
     exact = above = 0
     for seed in SEEDS:
         try:
@@ -104,10 +104,11 @@ def test_the_need_is_an_upper_bound_that_is_rarely_above_the_least() -> None:
         except (UnsatisfiableSchema, UnsupportedSchema):
             continue
         for vocabulary in (VOCABULARY, ONLY_BYTES):
-            least, masks = true_need(pattern, vocabulary), TokenMasks(pattern, vocabulary)
+            least = true_need(pattern, vocabulary)
             if least is not None:
+                masks = TokenMasks(pattern, vocabulary)
                 need = masks.tokens_needed(masks.start)
                 assert need >= least
-                exact, above = exact + (need == least), above + (need > least)
-    print(f"exact {exact}, above the least {above}")
-    assert exact > above
+                if vocabulary is ONLY_BYTES:
+                    exact, above = exact + (need == least), above + (need > least)
+    assert exact > 9 * above
