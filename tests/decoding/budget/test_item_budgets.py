@@ -52,8 +52,8 @@ def written(pattern: Pattern, vocabulary: Vocabulary, more: int, chance: random.
 def check(schema: Any, vocabulary: Vocabulary, seed: int) -> None:
     try:
         pattern = compile_schema(schema, order=random.Random(seed).choice(["source", "any"]))
-    except (UnsatisfiableSchema, UnsupportedSchema) as error:
-        pytest.skip(str(error))
+    except (UnsatisfiableSchema, UnsupportedSchema):
+        return  # which schemas these are is the subject of tests/json_schema/test_item_lists.py
     judge = jsonschema.Draft202012Validator(schema)
     for more in (0, 1, 3):
         text = written(pattern, vocabulary, more, random.Random(seed))
