@@ -181,7 +181,7 @@ class LeavesCosts:
                 if price < IMPOSSIBLE and written.isdisjoint(texts):
                     prices[key] = max(prices.get(key, (0, b"")), (price, texts[0]))
                     spellings[key] = (*spellings.get(key, ()), *texts)
-        kinds = [({*one} & prices.keys(), count) for one, (_, count) in zip(priced, leaves.later, strict=True)]
+        kinds = [(one.keys() & prices.keys(), count) for one, (_, count) in zip(priced, leaves.later, strict=True)]
         chosen = Chosen.of(kinds, sorted(prices, key=prices.__getitem__))
         if chosen is None:
             return Left([], [], IMPOSSIBLE, are_all=True)

@@ -46,6 +46,11 @@ class Chosen(Generic[Key]):
             keys: each once, the cheapest first.
         """
         found, missing = cls(kinds), sum(count for _, count in kinds)
+        if len(kinds) == 1:  # the same at once: nothing has to move
+            fitting = [key for key in keys if key in kinds[0][0]]
+            found.keys = dict.fromkeys(fitting[:missing], 0)
+            found._left = {(0,): key for key in fitting[missing : missing + 1]}
+            return found if len(found.keys) == missing else None
         for key in keys:
             fits = found._fits(key)
             if not fits or fits in found._left:
