@@ -170,7 +170,7 @@ class LeavesCosts:
     def _make_left(self, node: Capture, leaves: AllDifferent) -> Left:
         own, written = leaves.own, leaves.written
         end = 0 if leaves.end is None else self._cost(leaves.end)
-        if not leaves.later:
+        if own is None:
             return Left([], [], end, are_all=False)
         many = 1 << (len(written) + leaves.count + _MORE).bit_length()
         priced = [self._priced(one, many) for one, _ in leaves.later]

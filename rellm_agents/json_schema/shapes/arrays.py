@@ -25,7 +25,7 @@ from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.shapes.shape import HasInstance, Rules, Shape
 from rellm_agents.json_schema.text import Layout, serializations
 from rellm_agents.patterns import NOTHING, Node, choice, literal, repeat, sequence
-from rellm_agents.patterns.ir import AllDifferent, TextSet, WrittenAgain
+from rellm_agents.patterns.ir import AllDifferent, WrittenAgain
 
 _DEEP = 50  # levels of nodes, from which on a rule stands for them
 
@@ -252,8 +252,8 @@ class Array(Shape):
         route = counts.route(after)
         assert route is not None
         item, excluded = value.node(), state.written
-        if not route.size:
-            leaves = AllDifferent(TextSet(item, None), (), excluded, end=self._end)
+        if counts.can_close(state):
+            leaves = AllDifferent(None, (), excluded, end=self._end)
         else:
             own = self._different.texts(place, satisfies, in_order=state.in_order)
             places = counts.places(route)

@@ -61,14 +61,14 @@ class AllDifferent:
     """So many more texts have to come, all different from each other and from the captured one.
 
     Attributes:
-        own: the texts that can be captured.
+        own: the texts that can be captured; ``None``: what they leave need not be told, since nothing has to come, nor had before.
         later: sets of texts, and how many of each have to come.
         written: texts that may not come again.
         between: what stands before each of them; ``None``: nothing.
         end: what follows the last of them; ``None``: nothing.
     """
 
-    own: TextSet
+    own: TextSet | None
     later: tuple[tuple[TextSet, int], ...]
     written: frozenset[bytes]
     between: Node | None = None

@@ -49,7 +49,8 @@ class Chosen(Generic[Key]):
         if len(kinds) == 1:  # the same at once: nothing has to move
             fitting = [key for key in keys if key in kinds[0][0]]
             found.keys = dict.fromkeys(fitting[:missing], 0)
-            found._left = {(0,): key for key in fitting[missing : missing + 1]}
+            if len(fitting) > missing:
+                found._left[0,] = fitting[missing]
             return found if len(found.keys) == missing else None
         for key in keys:
             fits = found._fits(key)
