@@ -1,6 +1,6 @@
 """Lists in which one item decides what others may be: no text is invalid, no valid list is missing, and what is empty is said at once.
 
-``ITEM_SCHEMAS`` random schemas are tried, 80 by default, from ``ITEM_SEED`` on.
+``ITEM_SCHEMAS`` random schemas are tried, 60 by default, from ``ITEM_SEED`` on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import SchemaError, UnsatisfiableSchema, UnsupportedSchema
 
 FIRST = int(os.environ.get("ITEM_SEED", "0"))
-SEEDS = range(FIRST, FIRST + int(os.environ.get("ITEM_SCHEMAS", "80")))
+SEEDS = range(FIRST, FIRST + int(os.environ.get("ITEM_SCHEMAS", "60")))
 LISTS = list(lists())
 SHORT = list(lists(2))
 
