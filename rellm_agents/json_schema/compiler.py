@@ -12,19 +12,21 @@ text comes to them. The table of what is enforced and what is ignored is ``sourc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from rellm_agents.errors import InexactFormat, PatternError, UnsupportedSchema
 from rellm_agents.json_schema.numbers import Notation, Numbers, narrowing_of
 from rellm_agents.json_schema.object_compiler import ObjectCompiler
-from rellm_agents.json_schema.property_names import split_by_conditions
+from rellm_agents.json_schema.property_names import SchemaVariants, split_by_conditions
 from rellm_agents.json_schema.scalars import formats_of_other_drafts, integer_conditions, number_conditions, string_conditions
 from rellm_agents.json_schema.shapes import (
     TYPES,
     Array,
     ContainsBounds,
     Deferred,
+    Pair,
     Ready,
     Rules,
     SchemaKey,
@@ -42,6 +44,7 @@ from rellm_agents.json_schema.source import (
     NormalForm,
     Registry,
     Schema,
+    SchemaKind,
     SourceLocation,
     canonical,
     json_key,
@@ -217,10 +220,10 @@ class Compiler:
             )
         self._note_one_spelling(view, context)
         if not distinct or style.unique or not style.layout.is_flexible:
-            return self._list(view, context, Style(style.layout, unique=style.unique or distinct))
+            return self._list(view, context, replace(style, unique=style.unique or distinct))
         options: list[Shape] = []
         for whitespace in ("spaced", "compact"):  # items that are equal have to look alike
-            option = self._list(view, context.branch(len(options)), Style(style.layout.restyled(whitespace), unique=True))
+            option = self._list(view, context.branch(len(options)), replace(style, layout=style.layout.restyled(whitespace), unique=True))
             if option.has_flat_items:
                 return option
             options.append(self._traversal.tracked(option))
@@ -243,19 +246,26 @@ class Compiler:
         conditions = [(i, one.schema) for i, one in enumerate(view.contains)]
         context.refuse_many(max([view.min_items or 0, *(one.least for one in contained)]), "items", "minItems", "minContains", "not")
         distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
+        repeated = view.distinctness == canonical.Distinctness.SOME_REPEATED
         exact = distinct or any(one.most is not None for one in contained)  # an item that could have counted may not come again
+        values = [split_by_conditions(self._form, item, conditions, exact=exact) for item in view.prefix_items]
+        item = self._form.anything if view.items is None else view.items
+        others = split_by_conditions(self._form, item, conditions, exact=exact)
 
-        def variants(item: CanonicalSchema, location: SourceLocation, name: str) -> Variants:
-            return self._traversal.variants(
-                split_by_conditions(self._form, item, conditions, exact=exact), context.inner(location, name, style)
-            )
+        def items(style: Style, suffix: str = "") -> tuple[list[Variants], Variants]:
+            first = [
+                self._traversal.variants(one, context.inner(context.location.item(i), f"{i}{suffix}", style))
+                for i, one in enumerate(values)
+            ]
+            if view.items is None and not conditions:
+                return first, ((0, anything(style)),)
+            return first, self._traversal.variants(others, context.inner(context.location.rest(), f"rest{suffix}", style))
 
-        first = [variants(item, context.location.item(i), str(i)) for i, item in enumerate(view.prefix_items)]
-        rest: Variants = ((0, anything(style)),)
-        if view.items is not None or conditions:
-            rest = variants(self._form.anything if view.items is None else view.items, context.location.rest(), "rest")
-        self._traversal.may_be_empty |= bool(view.min_items or contained)
-        return Array(
+        first, rest = items(style)
+        has_to_differ = distinct and ((view.min_items or 0) > 1 or bool(contained))
+        is_flat = all(value.is_flat for variants in (*first, rest) for _, value in variants)
+        self._traversal.may_be_empty |= bool(view.min_items or contained or repeated)
+        array = Array(
             self._traversal.rules,
             context.path,
             context.layout,
@@ -265,9 +275,28 @@ class Compiler:
             most=view.max_items,
             contained=contained,
             distinct=distinct,
-            repeated=view.distinctness == canonical.Distinctness.SOME_REPEATED,
+            pairs=self._pairs([*view.prefix_items, item], [*values, others], context, style) if repeated else None,
+            in_order=items(replace(style, in_order=True), "<") if has_to_differ and not is_flat and not style.in_order else None,
             item_layout=style.layout,
         )
+        self._traversal.located[array] = context.location
+        return array
+
+    def _pairs(
+        self, items: Sequence[CanonicalSchema], values: Sequence[SchemaVariants], context: Context, style: Style
+    ) -> dict[Pair, Shape]:
+        """The items that may stand at two places of a list: the first places, and that of all others."""
+        found: dict[Pair, Shape] = {}
+        last = len(items) - 1
+        for place, variants in enumerate(values):
+            location = context.location.rest() if place == last else context.location.item(place)
+            for again in range(min(place + 1, last), last + 1):
+                for satisfies, value in variants:
+                    both = value if items[again] is items[place] else self._form.intersection(value, items[again])
+                    if both.kind != SchemaKind.FALSE:
+                        inner = context.inner(location, f"{place}={again}/{satisfies}", style)
+                        found[Pair(place, again, satisfies)] = self._traversal.shape(both, inner)
+        return found
 
 
 def _has_one_spelling(items: CanonicalSchema) -> bool:

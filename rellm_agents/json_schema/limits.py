@@ -23,6 +23,8 @@ class Limits:
         name_classes: into which patterns of names divide the names of an object.
         counted: names or items that are listed, to know how many there can be.
         serializations: of one item that may not come twice.
+        different: texts of items that are listed, where none may come twice, to know how many there are; more, if more have to come.
+        different_items: that have to come in a list where none may come twice, if there may be fewer.
         whitespace: characters in one run, where whitespace is flexible.
         whole_digits: before the decimal point. No double has more than 309, and all with 308 are finite.
         decimal_places: digits after the decimal point. The least double has 324 places, 323 of them zeros.
@@ -41,6 +43,8 @@ class Limits:
     name_classes: int = 64
     counted: int = 256
     serializations: int = 720
+    different: int = 2_048
+    different_items: int = 100_000
     whitespace: int = 20
     whole_digits: int = 308
     decimal_places: int = 340

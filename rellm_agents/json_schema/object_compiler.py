@@ -38,6 +38,8 @@ from rellm_agents.json_schema.text import name_node
 from rellm_agents.json_schema.traversal import Context, Traversal
 from rellm_agents.patterns import NOTHING
 
+_MAX_FREE = 6  # properties in any order, of which 720 orders are excluded where an object may not come twice
+
 
 class ObjectCompiler:
     """Makes the shapes of objects.
@@ -59,7 +61,9 @@ class ObjectCompiler:
             return any_of_types(types, context.style, integers=integers)
         self._close(context.location)
         declared = [Property(name, ((0, anything(context.style)),), required=False) for name in names]
-        object_ = Object(self._traversal.rules, context.path, context.layout, declared, any_order=self._any_order)
+        object_ = Object(
+            self._traversal.rules, context.path, context.layout, declared, any_order=self._any_order and not context.style.in_order
+        )
         others = tuple(one for one in types if one != "object")
         return Union([any_of_types(others, context.style, integers=integers), object_]) if others else object_
 
@@ -83,6 +87,13 @@ class ObjectCompiler:
             undeclared = list(reader.undeclared())
         least, most = view.min_properties or 0, view.max_properties
         context.refuse_many(least, "properties", "minProperties", "not")
+        others = max(1, least, len(reader.conditions)) if context.style.in_order else None
+        if others is not None and undeclared and others - len(properties) > _MAX_FREE:
+            raise UnsupportedSchema(
+                context.location.pointer_of("minProperties", "not"),
+                f"in a list where no item may come twice, objects may have to hold {_MAX_FREE} properties that are not declared, "
+                f"not {others - len(properties)}: declare them",
+            )
         traversal.may_be_empty |= bool(least or most is not None or reader.conditions)
         return Object(
             traversal.rules,
@@ -94,7 +105,8 @@ class ObjectCompiler:
             most=most,
             conditions=len(reader.conditions),
             arrange=reader.in_order if is_deferred else None,
-            any_order=self._any_order,
+            any_order=self._any_order and not context.style.in_order,
+            others=others,
         )
 
     def _close(self, location: SourceLocation) -> None:

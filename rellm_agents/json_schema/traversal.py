@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.property_names import SchemaVariants
-from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, Shape, Style, Variants, mark_empty
+from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, Shape, Style, TooManyRoutes, Variants, mark_empty
 from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.source import CanonicalSchema, Deferrable, NormalForm, SchemaKind, SourceLocation, Unresolved
 from rellm_agents.json_schema.text import Layout
@@ -78,6 +78,7 @@ class Traversal:
     Attributes:
         may_be_empty: some shape may have no instance, which is found out at the end.
         narrowed: where the pattern allows less than the schema.
+        located: where shapes stand that may turn out to be empty.
         defers_all: everything inside of the schema can be read later.
     """
 
@@ -85,6 +86,7 @@ class Traversal:
         self.form, self.rules, self.defers = form, rules, defers
         self.may_be_empty = False
         self.narrowed: dict[str, None] = {}
+        self.located: dict[Shape, SourceLocation] = {}
         self.deferrable = Deferrable(form)
         self.defers_all = defers and self.deferrable.includes(form.root)
         self._read = read
@@ -101,11 +103,31 @@ class Traversal:
             UnsupportedSchema: something inside of it is not enforced exactly, or nested too deep.
         """
         whole = self._whole(subschema, context)
-        if self.may_be_empty:
-            mark_empty(self._shapes)
+        lacking = self._mark_empty() if self.may_be_empty else None
+        if whole.is_empty and lacking is not None:
+            raise UnsatisfiableSchema(
+                lacking.pointer_of("minItems", "contains", "prefixItems", "items"),
+                "no instance is valid: no item may come twice, and there are fewer different items than have to come",
+            )
         if whole.is_empty:
             raise UnsatisfiableSchema("#", "no instance is valid: a required part allows nothing, or contains itself without end")
         return whole.node()
+
+    def _mark_empty(self) -> SourceLocation | None:
+        """Mark the shapes that have no instances; return where there are too few different items, if that is so."""
+        lacking = None
+        try:
+            mark_empty(self._shapes)
+            for shape in self._shapes:  # inner ones first
+                if shape.find_lack():
+                    lacking = lacking or self.located[shape]
+                    mark_empty(self._shapes)
+        except TooManyRoutes as error:
+            raise UnsupportedSchema(
+                self.located[error.of].pointer_of("contains", "minItems", "items"),
+                f"{error}: ask for fewer items, or for fewer kinds of them",
+            ) from error
+        return lacking
 
     def shape(self, subschema: CanonicalSchema, context: Context) -> Shape:
         """The shape of a subschema, read at once."""

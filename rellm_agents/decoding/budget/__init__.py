@@ -4,6 +4,7 @@ Knows patterns and transitions; nothing of models or of how tokens are chosen. I
 
     token_costs     tokens that suffice from any place in a pattern to its end
     group_costs     the same after each token of a group
+    leaves_costs    what captured texts leave to be written, in lists where one item decides what others may be
     capture_costs   inside a captured text
     part_costs      up to the end of a named part
     part_budget     the budget of a part, while a text is written

@@ -2,7 +2,7 @@
 
 Where no excluded text can be reached, the sub-machine of the inner part gives the cost of the text. Where one can, the cheapest text may
 be excluded: a token either leaves the excluded texts, and what follows is unrestricted, or ends where another of them can be reached.
-What follows the text is priced once for a capture, as after a cheapest text.
+What follows the text is priced once for a capture, as after a cheapest text; where that is not enough after others, see ``leaves_costs``.
 
     [ab]*; without ; and a;      the token ; is excluded, the token a; too: a + ; is excluded as well, b + ; is not: 2 tokens
 
@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from rellm_agents.decoding.budget.group_costs import cost_bound, tokens_within
+from rellm_agents.decoding.budget.leaves_costs import LeavesCosts
 from rellm_agents.decoding.budget.token_costs import IMPOSSIBLE, TokenCosts
 from rellm_agents.decoding.transitions import InnerTokens, LexemeTokenCache, TokenTransitions
 from rellm_agents.decoding.vocabulary import Ids
@@ -39,6 +40,9 @@ class CaptureCosts:
     Args:
         costs: of all other parts.
         lexemes: the tokens of lexemes under the vocabulary.
+
+    Attributes:
+        leaves: what texts leave to be written, where that depends on them.
     """
 
     def __init__(self, costs: TokenCosts, lexemes: LexemeTokenCache) -> None:
@@ -46,6 +50,7 @@ class CaptureCosts:
         self._token_bytes = lexemes.vocabulary.token_bytes
         trie = lexemes.vocabulary.trie
         self._most_alike = int(trie.token_counts(np.arange(trie.size, dtype=np.int32)).max(initial=1))  # tokens of the same bytes
+        self.leaves = LeavesCosts(costs, self)
         self._rests: WeakKeyDictionary[Capture, int] = WeakKeyDictionary()
         self._near_excluded: WeakKeyDictionary[Capture, dict[bytes, Ending]] = WeakKeyDictionary()
         self._unrestricted: WeakKeyDictionary[State, Ending] = WeakKeyDictionary()
@@ -55,13 +60,20 @@ class CaptureCosts:
         """The bytes of a token."""
         return self._token_bytes[token_id] or b""
 
+    def with_rest(self, node: Capture) -> int | None:
+        """Tokens that suffice for a capture whose texts say what they leave; ``None`` if the vocabulary cannot spell it."""
+        cost = self.leaves.of_capture(node)
+        return None if cost >= IMPOSSIBLE else cost
+
     def of_cell(self, cell: CaptureCell) -> int:
         """Tokens that suffice for a longer text, and all that follows it."""
-        return min(self._cost_of_longer(cell.node, cell.state, cell.text) + self.after(cell), IMPOSSIBLE)
+        if cell.node.leaves is not None:
+            return min(self.leaves.of_place(cell.node, cell.state, cell.text) + self._costs.of_continuation(cell.then), IMPOSSIBLE)
+        return min(self.cost_of_longer(cell.node, cell.state, cell.text) + self.after(cell), IMPOSSIBLE)
 
     def of_end(self, cell: CaptureCell, state: State, text: bytes) -> int:
         """The same from another place in the text of ``cell``, where the text may end as well."""
-        longer = min(self._cost_of_longer(cell.node, state, text) + self.after(cell), IMPOSSIBLE) if state.cells else IMPOSSIBLE
+        longer = min(self.cost_of_longer(cell.node, state, text) + self.after(cell), IMPOSSIBLE) if state.cells else IMPOSSIBLE
         return min(longer, self.after(cell, text)) if state.accepting and text not in cell.node.excluded else longer
 
     def bound_at(self, node: Capture, state: State, text: bytes) -> int:
@@ -98,10 +110,10 @@ class CaptureCosts:
         cost = IMPOSSIBLE if cheapest is None else _cost(self._costs.of_node(node.continue_with(cheapest[1])))
         return self._costs.settled(self._rests, node, cost)
 
-    def _cost_of_longer(self, node: Capture, state: State, text: bytes) -> int:
+    def cost_of_longer(self, node: Capture, state: State, text: bytes) -> int:
         """The fewest tokens to an end of the text, where it has to go on; without looking for what they write, if that can be told."""
         low, high = node.beginning(text)
-        return self._least(state) if low == high and not state.accepting else self._longer(node, state, text)[0]
+        return self.least(state) if low == high and not state.accepting else self._longer(node, state, text)[0]
 
     def _longer(self, node: Capture, state: State, text: bytes) -> Ending:
         """The same, and what they write."""
@@ -122,7 +134,7 @@ class CaptureCosts:
         best = self._leaving(node, state, text)
         if best[0] > 1:
             low, high = node.beginning(text)
-            sub, seen = self._submachine(state), set()
+            sub, seen = self.submachine(state), set()
             for excluded in node.ordered[low:high]:
                 for size, _, after in sub.token_boundaries(state, self._lexemes.cursors.root, excluded[len(text) :])[0]:
                     longer = excluded[: len(text) + size]
@@ -138,17 +150,17 @@ class CaptureCosts:
 
     def _leaving(self, node: Capture, state: State, text: bytes) -> Ending:
         """The cheapest ending whose first token leaves the excluded texts."""
-        least = self._least(state)
+        least = self.least(state)
         if least >= IMPOSSIBLE:
             return _NO_ENDING
         for limit in range(1, least + _NEAR):  # the first that is found takes the fewest: there was none below the limit
-            for id_ in self._tokens_within(state, limit):
+            for id_ in self.tokens_within(state, limit):
                 data = self.bytes_of(int(id_))
                 low, high = node.beginning(text + data)
                 if low == high:
                     return self._ending_with(data, state)
         best = _NO_ENDING
-        for id_ in self._tokens_within(state, IMPOSSIBLE):
+        for id_ in self.tokens_within(state, IMPOSSIBLE):
             data = self.bytes_of(int(id_))
             low, high = node.beginning(text + data)
             if low == high:
@@ -164,26 +176,27 @@ class CaptureCosts:
         """As many tokens as suffice to an end, at least one, where nothing is excluded; and what the fewest write."""
         found = self._unrestricted.get(state)
         if found is None:
-            found, least = _NO_ENDING, max(self._least(state), 1)  # where the text may end, its cells ask for no more
-            if least < IMPOSSIBLE and len(self._tokens_within(state, IMPOSSIBLE)):
+            found, least = _NO_ENDING, max(self.least(state), 1)  # where the text may end, its cells ask for no more
+            if least < IMPOSSIBLE and len(self.tokens_within(state, IMPOSSIBLE)):
                 # A token that spans parts may be nearer to the end than is counted. The text begins with it all the same: what follows is
                 # priced after a cheapest text, since that leaves only dearer ones, and has to be enough after any other.
                 limit = 1
-                while not len(near := self._tokens_within(state, limit)):
+                while not len(near := self.tokens_within(state, limit)):
                     limit += 1
                 written = self.bytes_of(int(near[0]))
                 here = state.after(written)
                 while not here.accepting:
-                    data = self.bytes_of(int(self._tokens_within(here, self._least(here))[0]))
+                    data = self.bytes_of(int(self.tokens_within(here, self.least(here))[0]))
                     written, here = written + data, here.after(data)
                 found = max(least, limit), written
             self._costs.settled(self._unrestricted, state, found)
         return found
 
-    def _least(self, state: State) -> int:
+    def least(self, state: State) -> int:
+        """The fewest tokens to an end of a part, as its cells say."""
         return min((self._costs.of_cell(cell) for cell in state.cells), default=IMPOSSIBLE)
 
-    def _tokens_within(self, state: State, limit: int) -> Ids:
+    def tokens_within(self, state: State, limit: int) -> Ids:
         """The tokens inside a part after which less than ``limit`` suffice to its end, ascending."""
         known = self._within.get(state, {})
         found = known.get(limit)
@@ -193,9 +206,10 @@ class CaptureCosts:
         return found
 
     def _inner(self, state: State) -> InnerTokens:
-        return self._submachine(state).inner_tokens(state, self._lexemes.cursors.root)
+        return self.submachine(state).inner_tokens(state, self._lexemes.cursors.root)
 
-    def _submachine(self, state: State) -> TokenTransitions:
+    def submachine(self, state: State) -> TokenTransitions:
+        """The transitions of the machine of a part, whose state is ``state``."""
         assert isinstance(state.machine, Machine)
         return TokenTransitions.of(state.machine, self._lexemes)
 

@@ -61,6 +61,12 @@ def _bound(transition: Transition, costs: TokenCosts) -> int:
         case (CounterCell() as cell, CounterGroup() as group):
             inside = max((_of_counter(cell, done, end, costs) for done, end in group.tokens.ends), default=0)
             after = costs.of_continuation(cell.then)
+        case (CaptureCell() as cell, InnerGroup() as group) if cell.node.leaves is not None:
+            inside = costs.captures.leaves.bound(cell, cost_bound(group.inner, costs))
+            after = costs.of_continuation(cell.then)
+        case (CaptureCell() as cell, ExcludedGroup() as group) if cell.node.leaves is not None:
+            inside = costs.captures.leaves.bound(cell, max(costs.captures.bound_at(cell.node, *place) for place in group.near_excluded))
+            after = costs.of_continuation(cell.then)
         case (CaptureCell() as cell, InnerGroup() as group):
             inside, after = cost_bound(group.inner, costs), costs.captures.after(cell)
         case (CaptureCell() as cell, ExcludedGroup() as group):
@@ -84,6 +90,12 @@ def _within(transition: Transition, costs: TokenCosts, limit: int) -> Iterable[i
             return [i for low, high, offset, ids in group.ends if costs.of_set(members, low, high, offset) + after < limit for i in ids]
         case (CounterCell() as cell, CounterGroup() as group):
             return _of_counter_within(cell, group, costs, limit)
+        case (CaptureCell() as cell, (InnerGroup() | ExcludedGroup()) as group) if cell.node.leaves is not None:
+
+            def inner_within(inner: InnerGroup, less: int) -> list[int]:
+                return [id_ for id_ in tokens_within(inner.inner, costs, less) if id_ not in inner.excluded]
+
+            return costs.captures.leaves.within(cell, group, limit - costs.of_continuation(cell.then), inner_within)
         case (CaptureCell() as cell, InnerGroup() as group):
             after = costs.captures.after(cell)
             if after < limit:

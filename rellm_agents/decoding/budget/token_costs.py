@@ -21,14 +21,14 @@ Captures are priced by an object that is built beside these costs (``capture_cos
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from functools import lru_cache
 from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from rellm_agents.decoding.transitions import LexemeTokenCache
+from rellm_agents.decoding.transitions import ExcludedGroup, InnerGroup, LexemeTokenCache
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed, shortest_way
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Capture, Literal
@@ -55,15 +55,27 @@ MAX_RELAXED_STATES = 512  # of an automaton without its bounds, among which the 
 _LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
 
 
+class LeavesPrices(Protocol):
+    """What captured texts leave to be written; see ``leaves_costs.LeavesCosts``."""
+
+    def bound(self, cell: CaptureCell, inside: int) -> int: ...  # noqa: D102
+    def within(  # noqa: D102
+        self, cell: CaptureCell, group: InnerGroup | ExcludedGroup, limit: int, inner_within: Callable[[InnerGroup, int], Iterable[int]]
+    ) -> Iterable[int]: ...
+
+
 class CapturePrices(Protocol):
     """The costs of captures, as far as the costs of other parts and of token groups need them; see ``capture_costs.CaptureCosts``."""
 
+    @property
+    def leaves(self) -> LeavesPrices: ...  # noqa: D102
     def cheapest(self, node: Capture) -> tuple[int, bytes] | None: ...  # noqa: D102
     def of_cell(self, cell: CaptureCell) -> int: ...  # noqa: D102
     def of_end(self, cell: CaptureCell, state: State, text: bytes) -> int: ...  # noqa: D102
     def bound_at(self, node: Capture, state: State, text: bytes) -> int: ...  # noqa: D102
     def after(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
     def rest(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
+    def with_rest(self, node: Capture) -> int | None: ...  # noqa: D102
     def bytes_of(self, token_id: int) -> bytes: ...  # noqa: D102
 
 
@@ -84,7 +96,7 @@ class TokenCosts:
         self._lexemes = lexemes
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
         self.captures = prices(self, lexemes)
-        self.of_node = CheapestText(self._of_terminal, self.captures.cheapest)
+        self.of_node = CheapestText(self._of_terminal, self.captures.cheapest, with_rest=self.captures.with_rest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
         self._bounds_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()

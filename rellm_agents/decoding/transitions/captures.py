@@ -65,12 +65,12 @@ class InnerTokens:
 
     __slots__ = ("at_least", "ends", "transitions", "unrestricted")
 
-    def __init__(self, transitions: tuple[Transition, ...], ends: list[TrieCursor]) -> None:
+    def __init__(self, transitions: tuple[Transition, ...], cursor: TrieCursor, ends: list[TrieCursor]) -> None:
         self.transitions = transitions
         lexeme_count = max((cursor.lexeme_count for cursor in ends), default=0)
         self.ends = [(node, lexeme_count) for node in sorted({node for cursor in ends for node in cursor.nodes.tolist()})]
         self.at_least = max((_size(group) for _, group in transitions), default=0)
-        self.unrestricted: AllowedInnerTokens = (InnerGroup(transitions, frozenset(), frozenset()),) if transitions else ()
+        self.unrestricted: AllowedInnerTokens = (InnerGroup(transitions, cursor, frozenset(), frozenset()),) if transitions else ()
 
 
 class CaptureTokens:
@@ -190,7 +190,7 @@ def _restricted_tokens(transitions: Transitions, cell: CaptureCell, cursor: Trie
     near_excluded, removed = _near_excluded(sub, cell, cursor)
     excluded = {*removed, *(id_ for ids in near_excluded.values() for id_ in ids)}
     inner = sub.inner_tokens(cell.state, cursor).transitions
-    groups: AllowedInnerTokens = (InnerGroup(inner, excluded, removed),) if inner else ()
+    groups: AllowedInnerTokens = (InnerGroup(inner, cursor, excluded, removed),) if inner else ()
     return (*groups, ExcludedGroup(near_excluded)) if near_excluded else groups
 
 

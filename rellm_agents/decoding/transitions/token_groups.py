@@ -60,14 +60,15 @@ class InnerGroup:
 
     Attributes:
         inner: the transitions in the machine of the capture's inner part, where nothing is excluded.
+        cursor: below which the tokens are.
         excluded: the tokens after which an excluded text can still be reached, whether or not others can.
         ids, masks: the tokens, less those after which only excluded texts can be reached.
     """
 
-    __slots__ = ("excluded", "ids", "inner", "masks")
+    __slots__ = ("cursor", "excluded", "ids", "inner", "masks")
 
-    def __init__(self, inner: tuple[Transition, ...], excluded: Set[int], removed: Set[int]) -> None:
-        self.inner, self.excluded = inner, excluded
+    def __init__(self, inner: tuple[Transition, ...], cursor: TrieCursor, excluded: Set[int], removed: Set[int]) -> None:
+        self.inner, self.cursor, self.excluded = inner, cursor, excluded
         self.ids: tuple[int, ...] = tuple([id_ for _, group in inner for id_ in group.ids if id_ not in removed])
         self.masks: tuple[Mask, ...] = tuple([_without(mask, removed) for _, group in inner for mask in group.masks])
 

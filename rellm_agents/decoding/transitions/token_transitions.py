@@ -239,7 +239,7 @@ class TokenTransitions:
             below = self._below(state, cursor)
             ends = [one for one in below if isinstance(one, TrieCursor)]  # where the part's continuation ``HOLE`` is reached
             transitions = tuple(one for one in below if not isinstance(one, TrieCursor))
-            found = self._inner_tokens.remember(key, InnerTokens(transitions, ends))
+            found = self._inner_tokens.remember(key, InnerTokens(transitions, cursor, ends))
         return found
 
     def token_boundaries(self, state: State, cursor: TrieCursor, data: bytes) -> TokenBoundaries:

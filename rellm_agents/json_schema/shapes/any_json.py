@@ -89,9 +89,11 @@ class _Free(NamedTuple):
 @lru_cache(maxsize=_MAX_STYLES)
 def _free(style: Style) -> _Free:
     layout = style.layout
-    rules = Rules(SchemaKey("true", f"{layout.key} {style.unique}"), is_spelled_by_common_bytes=True, special=layout.is_special)
+    rules = Rules(
+        SchemaKey("true", f"{layout.key} {style.unique} {style.in_order}"), is_spelled_by_common_bytes=True, special=layout.is_special
+    )
     whole = Reference(rules, "any", cheapest=literal("0"))
     array = Array(rules, "array", layout, rest=((0, whole),))
-    object_ = Object(rules, "object", layout, (), (Undeclared(name_node(layout), ((0, whole),)),))
+    object_ = Object(rules, "object", layout, (), (Undeclared(name_node(layout), ((0, whole),)),), others=1 if style.in_order else None)
     whole.target = Union([*(any_of_types((name,), style) for name in TYPES[:4]), array, object_])
     return _Free(whole, array, object_)

@@ -39,6 +39,7 @@ class Object(Shape):
         arrange: called when a text comes there: brings the properties into their order and adds those that are declared but allow
             everything; by default they stay as they are given.
         any_order: properties are written in any order.
+        others: how many properties are written that are not declared, at most.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class Object(Shape):
         conditions: int = 0,
         arrange: Callable[[Sequence[Property]], Sequence[Property]] | None = None,
         any_order: bool = False,
+        others: int | None = None,
     ) -> None:
-        self._arrange, self._any_order = arrange, any_order
+        self._arrange, self._any_order, self._others = arrange, any_order, others
         self._rules, self._path, self._layout = rules, path, layout
         self._declared, self._undeclared = tuple(declared), tuple(undeclared)
         self._bounds = least, most, (1 << conditions) - 1
@@ -167,6 +169,8 @@ class Object(Shape):
 
     def _undeclared_options(self, state: ObjectState, limit: int | None) -> Iterable[Node]:
         """The undeclared properties and their continuations."""
+        if self._others is not None and len(state.used) >= self._others:
+            return
         for number, one in enumerate(self._order.undeclared):
             for satisfies, value in one.variants:
                 after = self._order.after(state, None, satisfies, limit)

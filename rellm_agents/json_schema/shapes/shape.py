@@ -25,7 +25,7 @@ from hashlib import sha256
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import EMPTY, NOTHING, Node, capture, choice, rule
 from rellm_agents.patterns.automaton import is_finished_by_common_bytes
-from rellm_agents.patterns.ir import RARE_BYTES, SPECIAL, Capture
+from rellm_agents.patterns.ir import RARE_BYTES, SPECIAL, AllDifferent, Capture, WrittenAgain
 from rellm_agents.patterns.machine import has_allowed_text
 
 
@@ -94,10 +94,11 @@ class Rules:
         excluded: frozenset[bytes],
         then: Node = EMPTY,
         first_bytes: bytes | None = None,
+        leaves: AllDifferent | WrittenAgain | None = None,
     ) -> Node:
         """A capture, see :func:`rellm_agents.patterns.capture`; ``NOTHING`` if all its texts are excluded."""
         key = self.key(path, name)
-        found = capture(inner, excluded=excluded, then=then, key=key, make=make, flags=self.flags, first_bytes=first_bytes)
+        found = capture(inner, excluded, then, key, make, flags=self.flags, first_bytes=first_bytes, leaves=leaves)
         return NOTHING if isinstance(found, Capture) and not has_allowed_text(found) else found
 
 
@@ -108,15 +109,17 @@ class Style:
     Attributes:
         layout: of whitespace and strings.
         unique: equal values have one text only, but for the order of undeclared properties. So it is for the names of properties, too.
+        in_order: declared properties have the order of the source, and there are few undeclared ones.
     """
 
     layout: Layout
     unique: bool = False
+    in_order: bool = False
 
     @property
     def suffix(self) -> str:
         """Differs between the styles of one schema."""
-        return f"{self.layout.separators[1]}{'=' if self.unique else ''}"
+        return f"{self.layout.separators[1]}{'=' if self.unique else ''}{'<' if self.in_order else ''}"
 
 
 HasInstance = Callable[["Shape"], bool]
@@ -138,6 +141,10 @@ class Shape(ABC):
     def has_instance(self, known: HasInstance) -> bool:  # noqa: ARG002
         """Whether there is an instance, given the shapes that are ``known`` to have one."""
         return True
+
+    def find_lack(self) -> bool:
+        """Whether there is no instance, though the parts have some; known once it is known which other shapes are empty."""
+        return False
 
     def node(self) -> Node:
         """The JSON text of the instances."""

@@ -17,6 +17,6 @@ from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
 from rellm_agents.json_schema.text.escapes import Escapes
 from rellm_agents.json_schema.text.layout import BOOLEAN, Integers, Layout, Spellings, Whitespace, dumps
 from rellm_agents.json_schema.text.raw_strings import RawStrings
-from rellm_agents.json_schema.text.serialization import serializations
+from rellm_agents.json_schema.text.serialization import serializations, value_key
 from rellm_agents.json_schema.text.string_formats import string_format
 from rellm_agents.json_schema.text.strings import name_node, raw_string, string_node

@@ -12,6 +12,7 @@ Knows nothing of schemas.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -94,3 +95,23 @@ def _items(state: State, comma_before: str, items: list[Any], layout: Layout) ->
                 yield text + more, last
 
     yield from _read(state, comma_before, rest)
+
+
+def value_key(value: Any) -> str:
+    """A text that equal JSON values share: 1 and 1.0, objects in any order.
+
+    >>> value_key({"b": 1.0, "a": True}) == value_key({"a": True, "b": 1}), value_key(1) == value_key(True)
+    (True, False)
+    """
+    return json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list():
+            return [*map(_plain, value)]
+        case float() if value.is_integer():
+            return int(value)
+    return value

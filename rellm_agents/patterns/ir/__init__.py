@@ -6,6 +6,7 @@ constructors own all invariants. Knows nothing of automata, regex syntax, JSON a
     charset         sets of characters as ranges of code points
     special_tokens  the bytes that stand for special tokens inside patterns
     node            what all nodes have; interning
+    after_capture   what a captured text leaves to be written
     node_types      the types of nodes, each with its fields
     constructors    the functions that make nodes, and normalise what they are given
     parts           named parts, and what a node names
@@ -14,6 +15,7 @@ constructors own all invariants. Knows nothing of automata, regex syntax, JSON a
     digest          a digest of a node that is the same in every process
 """
 
+from rellm_agents.patterns.ir.after_capture import AllDifferent, TextSet, WrittenAgain
 from rellm_agents.patterns.ir.charset import ALL_CHARACTERS, COMMON_BYTES, MAX_CODE_POINT, CharSet, Range
 from rellm_agents.patterns.ir.constructors import (
     ANYTHING,

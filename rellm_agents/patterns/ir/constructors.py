@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from rellm_agents.errors import PatternError
+from rellm_agents.patterns.ir.after_capture import AllDifferent, WrittenAgain
 from rellm_agents.patterns.ir.charset import ALL_CHARACTERS, CharSet, Range
 from rellm_agents.patterns.ir.node import MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import (
@@ -256,6 +257,7 @@ def capture(
     *,
     flags: int = RARE_BYTES | MAYBE_EMPTY,
     first_bytes: bytes | None = None,
+    leaves: AllDifferent | WrittenAgain | None = None,
 ) -> Node:
     """A text of ``inner`` that is none of ``excluded``, then a text of ``then``, then a text of what ``make`` gives for the first text.
 
@@ -265,11 +267,12 @@ def capture(
         then: what follows the text, whatever it was.
         key: tells this capture from all others with the same nodes; put the object that owns the family into it.
         make: gives the node that comes after ``then``, for each text: some text matches it, and it is the same node for the same text.
-            Contract: no continuation may cost more tokens than the one after a cheapest text. That holds where captured texts are only
-            excluded later on.
+            Contract: no continuation may cost more tokens than the one after a cheapest text, unless ``leaves`` tells what it costs.
+            That holds where captured texts are only excluded later on, from equal captures.
         flags: as of :func:`rule`, those of ``inner`` and ``then`` included.
         first_bytes: the bytes with which texts of the nodes from ``make`` can begin, if none of these matches the empty text. ``None`` if
             they are not known; then, if ``then`` may be empty, each offset inside a token at which ``inner`` may end is looked at alone.
+        leaves: what has to be written after the text; ``then`` is empty where it is told.
 
     Raises:
         PatternError: ``inner`` matches the empty text, or holds special tokens.
@@ -285,7 +288,7 @@ def capture(
     if inner is NOTHING or then is NOTHING:
         return NOTHING
     identity = (Capture, id(inner), excluded, id(then), key)  # inner nodes by their id: see ``Node._make``
-    return Capture._made_once(identity, inner, excluded, then, key, make, flags, first_bytes)
+    return Capture._made_once(identity, inner, excluded, then, key, make, flags, first_bytes, leaves)
 
 
 def lexeme(inner: Node) -> Node:

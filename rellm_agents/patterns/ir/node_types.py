@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Protocol, cast
 
 from rellm_agents.errors import PatternError
+from rellm_agents.patterns.ir.after_capture import AllDifferent, WrittenAgain
 from rellm_agents.patterns.ir.charset import COMMON_BYTES, CharSet, Range
 from rellm_agents.patterns.ir.node import BOOLEAN, CLASSES, HAS_LEXEME, MAYBE_EMPTY, RARE_BYTES, RULES, SPECIAL, Node
 from rellm_agents.patterns.ir.special_tokens import holds_special, shown
@@ -200,9 +201,10 @@ class Capture(Node):
         then: what follows the text, whatever it was.
         key: tells this capture from others with the same nodes.
         first_bytes: the bytes with which the texts of :meth:`continue_with` can begin; ``None`` if they are not known.
+        leaves: what has to be written after the text; ``None``: no text leaves more than a cheapest one.
     """
 
-    __slots__ = ("_longest", "_make_continuation", "_ordered", "excluded", "first_bytes", "inner", "key", "then")
+    __slots__ = ("_longest", "_make_continuation", "_ordered", "excluded", "first_bytes", "inner", "key", "leaves", "then")
     __match_args__ = ("inner", "excluded", "then", "key")
     inner: Node
     excluded: frozenset[bytes]
@@ -210,7 +212,7 @@ class Capture(Node):
     key: Hashable
     first_bytes: frozenset[int] | None
 
-    def _fill(
+    def _fill(  # noqa: PLR0917 - one for each field
         self,
         inner: Node,
         excluded: frozenset[bytes],
@@ -219,7 +221,9 @@ class Capture(Node):
         make: Callable[[bytes], Node],
         flags: int,
         first_bytes: bytes | None,
+        leaves: AllDifferent | WrittenAgain | None = None,
     ) -> None:
+        self.leaves = leaves
         self.inner, self.excluded, self.then, self.key, self._make_continuation = inner, excluded, then, key, make
         self.first_bytes = None if first_bytes is None else frozenset(first_bytes)
         self._ordered: list[bytes] | None = None

@@ -36,6 +36,7 @@ class CheapestText:
         of_terminal: the cost of a literal, or of a node that one automaton stands for; ``None`` if it cannot be written.
         cheapest: the cost of a cheapest allowed text of the inner part of a capture, and the text; ``None`` if there is none.
         inside_itself: the cost used for a capture that occurs inside its own inner part. Never part of a cheapest text.
+        with_rest: the cost of a capture that says what its texts leave to be written, all of that included.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class CheapestText:
         of_terminal: Callable[[Node], Cost],
         cheapest: Callable[[Capture], tuple[int, bytes] | None],
         inside_itself: Callable[[Capture], Cost] = lambda _: None,
+        with_rest: Callable[[Capture], Cost] | None = None,
     ) -> None:
+        self._with_rest = with_rest
         self._of_terminal, self._cheapest, self._inside_itself = of_terminal, cheapest, inside_itself
         self._known: WeakKeyDictionary[Node, Cost] = WeakKeyDictionary()
         self._texts: WeakKeyDictionary[Capture, tuple[int, bytes] | None] = WeakKeyDictionary()
@@ -104,6 +107,8 @@ class CheapestText:
                 return None if cost is None else minimum * cost
             case Rule():
                 return cost_of(node)
+            case Capture() as capture if self._with_rest is not None and capture.leaves is not None:
+                return self._with_rest(capture)
             case Capture() as capture:
                 own, others = self._looked_through(capture)
                 rest = _added_up(others, cost_of)
@@ -162,6 +167,8 @@ class CheapestText:
                     stack.extend(o for o in options if o.has_rules)
                 case Repeat(inner, _, _):
                     stack.append(inner)
+                case Capture() as capture if self._with_rest is not None and capture.leaves is not None:
+                    pass
                 case Capture() as capture:
                     stack += self._looked_through(capture)[1]
                 case _:
