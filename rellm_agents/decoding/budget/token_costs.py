@@ -28,9 +28,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from rellm_agents.decoding.budget.counted_costs import CountedCosts
 from rellm_agents.decoding.transitions import LexemeTokenCache
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed, shortest_way
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, CountedAutomaton, Counter, counter_of, matches, relaxed, shortest_way
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Capture, Literal
 from rellm_agents.patterns.machine import (
     CaptureCell,
@@ -76,6 +77,7 @@ class TokenCosts:
 
     Attributes:
         captures: the costs of captures.
+        counted: the costs of counted repeats that other conditions restrict.
         of_node: the cost of a node by itself; ``None`` if the vocabulary cannot spell it.
         of_literal: for each offset in a literal, the fewest tokens that spell the rest.
     """
@@ -84,6 +86,7 @@ class TokenCosts:
         self._lexemes = lexemes
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
         self.captures = prices(self, lexemes)
+        self.counted = CountedCosts(lexemes)
         self.of_node = CheapestText(self._of_terminal, self.captures.cheapest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
@@ -107,6 +110,8 @@ class TokenCosts:
                 own = self.of_set(cell.members, cell.low, cell.high, cell.offset)
             case LexemeCell():
                 own = self.of_lexeme(cell.automaton, cell.state)
+            case CounterCell(automaton=CountedAutomaton() as automaton):
+                own = self.counted.of(automaton, cell.state, cell.missing, (cell.minimum, cell.maximum))
             case CounterCell():
                 own = self.of_counter(cell.automaton, cell.state, cell.minimum - cell.done)
             case CaptureCell():
@@ -175,7 +180,11 @@ class TokenCosts:
         if isinstance(node, Literal):
             cost = self.of_literal(node.data)[0]
         elif (counter := counter_of(node)) is not None:
-            cost = self.of_counter(counter.automaton, START, counter.minimum)
+            bounds, automaton = (counter.minimum, counter.maximum), counter.automaton
+            if isinstance(automaton, CountedAutomaton):
+                cost = self.counted.of(automaton, START, bounds, bounds)
+            else:
+                cost = self.of_counter(automaton, START, counter.minimum)
         else:
             automaton = Automaton.of(node)
             cost = IMPOSSIBLE if automaton.is_empty else self.of_lexeme(automaton, START)

@@ -157,14 +157,17 @@ class Automaton:
                 if number != DEAD:
                     for byte in members(mask):
                         row[byte] = number
-            if len(self._nodes) > len(self._table):
-                grown = np.zeros((max(2 * len(self._table), len(self._nodes)), 256), dtype=np.int32)
-                grown[: len(self._table)] = self._table
-                self._table = grown
-            self._table[state] = row
-            self.rows[state] = row
-            self._made += 1
+            self._keep(state, row)
             return row
+
+    def _keep(self, state: int, row: list[int]) -> None:
+        if len(self._nodes) > len(self._table):
+            grown = np.zeros((max(2 * len(self._table), len(self._nodes)), 256), dtype=np.int32)
+            grown[: len(self._table)] = self._table
+            self._table = grown
+        self._table[state] = row
+        self.rows[state] = row
+        self._made += 1
 
     def _number(self, node: Node) -> int:
         number = self._numbers.get(node)
