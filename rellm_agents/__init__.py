@@ -23,6 +23,7 @@ require("jsonschema", "jsonschema_rs", "numpy", "pydantic", "regex", purpose="re
 from rellm_agents.errors import RELLMError
 from rellm_agents.formats import Action, ActionFormat, Finish, json_action, own_format, react
 from rellm_agents.json_schema import compile_schema
+from rellm_agents.limits import Limits
 from rellm_agents.patterns import Pattern, compile_regex
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "Action",
     "ActionFormat",
     "Finish",
+    "Limits",
     "Pattern",
     "RELLMError",
     "TextOptions",

@@ -23,7 +23,7 @@ PACKAGE = "rellm_agents"
 ROOT = Path(__file__).resolve().parent.parent
 MAX_MODULES = 12  # in one folder
 MAX_LEVELS = 7  # of imports inside of one folder
-FOR_ALL = {f"{PACKAGE}.errors", f"{PACKAGE}.requirements", f"{PACKAGE}.resources"}
+FOR_ALL = {f"{PACKAGE}.errors", f"{PACKAGE}.limits", f"{PACKAGE}.requirements", f"{PACKAGE}.resources"}
 ONE_USER = {"jsonschema_rs": "json_schema", "langchain_classic": "langchain", "langchain": "langchain"}
 
 

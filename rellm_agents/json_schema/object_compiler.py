@@ -82,6 +82,9 @@ class ObjectCompiler:
         elif listed is None:
             undeclared = list(reader.undeclared())
         least, most = view.min_properties or 0, view.max_properties
+        refusal = context.layout.limits.refusal("least_properties", least - len(required), "name the properties, or ask for fewer")
+        if refusal:
+            raise UnsupportedSchema(context.location.pointer_of("minProperties"), refusal)
         traversal.may_be_empty |= bool(least or most is not None or reader.conditions)
         return Object(
             traversal.rules,

@@ -295,7 +295,11 @@ class TokenCosts:
         return IMPOSSIBLE
 
     def _of_missing(self, automaton: Automaton, missing: int) -> int:
-        """The fewest tokens that hold ``missing`` iterations: whole ones, or one iteration spelled with several tokens."""
+        """The fewest tokens that hold ``missing`` iterations: whole ones, or one iteration spelled with several tokens.
+
+        Among as many smaller tokens as the largest holds iterations, some hold a multiple of it together, and are more than the largest
+        ones that hold it: so from the square of that number on, another one is always the last.
+        """
         known = self._of_iterations(automaton)
         if missing < len(known):
             return known[missing]
@@ -304,6 +308,12 @@ class TokenCosts:
         if one >= IMPOSSIBLE:
             return IMPOSSIBLE
         whole = set.intersection(*(self._whole_iterations(automaton, end) for end in ends))
+        largest = max(whole, default=1)
+        beyond = max(missing - largest * largest, 0) // largest
+        if beyond and (whole or one == 1):
+            return self._of_missing(automaton, missing - beyond * largest) + beyond
+        if beyond:
+            return min(missing * one, IMPOSSIBLE)
         known = known.copy()  # another thread may be reading it
         for count in range(len(known), missing + 1):
             known.append(min(known[count - 1] + one, min((known[count - n] + 1 for n in whole if n <= count), default=IMPOSSIBLE)))

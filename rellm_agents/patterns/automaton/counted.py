@@ -31,6 +31,7 @@ from rellm_agents.patterns.automaton.shortest_way import shortest_way
 from rellm_agents.patterns.ir import COMMON_BYTES
 
 MAX_COUNTED_STATES = 10_000  # states of an automaton whose numbers of iterations are known for each state
+MAX_BOOLEAN_STATES = 1_000  # the same where they are those of an intersection or complement, which take longer to make
 MAX_ITERATIONS = 20_000  # iterations that are looked at one by one, until they repeat themselves
 MAX_CELLS = 30_000_000  # numbers of bytes, one for each state and iteration, that a shortest text is read off
 _FAR = 1 << 29  # bytes: there is no text
@@ -184,10 +185,10 @@ class _Numbers:
 
     def __init__(self, automaton: CountedAutomaton, allowed: bytes = bytes(range(256))) -> None:
         self._automaton, self._allowed = automaton, allowed
-        state = START
+        state, most = START, MAX_BOOLEAN_STATES if automaton.node.has_boolean else MAX_COUNTED_STATES
         while state < automaton.size:
-            if automaton.size > MAX_COUNTED_STATES:
-                raise PatternTooLarge(f"an automaton whose iterations are counted has more than {MAX_COUNTED_STATES} states")
+            if automaton.size > most:
+                raise PatternTooLarge(f"an automaton whose iterations are counted has more than {most} states")
             automaton.row(state)
             state += 1
         self._sources, self._targets, self._bytes = self._iterations()
