@@ -43,13 +43,13 @@ class Measured:
 
     Attributes:
         outcome: "fine", "refused", "hangs", "no memory", "crash", or an error that is none of the package's.
-        told: what the error says, or which step was being done.
+        message: what the error says, or which step was being done.
         steps: the longest time of each kind of step, in seconds of the processor.
         needed: tokens that suffice for a text.
     """
 
     outcome: str = "fine"
-    told: str = ""
+    message: str = ""
     steps: dict[str, float] | None = None
     needed: int = 0
 
@@ -67,14 +67,14 @@ def compiled(case: dict[str, Any] | str) -> Pattern:
     return compile_schema(case, order=case.pop("x-order", "source"))
 
 
-def measure(case: dict[str, Any] | str, vocabulary: Vocabulary, told: Callable[[Measured], object]) -> None:
+def measure(case: dict[str, Any] | str, vocabulary: Vocabulary, message: Callable[[Measured], object]) -> None:
     """Do all steps; after each, tell how far it got."""
     found = Measured(steps={})
     chance = random.Random(0)
 
     def step(name: str, work: Callable[[], Any]) -> Any:
-        found.told = name
-        told(found)
+        found.message = name
+        message(found)
         begun = time.process_time()
         made = work()
         assert found.steps is not None
@@ -99,14 +99,17 @@ def measure(case: dict[str, Any] | str, vocabulary: Vocabulary, told: Callable[[
                     break
                 state = step(f"{name}, advance", lambda state=state, token=token: masks.advance(state, token))
                 left = None if left is None else left - 1
-        found.told = ""
+        found.message = ""
     except RELLMError as error:
-        found.outcome, found.told = ("refused" if found.told == "compile" else f"LATE ({found.told})"), f"{type(error).__name__}: {error}"
+        found.outcome, found.message = (
+            ("refused" if found.message == "compile" else f"LATE ({found.message})"),
+            f"{type(error).__name__}: {error}",
+        )
     except MemoryError:
         found.outcome = "no memory"
     except Exception as error:  # noqa: BLE001 - what it is goes into the table
-        found.outcome, found.told = f"{type(error).__name__} ({found.told})", str(error)[:200]
-    told(found)
+        found.outcome, found.message = f"{type(error).__name__} ({found.message})", str(error)[:200]
+    message(found)
 
 
 def apart(case: dict[str, Any] | str, vocabulary: Vocabulary, seconds: float) -> Measured:
@@ -116,7 +119,7 @@ def apart(case: dict[str, Any] | str, vocabulary: Vocabulary, seconds: float) ->
     process = context.Process(target=_bounded, args=(case, vocabulary, theirs, seconds))
     process.start()
     theirs.close()
-    found, ends = Measured(told="begin"), time.monotonic() + 3 * seconds
+    found, ends = Measured(message="begin"), time.monotonic() + 3 * seconds
     begun = time.monotonic()
     try:
         while ours.poll(max(0.0, ends - time.monotonic())):
@@ -131,7 +134,7 @@ def apart(case: dict[str, Any] | str, vocabulary: Vocabulary, seconds: float) ->
         found.outcome = (
             "hangs" if process.exitcode in {-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL} else f"crash ({process.exitcode})"
         )
-        found.steps = {**(found.steps or {}), found.told: time.monotonic() - begun}
+        found.steps = {**(found.steps or {}), found.message: time.monotonic() - begun}
     return found
 
 
@@ -151,14 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     vocabulary = Vocabulary.from_tokenizer(load_tokenizer(options.tokenizer))
     cases = near_cases() if options.near else {**schemas(), **regexes()}
-    print("| pattern | outcome | slowest step (s) | which | need | told |\n|---|---|---|---|---|---|")
+    print("| pattern | outcome | slowest step (s) | which | need | message |\n|---|---|---|---|---|---|")
     slow = 0
     for name, case in cases.items():
         if options.only in name:
             found = apart(case, vocabulary, options.seconds)
             seconds, step = found.slowest
             slow += seconds > 1 or found.outcome not in {"fine", "refused"}
-            print(f"| {name} | {found.outcome} | {seconds:.3f} | {step} | {found.needed} | {found.told[:200]} |", flush=True)
+            print(f"| {name} | {found.outcome} | {seconds:.3f} | {step} | {found.needed} | {found.message[:200]} |", flush=True)
     print(f"\n{slow} hang, fail late or take more than a second in one step")
 
 

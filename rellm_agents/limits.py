@@ -71,7 +71,7 @@ class Limits:
     options: int = 1_000
     least_properties: int = 256
     least_items: int = 1_000_000
-    regex_characters: int = 250_000
+    regex_characters: int = 1_000_000
     patterns: int = 8
 
     def refusal(self, name: str, value: int, advice: str) -> str | None:

@@ -77,12 +77,12 @@ class CountedCosts:
             known = self._programmes.setdefault(automaton, {})
         found = known.get(width)
         if found is None:
-            walks = next(iter(known.values())).walks if known else _Walks(self._lexemes, automaton)
-            found = known.setdefault(width, _Programme(walks, width))
+            token_ends = next(iter(known.values())).token_ends if known else _TokenEnds(self._lexemes, automaton)
+            found = known.setdefault(width, _Programme(token_ends, width))
         return found
 
 
-class _Walks:
+class _TokenEnds:
     """Where the tokens lead from states of an automaton: the end of each, and the numbers of iterations as bits."""
 
     def __init__(self, lexemes: LexemeTokenCache, automaton: CountedAutomaton) -> None:
@@ -121,10 +121,10 @@ class _Walks:
 class _Programme:
     """What the tokens of some states can do, as far as it was asked for, for numbers of iterations up to a width."""
 
-    def __init__(self, walks: _Walks, width: int) -> None:
-        self.walks = walks
+    def __init__(self, token_ends: _TokenEnds, width: int) -> None:
+        self.token_ends = token_ends
         self._all = (1 << (width + 1)) - 1
-        self._steps: list[list[int]] = []  # by number of tokens, then by state in the order of the walks
+        self._steps: list[list[int]] = []  # by number of tokens, then by state in the order of the token_ends
         self._others: dict[int, tuple[tuple[list[tuple[int, int]], int], list[int]]] = {}
         self._edges: list[tuple[list[tuple[int, int]], int]] = []
         self._size = 0
@@ -144,7 +144,7 @@ class _Programme:
 
     def _from_start(self, wanted: int) -> int:
         """Forwards, so that only states are walked from which so many tokens lead to."""
-        walks, may_end = self.walks, self.walks.automaton.may_end
+        token_ends, may_end = self.token_ends, self.token_ends.automaton.may_end
         seen: dict[int, int] = {START: 1}
         new, tokens = {START: 1}, 0
         while new:
@@ -152,11 +152,11 @@ class _Programme:
                 return tokens
             following: dict[int, int] = {}
             for state, numbers in new.items():
-                at = walks.index.get(state, MAX_WALKED)
+                at = token_ends.index.get(state, MAX_WALKED)
                 if at >= MAX_WALKED:
                     continue
-                walks.walked(at + 1)
-                for end, ends in walks.of(state):
+                token_ends.walked(at + 1)
+                for end, ends in token_ends.of(state):
                     for n in ends:
                         following[end] = following.get(end, 0) | numbers << n
             new = {}
@@ -174,9 +174,9 @@ class _Programme:
             return _NONE
         if not self._steps:
             self._begin()
-        at = self.walks.index.get(state, MAX_WALKED)
-        if at >= MAX_WALKED and self.walks.automaton.accepting[state]:
-            return 0 if self.walks.automaton.may_end[state] and wanted & 1 else _NONE
+        at = self.token_ends.index.get(state, MAX_WALKED)
+        if at >= MAX_WALKED and self.token_ends.automaton.accepting[state]:
+            return 0 if self.token_ends.automaton.may_end[state] and wanted & 1 else _NONE
         tokens = 0
         while True:
             numbers = self._step(tokens)[at] if at < MAX_WALKED else self._of_other(state, tokens)
@@ -187,18 +187,18 @@ class _Programme:
             tokens += 1
 
     def _begin(self) -> None:
-        walks = self.walks
-        self._size = size = walks.walked(MAX_WALKED)
-        may_end = walks.automaton.may_end
-        self._edges = [self._edges_of(state) for state in walks.order[:size]]
-        self._steps = [[int(may_end[state]) for state in walks.order[:size]]]
+        token_ends = self.token_ends
+        self._size = size = token_ends.walked(MAX_WALKED)
+        may_end = token_ends.automaton.may_end
+        self._edges = [self._edges_of(state) for state in token_ends.order[:size]]
+        self._steps = [[int(may_end[state]) for state in token_ends.order[:size]]]
 
     def _edges_of(self, state: int) -> tuple[list[tuple[int, int]], int]:
         """The tokens to states that are walked from, with their iterations; and the numbers after which a token ends the text elsewhere."""
-        may_end, index, size = self.walks.automaton.may_end, self.walks.index, self._size
+        may_end, index, size = self.token_ends.automaton.may_end, self.token_ends.index, self._size
         edges: list[tuple[int, int]] = []
         last = 0
-        for end, ends in self.walks.of(state):
+        for end, ends in self.token_ends.of(state):
             at = index.get(end, size)
             if at < size:
                 edges += [(at, n) for n in ends]
@@ -225,7 +225,7 @@ class _Programme:
     def _of_other(self, state: int, tokens: int) -> int:
         """The same inside of an iteration: one token leads out of it."""
         if state not in self._others:
-            self._others[state] = self._edges_of(state), [int(self.walks.automaton.may_end[state])]
+            self._others[state] = self._edges_of(state), [int(self.token_ends.automaton.may_end[state])]
         edges, known = self._others[state]
         while len(known) <= tokens:
             known.append(self._one_more(known[-1], self._step(len(known) - 1), *edges))

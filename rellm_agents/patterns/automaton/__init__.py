@@ -5,8 +5,7 @@ Knows nothing of continuations, tokens and regex text. In reading order:
     derivative           what may come first in a text of a node, and what must follow
     length_bounds        bounds on the length of texts, and witnesses, without making an automaton
     emptiness            whether some text leads from a node to its end
-    automaton            a node as an automaton over bytes whose states are made on demand
-    shortest_way         a shortest byte string from a state of an automaton to the end
+    automaton            a node as an automaton over bytes whose states are made on demand; the shortest way to its end
     counted              iterations that other conditions restrict, with the numbers of them that lead to the end
     counters             how a repeat is run, and with which counter
     shortest_paths       a shortest text
@@ -15,7 +14,7 @@ Knows nothing of continuations, tokens and regex text. In reading order:
     state_elimination    an automaton as a node without intersections and complements
 """
 
-from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton, shortest_way
 from rellm_agents.patterns.automaton.character_automata import CharacterAutomaton, character_automaton, explored
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.automaton.counted import CountedAutomaton
@@ -23,5 +22,4 @@ from rellm_agents.patterns.automaton.counters import Counter, RepeatStrategy, co
 from rellm_agents.patterns.automaton.derivative import CHARACTERS, transitions
 from rellm_agents.patterns.automaton.length_bounds import INFINITE, matches, max_bytes, relaxed
 from rellm_agents.patterns.automaton.shortest_paths import few_texts, shortest_bytes
-from rellm_agents.patterns.automaton.shortest_way import shortest_way
 from rellm_agents.patterns.automaton.state_elimination import node_of_automaton, without_boolean

@@ -26,8 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton
-from rellm_agents.patterns.automaton.shortest_way import shortest_way
+from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton, shortest_way
 from rellm_agents.patterns.ir import COMMON_BYTES
 
 MAX_COUNTED_STATES = 10_000  # states of an automaton whose numbers of iterations are known for each state

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton, shortest_way
 from rellm_agents.patterns.automaton.counted import CountedAutomaton
 from rellm_agents.patterns.automaton.counters import Counter, counter_of
 from rellm_agents.patterns.automaton.length_bounds import witness
-from rellm_agents.patterns.automaton.shortest_way import shortest_way
 from rellm_agents.patterns.ir import Intersection, Literal, Node, Repeat
 
 

@@ -9,10 +9,9 @@ import regex
 
 from rellm_agents import Pattern, compile_regex
 from rellm_agents.patterns import choice, literal, read_regex, repeat
-from rellm_agents.patterns.automaton import CountedAutomaton, automaton
+from rellm_agents.patterns.automaton import CountedAutomaton, automaton, shortest_way
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.automaton.counters import RepeatStrategy, counter_of, strategy_of
-from rellm_agents.patterns.automaton.shortest_paths import shortest_way
 from rellm_agents.patterns.ir.charset import COMMON_BYTES
 from rellm_agents.patterns.machine import machine
 from rellm_agents.patterns.machine.literal_set import LiteralSet
