@@ -17,6 +17,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
@@ -92,19 +93,17 @@ def measure(case: dict[str, Any] | str, vocabulary: Vocabulary, message: Callabl
                 left = found.needed + SPARE
             state = masks.start
             for _ in range(TOKENS):
-                bits = step(f"{name}, mask", lambda state=state, left=left: masks.bits(state, left))
+                bits = step(f"{name}, mask", partial(masks.bits, state, left))
                 allowed = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little"))
                 token = int(allowed[chance.randrange(len(allowed))])
                 if token in vocabulary.end_ids:
                     break
-                state = step(f"{name}, advance", lambda state=state, token=token: masks.advance(state, token))
+                state = step(f"{name}, advance", partial(masks.advance, state, token))
                 left = None if left is None else left - 1
         found.message = ""
     except RELLMError as error:
-        found.outcome, found.message = (
-            ("refused" if found.message == "compile" else f"LATE ({found.message})"),
-            f"{type(error).__name__}: {error}",
-        )
+        found.outcome = "refused" if found.message == "compile" else f"LATE ({found.message})"
+        found.message = f"{type(error).__name__}: {error}"
     except MemoryError:
         found.outcome = "no memory"
     except Exception as error:  # noqa: BLE001 - what it is goes into the table
@@ -153,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--near", action="store_true", help="patterns close to their budget")
     options = parser.parse_args(arguments)
     vocabulary = Vocabulary.from_tokenizer(load_tokenizer(options.tokenizer))
-    cases = near_cases() if options.near else {**schemas(), **regexes()}
+    cases: dict[str, Any] = near_cases() if options.near else {**schemas(), **regexes()}
     print("| pattern | outcome | slowest step (s) | which | need | message |\n|---|---|---|---|---|---|")
     slow = 0
     for name, case in cases.items():

@@ -93,7 +93,8 @@ class CountedTokens:
         stops = np.append(self._starts[1:], len(self._ids))
         is_in = np.zeros(len(self.ends), dtype=bool)
         is_in[list(ends)] = True
-        return self._ids[np.repeat(is_in, stops - self._starts)]
+        found: Ids = self._ids[np.repeat(is_in, stops - self._starts)]
+        return found
 
     def residual(self, low: int, high: int | None) -> TrieCursor:
         """The nodes with longer tokens at which the text may end after ``low`` to ``high`` iterations."""

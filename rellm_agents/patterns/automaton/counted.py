@@ -253,9 +253,9 @@ class _Numbers:
     def _iterations(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
         """From each state to each in which the iteration that comes next, or was begun, may end, with its fewest bytes."""
         automaton = self._automaton
-        targets = np.sort(automaton.table(np.zeros(1, dtype=np.intp))[: automaton.size, list(self._allowed)], axis=1)
-        is_first = np.diff(targets, axis=1, prepend=DEAD) != 0
-        following: list[list[int]] = [row[first].tolist() for row, first in zip(targets, is_first, strict=True)]
+        sorted_rows = np.sort(automaton.table(np.zeros(1, dtype=np.intp))[: automaton.size, list(self._allowed)], axis=1)
+        is_first = np.diff(sorted_rows, axis=1, prepend=DEAD) != 0
+        following: list[list[int]] = [row[first].tolist() for row, first in zip(sorted_rows, is_first, strict=True)]
         ends: list[dict[int, int]] = [{t: 1 for t in targets if automaton.accepting[t]} for targets in following]
         inside = [[t for t in targets if not automaton.accepting[t]] for targets in following]
         users: list[list[int]] = [[] for _ in following]
