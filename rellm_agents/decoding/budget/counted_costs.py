@@ -124,7 +124,7 @@ class _Programme:
     def __init__(self, token_ends: _TokenEnds, width: int) -> None:
         self.token_ends = token_ends
         self._all = (1 << (width + 1)) - 1
-        self._steps: list[list[int]] = []  # by number of tokens, then by state in the order of the token_ends
+        self._steps: list[list[int]] = []  # by number of tokens, then by state in the order in which they are met
         self._others: dict[int, tuple[tuple[list[tuple[int, int]], int], list[int]]] = {}
         self._edges: list[tuple[list[tuple[int, int]], int]] = []
         self._size = 0
