@@ -24,6 +24,7 @@ from rellm_agents.caches import clear_caches
 from rellm_agents.errors import RELLMError
 from rellm_agents.formats import Action, ActionFormat, Finish, json_action, own_format, react
 from rellm_agents.json_schema import compile_schema
+from rellm_agents.limits import Limits
 from rellm_agents.patterns import Pattern, compile_regex
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "Action",
     "ActionFormat",
     "Finish",
+    "Limits",
     "Pattern",
     "RELLMError",
     "TextOptions",

@@ -4,7 +4,6 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 
     python_types/    types that pydantic reads, as schemas
     source/          the schema as plain data, in normal form, and by its source
-    limits           bounds on schemas and on the texts of values
     sizes            bounds on depth, on chains of references and on counts
     text/            how values are written; strings
     numbers/         numbers

@@ -53,7 +53,7 @@ from rellm_agents.json_schema.source import (
 from rellm_agents.json_schema.text import Conditions, Layout, Spellings
 from rellm_agents.json_schema.traversal import Context, Traversal
 from rellm_agents.patterns import NOTHING, Node
-from rellm_agents.patterns.ir import COMMON_BYTES
+from rellm_agents.patterns.ir import COMMON_BYTES, conditions_at_once
 
 
 class Compiler:
@@ -119,6 +119,7 @@ class Compiler:
             case canonical.AllOfView() | canonical.OneOfView() | canonical.NotView() | canonical.RawView():
                 return self._resolved(subschema, context)
             case canonical.AnyOfView():
+                self._check("options", len(view.branches), "split the schema, or say the options in fewer steps", context)
                 return Union([self._traversal.shape(branch, context.branch(i)) for i, branch in enumerate(view.branches)])
             case canonical.StringView():
                 return self._string(view, context)
@@ -165,6 +166,9 @@ class Compiler:
         conditions = string_conditions(view, self._form)
         if conditions is None:
             return self._ready(NOTHING)
+        texts = (*conditions.get("patterns", ()), *conditions.get("excluded_patterns", ()))
+        self._check("patterns", len(texts), "join them to one pattern", context)
+        self._check("regex_characters", sum(map(len, texts)), "write a shorter pattern", context)
         try:
             node = styled_strings(context.style, **conditions)
             if more := formats_of_other_drafts(view, self._form):
@@ -174,6 +178,7 @@ class Compiler:
         except PatternError as error:
             keywords = ("minLength", "not") if (view.min_length or 0) > MAX_COUNT else ("pattern", "patternProperties", "format")
             raise UnsupportedSchema(context.location.pointer_of(*keywords), str(error)) from error
+        self._check("patterns", conditions_at_once(node), "use fewer patterns or lookarounds", context)
         return self._ready(node)
 
     def _of_other_drafts(self, node: Node, conditions: Conditions, formats: Sequence[str], context: Context) -> Node:
@@ -211,7 +216,13 @@ class Compiler:
         self._traversal.may_be_empty |= node is NOTHING
         return Ready(self._traversal.rules.leaf(node))
 
+    def _check(self, limit: str, value: int, advice: str, context: Context) -> None:
+        """Refuse what passes a limit."""
+        if refusal := context.layout.limits.refusal(limit, value, advice):
+            raise UnsupportedSchema(context.location.pointer, refusal)
+
     def _array(self, view: canonical.ArrayView, context: Context) -> Shape:
+        self._check("least_items", max(view.min_items or 0, 0), "ask for fewer items", context)
         distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
         style = context.style
         if distinct and style.layout.raw:

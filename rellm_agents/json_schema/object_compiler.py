@@ -86,7 +86,9 @@ class ObjectCompiler:
         elif listed is None:
             undeclared = list(reader.undeclared())
         least, most = view.min_properties or 0, view.max_properties
-        context.refuse_many(least, "properties", "minProperties", "not")
+        refusal = context.layout.limits.refusal("least_properties", least - len(required), "name the properties, or ask for fewer")
+        if refusal:
+            raise UnsupportedSchema(context.location.pointer_of("minProperties"), refusal)
         others = max(1, least, len(reader.conditions)) if context.style.in_order else None
         if others is not None and undeclared and others - len(properties) > _MAX_FREE:
             raise UnsupportedSchema(

@@ -42,6 +42,7 @@ from rellm_agents.json_schema.source import (
 )
 from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_substrings
 from rellm_agents.json_schema.value_positions import value_spans
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import Node, Pattern
 
 Order = Literal["source", "any"]
@@ -111,6 +112,7 @@ class SchemaPattern(Pattern):
     without=TEXTS,
     numbers=TEXT,
     integers=TEXT,
+    limits=instance_of(Limits),
 )
 def compile_schema(
     schema: SchemaLike,
@@ -123,6 +125,7 @@ def compile_schema(
     without: Sequence[str] = (),
     numbers: NumberNotation = "any",
     integers: Integers = "digits",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> SchemaPattern:
     r"""The pattern of the instances of a schema, written as JSON.
 
@@ -144,6 +147,7 @@ def compile_schema(
             YAML reads as text; ``"python"`` for those that ``json.dumps`` writes.
         integers: ``"digits"``: where the schema says ``"type": "integer"``, digits alone, which every reader takes for an integer;
             ``"any"``: also as other numbers are written, ``1e2`` and ``100.0``. ``value(text)`` returns an ``int`` either way.
+        limits: on the work that the schema may ask for, and on the texts of values.
 
     Raises:
         InvalidSchema: not a JSON Schema.
@@ -159,7 +163,7 @@ def compile_schema(
     """
     if order not in get_args(Order):
         raise ArgumentValueError("order", order, f"there are {', '.join(map(repr, get_args(Order)))}")
-    layout = Layout.of(whitespace, ban_substrings(without), numbers=numbers, integers=integers)
+    layout = Layout.of(whitespace, ban_substrings(without), numbers=numbers, integers=integers, limits=limits)
     return compile_in_layout(schema, layout, order=order, closed=closed, registry=registry, lenient=lenient)
 
 

@@ -17,13 +17,14 @@ from functools import cached_property
 from typing import Literal
 
 from rellm_agents.arguments import ANYTHING, INTEGER, TEXT, checked, instance_of, mapping_of
-from rellm_agents.errors import EmptyPattern, PatternError, UnsupportedRegex
-from rellm_agents.patterns.ir import END, Node, begun_readings, fingerprint, part, read_special, special_names
-from rellm_agents.patterns.machine import DEAD_STATE, Machine, State
+from rellm_agents.errors import EmptyPattern, PatternError, PatternTooLarge, UnsupportedRegex
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
+from rellm_agents.patterns.ir import END, Node, begun_readings, conditions_at_once, fingerprint, part, read_special, special_names
+from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, has_text
 from rellm_agents.patterns.regex_parser import RegexLike
 from rellm_agents.patterns.regex_reader import read_composed, read_regex
 from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
-from rellm_agents.patterns.sampling import sample_text, shortest_length, shortest_text
+from rellm_agents.patterns.sampling import sample_text, shortest_text
 
 Dialect = Literal["regex", "rust"]
 _NODE = instance_of(Node, words="a node, such as compile_regex(...).node")
@@ -55,7 +56,7 @@ class Pattern:
 
     def __post_init__(self) -> None:
         _NODE.check("node", self.node)
-        if self.node.may_be_empty and shortest_length(self.node) is None:
+        if not has_text(self.node):
             raise EmptyPattern("no text at all matches this pattern: its parts contradict each other")
 
     @cached_property
@@ -181,8 +182,11 @@ class Pattern:
         return shortest_text(self.node)
 
 
-@checked(parts=mapping_of(TEXT, ANYTHING, words="a mapping from names to regexes or patterns").or_none)
-def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] | None = None) -> Pattern:
+@checked(
+    parts=mapping_of(TEXT, ANYTHING, words="a mapping from names to regexes or patterns").or_none,
+    limits=instance_of(Limits),
+)
+def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] | None = None, limits: Limits = DEFAULT_LIMITS) -> Pattern:
     r"""The pattern of the texts that a regex matches as a whole.
 
     Args:
@@ -191,8 +195,10 @@ def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] |
             means to its module.
         parts: named parts, each a regex or a pattern, which regex text calls as ``(?&name)``. A part can have a token budget of its
             own while a text is written (``part_tokens``).
+        limits: on the work that the regex may ask for.
 
     Raises:
+        PatternTooLarge: the regex passes a limit.
         RegexSyntaxError: a construct that is not read or not regular; names the offset. A flag that a pattern was compiled with and
             that has no counterpart; names it.
         EmptyPattern: no text matches.
@@ -206,10 +212,18 @@ def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] |
     >>> compile_regex(r"(?&thought)\nAnswer: (yes|no)", parts={"thought": r"[^\n]*"}).fullmatch("Hm.\nAnswer: no")
     True
     """
+    for one in (text, *(parts or {}).values()):
+        written = one if isinstance(one, str) else getattr(one, "pattern", "")
+        if refusal := limits.refusal("regex_characters", len(written), "write a shorter regex"):
+            raise PatternTooLarge(refusal)
+    source = text if isinstance(text, str) else getattr(text, "pattern", "")
     if not parts:
-        return Pattern(read_regex(text), source=text if isinstance(text, str) else text.pattern)
+        node = read_regex(text)
+        if refusal := limits.refusal("patterns", conditions_at_once(node), "use fewer lookarounds"):
+            raise PatternTooLarge(refusal)
+        return Pattern(node, source=source)
     nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one) for name, one in parts.items()}
-    return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name])), source=text if isinstance(text, str) else text.pattern)
+    return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name])), source=source)
 
 
 def _beginning(pattern: Pattern) -> str:

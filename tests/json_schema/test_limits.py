@@ -9,8 +9,8 @@ import pytest
 from rellm_agents import Pattern
 from rellm_agents.errors import UnsupportedSchema
 from rellm_agents.json_schema import schema_node
-from rellm_agents.json_schema.limits import Limits
 from rellm_agents.json_schema.text.layout import Layout
+from rellm_agents.limits import Limits
 
 
 def compiled(schema: Any, **limits: int) -> Pattern:

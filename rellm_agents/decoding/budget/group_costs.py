@@ -33,6 +33,7 @@ from rellm_agents.decoding.transitions import (
     LexemeTokens,
     LiteralGroup,
     LiteralSetTokens,
+    RestrictedGroup,
     Transition,
 )
 from rellm_agents.patterns.machine import CaptureCell, CounterCell, LexemeCell, LiteralCell, SetCell
@@ -60,6 +61,9 @@ def _bound(transition: Transition, costs: TokenCosts) -> int:
             inside, after = costs.bound_of_set(cell.members), costs.of_continuation(cell.then)
         case (CounterCell() as cell, CounterGroup() as group):
             inside = max((_of_counter(cell, done, end, costs) for done, end in group.tokens.ends), default=0)
+            after = costs.of_continuation(cell.then)
+        case (CounterCell() as cell, RestrictedGroup() as group):
+            inside = max((_bound_of_restricted(cell, group, end, costs) for end in group.ends), default=0)
             after = costs.of_continuation(cell.then)
         case (CaptureCell() as cell, InnerGroup() as group) if cell.node.leaves is not None:
             inside = costs.captures.leaves.bound(cell, cost_bound(group.inner, costs))
@@ -90,6 +94,10 @@ def _within(transition: Transition, costs: TokenCosts, limit: int) -> Iterable[i
             return [i for low, high, offset, ids in group.ends if costs.of_set(members, low, high, offset) + after < limit for i in ids]
         case (CounterCell() as cell, CounterGroup() as group):
             return _of_counter_within(cell, group, costs, limit)
+        case (CounterCell() as cell, RestrictedGroup() as group):
+            after = costs.of_continuation(cell.then)
+            fits = tuple(end for end in group.ends if _of_restricted(cell, group, end, costs) + after < limit)
+            return group.tokens.ids(fits).tolist() if fits else []
         case (CaptureCell() as cell, (InnerGroup() | ExcludedGroup()) as group) if cell.node.leaves is not None:
 
             def inner_within(inner: InnerGroup, less: int) -> list[int]:
@@ -132,6 +140,24 @@ def _of_counter_within(cell: CounterCell, group: CounterGroup, costs: TokenCosts
             fits &= (done != iterations) | (states != end)
     ids: list[int] = tokens[fits].tolist()
     return ids
+
+
+def _of_restricted(cell: CounterCell, group: RestrictedGroup, end: int, costs: TokenCosts) -> int:
+    """Tokens that suffice for a restricted repeat after the tokens of one end."""
+    iterations, state = group.tokens.ends[end]
+    return costs.counted.of(group.tokens.automaton, state, _without(cell.missing, iterations), (cell.minimum, cell.maximum))
+
+
+def _bound_of_restricted(cell: CounterCell, group: RestrictedGroup, end: int, costs: TokenCosts) -> int:
+    """An upper bound of the same, quickly."""
+    iterations, state = group.tokens.ends[end]
+    bound = costs.counted.bound(group.tokens.automaton, state, _without(cell.missing, iterations))
+    return bound if bound < IMPOSSIBLE else _of_restricted(cell, group, end, costs)
+
+
+def _without(missing: tuple[int, int | None], iterations: int) -> tuple[int, int | None]:
+    low, high = missing
+    return low - iterations, None if high is None else high - iterations
 
 
 def _of_counter(cell: CounterCell, iterations: int, state: int, costs: TokenCosts) -> int:

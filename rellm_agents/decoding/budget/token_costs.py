@@ -28,9 +28,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from rellm_agents.decoding.budget.counted_costs import CountedCosts
 from rellm_agents.decoding.transitions import ExcludedGroup, InnerGroup, LexemeTokenCache
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, Counter, counter_of, matches, relaxed, shortest_way
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, CountedAutomaton, Counter, counter_of, matches, relaxed, shortest_way
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Capture, Literal
 from rellm_agents.patterns.machine import (
     CaptureCell,
@@ -88,6 +89,7 @@ class TokenCosts:
 
     Attributes:
         captures: the costs of captures.
+        counted: the costs of counted repeats that other conditions restrict.
         of_node: the cost of a node by itself; ``None`` if the vocabulary cannot spell it.
         of_literal: for each offset in a literal, the fewest tokens that spell the rest.
     """
@@ -96,6 +98,7 @@ class TokenCosts:
         self._lexemes = lexemes
         self._of_continuation: WeakKeyDictionary[Continuation, int] = WeakKeyDictionary()
         self.captures = prices(self, lexemes)
+        self.counted = CountedCosts(lexemes)
         self.of_node = CheapestText(self._of_terminal, self.captures.cheapest, with_rest=self.captures.with_rest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
@@ -119,6 +122,8 @@ class TokenCosts:
                 own = self.of_set(cell.members, cell.low, cell.high, cell.offset)
             case LexemeCell():
                 own = self.of_lexeme(cell.automaton, cell.state)
+            case CounterCell(automaton=CountedAutomaton() as automaton):
+                own = self.counted.of(automaton, cell.state, cell.missing, (cell.minimum, cell.maximum))
             case CounterCell():
                 own = self.of_counter(cell.automaton, cell.state, cell.minimum - cell.done)
             case CaptureCell():
@@ -187,7 +192,11 @@ class TokenCosts:
         if isinstance(node, Literal):
             cost = self.of_literal(node.data)[0]
         elif (counter := counter_of(node)) is not None:
-            cost = self.of_counter(counter.automaton, START, counter.minimum)
+            bounds, automaton = (counter.minimum, counter.maximum), counter.automaton
+            if isinstance(automaton, CountedAutomaton):
+                cost = self.counted.of(automaton, START, bounds, bounds)
+            else:
+                cost = self.of_counter(automaton, START, counter.minimum)
         else:
             automaton = Automaton.of(node)
             cost = IMPOSSIBLE if automaton.is_empty else self.of_lexeme(automaton, START)
@@ -298,7 +307,11 @@ class TokenCosts:
         return IMPOSSIBLE
 
     def _of_missing(self, automaton: Automaton, missing: int) -> int:
-        """The fewest tokens that hold ``missing`` iterations: whole ones, or one iteration spelled with several tokens."""
+        """The fewest tokens that hold ``missing`` iterations: whole ones, or one iteration spelled with several tokens.
+
+        Among as many smaller tokens as the largest holds iterations, some hold a multiple of it together, and are more than the largest
+        ones that hold it: so from the square of that number on, another one is always the last.
+        """
         known = self._of_iterations(automaton)
         if missing < len(known):
             return known[missing]
@@ -307,6 +320,12 @@ class TokenCosts:
         if one >= IMPOSSIBLE:
             return IMPOSSIBLE
         whole = set.intersection(*(self._whole_iterations(automaton, end) for end in ends))
+        largest = max(whole, default=1)
+        beyond = max(missing - largest * largest, 0) // largest
+        if beyond and (whole or one == 1):
+            return self._of_missing(automaton, missing - beyond * largest) + beyond
+        if beyond:
+            return min(missing * one, IMPOSSIBLE)
         known = known.copy()  # another thread may be reading it
         for count in range(len(known), missing + 1):
             known.append(min(known[count - 1] + one, min((known[count - n] + 1 for n in whole if n <= count), default=IMPOSSIBLE)))

@@ -25,7 +25,7 @@ from rellm_agents.decoding.lru import LruCache
 from rellm_agents.decoding.transitions import LexemeTokenCache, TokenTransitions
 from rellm_agents.decoding.vocabulary import Bits, Ids, Mask, TokenTrie, TrieCursor, Vocabulary, packed
 from rellm_agents.patterns import Pattern
-from rellm_agents.patterns.automaton import is_finished_by_common_bytes
+from rellm_agents.patterns.automaton import CountedAutomaton, is_finished_by_common_bytes
 from rellm_agents.patterns.machine import CaptureCell, Cell, CounterCell, LexemeCell, State
 
 MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
@@ -159,6 +159,8 @@ class MaskAssembly:
     def _is_dead_end_in(self, cell: Cell) -> bool:
         if isinstance(cell, CaptureCell):
             return all(map(self._is_dead_end_in, cell.state.cells))
+        if isinstance(cell, CounterCell) and isinstance(cell.automaton, CountedAutomaton):
+            return self._shared.lexemes.is_dead_end_of_count(cell.automaton, cell.state, *cell.missing)
         return isinstance(cell, LexemeCell | CounterCell) and self._shared.lexemes.is_dead_end(cell.automaton, cell.state)
 
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from rellm_agents.caches import add_bytes
 from rellm_agents.decoding.vocabulary import Ids, Mask, TokenTrie, TrieCursor, TrieCursors, Vocabulary, packed, packed_flags
-from rellm_agents.patterns.automaton import DEAD, Automaton
+from rellm_agents.patterns.automaton import DEAD, START, Automaton, CountedAutomaton
 
 MAX_LEXEME_TOKENS = 1_024  # states per vocabulary, least recently used dropped; a mask each, 6 kB for 49,152 tokens
 MAX_COUNTER_TOKENS = 64  # about 20 bytes per token each
@@ -81,7 +81,7 @@ class CounterTokens:
         self.automaton, self.state, self.cursor = automaton, state, cursor
         self._cursors = cursors = lexemes.cursors
         self._trie = cursors.trie
-        nodes, states, done = _counted(self._trie, automaton, state, cursor, is_root=cursor is cursors.root)
+        nodes, states, done = counted_nodes(self._trie, automaton, state, cursor, is_root=cursor is cursors.root)
         complete = automaton.accepting_flags(states)
         begun = done + ~complete - (not automaton.accepting[state])  # an iteration that was begun before the token is not begun by it
         is_end = lexemes.without_dead_ends(automaton, self._trie.is_token[nodes], states)
@@ -157,6 +157,12 @@ class LexemeTokenCache:
         False for all states if it spells every text, or not even the common bytes: such vocabularies are checked by costs.
         """
         return self._must_check_spelling and not (automaton.ends_in_common_bytes(state) or self._spells_an_end(automaton, state))
+
+    def is_dead_end_of_count(self, automaton: CountedAutomaton, state: int, low: int, high: int | None) -> bool:
+        """The same where ``low`` to ``high`` iterations are missing. Only common bytes are looked at, if any text is spelled by them."""
+        if not self._must_check_spelling or automaton.node.is_spelled_by_common_bytes or not automaton.ends_in_common_bytes(START):
+            return False
+        return automaton.fewest_bytes(state, low, high) is None
 
     def without_dead_ends(self, automaton: Automaton, flags: NDArray[np.bool_], states: Ids) -> NDArray[np.bool_]:
         """``flags``, bool[n], without those of ``states``, int[n], that are dead ends."""
@@ -243,7 +249,7 @@ class _Reference:
         self.known: tuple[LexemeTokens, NDArray[np.uint16]] | None = None  # with the state in which each token ends, [V]
 
 
-def _counted(trie: TokenTrie, automaton: Automaton, state: int, cursor: TrieCursor, *, is_root: bool) -> tuple[Ids, Ids, Ids]:
+def counted_nodes(trie: TokenTrie, automaton: Automaton, state: int, cursor: TrieCursor, *, is_root: bool) -> tuple[Ids, Ids, Ids]:
     """The nodes below a cursor, the state at each, and how often the automaton accepted on the way to it: int32[n] each."""
     all_states = trie.walk_all(automaton, state) if is_root else None
     if all_states is not None:

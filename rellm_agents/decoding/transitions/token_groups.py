@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import ClassVar
 
+from rellm_agents.decoding.transitions.counted_tokens import CountedTokens
 from rellm_agents.decoding.transitions.lexeme_tokens import CounterTokens, LexemeTokens
 from rellm_agents.decoding.transitions.literal_set_tokens import LiteralSetTokens
 from rellm_agents.decoding.vocabulary import Mask, TrieCursor
@@ -53,6 +54,22 @@ class CounterGroup:
     def __init__(self, tokens: CounterTokens, limit: int | None) -> None:
         self.tokens, self.limit = tokens, limit
         self.masks: tuple[Mask, ...] = (tokens.mask(limit),)
+
+
+class RestrictedGroup:
+    """Tokens that end inside a repeat that is counted, and that other conditions restrict.
+
+    Attributes:
+        tokens: with whatever number of iterations.
+        ends: indices of those of their ends from which the text can be finished.
+    """
+
+    __slots__ = ("ends", "masks", "tokens")
+    ids: ClassVar[tuple[int, ...]] = ()
+
+    def __init__(self, tokens: CountedTokens, ends: tuple[int, ...]) -> None:
+        self.tokens, self.ends = tokens, ends
+        self.masks: tuple[Mask, ...] = (tokens.mask(ends),) if ends else ()
 
 
 class InnerGroup:
@@ -120,13 +137,13 @@ class CaptureEndGroup:
         self.masks: tuple[Mask, ...] = tuple([mask for end in ends for _, group in end.transitions for mask in group.masks])
 
 
-TokenGroup = LiteralGroup | LiteralSetTokens | LexemeTokens | CounterGroup | InnerGroup | ExcludedGroup | CaptureEndGroup
+TokenGroup = LiteralGroup | LiteralSetTokens | LexemeTokens | CounterGroup | RestrictedGroup | InnerGroup | ExcludedGroup | CaptureEndGroup
 
 Transition = (
     tuple[LiteralCell, LiteralGroup]
     | tuple[SetCell, LiteralSetTokens]
     | tuple[LexemeCell, LexemeTokens]
-    | tuple[CounterCell, CounterGroup]
+    | tuple[CounterCell, CounterGroup | RestrictedGroup]
     | tuple[CaptureCell, InnerGroup | ExcludedGroup | CaptureEndGroup]
 )
 """A cell, and tokens that are allowed from it and end inside it. A plain tuple: two of them are made for most masks."""

@@ -26,10 +26,12 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from rellm_agents.decoding.lru import BoundedCache
 from rellm_agents.decoding.transitions.captures import CaptureTransitions, InnerTokens, TokenBoundaries
+from rellm_agents.decoding.transitions.counted_tokens import counted_tokens
 from rellm_agents.decoding.transitions.lexeme_tokens import LexemeTokenCache
 from rellm_agents.decoding.transitions.literal_set_tokens import LiteralSetTokens
-from rellm_agents.decoding.transitions.token_groups import CounterGroup, Exit, LiteralGroup, Transition
+from rellm_agents.decoding.transitions.token_groups import CounterGroup, Exit, LiteralGroup, RestrictedGroup, Transition
 from rellm_agents.decoding.vocabulary import Mask, TrieCursor
+from rellm_agents.patterns.automaton import CountedAutomaton
 from rellm_agents.patterns.machine import (
     HOLE,
     CaptureCell,
@@ -201,6 +203,11 @@ class TokenTransitions:
                 members = self._of_set(cell.members, cell.low, cell.high, cell.offset, cursor)
                 after, then = self.machine.continuation, cell.then
                 return ((cell, members),), [(after(cell.members.rests[member], then), below) for member, below in members.residuals]
+            case CounterCell(automaton=CountedAutomaton() as automaton):
+                restricted = counted_tokens(self.lexemes, automaton, cell.state, cursor)
+                return ((cell, RestrictedGroup(restricted, restricted.within(*cell.missing))),), (
+                    (cell.then, restricted.residual(*cell.missing)),
+                )
             case CounterCell():
                 counted = self.lexemes.counted(cell.automaton, cell.state, cursor)
                 left = None if cell.maximum is None else cell.maximum - cell.done

@@ -19,7 +19,7 @@ from fractions import Fraction
 from itertools import count
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import Node, dfa
 
 _Completions = tuple[int | None, ...]  # at i: the run of i digits, read as a number, that makes a multiple

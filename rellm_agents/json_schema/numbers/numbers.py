@@ -34,11 +34,11 @@ from functools import lru_cache
 from typing import Literal
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.numbers.bounds import Magnitudes, Number, exact, negated
 from rellm_agents.json_schema.numbers.multiples import decimal_places, multiples_of
 from rellm_agents.json_schema.numbers.ranges import range_node
 from rellm_agents.json_schema.numbers.scaled import digits_of_multiples, scaled_node
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import NOTHING, Node, choice, intersection, lexeme, literal, optional, read_regex, sequence
 from rellm_agents.patterns.automaton import Automaton
 from rellm_agents.patterns.ir import Lexeme

@@ -22,9 +22,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.numbers.bounds import Magnitudes
 from rellm_agents.json_schema.numbers.digits import any_digits, next_digits, places_between, whole_numbers
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
 MAX_KNOWN = 2_048  # cached nodes

@@ -25,13 +25,13 @@ import jsonschema_rs
 from jsonschema_rs import CanonicalSchema, canonical
 
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
-from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.sizes import MAX_CHAIN
 from rellm_agents.json_schema.source.cleaning import cleaned_schema, draft_objection, encoded_uri
 from rellm_agents.json_schema.source.inputs import TOO_DEEP, Registry, Schema, text_of
 from rellm_agents.json_schema.source.pointers import below
 from rellm_agents.json_schema.source.refusals import of_metaschema, of_pattern, of_reference
 from rellm_agents.json_schema.source.source_location import longest_chain
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 
 SchemaKind = canonical.CanonicalKind
 _DRAFT_NUMBERS = {
@@ -61,6 +61,8 @@ class NormalForm:
     def __init__(self, root: CanonicalSchema, limits: Limits) -> None:
         self.root, self.limits = root, limits
         self._resolved: dict[CanonicalSchema, CanonicalSchema] = {}
+        self._targets: dict[str, CanonicalSchema] = {}
+        self._expansions = self._one_of_depth = 0
         self._one_of: dict[tuple[CanonicalSchema, ...], CanonicalSchema] = {}
 
     @classmethod
@@ -175,13 +177,24 @@ class NormalForm:
         """The same with references replaced by what they stand for, as far as the set operations need it."""
         if followed == self.limits.references:
             raise Unresolved(f"more than {followed} references lead from one to the next")
+        self._expansions += 1
+        if refusal := self.limits.refusal("expansions", self._expansions, "refer to less, or tell the options apart by a constant"):
+            raise Unresolved(refusal)
         match subschema.view():
             case canonical.ReferenceView(uri):
-                return self._expanded(self.target(uri), followed + 1)
+                if uri not in self._targets:
+                    self._targets[uri] = self._expanded(self.target(uri), followed + 1)
+                return self._targets[uri]
             case canonical.AllOfView(branches):
                 return reduce(CanonicalSchema.intersect, [self._expanded(branch, followed + 1) for branch in branches])
             case canonical.OneOfView(branches):
-                return self._exactly_one(tuple(self._expanded(branch, followed + 1) for branch in branches))
+                self._one_of_depth += 1
+                try:
+                    if refusal := self.limits.refusal("one_of", self._one_of_depth, 'say "anyOf" where the options exclude each other'):
+                        raise Unresolved(refusal)
+                    return self._exactly_one(tuple(self._expanded(branch, followed + 1) for branch in branches))
+                finally:
+                    self._one_of_depth -= 1
             case canonical.AnyOfView(branches):
                 if not any(branch.kind in _UNRESOLVED or branch.kind in (SchemaKind.REFERENCE, SchemaKind.RAW) for branch in branches):
                     return subschema

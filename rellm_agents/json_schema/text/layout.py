@@ -23,11 +23,11 @@ from typing import Any, Literal, get_args
 import regex
 
 from rellm_agents.errors import ArgumentValueError
-from rellm_agents.json_schema.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.json_schema.numbers import Notation, Number, value_node
 from rellm_agents.json_schema.text.banned_substrings import Banned, quoted, spellings
 from rellm_agents.json_schema.text.escapes import Escapes
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import EMPTY, CharSet, Node, characters, choice, lexeme, literal, repeat, sequence
 
 Whitespace = Literal["spaced", "compact", "flexible"]
@@ -39,7 +39,7 @@ _PYTHON: dict[bool | None, str] = {True: "True", False: "False", None: "None"}
 _JSON = {text: json.dumps(value) for value, text in _PYTHON.items()}
 _PYTHON_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:True|False|None)\b')
 _FAR = 10**308  # about the greatest double
-_MAX_SPELLED = 64  # numbers that are written in all their spellings
+_MAX_SPELLED = 64  # numbers, or arrays and objects with numbers, that are written in all their spellings
 _PYTHON_NULL, _PYTHON_BOOLEAN = literal("None"), choice(literal("True"), literal("False"))
 
 
@@ -178,7 +178,8 @@ class Layout:
         for value in values:
             is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
             (numbers if is_number else others).append(value)
-        node = choice(*(self._value(other, notation, own) for other in others))
+        inner = notation if sum(isinstance(other, dict | list) for other in others) <= _MAX_SPELLED else None
+        node = choice(*(self._value(other, inner, own) for other in others))
         return choice(node, self._numbers(numbers, notation)) if numbers else node
 
     def _numbers(self, numbers: list[Number], notation: Notation | None) -> Node:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -159,15 +160,18 @@ class Automaton:
                 if number != DEAD:
                     for byte in members(mask):
                         row[byte] = number
-            if len(self._nodes) > len(self._table):
-                grown = np.zeros((max(2 * len(self._table), len(self._nodes)), 256), dtype=np.int32)
-                grown[: len(self._table)] = self._table
-                self._table = grown
-            self._table[state] = row
-            self.rows[state] = row
-            add_bytes(ROW_BYTES)
-            self._made += 1
+            self._keep(state, row)
             return row
+
+    def _keep(self, state: int, row: list[int]) -> None:
+        if len(self._nodes) > len(self._table):
+            grown = np.zeros((max(2 * len(self._table), len(self._nodes)), 256), dtype=np.int32)
+            grown[: len(self._table)] = self._table
+            self._table = grown
+        self._table[state] = row
+        self.rows[state] = row
+        self._made += 1
+        add_bytes(ROW_BYTES)
 
     def _number(self, node: Node) -> int:
         number = self._numbers.get(node)
@@ -186,6 +190,35 @@ class Automaton:
         self.accepting.append(node.nullable)
         self._numbers[node] = number
         return number
+
+
+def shortest_way(automaton: Automaton, start: int) -> bytes:
+    """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to a state in which a text may end.
+
+    The search is A* (Hart, Nilsson and Raphael, "A formal basis for the heuristic determination of minimum cost paths", 1968): the bytes
+    read so far plus a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`.
+
+    >>> from rellm_agents.patterns.ir import choice, literal, sequence
+    >>> shortest_way(Automaton.of(sequence(literal("a"), choice(literal("bb"), literal("c")))), START)
+    b'ac'
+    """
+    best = {start: b""}
+    queue = [(0, b"", start)]
+    while queue:
+        _, text, state = heappop(queue)
+        if automaton.accepting[state]:
+            return text
+        if text != best[state]:
+            continue  # a better text leads to the same state
+        for byte, target in enumerate(automaton.row(state)):
+            if target == DEAD:
+                continue
+            longer = text + bytes((byte,))
+            known = best.get(target)
+            if known is None or (len(longer), longer) < (len(known), known):
+                best[target] = longer
+                heappush(queue, (len(longer) + automaton.min_bytes(target), longer, target))
+    raise AssertionError("an automaton enters no state that cannot reach the end")
 
 
 @lru_cache(maxsize=MAX_SHARED_AUTOMATA)

@@ -11,7 +11,9 @@ tokens.
 from __future__ import annotations
 
 from rellm_agents.patterns.automaton.automaton import START, Automaton
-from rellm_agents.patterns.ir import Choice, Lexeme, Node, Repeat, Rule, Sequence, Terminal
+from rellm_agents.patterns.automaton.counted import CountedAutomaton
+from rellm_agents.patterns.automaton.counters import counter_of
+from rellm_agents.patterns.ir import Choice, Intersection, Lexeme, Node, Repeat, Rule, Sequence, Terminal
 
 
 def is_finished_by_common_bytes(node: Node) -> bool:
@@ -30,6 +32,10 @@ def is_finished_by_common_bytes(node: Node) -> bool:
                 inner = (again,)
             case Rule():
                 inner = (one.body,)
+            case Intersection() if (counter := counter_of(one)) is not None and isinstance(counter.automaton, CountedAutomaton):
+                if counter.automaton.fewest_bytes(START, counter.minimum, counter.maximum) is None:
+                    return False
+                inner = ()
             case Terminal() if one.is_plain or isinstance(one, Lexeme):
                 if not Automaton.of(one).ends_in_common_bytes(START):
                     return False

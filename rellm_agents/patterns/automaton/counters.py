@@ -3,8 +3,9 @@
 A repeat as one automaton has a state for each count, so ``[a-z]{0,5000}`` would have thousands. Where no text of the inner part begins with
 another of its texts (a prefix code), the end of an iteration is known when it comes, and one automaton of the inner part with a number
 beside it is enough: a counter automaton, as for counted repetition in Turonova, Holik et al., "Regex matching with counting-set automata"
-(2020), with a single counter value. An intersection with such a repeat is counted too, if its other parts never forbid a count: every
-iteration may end the text, and may be followed by another. Knows nothing of tokens.
+(2020), with a single counter value. An intersection with such a repeat is counted too: as simply, if its other parts never forbid a count,
+so that every iteration may end the text, and may be followed by another; otherwise by a :class:`CountedAutomaton
+<rellm_agents.patterns.automaton.counted.CountedAutomaton>`, which knows the counts. Knows nothing of tokens.
 
     [ab]{2,9}    automaton of [ab]*, counts 0 1 2 ... 9, and the text may end from 2 on
 
@@ -14,8 +15,8 @@ iteration may end the text, and may be followed by another. Knows nothing of tok
 >>> found = counter_of(intersection(repeat(CHARACTER, 3, 5_000), not_containing("stop")))
 >>> found.minimum, found.maximum, found.automaton.matches(b"sto"), found.automaton.matches(b"stop")
 (3, 5000, True, False)
->>> counter_of(intersection(repeat(CHARACTER, 3, 5_000), repeat(repeat(CHARACTER, 2, 2)))) is None
-True
+>>> type(counter_of(intersection(repeat(CHARACTER, 3, 5_000), repeat(repeat(CHARACTER, 2, 2)))).automaton).__name__
+'CountedAutomaton'
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import NamedTuple
 
+from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.automaton import DEAD, MAX_WHOLE, START, Automaton
+from rellm_agents.patterns.automaton.counted import CountedAutomaton
 from rellm_agents.patterns.automaton.derivative import BYTES, transitions
 from rellm_agents.patterns.ir import Characters, Choice, Intersection, Literal, Node, Repeat, Sequence, intersection, repeat
 
@@ -97,13 +100,24 @@ class Counter(NamedTuple):
     """A counted repeat.
 
     Attributes:
-        automaton: of any number of iterations; it accepts where an iteration ends, and nowhere else.
+        automaton: of any number of iterations; it accepts where an iteration ends, and nowhere else. If it is a ``CountedAutomaton``,
+            the text cannot end or be continued after every iteration.
         minimum, maximum: bounds on the number of iterations; ``None``: no upper bound.
     """
 
     automaton: Automaton
     minimum: int
     maximum: int | None
+
+    @property
+    def is_empty(self) -> bool:
+        """There is no text."""
+        return self.automaton.is_empty or not has_rest(self.automaton, START, self.minimum, self.maximum)
+
+    @property
+    def nullable(self) -> bool:
+        """The text may be empty."""
+        return self.minimum == 0 and may_end(self.automaton, START)
 
     @property
     def iteration_ends(self) -> list[int]:
@@ -126,11 +140,41 @@ def counter_of(node: Node) -> Counter | None:
             ]
             if len(counters) == 1:
                 (counter,) = counters
-                any_number = repeat(counter.inner)
-                within = Automaton.of(intersection(any_number, *(part for part in parts if part is not counter)))
+                any_number, others = repeat(counter.inner), intersection(*(part for part in parts if part is not counter))
+                within = Automaton.of(intersection(any_number, others))
                 if _accepts_after_each_iteration(Automaton.of(any_number), within):
                     return Counter(within, counter.minimum, counter.maximum)
+                if max(counter.minimum, counter.maximum or 0) >= MIN_COUNTED and not within.is_empty:
+                    # Without complements the other conditions are cheaper alone, and what else they allow is never entered.
+                    return _restricted(counter, _counted(any_number, within.node if others.has_boolean else others))
     return None
+
+
+def may_end(automaton: Automaton, state: int) -> bool:
+    """Whether the text may end in a state of a counter's automaton, where the number of iterations is right."""
+    return automaton.may_end[state] if isinstance(automaton, CountedAutomaton) else automaton.accepting[state]
+
+
+def has_rest(automaton: Automaton, state: int, low: int, high: int | None) -> bool:
+    """Whether some text leads from a state of a counter's automaton to the end in ``low`` to ``high`` more iterations."""
+    if isinstance(automaton, CountedAutomaton):
+        return automaton.has_rest(state, low, high)
+    return high is None or high >= (not automaton.accepting[state])
+
+
+@lru_cache(maxsize=1_024)
+def _counted(any_number: Node, within: Node) -> CountedAutomaton:
+    return CountedAutomaton(Automaton.of(any_number), Automaton.of(within))
+
+
+def _restricted(counter: Repeat, automaton: CountedAutomaton) -> Counter | None:
+    """The counter of an automaton that forbids some counts; ``None``: too many states would have to be known."""
+    if counter.minimum:
+        try:
+            _ = automaton.numbers
+        except PatternTooLarge:
+            return None
+    return Counter(automaton, counter.minimum, counter.maximum)
 
 
 def _accepts_after_each_iteration(iterations: Automaton, within: Automaton) -> bool:

@@ -1,11 +1,7 @@
-"""A shortest text of a node without rules, and the shortest byte string from a state of an automaton to its end.
+"""A shortest text of a node without rules, and all texts of one that has few.
 
-Among several shortest texts the one of lowest bytes is found, so that the answer does not depend on the order of states. The search is
-A* (Hart, Nilsson and Raphael, "A formal basis for the heuristic determination of minimum cost paths", 1968): the bytes read so far plus
-a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`. Knows nothing of rules, captures and tokens.
-
-    a(bb|c)    1 --a--> 2 --c--> 3 (accepting)
-                        2 --b--> 4 --b--> 3        shortest_way from 2: b"c"
+Among several shortest texts the one of lowest bytes is found, so that the answer does not depend on the order of states. Knows nothing of
+rules, captures and tokens.
 
 >>> from rellm_agents.patterns.regex_reader import read_regex
 >>> shortest_bytes(read_regex("a(bb|c)")), shortest_bytes(read_regex("(?!)"))
@@ -15,9 +11,9 @@ a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes
 from __future__ import annotations
 
 from collections import deque
-from heapq import heappop, heappush
 
-from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton
+from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton, shortest_way
+from rellm_agents.patterns.automaton.counted import CountedAutomaton
 from rellm_agents.patterns.automaton.counters import Counter, counter_of
 from rellm_agents.patterns.automaton.length_bounds import witness
 from rellm_agents.patterns.ir import Intersection, Literal, Node, Repeat
@@ -32,6 +28,8 @@ def shortest_bytes(node: Node) -> bytes | None:
             once = shortest_bytes(inner) if minimum else b""
             return None if once is None else once * minimum
         case Intersection() if (counter := counter_of(node)) is not None:
+            if isinstance(counter.automaton, CountedAutomaton):
+                return counter.automaton.rest(START, counter.minimum, counter.maximum)
             return _shortest_iterations(counter)
     if node.has_boolean and (text := witness(node)) is not None:
         return text
@@ -70,27 +68,6 @@ def _shortest_iteration(automaton: Automaton, start: int) -> dict[int, bytes]:
                 seen.add(target)
                 queue.append((target, longer))
     return found
-
-
-def shortest_way(automaton: Automaton, start: int) -> bytes:
-    """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to a state in which a text may end."""
-    best = {start: b""}
-    queue = [(0, b"", start)]
-    while queue:
-        _, text, state = heappop(queue)
-        if automaton.accepting[state]:
-            return text
-        if text != best[state]:
-            continue  # a better text leads to the same state
-        for byte, target in enumerate(automaton.row(state)):
-            if target == DEAD:
-                continue
-            longer = text + bytes((byte,))
-            known = best.get(target)
-            if known is None or (len(longer), longer) < (len(known), known):
-                best[target] = longer
-                heappush(queue, (len(longer) + automaton.min_bytes(target), longer, target))
-    raise AssertionError("an automaton enters no state that cannot reach the end")
 
 
 def few_texts(node: Node, limit: int) -> frozenset[bytes] | None:

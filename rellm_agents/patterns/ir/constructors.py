@@ -172,6 +172,8 @@ def repeat(inner: Node, minimum: int = 0, maximum: int | None = None) -> Node:
             return repeat(once, minimum * least)  # e.g. (a+){2,3} -> a{2,}
         case Repeat(once, 0, int(most)):
             return repeat(once, 0, None if maximum is None else most * maximum)  # e.g. (a{0,3}){2,5} -> a{0,15}
+        case Repeat(once, least, int(most)) if minimum == maximum or minimum * most + 1 >= (minimum + 1) * least:
+            return repeat(once, minimum * least, None if maximum is None else most * maximum)  # e.g. (a{2,3}){2,5} -> a{4,15}
     return Repeat._make(inner, minimum, maximum)
 
 

@@ -322,3 +322,27 @@ def directly_inside(node: Node) -> tuple[Node, ...]:
             return (inner, then)
         case Literal() | Characters() | Utf8Tail() | Dfa() | Rule():
             return ()
+
+
+def conditions_at_once(node: Node) -> int:
+    """How many nodes without rules a text has to match or to avoid at the same time, at most.
+
+    >>> from rellm_agents.patterns.ir.constructors import complement, intersection, literal, repeat
+    >>> conditions_at_once(intersection(repeat(literal("a")), repeat(literal("aa")), complement(literal("aa"))))
+    3
+    """
+    most, waiting, seen = 1, [node], {node}
+    while waiting:
+        match waiting.pop():
+            case Intersection(parts):
+                most, inner = max(most, len(parts)), parts
+            case Sequence(parts) | Choice(parts):
+                inner = parts
+            case Repeat(one) | Complement(one) | Lexeme(one):
+                inner = (one,)
+            case _:
+                inner = ()
+        new = [part for part in inner if part not in seen]
+        seen.update(new)
+        waiting += new
+    return most

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Set
 from functools import lru_cache
 
-from rellm_agents.patterns.automaton import Automaton
+from rellm_agents.patterns.automaton import Automaton, CountedAutomaton
 from rellm_agents.patterns.ir import Capture
 from rellm_agents.patterns.machine.cells import CaptureCell, CounterCell, LexemeCell, LiteralCell, SetCell, State
 
@@ -75,6 +75,9 @@ def first_bytes(state: State) -> Set[int]:
                 found.add(cell.data[cell.offset])
             case SetCell():
                 found.update(text[cell.offset] for text in cell.members.texts[cell.low : cell.high])
+            case CounterCell(automaton=CountedAutomaton() as automaton):
+                low, high = cell.missing
+                found.update(byte for byte, target in enumerate(automaton.row(cell.state)) if automaton.follows(target, low, high))
             case LexemeCell() | CounterCell():
                 found |= _first_of(cell.automaton, cell.state)
             case CaptureCell():

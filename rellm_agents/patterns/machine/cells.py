@@ -22,7 +22,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-from rellm_agents.patterns.automaton import DEAD, Automaton
+from rellm_agents.patterns.automaton import DEAD, Automaton, may_end
 from rellm_agents.patterns.ir import EMPTY, Capture, Node
 from rellm_agents.patterns.machine.literal_set import LiteralSet
 
@@ -208,7 +208,8 @@ class CounterCell(_Cell):
     """In a repeat of ``minimum`` to ``maximum`` iterations, of which ``done`` are done; then ``then``.
 
     ``automaton`` is that of the same repeat without bounds. No text of the repeated part begins with another of its texts,
-    so each time the automaton accepts, one more iteration is done, and the count is known.
+    so each time the automaton accepts, one more iteration is done, and the count is known. If it is a ``CountedAutomaton``, some number of
+    iterations that the bounds allow leads from here to the end, and a byte can follow.
     """
 
     __slots__ = ("automaton", "done", "maximum", "minimum", "state")
@@ -217,6 +218,11 @@ class CounterCell(_Cell):
         super().__init__(then)
         self.automaton, self.state, self.done = automaton, state, done
         self.minimum, self.maximum = minimum, maximum
+
+    @property
+    def missing(self) -> tuple[int, int | None]:
+        """How many more iterations there may be, at least and at most, the one that was begun included; ``None``: any number."""
+        return self.minimum - self.done, None if self.maximum is None else self.maximum - self.done
 
     def read(self, machine: CellMaker, data: bytes, at: int) -> tuple[Cell | None, list[Exit]]:
         """See :class:`_Cell`."""
@@ -231,7 +237,7 @@ class CounterCell(_Cell):
                 return None, exits
             if accepting[state]:
                 done += 1
-                if done >= self.minimum:
+                if done >= self.minimum and may_end(automaton, state):
                     exits.append((self.then, end + 1))
         return machine.counter_cell(automaton, state, done, self.minimum, self.maximum, self.then), exits
 

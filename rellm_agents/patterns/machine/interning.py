@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, cast
 
-from rellm_agents.patterns.automaton import Automaton
+from rellm_agents.patterns.automaton import Automaton, CountedAutomaton
 from rellm_agents.patterns.ir import EMPTY, Capture, Node
 from rellm_agents.patterns.machine.captures import can_avoid
 from rellm_agents.patterns.machine.cells import CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
@@ -80,7 +80,12 @@ class CellTable:
         self, automaton: Automaton, state: int, done: int, minimum: int, maximum: int | None, then: Continuation | None
     ) -> Cell | None:
         """A cell of a counted repeat, if a byte can follow; where the count no longer matters, one of the repeat without bounds."""
-        if maximum is None:
+        if isinstance(automaton, CountedAutomaton):
+            if not automaton.can_go_on(state, minimum - done, None if maximum is None else maximum - done):
+                return None
+            if maximum is None:
+                done = min(done, minimum)
+        elif maximum is None:
             if done >= minimum:
                 return self.lexeme_cell(automaton, state, then)
         elif done == maximum and automaton.accepting[state]:

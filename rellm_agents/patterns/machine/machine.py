@@ -264,7 +264,7 @@ class Machine(CellTable):
                     cell = self.counter_cell(counter.automaton, START, 0, counter.minimum, counter.maximum, then)
                     if cell is not None:
                         cells.add(cell)
-                    if counter.minimum == 0:
+                    if counter.nullable:
                         following = [then]
                 case Repeat() | Terminal():
                     automaton = Automaton.of(node)
@@ -336,7 +336,10 @@ def has_text(node: Node) -> bool:
 
 
 def _cost_of_terminal(node: Node) -> int | None:
-    return None if node.may_be_empty and counter_of(node) is None and Automaton.of(node).is_empty else 0
+    if not node.may_be_empty:
+        return 0
+    counter = counter_of(node)
+    return None if (Automaton.of(node) if counter is None else counter).is_empty else 0
 
 
 def _allowed(node: Capture) -> tuple[int, bytes] | None:

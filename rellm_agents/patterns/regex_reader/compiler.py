@@ -12,13 +12,13 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby, product
 from types import MappingProxyType
 from typing import assert_never
 
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.patterns.ir import EMPTY, Choice, Literal, Node, characters, choice, repeat, rule, sequence
+from rellm_agents.patterns.ir import EMPTY, Choice, Literal, Node, characters, choice, literal, repeat, rule, sequence
 from rellm_agents.patterns.regex_parser import (
     Alternation,
     Atomic,
@@ -101,7 +101,7 @@ class _Compiler:
             case Class(charset):
                 return characters(charset)
             case Concat(parts):
-                return sequence(*map(self.plain, parts))
+                return sequence(*self.joined(parts))
             case Alternation(options):
                 return choice(*map(self.plain, options))
             case Repetition(inner, minimum, maximum):
@@ -114,6 +114,14 @@ class _Compiler:
                 raise AssertionError("lookaround is compiled elsewhere")
             case _:
                 assert_never(tree)
+
+    def joined(self, parts: Iterable[Tree]) -> Iterator[Node]:
+        """The parts, with characters that stand in a row as one literal."""
+        for is_text, run in groupby(parts, key=lambda part: isinstance(part, Class) and len(part.charset) == 1):
+            if is_text:
+                yield literal("".join(chr(part.charset.ranges[0][0]) for part in run if isinstance(part, Class)))
+            else:
+                yield from map(self.plain, run)
 
     # with lookaround
 

@@ -22,6 +22,7 @@ from rellm_agents.patterns.automaton import (
     START,
     Automaton,
     CharacterAutomaton,
+    CountedAutomaton,
     Counter,
     character_automaton,
     counter_of,
@@ -131,7 +132,10 @@ class _Sampler:
             case Capture() as capture:
                 self.capture(capture, depth)
             case Intersection() if (counter := counter_of(node)) is not None:
-                self.walk_iterations(counter)
+                if isinstance(counter.automaton, CountedAutomaton):
+                    self.walk_counted(counter.automaton, counter.minimum, counter.maximum)
+                else:
+                    self.walk_iterations(counter)
             case Intersection() | Complement() | Dfa():
                 self.walk(node)
             case Utf8Tail():
@@ -186,6 +190,24 @@ class _Sampler:
                 if counter.automaton.accepting[state]:
                     break
         self.out.append(text.decode("utf-8"))
+
+    def walk_counted(self, automaton: CountedAutomaton, low: int, high: int | None) -> None:
+        """Add a text in which the conditions allow some numbers of iterations: byte by byte, then the shortest way to the end."""
+        text, state = bytearray(), START
+        while True:
+            end = automaton.may_end[state] and low <= 0
+            by_target: dict[int, bytearray] = {}
+            for byte, target in enumerate(automaton.row(state)):
+                if automaton.follows(target, low, high):
+                    by_target.setdefault(target, bytearray()).append(byte)
+            stops = self.is_long(0) or len(text) > MAX_PIECES or self.chance.random() < (_STOP if end else _STOP / 9)
+            if not by_target or stops:
+                self.out.append((text + (automaton.rest(state, low, high) or b"")).decode("utf-8"))
+                return
+            state = self.chance.choice(list(by_target))
+            text.append(self.chance.choice(by_target[state]))
+            if automaton.accepting[state]:
+                low, high = low - 1, None if high is None else high - 1
 
     def step(self, automaton: Automaton, state: int) -> tuple[int, int]:
         """Some state that follows, and a byte to it: by target, so that near misses are not rare."""

@@ -19,9 +19,9 @@ from json_schema.numbers.spellings import is_admitted, is_valid, spelling
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.errors import PatternTooLarge
-from rellm_agents.json_schema.limits import DEFAULT_LIMITS
 from rellm_agents.json_schema.numbers import Numbers, canonical_numbers, narrowing_of, numbers_node, value_node
 from rellm_agents.json_schema.numbers.scaled import FEWEST_DIGITS
+from rellm_agents.limits import DEFAULT_LIMITS
 from rellm_agents.patterns import NOTHING
 
 A_TENTH = "0.1000000000000000055511151231257827021181583404541015625"  # the double, in full

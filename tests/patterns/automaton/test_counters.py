@@ -9,10 +9,9 @@ import regex
 
 from rellm_agents import Pattern, compile_regex
 from rellm_agents.patterns import choice, literal, read_regex, repeat
-from rellm_agents.patterns.automaton import automaton
+from rellm_agents.patterns.automaton import CountedAutomaton, automaton, shortest_way
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.automaton.counters import RepeatStrategy, counter_of, strategy_of
-from rellm_agents.patterns.automaton.shortest_paths import shortest_way
 from rellm_agents.patterns.ir.charset import COMMON_BYTES
 from rellm_agents.patterns.machine import machine
 from rellm_agents.patterns.machine.literal_set import LiteralSet
@@ -55,11 +54,13 @@ def test_what_leaves_out_some_texts_is_counted_all_the_same(inner, left_out, low
     assert pattern.shortest().encode() == shortest_way(plainly, automaton.START)
 
 
-def test_what_leaves_out_some_numbers_of_times_is_not_counted():
+def test_what_leaves_out_some_numbers_of_times_is_counted_with_them():
     ends = ("(?=(?:.{3})*$).{0,20}", "(?=.*a).{0,20}", "(?!.*ab$).{0,20}", "(?=.{0,5}$).{0,20}")
     for text in (*ends, "(?!.*aaa)a{0,20}", "(?!.*(?:aa|bab))[ab]{0,20}"):
         pattern, judge = compile_regex(text), regex.compile(text)
-        assert counter_of(pattern.node) is None
+        found = counter_of(pattern.node)
+        assert found is not None
+        assert isinstance(found.automaton, CountedAutomaton)
         for times in range(22):
             for written in ("a" * times, "b" * times, ("ab" * times)[:times]):
                 assert pattern.fullmatch(written) == bool(judge.fullmatch(written)), (text, written)
