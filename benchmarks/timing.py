@@ -91,11 +91,12 @@ def timed_applying(engine: Engine, grammar: Any, ids: Ids, logits: torch.Tensor)
 def timed_near_budget(masks: TokenMasks, ids: Ids) -> list[float]:
     """Seconds for each mask of a text whose budget just suffices for it, its end included; up to where another text would be needed."""
     state, found = masks.start, list[float]()
+    budget = max(len(ids) + 1, masks.tokens_needed(state))  # the number of tokens that are needed is an upper bound
     for at, token_id in enumerate(ids):
         began = perf_counter()
-        bits = masks.bits(state, len(ids) - at + 1)
+        bits = masks.bits(state, budget - at)
         found.append(perf_counter() - began)
-        if not int(bits[token_id >> 5]) >> (token_id & 31) & 1:  # the number of tokens that are needed is an upper bound
+        if not int(bits[token_id >> 5]) >> (token_id & 31) & 1:
             break
         state = masks.advance(state, token_id)
     return found
