@@ -150,8 +150,9 @@ class Engine:
         patterns = [given] * len(prompts) if isinstance(given, Pattern) else given
         seeds = _seeds(options, len(prompts))
         if not len(prompts) == len(patterns) == len(seeds):
+            and_seeds = "" if len(prompts) == len(seeds) else f" and {len(seeds)} seeds"
             raise ArgumentValueError.saying(
-                f"{len(prompts)} prompts with {len(patterns)} patterns and {len(seeds)} seeds: give one for all, or one for each"
+                f"{len(prompts)} prompts with {len(patterns)} patterns{and_seeds}: give one for all, or one for each"
             )
         all_masks = [self.masks(one) for one in patterns]
         for masks in all_masks:

@@ -229,9 +229,9 @@ def test_a_special_token_may_stand_in_the_texts_of_a_pattern():
     ("options", "how", "error", "message"),
     [
         ([], {}, ValueError, "no options"),
-        ("yes", {}, ValueError, r"options='yes': a list of texts, \['yes', ...\]"),
+        ("yes", {}, TypeError, "options='yes': a Pattern or a list of str, not a str"),
         (["yes", "no", "yes"], {}, ValueError, "options 0 and 2 are both 'yes', so they cannot be told apart"),
-        (["yes", 3], {}, ValueError, "option 1 is 3, no text"),
+        (["yes", 3], {}, TypeError, r"options=\['yes', 3\]: a Pattern or a list of str"),
         ([str(i) for i in range(MAX_OPTIONS + 1)], {}, ValueError, f"{MAX_OPTIONS + 1} options, and a decision has at most {MAX_OPTIONS}"),
         (compile_regex("no+"), {}, PatternTooLarge, f"at most {MAX_OPTIONS} texts, and this one has more, such as 'no', 'noo'"),
         (compile_regex("[a-z]{4}"), {}, PatternTooLarge, f"at most {MAX_OPTIONS} texts"),
