@@ -40,6 +40,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 
+_MAX_HELD = 32  # items of a list whose types an error looks at
+
 
 class RELLMError(Exception):
     """The base of all errors of this package. They can be pickled, and so sent to another process."""
@@ -57,13 +59,13 @@ class ArgumentTypeError(RELLMError, TypeError):
 
     >>> print(ArgumentTypeError("seed", "5", "an int or None"))
     seed='5': an int or None, not a str
+    >>> print(ArgumentTypeError("prompt", ["a", None], "a str or a list of str"))
+    prompt=['a', None]: a str or a list of str, not a list of str and None
     """
 
     def __init__(self, argument: str, value: object, wanted: str, *, advice: str = "", message: str = "") -> None:
         self.argument, self.wanted = argument, wanted
-        name = type(value).__name__
-        kind = "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-        super().__init__(message or f"{argument}={_shown(value)}: {wanted}, not {kind}{f': {advice}' if advice else ''}")
+        super().__init__(message or f"{argument}={_shown(value)}: {wanted}, not {_kind(value)}{f': {advice}' if advice else ''}")
 
 
 class ArgumentValueError(RELLMError, ValueError):
@@ -390,6 +392,22 @@ def _restored(kind: type[RELLMError], message: str, attributes: dict[str, object
     error = kind.__new__(kind, message)
     error.__dict__.update(attributes)
     return error
+
+
+def _kind(value: object) -> str:
+    """What a value is, with an article; of a list, what it holds."""
+    if isinstance(value, (list, tuple)) and value:
+        held = dict.fromkeys(map(_type_name, value[:_MAX_HELD]))
+        return f"a {type(value).__name__} of {' and '.join(held)}"
+    name = _type_name(value)
+    return name if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _type_name(value: object) -> str:
+    kind = type(value)
+    if value is None:
+        return "None"
+    return kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
 
 
 def _shown(value: object, most: int = 60) -> str:
