@@ -216,13 +216,12 @@ class Compiler:
         self._traversal.may_be_empty |= node is NOTHING
         return Ready(self._traversal.rules.leaf(node))
 
-    def _check(self, limit: str, value: int, advice: str, context: Context) -> None:
-        """Refuse what passes a limit."""
+    def _check(self, limit: str, value: int, advice: str, context: Context, *keywords: str) -> None:
+        """Refuse what passes a limit, at one of the keywords if there are any."""
         if refusal := context.layout.limits.refusal(limit, value, advice):
-            raise UnsupportedSchema(context.location.pointer, refusal)
+            raise UnsupportedSchema(context.location.pointer_of(*keywords) if keywords else context.location.pointer, refusal)
 
     def _array(self, view: canonical.ArrayView, context: Context) -> Shape:
-        self._check("least_items", max(view.min_items or 0, 0), "ask for fewer items", context)
         distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
         style = context.style
         if distinct and style.layout.raw:
@@ -255,7 +254,8 @@ class Compiler:
         """A list in the style of its context, its items in another."""
         contained = [ContainsBounds(1 if one.min_contains is None else one.min_contains, one.max_contains) for one in view.contains]
         conditions = [(i, one.schema) for i, one in enumerate(view.contains)]
-        context.refuse_many(max([view.min_items or 0, *(one.least for one in contained)]), "items", "minItems", "minContains", "not")
+        least = max([view.min_items or 0, *(one.least for one in contained)])
+        self._check("least_items", least, "ask for fewer items", context, "minItems", "minContains", "not")
         distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
         repeated = view.distinctness == canonical.Distinctness.SOME_REPEATED
         exact = distinct or any(one.most is not None for one in contained)  # an item that could have counted may not come again

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.property_names import SchemaVariants
 from rellm_agents.json_schema.shapes import Deferred, Reference, Rules, Shape, Style, TooManyRoutes, Variants, mark_empty
-from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.source import CanonicalSchema, Deferrable, NormalForm, SchemaKind, SourceLocation, Unresolved
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node
@@ -57,12 +56,6 @@ class Context(NamedTuple):
     def refuse_unwritable(self, values: Sequence[Any], *keywords: str) -> None:
         """Raise an error at one of the keywords if the layout has no text for a value."""
         if reason := next((found for value in values if (found := self.layout.why_unwritable(value))), None):
-            raise UnsupportedSchema(self.location.pointer_of(*keywords), reason)
-
-    def refuse_many(self, least: int, what: str, *keywords: str) -> None:
-        """Raise an error at one of the keywords if a value has more parts at least than any text has."""
-        if least > MAX_COUNT:
-            reason = f"at least {least} {what} are asked for, and {MAX_COUNT} at most can be: ask for fewer"
             raise UnsupportedSchema(self.location.pointer_of(*keywords), reason)
 
 

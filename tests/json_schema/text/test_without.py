@@ -284,7 +284,7 @@ def test_the_regex_says_the_same() -> None:
 def test_what_cannot_be_kept_out_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="without="):
         compile_schema({"type": "string"}, without=[text])
-    with pytest.raises(ValueError, match="pass a list"):
+    with pytest.raises(TypeError, match="without='```': a list of str, not a str"):
         compile_schema({"type": "string"}, without="```")
 
 
