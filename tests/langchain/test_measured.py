@@ -18,7 +18,7 @@ from rellm_agents.langchain import RELLM
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-KEYS = {"model_name", "finish_reason", "finish", "forward_passes"}
+KEYS = {"model_name", "finish_reason", "finish", "forward_passes", "token_usage"}
 CLOSED = {"stop_reason", "closed_at"}  # where the budget closes a message
 SEEDS = range(5)
 

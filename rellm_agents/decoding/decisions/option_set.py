@@ -6,7 +6,7 @@ What is wrong with options is an error before the first forward pass. Knows no m
 ('yes', 'no')
 >>> options_of(["yes", "no", "yes"])
 Traceback (most recent call last):
-ValueError: options 0 and 2 are both 'yes', so they cannot be told apart: give each once
+rellm_agents.errors.ArgumentValueError: options 0 and 2 are both 'yes', so they cannot be told apart: give each once
 """
 
 from __future__ import annotations
