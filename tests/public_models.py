@@ -332,6 +332,14 @@ class User(BaseModel):
         return value.title()
 
 
+class Account(BaseModel):
+    """Limits of the whole model hold for keys of mappings too, and blanks at the ends of secrets do not count."""
+
+    model_config = ConfigDict(str_strip_whitespace=True, str_max_length=6, extra="forbid")
+    notes: dict[str, int] = Field(min_length=1)
+    token: SecretStr = Field(min_length=4)
+
+
 class Invoice(BaseModel):
     class Line(BaseModel):
         text: str
@@ -406,6 +414,7 @@ class Order(BaseModel, Generic[T]):
 
 
 BY_HAND: list[Any] = [
+    Account,
     User,
     Invoice,
     Host,

@@ -36,8 +36,6 @@ def key_texts(schema: Mapping[str, Any]) -> dict[str, Any] | None:
             return {"pattern": _FRACTIONAL}
         case "bool":
             return {"enum": ["true", "false"]}
-        case "str" if not schema.keys() - {"type", "metadata"}:
-            return {}
     return None
 
 

@@ -161,7 +161,8 @@ class _SchemaGenerator(GenerateJsonSchema):
             also.append({"pattern": ASCII_ONLY})
         elif pattern is not None and re.search(r"\\[sS]", pattern):
             also.append({"pattern": _WITHOUT_ODD_SPACES})
-        if schema.get("strip_whitespace", config.get("str_strip_whitespace")) and (pattern or {"minLength", "maxLength"} & found.keys()):
+        is_checked = pattern or {"minLength", "maxLength"} & found.keys() or config.get("str_strip_whitespace")  # a secret's own length
+        if schema.get("strip_whitespace", config.get("str_strip_whitespace")) and is_checked:
             also.append({"pattern": _STRIPPED})
         if schema.get("ascii_only"):
             also.append({"pattern": ASCII_ONLY})
