@@ -40,6 +40,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 
+_PACKAGE = __name__.partition(".")[0]
 _MAX_HELD = 32  # items of a list whose types an error looks at
 
 
@@ -407,7 +408,8 @@ def _type_name(value: object) -> str:
     kind = type(value)
     if value is None:
         return "None"
-    return kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    package = kind.__module__.partition(".")[0]
+    return kind.__name__ if package in ("builtins", "__main__", _PACKAGE) else f"{package}.{kind.__name__}"
 
 
 def _shown(value: object, most: int = 60) -> str:

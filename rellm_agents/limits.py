@@ -48,6 +48,7 @@ class Limits:
         options: of one union, as the normal form leaves it: ``allOf`` of unions multiplies them.
         least_properties: that an object must have at least, beside those that are required.
         least_items: that an array must have at least.
+        least_contained: items of an array that must satisfy ``contains`` at least.
         regex_characters: of the text of a regex, or of all patterns of one string.
         patterns: that one string, or the text of a regex, has to match or to avoid at the same time, lookarounds among them.
     """
@@ -75,6 +76,7 @@ class Limits:
     options: int = 1_000
     least_properties: int = 256
     least_items: int = 1_000_000
+    least_contained: int = 1_000
     regex_characters: int = 1_000_000
     patterns: int = 8
 
@@ -99,6 +101,7 @@ _MEANINGS = {
     "options": "options of one union",
     "least_properties": "properties that an object must have",
     "least_items": "items that an array must have",
+    "least_contained": 'items that must satisfy "contains"',
     "regex_characters": "characters of a regex",
     "patterns": "patterns or lookarounds that hold at the same time",
 }

@@ -23,6 +23,7 @@ SCHEMAS = [
     ("expansions", 5, {"$ref": "#/$defs/d3", "$defs": NESTED}),
     ("least_properties", 3, {"type": "object", "minProperties": 4}),
     ("least_items", 9, {"type": "array", "minItems": 10}),
+    ("least_contained", 9, {"type": "array", "contains": {"type": "null"}, "minContains": 10}),
     ("patterns", 2, {"type": "string", "allOf": [{"pattern": letter} for letter in KEYS]}),
     ("regex_characters", 10, {"type": "string", "pattern": "^abcdefghijkl$"}),
 ]

@@ -256,6 +256,8 @@ class Compiler:
         conditions = [(i, one.schema) for i, one in enumerate(view.contains)]
         least = max([view.min_items or 0, *(one.least for one in contained)])
         self._check("least_items", least, "ask for fewer items", context, "minItems", "minContains", "not")
+        least = max((one.least for one in contained), default=0)
+        self._check("least_contained", least, "ask for fewer items", context, "minContains", "contains", "not")
         distinct = view.distinctness == canonical.Distinctness.ALL_DISTINCT
         repeated = view.distinctness == canonical.Distinctness.SOME_REPEATED
         exact = distinct or any(one.most is not None for one in contained)  # an item that could have counted may not come again
