@@ -4,8 +4,7 @@
     python benchmarks/generation.py --data SCHEMAS.jsonl.gz --limit 300 --parts wall passes spelling --json RESULT.json
 
 The model is SmolLM2 (135 million parameters, float32). Engines take turns within each repetition; ratios are ratios of medians.
-Without ``--data`` the schemas are a few generated ones, always the same, and all parts take some minutes. Peers come with the extra
-``bench``.
+Without ``--data`` the schemas are a few generated ones, always the same. Peers come with the extra ``bench``.
 """
 
 from __future__ import annotations
