@@ -391,6 +391,8 @@ def named(name: str, schema: Any) -> dict[str, Any]:
     [
         ({"type": "strin"}, InvalidSchema, "#/type", "this is probably"),
         ({"type": "object", "properties": {"a": {"type": 3}}}, InvalidSchema, "#/properties/a/type", "the types of JSON Schema are"),
+        (named("5", 1.5), InvalidSchema, "#/properties/5", "1.5 is not"),
+        ({"properties": {"5": {}, "+05": {"type": 3}}}, InvalidSchema, "#/properties/+05/type", "the types of JSON Schema are"),
         ("[1]", InvalidSchema, "#", "a schema is an object or a boolean"),
         ("{", InvalidSchema, "#", "not JSON text"),
         (re, InvalidSchema, "#", "neither a schema nor a type"),

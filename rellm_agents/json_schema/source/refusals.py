@@ -12,7 +12,8 @@ another notation is told with the likely one of JSON Schema. Knows nothing of th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -61,7 +62,8 @@ def of_metaschema(schema: Schema, path: Sequence[str | int], message: str) -> In
         path: to the value.
         message: of the library.
     """
-    pointer, value = below("#", *map(str, path)), _at(schema, path)
+    path, value = next(_followed(schema, path))
+    pointer = below("#", *map(str, path))
     keyword = next((one for one in reversed(path) if isinstance(one, str)), None)
     if keyword == "type" and (objection := type_objection(value)):
         return InvalidSchema(pointer, objection)
@@ -73,10 +75,20 @@ def of_metaschema(schema: Schema, path: Sequence[str | int], message: str) -> In
     return InvalidSchema(pointer, message)
 
 
-def _at(value: Any, path: Sequence[str | int]) -> Any:
-    for name in path:
-        value = value[name]
-    return value
+def _followed(value: Any, path: Sequence[str | int]) -> Iterator[tuple[list[str | int], Any]]:
+    """Paths with names as they are written, and the values at their ends: the library tells the names ``"5"`` and ``"05"`` as 5."""
+    if not path:
+        yield [], value
+        return
+    for name in _names(value, path[0]):
+        for rest, end in _followed(value[name], path[1:]):
+            yield [name, *rest], end
+
+
+def _names(value: Any, step: str | int) -> list[Any]:
+    if isinstance(value, dict):
+        return [name for name in value if name == step or (isinstance(step, int) and re.fullmatch(rf"\+?0*{step}", name))]
+    return [step] if isinstance(value, list) else []
 
 
 def of_pattern(schema: Schema, error: Exception) -> SchemaError:
