@@ -1,11 +1,13 @@
-"""Defines the command ``rellm-agents``, which shows the demo on the terminal; the exit status is 0 if every constrained step was valid.
+"""Defines the command ``rellm-agents``: ``demo`` shows agents on the terminal, ``serve`` serves a model to other programs.
 
-Knows only the options; :mod:`rellm_agents.demo` is the demo. Imports optional packages late, so that a missing one is reported in one
-line that says what to install.
+The exit status of ``demo`` is 0 if every constrained step was valid.
+
+Knows only the options; :mod:`rellm_agents.demo` is the demo, :mod:`rellm_agents.serving.server` the server. Imports optional packages late,
+so that a missing one is reported in one line that says what to install.
 """
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rellm_agents.errors import RELLMError
 from rellm_agents.requirements import require
@@ -61,6 +63,45 @@ def application() -> "typer.Typer":
             raise typer.Exit(1) from error
         if not flawless:
             raise typer.Exit(1)
+
+    @app.command()
+    def serve(
+        model: Annotated[str, typer.Argument(help='"smollm2", a folder, a .gguf file or a hub name.')],
+        *,
+        host: Annotated[str, typer.Option(help="The address of this machine; another than a loopback one needs a key.")] = "127.0.0.1",
+        port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8000,
+        name: Annotated[str | None, typer.Option(help="By which requests call the model. [default: that of MODEL]")] = None,
+        api_key: Annotated[str | None, typer.Option(envvar="RELLM_API_KEY", help="That requests have to give.")] = None,
+        max_tokens: Annotated[int, typer.Option(min=1, help="The budget of requests that name none.")] = 512,
+        on_budget: Annotated[
+            Literal["stop", "length", "raise"], typer.Option(help="What is said of a text that its budget has closed.")
+        ] = "stop",
+        max_waiting: Annotated[int, typer.Option(min=0, help="Texts that may wait for a place; more are refused (429).")] = 64,
+        compile_seconds: Annotated[float, typer.Option(min=0.1, help="How long a request's pattern may take to be compiled.")] = 20.0,
+        compile_threads: Annotated[int, typer.Option(min=1, help="How many patterns are compiled at once.")] = 2,
+        max_body_bytes: Annotated[int, typer.Option(min=1, help="Of a request.")] = 4_194_304,
+        max_schema_bytes: Annotated[int, typer.Option(min=1, help="Of a JSON Schema or a regex in a request.")] = 262_144,
+        grace_seconds: Annotated[int, typer.Option(min=0, help="How long answers under way may take at the end.")] = 30,
+    ) -> None:
+        """Serve a model on this machine, in the shapes of OpenAI's API, at http://127.0.0.1:8000/v1 by default."""
+        try:
+            from rellm_agents.serving.server import ServerSettings, application_of, name_of, run  # noqa: PLC0415 - as for the demo
+
+            settings = ServerSettings(
+                model_name=name or name_of(model),
+                host=host,
+                api_key=api_key,
+                on_budget=on_budget,
+                max_waiting=max_waiting,
+                compile_seconds=compile_seconds,
+                compile_threads=compile_threads,
+                max_body_bytes=max_body_bytes,
+                max_schema_bytes=max_schema_bytes,
+            )
+            run(application_of(model, settings, max_tokens=max_tokens), host=host, port=port, grace_seconds=grace_seconds)
+        except RELLMError as error:
+            typer.echo(_line(error), err=True)
+            raise typer.Exit(1) from error
 
     return app
 

@@ -40,7 +40,7 @@ def require(*modules: str, extra: str = "", purpose: str, versions: str = "") ->
     """
     for module in modules:
         name = canonicalize_name(module)
-        wanted, found = SpecifierSet(versions) if versions else ranges().get(name), _version(name)
+        wanted, found = SpecifierSet(versions) if versions else ranges().get(name), installed_version(name)
         if wanted is not None and found is not None and not wanted.contains(found, prereleases=True):
             raise UnfitVersion(name, found, ",".join(sorted(map(str, wanted), reverse=True)), purpose=purpose)
         try:
@@ -61,7 +61,7 @@ def ranges() -> dict[str, SpecifierSet]:
     return {canonicalize_name(one.name): one.specifier for one in reversed(found)}  # requirements without an extra come first, and win
 
 
-def _version(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
     """The version of an installed distribution; ``None`` if it is not installed or has no version."""
     try:
         return version(name)

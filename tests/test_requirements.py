@@ -14,7 +14,8 @@ from rellm_agents import decoding, requirements
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DECLARED = [*PROJECT["dependencies"], *(line for lines in PROJECT["optional-dependencies"].values() for line in lines)]
 OF_MODELS = ("accelerate", "gguf", "huggingface_hub", "jinja2", "safetensors", "torch", "transformers")
-OF_EXTRAS = (*OF_MODELS, "langchain", "langchain_classic", "langchain_core", "rich", "typer")
+OF_SERVERS = ("prometheus_client", "starlette", "uvicorn")
+OF_EXTRAS = (*OF_MODELS, *OF_SERVERS, "langchain", "langchain_classic", "langchain_core", "rich", "typer")
 CANONICAL = """
 from rellm_agents import compile_regex
 from rellm_agents.decoding import TokenMasks, Vocabulary
@@ -77,6 +78,7 @@ def test_canonical_masks_need_a_tokenizer_and_no_model():
         ("from rellm_agents.langchain.answer_in_time import AnswerInTime", "langchain", "agents"),
         (PARSER, "langchain_classic", "executor"),
         ("from rellm_agents.cli import application; application()", "rich", "cli"),
+        ("import rellm_agents.serving.server", "starlette", "serve"),
     ],
 )
 def test_what_needs_an_absent_package_names_the_extra(program, without, extra):

@@ -24,6 +24,7 @@ from rellm_agents.requirements import require
 
 require("tokenizers", purpose="rellm_agents.decoding")
 
+from rellm_agents.decoding.daemon_threads import DaemonThreads
 from rellm_agents.decoding.spelling import TokenMasks
 from rellm_agents.decoding.vocabulary import Vocabulary
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
@@ -64,7 +64,8 @@ class RequestQueue:
         self._lock = Lock()
 
     @property
-    def _max_batch(self) -> int:
+    def max_batch(self) -> int:
+        """How many texts are decoded together at most."""
         return self._most if self.decoder.engine.scorer.takes_batches else 1
 
     def generate(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Completion:
@@ -82,7 +83,7 @@ class RequestQueue:
         """As :meth:`ConstrainedDecoder.stream`; closing it ends the text."""
         events: SimpleQueue[_Event] = SimpleQueue()
         caller = _Caller(events.put)
-        self._submit(caller, prompt, pattern, options)
+        self._submit(caller, self.request(prompt, pattern, **options))
         try:
             while True:
                 match events.get():
@@ -97,6 +98,23 @@ class RequestQueue:
 
     async def astream(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> AsyncIterator[str | Completion]:
         """As :meth:`stream` for a coroutine, whose last piece is the completion; cancelling it ends the text."""
+        request = await asyncio.to_thread(self.request, prompt, pattern, **options)
+        async with aclosing(self.awrite(request)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    @checked(prompt=TEXT)
+    def request(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Request:
+        """A text that is ready to be written, and does not wait for its place yet: for callers who bound how long this takes.
+
+        Raises:
+            ValueError, TypeError: as :meth:`ConstrainedDecoder.generate`; a new pattern is compiled here, which may take seconds.
+        """
+        (request,) = self.decoder.begin([prompt], pattern, text_options(options))
+        return request
+
+    async def awrite(self, request: Request) -> AsyncGenerator[str | Completion]:
+        """As :meth:`astream`, of a request that was made here before and is written once."""
         loop, events = asyncio.get_running_loop(), asyncio.Queue[_Event]()
 
         def put(event: _Event) -> None:
@@ -105,7 +123,7 @@ class RequestQueue:
 
         caller = _Caller(put)
         try:
-            await asyncio.to_thread(self._submit, caller, prompt, pattern, options)
+            self._submit(caller, request)
             while True:
                 match await events.get():
                     case str(piece):
@@ -126,7 +144,7 @@ class RequestQueue:
         """
         request, waited = self.decoder.decision(prompt, options, **how), Future[Decision]()
         with self._lock:
-            if self._open_decisions is not None and len(self._open_decisions) < self._max_batch:
+            if self._open_decisions is not None and len(self._open_decisions) < self.max_batch:
                 self._open_decisions.append((request, waited))
                 return waited
             group = self._open_decisions = [(request, waited)]
@@ -135,7 +153,7 @@ class RequestQueue:
 
     def _decide(self, group: _Decisions) -> None:
         """Make the decisions of a group, once nobody can join it any more."""
-        if self._max_batch > 1:
+        if self.max_batch > 1:
             time.sleep(self._wait)
         with self._lock:
             if self._open_decisions is group:
@@ -146,9 +164,8 @@ class RequestQueue:
         for (_, waited), decision in zip(wanted, decisions, strict=True):
             waited.set_result(decision)
 
-    def _submit(self, caller: _Caller, prompt: str, pattern: Pattern, options: TextKeywords) -> None:
-        """Begin a request, and let it join those under way; what is wrong with it is raised here."""
-        (request,) = self.decoder.begin([prompt], pattern, text_options(options))
+    def _submit(self, caller: _Caller, request: Request) -> None:
+        """Let a request join those under way."""
         with self._lock:
             if not self._is_decoding:
                 self._threads.submit(self._decode)

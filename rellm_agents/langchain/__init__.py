@@ -1,6 +1,6 @@
 """Offers the package to LangChain: language models whose texts match a pattern, and parsers that read those texts without loss.
 
-Knows all rooms below; only the demo knows this one. Needs the extra ``langchain``. In reading order:
+Knows all rooms below; only the demo and the server know this one. Needs the extra ``langchain``. In reading order:
 
     model_schema      what is done with the conditions of a type that its schema does not say
     model_reader      objects of a type, read from JSON text
@@ -29,7 +29,7 @@ from rellm_agents.langchain.agents import format_for, parser_for
 from rellm_agents.langchain.chat import ChatRELLM
 from rellm_agents.langchain.drop_ins import JsonFormer, LMFormatEnforcer
 from rellm_agents.langchain.output_parsers import compile_parser, reader_for, register_parser
-from rellm_agents.langchain.rellm import RELLM
+from rellm_agents.langchain.rellm import RELLM, BegunText
 
 if TYPE_CHECKING:
     from rellm_agents.langchain.decision_rellm import DecisionRELLM

@@ -294,6 +294,11 @@ class LocalModel(BaseModel):
         return text if isinstance(text, str) else None
 
     @property
+    def queue(self) -> RequestQueue:
+        """The queue in which the texts of this model, and of all LangChain objects on it, are written."""
+        return self._queue
+
+    @property
     def model_name(self) -> str:
         """The name of the model, for traces."""
         model = self._queue.decoder.model

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import is_
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -45,6 +46,23 @@ _log = logging.getLogger(__name__)
 
 _CONSTRAINTS = ("regex", "pattern", "json_schema", "parser", "format")
 _ALIASES = {"schema": "json_schema"}
+
+
+@dataclass(frozen=True)
+class BegunText:
+    """A text that is to be written.
+
+    Attributes:
+        prompt: before it.
+        pattern: that it matches.
+        options: of the decoder.
+        info: says of the completion what ``generation_info`` says.
+    """
+
+    prompt: str
+    pattern: Pattern
+    options: TextKeywords
+    info: Callable[[Completion], dict[str, Any]]
 
 
 class RELLM(LocalModel, BaseLLM):
@@ -187,6 +205,22 @@ class RELLM(LocalModel, BaseLLM):
         if return_exceptions or _is_bounded(config):
             return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
         return await BaseLLM.abatch(self, inputs, config, **kwargs)
+
+    def begin(self, prompts: Sequence[str], *, stop: list[str] | None = None, **options: Any) -> list[BegunText]:
+        """The texts that a call asks for, ``n`` after each prompt, none of them begun: for callers who write them in the queue themselves.
+
+        Args:
+            prompts: each is gone on with.
+            stop: a text ends before the first of these strings.
+            **options: of a call.
+
+        Raises:
+            ValueError: as ``invoke``, before anything is written.
+        """
+        texts = [prompt for prompt in prompts for _ in range(self._copies(options))]
+        pattern, how = self._request(stop, {name: value for name, value in options.items() if name != "n"})
+        seeds: Sequence[int | None] = seeds_of(options.get("seed", self.seed), texts) or [None] * len(texts)
+        return [BegunText(prompt, pattern, {**how, "seed": seed}, self._generation_info) for prompt, seed in zip(texts, seeds, strict=True)]
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As ``BaseLLM.generate``; the fields that a call replaces become part of the cache key."""

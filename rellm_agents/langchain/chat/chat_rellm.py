@@ -264,6 +264,24 @@ class ChatRELLM(LocalModel, BaseChatModel):
         answer = Pattern(choice(*map(literal, options)))
         return self._start_reply(list(messages), None, {"pattern": answer, "reasoning": False})
 
+    def begin(self, messages: Sequence[BaseMessage], *, stop: list[str] | None = None, **options: Any) -> list[Reply]:
+        """The replies that a call asks for, as many as ``n``, none of them begun: for callers who write them in the queue themselves.
+
+        Args:
+            messages: the chat.
+            stop: free content ends before the first of these strings.
+            **options: of a call, such as ``tools`` in the form of OpenAI's API.
+
+        Raises:
+            ValueError: as ``invoke``, before anything is written.
+        """
+        copies = self._copies(options)
+        replies = [self._start_reply(list(messages), stop, options) for _ in range(copies)]
+        seeds: Sequence[int | None] = seeds_of(options.get("seed", self.seed), [reply.prompt for reply in replies]) or [None] * copies
+        for reply, seed in zip(replies, seeds, strict=True):
+            reply.options["seed"] = seed
+        return replies
+
     # Options of a call
 
     def bind_tools(

@@ -67,13 +67,17 @@ class Reply:
         """The content of a whole message."""
         return self._format.message(text).content
 
-    def result(self, completion: Completion) -> ChatResult:
+    def message(self, completion: Completion) -> AIMessage:
         """The whole message."""
         parsed = self._format.message(completion.text)
         calls = [tool_call(name=call.name, args=call.arguments, id=_call_id(call.id)) for call in parsed.tool_calls]
         metadata = self._metadata(completion, has_calls=bool(calls))
-        message = AIMessage(content=parsed.content, tool_calls=calls, additional_kwargs=_reasoning(parsed.reasoning), **metadata)
-        output = {"model_name": self._model_name, "token_usage": metadata["response_metadata"]["token_usage"]}
+        return AIMessage(content=parsed.content, tool_calls=calls, additional_kwargs=_reasoning(parsed.reasoning), **metadata)
+
+    def result(self, completion: Completion) -> ChatResult:
+        """The whole message, and how many tokens were read and written."""
+        message = self.message(completion)
+        output = {"model_name": self._model_name, "token_usage": message.response_metadata["token_usage"]}
         return ChatResult(generations=[ChatGeneration(message=message)], llm_output=output)
 
     def chunks(self, piece: str | Completion) -> list[ChatGenerationChunk]:

@@ -1,0 +1,110 @@
+r"""Sends the pieces of an answer while it is written, as server-sent events (HTML Living Standard, 9.2), to a client that may leave.
+
+>>> event({"a": "é"})
+b'data: {"a":"\xc3\xa9"}\n\n'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing
+from typing import Any, Final, TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+DONE: Final = b"data: [DONE]\n\n"
+
+_Piece = TypeVar("_Piece")
+_Result = TypeVar("_Result")
+
+
+class ClientLeft(Exception):
+    """The client went away before its answer was complete."""
+
+
+def event(value: Any) -> bytes:
+    """One event."""
+    return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'), allow_nan=False)}\n\n".encode()
+
+
+async def merged(streams: Sequence[AsyncGenerator[_Piece]]) -> AsyncGenerator[tuple[int, _Piece]]:
+    """The pieces of some streams as they come, each with the number of its stream; where one fails, or this is closed, all are closed."""
+    arrived = asyncio.Queue[tuple[int, _Piece] | asyncio.Task[None]]()
+
+    async def forward(number: int, stream: AsyncGenerator[_Piece]) -> None:
+        async with aclosing(stream):
+            async for piece in stream:
+                arrived.put_nowait((number, piece))
+
+    tasks = [asyncio.create_task(forward(number, stream)) for number, stream in enumerate(streams)]
+    for task in tasks:
+        task.add_done_callback(arrived.put_nowait)
+    try:
+        open_ = len(tasks)
+        while open_:
+            one = await arrived.get()
+            if isinstance(one, asyncio.Task):
+                one.result()
+                open_ -= 1
+            else:
+                yield one
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, _Result]) -> _Result:
+    """What some work returns; it is cancelled where the client goes away.
+
+    Raises:
+        ClientLeft: it did.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientLeft
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class EventStream:
+    """A response of events (an ASGI application).
+
+    Args:
+        events: what is sent; closed in any case.
+    """
+
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as of any ASGI application
+        """Send all events.
+
+        Raises:
+            ClientLeft: the client went away.
+        """
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        async with aclosing(self._events) as events:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await while_connected(receive, _send_all(events, send))
+
+
+async def _send_all(events: AsyncIterator[bytes], send: Send) -> None:
+    async for one in events:
+        try:
+            await send({"type": "http.response.body", "body": one, "more_body": True})
+        except OSError as error:  # as servers tell it (ASGI 3.0, HTTP, "Disconnected Client")
+            raise ClientLeft from error
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

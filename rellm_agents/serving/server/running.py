@@ -1,0 +1,67 @@
+"""Loads a model and runs its server on this machine until it is told to end.
+
+Knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from rellm_agents.decoding import smollm2
+from rellm_agents.langchain import RELLM, ChatRELLM
+from rellm_agents.patterns import compile_regex
+from rellm_agents.serving.server.application import make_application
+from rellm_agents.serving.server.settings import ServerSettings
+
+SMOLLM2: Final = "smollm2"
+
+
+def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> Starlette:
+    """The application of a model that is loaded now.
+
+    Args:
+        model: ``"smollm2"``, the folder of a model, a ``.gguf`` file, or a name on the Hugging Face hub.
+        settings: what is allowed.
+        max_tokens: the budget of requests that name none.
+
+    Raises:
+        ModelNotFound: there is no such model.
+        ValueError: it has no chat template, or its tokenizer cannot be read.
+    """
+    if model == SMOLLM2:
+        loaded, tokenizer = smollm2()
+        chat = ChatRELLM(model=loaded, tokenizer=tokenizer, max_tokens=max_tokens)
+    else:
+        chat = ChatRELLM(model=model, max_tokens=max_tokens)
+    anything = compile_regex("(?s:.*)")
+    plain = RELLM(model=chat.model, tokenizer=chat.tokenizer, pattern=anything, max_tokens=max_tokens)
+    return make_application(chat, plain, settings)
+
+
+def name_of(model: str) -> str:
+    """The name by which requests call a model: that of its folder or file, or the one on the hub.
+
+    >>> name_of("HuggingFaceTB/SmolLM2-135M-Instruct")
+    'HuggingFaceTB/SmolLM2-135M-Instruct'
+    """
+    return Path(model).resolve().name if Path(model).exists() else model
+
+
+def run(application: Starlette, *, host: str, port: int, grace_seconds: int) -> None:
+    """Serve until the process is told to end; then let the answers under way end, for some time.
+
+    Args:
+        application: what is served.
+        host: the address of this machine at which it is reached.
+        port: its port; 0 is any that is free.
+        grace_seconds: how long answers under way may take at the end.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    uvicorn.run(
+        application, host=host, port=port, access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=grace_seconds
+    )
