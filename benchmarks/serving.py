@@ -5,8 +5,8 @@
 
 Each client asks for one streamed message of the same length; with ``--typed`` for a typed answer. So many ask at once, and where one has
 its answer, the next one asks. A client waits for the first piece of its message; tokens are those of all messages, from the first request
-to the last answer. Any server will do. With ``--pid`` of a server on this Linux machine its CPU seconds are told too, which other work does not
-change much.
+to the last answer. Any server will do. With ``--pid`` of a server on this Linux machine its CPU seconds are told too, which other work does
+not change much.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ GET  /health, /metrics       whether the server lives, and what it has done
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from rellm_agents.langchain import RELLM, ChatRELLM
 from rellm_agents.serving.server.access import Access
 from rellm_agents.serving.server.admission import Places
-from rellm_agents.serving.server.event_stream import DONE, ClientLeft, EventStream, event, while_connected
+from rellm_agents.serving.server.event_stream import ClientLeft, EventStream, while_connected
 from rellm_agents.serving.server.metrics import CONTENT_TYPE, Metrics
 from rellm_agents.serving.server.reading import Asked, body_of, json_value, read_chat, read_completion
 from rellm_agents.serving.server.refusals import Refusal
@@ -58,7 +58,7 @@ def make_application(chat: ChatRELLM, plain: RELLM, settings: ServerSettings) ->
                 return JSONResponse(await while_connected(request.receive, writer.whole(asked)))
             bodies = writer.stream(asked)
             first = await while_connected(request.receive, anext(bodies))
-            return EventStream(_events(first, bodies))
+            return EventStream(first, bodies)
 
         return answer
 
@@ -97,19 +97,6 @@ def make_application(chat: ChatRELLM, plain: RELLM, settings: ServerSettings) ->
     return Starlette(
         routes=routes, middleware=[around], exception_handlers={HTTPException: _unknown, Exception: _failed, Refusal: _refused}
     )
-
-
-async def _events(first: dict[str, Any], rest: AsyncGenerator[dict[str, Any]]) -> AsyncGenerator[bytes]:
-    """The events of an answer, its end, or the error that ended it."""
-    try:
-        yield event(first)
-        async for one in rest:
-            yield event(one)
-        yield DONE
-    except Refusal as error:
-        yield event(error.body)
-    finally:
-        await rest.aclose()
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -12,7 +12,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from rellm_agents.serving.server.refusals import Refusal
 
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -83,11 +85,12 @@ class EventStream:
     """A response of events (an ASGI application).
 
     Args:
-        events: what is sent; closed in any case.
+        first: the first body that is sent.
+        rest: the others; closed in any case. Where it raises a :class:`Refusal`, that is the last event.
     """
 
-    def __init__(self, events: AsyncGenerator[bytes]) -> None:
-        self._events = events
+    def __init__(self, first: Any, rest: AsyncGenerator[Any]) -> None:
+        self._first, self._rest = first, rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as of any ASGI application
         """Send all events.
@@ -95,16 +98,29 @@ class EventStream:
         Raises:
             ClientLeft: the client went away.
         """
+
+        async def sent(message: Message) -> None:
+            try:
+                await send(message)
+            except OSError as error:  # as servers tell it (ASGI 3.0, HTTP, "Disconnected Client")
+                raise ClientLeft from error
+
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        async with aclosing(self._events) as events:
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await while_connected(receive, _send_all(events, send))
+        async with aclosing(self._rest):
+            await sent({"type": "http.response.start", "status": 200, "headers": headers})
+            await while_connected(receive, self._send_all(sent))
 
-
-async def _send_all(events: AsyncIterator[bytes], send: Send) -> None:
-    async for one in events:
-        try:
+    async def _send_all(self, send: Send) -> None:
+        async for one in self._events():
             await send({"type": "http.response.body", "body": one, "more_body": True})
-        except OSError as error:  # as servers tell it (ASGI 3.0, HTTP, "Disconnected Client")
-            raise ClientLeft from error
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        yield event(self._first)
+        try:
+            async for one in self._rest:
+                yield event(one)
+        except Refusal as error:
+            yield event(error.body)
+        else:
+            yield DONE

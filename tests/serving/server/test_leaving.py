@@ -31,14 +31,14 @@ async def quiet(server: Server) -> None:
     raise AssertionError("a text is still written")
 
 
-@pytest.mark.parametrize("streams", [True, False])
-async def test_a_client_that_goes_away_stops_its_text(streams):
+@pytest.mark.parametrize(("streams", "after"), [(True, 3), (True, 0), (False, 0)])
+async def test_a_client_that_goes_away_stops_its_text(streams, after):
     server = Server()
     written: list[int] = []
     decoder = server.queue.decoder
     completion, left = decoder.completion, asyncio.Event()
     decoder.completion = lambda request: written.append(1) or completion(request)  # type: ignore[method-assign]
-    call = Call(server.application, {**LONG, "stream": streams}, leaves=lambda received: len(received) >= 3)
+    call = Call(server.application, {**LONG, "stream": streams}, leaves=lambda received: len(received) >= after)
     task = asyncio.create_task(call.run(left))
     if not streams:
         while not server.queue._is_decoding:
