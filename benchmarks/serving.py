@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import time
 from pathlib import Path
 from statistics import median
@@ -34,7 +35,7 @@ SCHEMA = {
 
 async def ask(client: httpx.AsyncClient, number: int, options: dict[str, Any]) -> tuple[float, int]:
     """The seconds to the first piece of one message, and its tokens."""
-    content = f"Question {number}: tell me about {COUNTRIES[number % len(COUNTRIES)]}."
+    content = f"{secrets.token_hex(2)}: tell me about {COUNTRIES[number % len(COUNTRIES)]}."  # no prompt was read before
     body = {"messages": [{"role": "user", "content": content}], "stream": True, "stream_options": {"include_usage": True}, **options}
     began, first, tokens = time.perf_counter(), 0.0, 0
     async with client.stream("POST", "chat/completions", json=body) as response:
