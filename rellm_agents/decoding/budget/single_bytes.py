@@ -114,7 +114,7 @@ class SingleByteCosts:
     def _of(self, at: int, low: int, high: int | None) -> int:
         end = min(low + MAX_BEYOND, self._last if high is None else min(high, self._last))
         best = NONE
-        while low <= end:
+        while low <= min(end, self._last):
             # No number of iterations needs fewer tokens than the longest ones take.
             last = min(end, low + 2 * self._longest if best >= NONE else best * self._longest)
             if last < low:
