@@ -48,6 +48,7 @@ class Automaton:
         rows: for each state, the next state by byte; ``None`` until it is made. A list of lists: the fastest table to step in Python. The
             same rows are in an int32 array, for whole levels of a trie at a time (:meth:`table`).
         accepting: for each state, whether a text may end there.
+        next_to_end: for the states from which a shortest text was looked for, its first byte and the state after it.
     """
 
     def __init__(self, node: Node) -> None:
@@ -61,6 +62,7 @@ class Automaton:
         self._made = 1  # rows
         self._table = np.zeros((8, 256), dtype=np.int32)
         self._is_whole: bool | None = None
+        self.next_to_end: dict[int, tuple[int, int]] = {}
         self.accepting: list[bool] = [False]
         if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
             self._nodes.append(NOTHING)
@@ -149,6 +151,21 @@ class Automaton:
                 return False
         return self.accepting[state]
 
+    def rest_to_end(self, state: int) -> bytes:
+        """The shortest text from a state to an end, as far as it is known."""
+        text = bytearray()
+        while not self.accepting[state]:
+            byte, state = self.next_to_end[state]
+            text.append(byte)
+        return bytes(text)
+
+    def keep_to_end(self, state: int, text: bytes) -> None:
+        """Remember a shortest text: after each of its bytes, what is left is one too."""
+        for byte in text:
+            target = self.row(state)[byte]
+            self.next_to_end[state] = byte, target
+            state = target
+
     def _make_row(self, state: int) -> list[int]:
         with self._lock:
             made = self.rows[state]
@@ -196,7 +213,8 @@ def shortest_way(automaton: Automaton, start: int) -> bytes:
     """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to a state in which a text may end.
 
     The search is A* (Hart, Nilsson and Raphael, "A formal basis for the heuristic determination of minimum cost paths", 1968): the bytes
-    read so far plus a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`.
+    read so far plus a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`. It ends
+    at a state whose shortest text is known: what is left of a shortest text, the lowest one, is one itself.
 
     >>> from rellm_agents.patterns.ir import choice, literal, sequence
     >>> shortest_way(Automaton.of(sequence(literal("a"), choice(literal("bb"), literal("c")))), START)
@@ -206,13 +224,20 @@ def shortest_way(automaton: Automaton, start: int) -> bytes:
     queue = [(0, b"", start)]
     while queue:
         _, text, state = heappop(queue)
-        if automaton.accepting[state]:
+        if state == DEAD:
+            automaton.keep_to_end(start, text)
             return text
         if text != best[state]:
             continue  # a better text leads to the same state
+        if automaton.accepting[state] or state in automaton.next_to_end:
+            whole = text + automaton.rest_to_end(state)
+            heappush(queue, (len(whole), whole, DEAD))
+            continue
+        following = dict[int, int]()
         for byte, target in enumerate(automaton.row(state)):
-            if target == DEAD:
-                continue
+            following.setdefault(target, byte)
+        following.pop(DEAD, None)
+        for target, byte in following.items():
             longer = text + bytes((byte,))
             known = best.get(target)
             if known is None or (len(longer), longer) < (len(known), known):

@@ -43,7 +43,7 @@ from rellm_agents.patterns.ir.constructors import (
 )
 from rellm_agents.patterns.ir.digest import fingerprint
 from rellm_agents.patterns.ir.escapes import ANY_CHARACTER_REGEX, escape, escape_set, quantifier
-from rellm_agents.patterns.ir.node import MAX_DEPTH, MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
+from rellm_agents.patterns.ir.node import BOOLEAN, MAX_DEPTH, MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import (
     AnyNode,
     Capture,
@@ -51,6 +51,7 @@ from rellm_agents.patterns.ir.node_types import (
     Choice,
     Complement,
     Dfa,
+    Extent,
     Intersection,
     Lexeme,
     Literal,
@@ -58,8 +59,10 @@ from rellm_agents.patterns.ir.node_types import (
     Rule,
     Sequence,
     Terminal,
+    TransitionFunctions,
     Utf8Tail,
     conditions_at_once,
+    directly_inside,
 )
 from rellm_agents.patterns.ir.parts import is_part_end, part, parts_in, special_names, without_name
 from rellm_agents.patterns.ir.special_tokens import (
