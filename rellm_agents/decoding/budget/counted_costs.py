@@ -26,8 +26,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from rellm_agents.decoding.lru import BoundedCache
-from rellm_agents.decoding.transitions import LexemeTokenCache, counted_nodes
+from rellm_agents.decoding.transitions import LexemeTokenCache, RestrictedGroup, counted_nodes
 from rellm_agents.patterns.automaton import START, CountedAutomaton
+from rellm_agents.patterns.machine import CounterCell
 
 MAX_WALKED = 256  # states of an automaton from which the whole vocabulary is walked
 MAX_KNOWN = 65_536  # counts that are remembered
@@ -47,6 +48,7 @@ class CountedCosts:
 
     def __init__(self, lexemes: LexemeTokenCache) -> None:
         self._lexemes = lexemes
+        self._of_ends: WeakKeyDictionary[CounterCell, dict[int, list[int]]] = WeakKeyDictionary()
         self._programmes: WeakKeyDictionary[CountedAutomaton, dict[int, _Programme]] = WeakKeyDictionary()
 
     def of(self, automaton: CountedAutomaton, state: int, missing: Bounds, bounds: Bounds) -> int:
@@ -58,8 +60,25 @@ class CountedCosts:
             missing: iterations that are to come, the one that was begun included.
             bounds: on all iterations of a text.
         """
-        found = self._programme(automaton, bounds).fewest(state, missing)
-        return min(found, self.bound(automaton, state, missing)) if found > 1 else found
+        return self._least(self._programme(automaton, bounds), state, missing)
+
+    def _least(self, programme: _Programme, state: int, missing: Bounds) -> int:
+        found = programme.fewest(state, missing)
+        return min(found, self.bound(programme.token_ends.automaton, state, missing)) if found > 1 else found
+
+    def of_ends(self, cell: CounterCell, group: RestrictedGroup) -> list[int]:
+        """Tokens that suffice after each end of a group, to the end of the repeat; remembered, since different limits are asked for."""
+        known = self._of_ends.get(cell)
+        if known is None:
+            known = self._of_ends.setdefault(cell, {})
+        tokens = group.tokens
+        found = known.get(tokens.cursor.id)
+        if found is None:
+            low, high = cell.missing
+            programme = self._programme(tokens.automaton, (cell.minimum, cell.maximum))
+            places = [(tokens.ends[end][1], (low - (n := tokens.ends[end][0]), None if high is None else high - n)) for end in group.ends]
+            found = known[tokens.cursor.id] = [self._least(programme, state, missing) for state, missing in places]
+        return found
 
     def bound(self, automaton: CountedAutomaton, state: int, missing: Bounds) -> int:
         """An upper bound of the same: one token for each byte of a shortest text."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ class Automaton:
         self._table = np.zeros((8, 256), dtype=np.int32)
         self._is_whole: bool | None = None
         self.accepting: list[bool] = [False]
+        self._ways: dict[int, tuple[int, int, int]] = {}
         if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
             self._nodes.append(NOTHING)
             self.rows.append([DEAD] * 256)
@@ -136,6 +138,18 @@ class Automaton:
         """A lower bound on the bytes from ``state`` to the end."""
         return min_bytes(self._nodes[state])
 
+    def way(self, state: int) -> tuple[int, int, int]:
+        """How many bytes are the shortest way to an end, and the first of them with the state that it leads to; see ``shortest_way``.
+
+        Args:
+            state: not ``DEAD``.
+        """
+        found = self._ways.get(state)
+        if found is None:
+            _find_way(self, state, self._ways)
+            found = self._ways[state]
+        return found
+
     def ends_in_common_bytes(self, state: int) -> bool:
         """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end."""
         return self._common_emptiness.has_text(self._nodes[state])
@@ -195,30 +209,56 @@ class Automaton:
 def shortest_way(automaton: Automaton, start: int) -> bytes:
     """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to a state in which a text may end.
 
-    The search is A* (Hart, Nilsson and Raphael, "A formal basis for the heuristic determination of minimum cost paths", 1968): the bytes
-    read so far plus a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`.
-
     >>> from rellm_agents.patterns.ir import choice, literal, sequence
     >>> shortest_way(Automaton.of(sequence(literal("a"), choice(literal("bb"), literal("c")))), START)
     b'ac'
+    """
+    left, byte, after = automaton.way(start)
+    text = bytearray()
+    while left:
+        text.append(byte)
+        left, byte, after = automaton.way(after)
+    return bytes(text)
+
+
+def _find_way(automaton: Automaton, start: int, known: dict[int, tuple[int, int, int]]) -> None:
+    """Add the states on a shortest way to those whose way is known.
+
+    The search is A* (Hart, Nilsson and Raphael, "A formal basis for the heuristic determination of minimum cost paths", 1968): the bytes
+    read so far plus a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`.
     """
     best = {start: b""}
     queue = [(0, b"", start)]
     while queue:
         _, text, state = heappop(queue)
         if automaton.accepting[state]:
-            return text
+            known[state] = 0, 0, DEAD
+        if state in known:
+            break
         if text != best[state]:
             continue  # a better text leads to the same state
-        for byte, target in enumerate(automaton.row(state)):
-            if target == DEAD:
-                continue
+        for target, byte in _lowest(automaton.row(state)):
             longer = text + bytes((byte,))
-            known = best.get(target)
-            if known is None or (len(longer), longer) < (len(known), known):
+            before = best.get(target)
+            if before is None or (len(longer), longer) < (len(before), before):
                 best[target] = longer
-                heappush(queue, (len(longer) + automaton.min_bytes(target), longer, target))
-    raise AssertionError("an automaton enters no state that cannot reach the end")
+                left = known[target][0] if target in known else automaton.min_bytes(target)
+                heappush(queue, (len(longer) + left, longer, target))
+    else:
+        raise AssertionError("an automaton enters no state that cannot reach the end")
+    total = len(text) + known[state][0]
+    here = start
+    for done, byte in enumerate(text):
+        target = automaton.step(here, byte)
+        known[here] = total - done, byte, target
+        here = target
+
+
+def _lowest(row: list[int]) -> list[tuple[int, int]]:
+    """The states that follow, each with the lowest byte that leads to it; by the bytes."""
+    first = dict(zip(reversed(row), range(255, -1, -1), strict=True))
+    first.pop(DEAD, None)
+    return sorted(first.items(), key=itemgetter(1))
 
 
 @lru_cache(maxsize=MAX_SHARED_AUTOMATA)

@@ -60,6 +60,7 @@ from rellm_agents.patterns.ir.node_types import (
     Terminal,
     Utf8Tail,
     conditions_at_once,
+    directly_inside,
 )
 from rellm_agents.patterns.ir.parts import is_part_end, part, parts_in, special_names, without_name
 from rellm_agents.patterns.ir.special_tokens import (

@@ -125,6 +125,8 @@ class CheapestText:
         order = [asked]
         for one in order:
             for inner in self._rules_inside(one.witness if isinstance(one, Rule) else one):
+                if inner in self._known:
+                    continue  # a cost that is known is final
                 if inner not in users:
                     users[inner] = []
                     order.append(inner)
