@@ -106,7 +106,7 @@ class TokenCosts:
         self._bounds_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._bounds_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
-        self._of_ways: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
+        self._of_shortest: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._relaxed: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
         self._of_iterations = lru_cache(maxsize=_COUNTERS)(lambda _automaton: [0])  # for 0, 1, ... iterations
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_iteration)
@@ -300,7 +300,7 @@ class TokenCosts:
 
     def _of_way(self, automaton: Automaton, state: int) -> int:
         """The fewest tokens for the shortest way from a state to an end."""
-        known = self._of_ways.setdefault(automaton, {})
+        known = self._of_shortest.setdefault(automaton, {})
         pending: list[int] = []
         here = state
         while here not in known:

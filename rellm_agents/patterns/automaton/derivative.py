@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
-from rellm_agents.patterns.automaton.held_options import either, followed
 from rellm_agents.patterns.ir import (
     ALL_CHARACTERS,
     ANYTHING,
@@ -48,6 +47,8 @@ from rellm_agents.patterns.ir import (
     byte_literal,
     complement,
     dfa,
+    either,
+    followed,
     intersection,
     literal,
     repeat,

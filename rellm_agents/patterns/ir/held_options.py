@@ -22,7 +22,9 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from rellm_agents.patterns.ir import EMPTY, Choice, Lexeme, Node, Repeat, Sequence, choice, directly_inside, repeat, sequence
+from rellm_agents.patterns.ir.constructors import EMPTY, choice, repeat, sequence
+from rellm_agents.patterns.ir.node import Node
+from rellm_agents.patterns.ir.node_types import Choice, Lexeme, Repeat, Sequence, directly_inside
 
 MAX_COMPARED = 16  # options of a union that are compared with another; of more, all are kept
 MAX_PAIRS = 64  # states of a piece of text and of what repeats it, beside each other, in which it is looked for what does not fit
@@ -33,7 +35,8 @@ Moves = Callable[[Node], list[tuple[int, Node]]]
 """The derivatives of a node by bytes."""
 
 
-_Beside = tuple[Node, frozenset[Node]]
+Places = tuple[Node, frozenset[Node]]
+"""A state of a node, and beside it the states of a repeat."""
 
 
 class _Counted(NamedTuple):
@@ -54,9 +57,7 @@ def either(one: Node, other: Node, moves: Moves) -> Node:
         moves: the derivatives of any node.
     """
     both = choice(one, other)
-    if type(both) is not Choice or both is one or both is other or (star_of(one) is None and star_of(other) is None):
-        return both
-    if len(both.options) > MAX_COMPARED:
+    if type(both) is not Choice or both is one or both is other or len(both.options) > MAX_COMPARED:
         return both
     kept = _without_held(both.options, moves)
     return both if len(kept) == len(both.options) else choice(*kept)
@@ -76,24 +77,29 @@ def followed(node: Node, rest: Node, moves: Moves) -> Node:
     True
     """
     if type(node) is Choice and not node.has_boolean and star_of(rest) is not None and len(node.options) <= MAX_COMPARED:
-        options = [sequence(option, rest) for option in node.options]
+        options = tuple(sequence(option, rest) for option in node.options)
         kept = _without_held(options, moves)
         if len(kept) < len(options):
             return choice(*kept)
     return sequence(node, rest)
 
 
-def _without_held(options: Iterable[Node], moves: Moves) -> list[Node]:
+def _without_held(options: tuple[Node, ...], moves: Moves) -> tuple[Node, ...]:
+    holders = [option for option in options if star_of(option) is not None]
+    if not holders:
+        return options
     kept = [*options]
     for option in options:
-        if any(option is not holder and is_held(option, holder, moves) for holder in kept):
+        if any(option is not holder and is_held(option, holder, moves) for holder in holders):
             kept.remove(option)
-    return kept
+            if option in holders:
+                holders.remove(option)
+    return tuple(kept)
 
 
 @lru_cache(maxsize=MAX_CACHED)
 def star_of(node: Node) -> Node | None:
-    """Any number of some texts that may as well be written before each text of a node, as ``X*``; of a union, of one option."""
+    """Any number of some texts that may as well be written before each text of a node, as ``X*``; ``None``: none is known."""
     match node:
         case Repeat(inner, _, None) if not inner.has_boolean:
             return repeat(inner)
@@ -101,12 +107,9 @@ def star_of(node: Node) -> Node | None:
             return star_of(inner)
         case Sequence(parts):
             return star_of(parts[0])
-        case Choice(options):
-            return next((star for option in options if (star := star_of(option)) is not None), None)
     return None
 
 
-@lru_cache(maxsize=MAX_CACHED)
 def is_held(node: Node, holder: Node, moves: Moves) -> bool:
     """Whether all texts of a node, no union, are known to be texts of another; ``False``: it is not known.
 
@@ -115,7 +118,7 @@ def is_held(node: Node, holder: Node, moves: Moves) -> bool:
     >>> [is_held(read_regex(a), read_regex(b), by_bytes) for a, b in (("ab.*c", ".*c"), (".*c", "ab.*c"), ("(.*a){9}b", "(.*a){5}b"))]
     [True, False, True]
     """
-    star = None if isinstance(holder, Choice) else star_of(holder)
+    star = star_of(holder)
     if star is None:
         return False
     inner, outer = _parts(node), _parts(holder)
@@ -123,12 +126,14 @@ def is_held(node: Node, holder: Node, moves: Moves) -> bool:
         before = len(inner) - len(end)
         if before >= 0 and inner[before:] == end and _all_within(inner[:before], star, moves):
             return True
-    less, more = _counted(outer, moves), _counted(inner, moves)
+    less = _counted(holder, moves)
+    if less is None or less.head:
+        return False
+    more = _counted(node, moves)
     return (
-        less is not None
-        and more is not None
-        and not less.head
-        and more[1::2] == less[1::2]
+        more is not None
+        and more.inner is less.inner
+        and more.after == less.after
         and more.number >= less.number
         and _all_within((*more.head, less.inner), star, moves)
     )
@@ -138,8 +143,10 @@ def _parts(node: Node) -> tuple[Node, ...]:
     return node.parts if isinstance(node, Sequence) else (node,)
 
 
-def _counted(parts: tuple[Node, ...], moves: Moves) -> _Counted | None:
-    """The parts as a counted repeat, which its own inner part and what it begins with are a part of; ``None``: there is none."""
+@lru_cache(maxsize=MAX_CACHED)
+def _counted(node: Node, moves: Moves) -> _Counted | None:
+    """A node as a counted repeat, which its own inner part and what it begins with are a part of; ``None``: there is none."""
+    parts = _parts(node)
     for at, part in enumerate(parts):
         if isinstance(part, Repeat) and part.minimum and part.maximum is not None and (star := star_of(part.inner)) is not None:
             head, number, once = parts[:at], part.minimum, _parts(part.inner)
@@ -171,7 +178,7 @@ def _is_within(node: Node, star: Node, moves: Moves) -> bool:
     assert isinstance(star, Repeat)
     # Beside each state of the node are the rests of the iteration that is being read. The derivatives of the repeat itself are not asked
     # for: they may be just what is being made.
-    start: _Beside = (node, frozenset((EMPTY,)))
+    start: Places = (node, frozenset((EMPTY,)))
     found, seen = [start], {start}
     for here, rests in found:
         if len(seen) > MAX_PAIRS or (here.nullable and not any(rest.nullable for rest in rests)):
