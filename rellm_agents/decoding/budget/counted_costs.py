@@ -28,8 +28,9 @@ import numpy as np
 
 from rellm_agents.decoding.budget.single_bytes import SingleByteCosts
 from rellm_agents.decoding.lru import BoundedCache
-from rellm_agents.decoding.transitions import LexemeTokenCache, counted_nodes
+from rellm_agents.decoding.transitions import LexemeTokenCache, RestrictedGroup, counted_nodes
 from rellm_agents.patterns.automaton import START, CountedAutomaton
+from rellm_agents.patterns.machine import CounterCell
 
 MAX_WALKED = 256  # states of an automaton from which the whole vocabulary is walked
 MAX_KNOWN = 65_536  # counts that are remembered
@@ -51,6 +52,7 @@ class CountedCosts:
     def __init__(self, lexemes: LexemeTokenCache) -> None:
         self._lexemes = lexemes
         self._single_bytes: WeakKeyDictionary[CountedAutomaton, SingleByteCosts] = WeakKeyDictionary()
+        self._of_ends: WeakKeyDictionary[CounterCell, dict[int, list[int]]] = WeakKeyDictionary()
         self._programmes: WeakKeyDictionary[CountedAutomaton, dict[int, _Programme]] = WeakKeyDictionary()
 
     def of(self, automaton: CountedAutomaton, state: int, missing: Bounds, bounds: Bounds) -> int:
@@ -76,6 +78,19 @@ class CountedCosts:
             vocabulary = self._lexemes.vocabulary
             made = SingleByteCosts(vocabulary.trie, automaton, spells_bytes=vocabulary.spells_common_bytes)
             found = self._single_bytes.setdefault(automaton, made)
+        return found
+
+    def of_ends(self, cell: CounterCell, group: RestrictedGroup) -> list[int]:
+        """Tokens that suffice after each end of a group, to the end of the repeat; remembered, since different limits are asked for."""
+        known = self._of_ends.get(cell)
+        if known is None:
+            known = self._of_ends.setdefault(cell, {})
+        tokens = group.tokens
+        found = known.get(tokens.cursor.id)
+        if found is None:
+            (low, high), bounds = cell.missing, (cell.minimum, cell.maximum)
+            places = [(tokens.ends[end][1], (low - (n := tokens.ends[end][0]), None if high is None else high - n)) for end in group.ends]
+            found = known[tokens.cursor.id] = [self.of(tokens.automaton, state, missing, bounds) for state, missing in places]
         return found
 
     def bound(self, automaton: CountedAutomaton, state: int, missing: Bounds) -> int:

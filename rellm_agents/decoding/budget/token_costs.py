@@ -42,7 +42,6 @@ from rellm_agents.patterns.automaton import (
     counter_of,
     matches,
     relaxed,
-    shortest_way,
 )
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Capture, Literal
 from rellm_agents.patterns.machine import (
@@ -65,6 +64,7 @@ IMPOSSIBLE = 1 << 30
 """The cost of what the vocabulary cannot spell; larger than any budget."""
 
 MAX_RELAXED_STATES = 512  # of an automaton without its bounds, among which the fewest tokens to an end are looked for
+MAX_SEARCHED_STATES = 256  # of an automaton, from which in one search all tokens are looked at
 _LITERALS, _COUNTERS, _WORD_TRIES = 4_096, 256, 16  # remembered at a time
 _AT_ONCE = 32  # states from which tokens are read at once
 
@@ -120,6 +120,7 @@ class TokenCosts:
         self._bounds_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._ends: WeakKeyDictionary[Automaton, dict[int, tuple[int, ...]]] = WeakKeyDictionary()
         self._words = lru_cache(maxsize=_WORD_TRIES)(partial(WordTrie, lexemes.vocabulary.trie))
+        self._of_shortest: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._relaxed: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
         self._of_iterations = lru_cache(maxsize=_COUNTERS)(lambda _automaton: [0])  # for 0, 1, ... iterations
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_iteration)
@@ -186,7 +187,7 @@ class TokenCosts:
             return self.of_lexeme(automaton, state)
         known = self._bounds_of_lexemes.setdefault(automaton, {})
         if state not in known:
-            bound = self._of_literal(shortest_way(automaton, state))[0]
+            bound = self._of_way(automaton, state)
             known[state] = bound if bound < IMPOSSIBLE else self.of_lexeme(automaton, state)
         return known[state]
 
@@ -293,12 +294,15 @@ class TokenCosts:
         return [vocabulary.token_bytes[id_] or b"" for id_ in ids]
 
     def _of_searched(self, automaton: Automaton, state: int) -> int:
-        """A breadth-first search in which each token is an edge; as far as it can find less than the tokens of a shortest text."""
+        """A breadth-first search in which each token is an edge; as far as it can find less than the tokens of a shortest text.
+
+        Only so many states are walked from: from where a token of the way that is found leads to, fewer are, so the count stays lowered.
+        """
         if automaton.accepting[state]:
             return 0
         seen, frontier, cost = {state}, [state], 1
-        enough = self._of_literal(shortest_way(automaton, state))[0]
-        while frontier and cost < enough:
+        enough = self._of_way(automaton, state)
+        while frontier and cost < enough and (len(seen) <= MAX_SEARCHED_STATES or enough >= IMPOSSIBLE):
             following: set[int] = set()
             frontier.sort(key=automaton.min_bytes)
             for first in range(0, len(frontier), _AT_ONCE):
@@ -317,6 +321,31 @@ class TokenCosts:
             words = self._words(byte_classes(automaton.node))
             known.update(zip(new, words.ends(automaton, new), strict=True))
         return [known[state] for state in states]
+
+    def _of_way(self, automaton: Automaton, state: int) -> int:
+        """The fewest tokens for the shortest way from a state to an end."""
+        known = self._of_shortest.setdefault(automaton, {})
+        pending: list[int] = []
+        here = state
+        while here not in known:
+            left, _, after = automaton.way(here)
+            if not left:
+                known[here] = 0
+                break
+            pending.append(here)
+            here = after
+        for begin in reversed(pending):
+            cursor, here, best = self._lexemes.cursors.root, begin, IMPOSSIBLE
+            left, byte, here = automaton.way(begin)
+            while left:
+                cursor = cursor.step(byte)
+                if cursor.token_ids:
+                    best = min(best, known[here] + 1)
+                if not cursor.has_children:
+                    break
+                left, byte, here = automaton.way(here)
+            known[begin] = min(best, IMPOSSIBLE)
+        return known[state]
 
     def _to_end_of_iteration(self, automaton: Automaton, state: int) -> int:
         """The fewest tokens from ``state`` to the end of one iteration, and not beyond it."""

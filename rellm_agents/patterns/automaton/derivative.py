@@ -48,10 +48,11 @@ from rellm_agents.patterns.ir import (
     TransitionFunctions,
     Utf8Tail,
     byte_literal,
-    choice,
     complement,
     dfa,
     directly_inside,
+    either,
+    followed,
     intersection,
     literal,
     repeat,
@@ -141,6 +142,11 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
             raise AssertionError("a rule has no derivative: it is expanded before")
 
 
+def by_bytes(node: Node) -> Transitions[int]:
+    """The derivatives of ``node`` by bytes."""
+    return transitions(node, BYTES)
+
+
 def _of_sequence(parts: tuple[Node, ...], alphabet: Alphabet[Symbols]) -> Iterator[Transitions[Symbols]]:
     for i, part in enumerate(parts):
         yield _followed_by(transitions(part, alphabet), sequence(*parts[i + 1 :]))
@@ -168,7 +174,7 @@ def _of_moves(functions: TransitionFunctions, state: Hashable, alphabet: Alphabe
 
 
 def _followed_by(found: Transitions[Symbols], rest: Node) -> Transitions[Symbols]:
-    return [(symbols, sequence(target, rest)) for symbols, target in found]
+    return [(symbols, followed(target, rest, by_bytes)) for symbols, target in found]
 
 
 def _union(lists: Iterable[Transitions[Symbols]]) -> Transitions[Symbols]:
@@ -182,7 +188,7 @@ def _union(lists: Iterable[Transitions[Symbols]]) -> Transitions[Symbols]:
             for other, rest in result:
                 both = other & left
                 if both:
-                    split.append((both, choice(rest, target)))
+                    split.append((both, either(rest, target, by_bytes)))
                     left = left & ~both
                 if outside := other & ~both:
                     kept.append((outside, rest))
