@@ -15,7 +15,7 @@ Knows nothing of continuations, tokens and regex text. In reading order:
 """
 
 from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton, shortest_way
-from rellm_agents.patterns.automaton.character_automata import CharacterAutomaton, character_automaton, explored
+from rellm_agents.patterns.automaton.character_automata import CharacterAutomaton, character_automaton, explored, minimised
 from rellm_agents.patterns.automaton.common_bytes import is_finished_by_common_bytes
 from rellm_agents.patterns.automaton.counted import CountedAutomaton
 from rellm_agents.patterns.automaton.counters import Counter, RepeatStrategy, counter_of, may_end, strategy_of

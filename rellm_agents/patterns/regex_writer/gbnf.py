@@ -1,7 +1,7 @@
 r"""A node as a grammar in GBNF, the notation of llama.cpp's ``grammars/README.md``: recursion is said, lookaround is written out.
 
-Rules, and large nodes that occur several times, become rules of the grammar, so that the text is linear in the node, but for intersections
-and complements, which are written by state elimination. The rule ``root`` is the whole.
+Rules, and large nodes that occur several times, become rules of the grammar, so that the text is linear in the node. Intersections and
+complements become automata, with a rule for each state, which reads a character and goes on with another. The rule ``root`` is the whole.
 
 >>> from rellm_agents.patterns.ir import literal, optional, rule, sequence
 >>> nested = rule("gbnf.nested", lambda: sequence(literal("("), optional(nested), literal(")")))
@@ -13,10 +13,11 @@ r1 ::= "(" r1? ")"
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import cast
 
 from rellm_agents.errors import PatternTooLarge, UnsupportedRegex
-from rellm_agents.patterns.automaton import without_boolean
+from rellm_agents.patterns.automaton import character_automaton, minimised
 from rellm_agents.patterns.ir import (
     EMPTY,
     AnyNode,
@@ -79,14 +80,30 @@ class _Writer:
         length = len(rules[0])
         while self.waiting:
             one = self.waiting.pop(0)
-            body = one.body if isinstance(one, Rule) else one
-            self.count(body)
-            own = self.written(body) if body is one else (self.text(body, _ALTERNATION), _ALTERNATION)
-            rules.append(f"{self.names[one]} ::= {own[0]}")
-            length += len(rules[-1])
+            made = list(self.rules_of(one))
+            rules += made
+            length += sum(map(len, made))
             if length > MAX_LENGTH:
                 raise PatternTooLarge(f"the grammar of this pattern has {length} characters or more, {MAX_LENGTH} at most")
         return "\n".join(rules)
+
+    def rules_of(self, node: Node) -> Iterator[str]:
+        """The rules of a node that has a name."""
+        name = self.names[node]
+        match node:
+            case Rule():
+                self.count(node.body)
+                yield f"{name} ::= {self.text(node.body, _ALTERNATION)}"
+            case Intersection() | Complement() | Dfa():
+                automaton = minimised(character_automaton(node))
+                names = [name, *(f"{name}s{state}" for state in range(1, len(automaton.moves)))]
+                for state, moves in enumerate(automaton.moves):
+                    options = [f"{_class(charset)} {names[target]}" for charset, target in moves]
+                    if automaton.to_end[state] == 0:
+                        options.append('""')
+                    yield f"{names[state]} ::= {' | '.join(options)}"
+            case _:
+                yield f"{name} ::= {self.written(node)[0]}"
 
     def of(self, node: Node) -> Node:
         """The node without what no grammar has a word for."""
@@ -95,8 +112,6 @@ class _Writer:
             match cast(AnyNode, made):
                 case Lexeme(inner):
                     made = self.of(inner)
-                case Intersection() | Complement() | Dfa():
-                    made = without_boolean(made)
                 case Choice(options):
                     kept = choice(*(option for option in options if has_text(option)))
                     made = made if kept is made else self.of(kept)
@@ -123,7 +138,7 @@ class _Writer:
 
     def text(self, node: Node, binding: int) -> str:
         node = self.of(node)
-        if isinstance(node, Rule):
+        if isinstance(node, (Rule, Intersection, Complement, Dfa)):
             return self.called(node)
         if node not in self.known:
             self.known[node] = self.written(node)

@@ -105,7 +105,9 @@ class _Expansion:
 
     def body(self, rule: Rule) -> Node:
         if rule in self.open:
-            raise UnsupportedRegex("a part of this pattern stands inside itself, which a portable regex cannot say: Pattern.regex and Pattern.gbnf can")
+            raise UnsupportedRegex(
+                "a part of this pattern stands inside itself, which a portable regex cannot say: Pattern.regex and Pattern.gbnf can"
+            )
         if len(self.open) >= MAX_DEPTH:
             raise PatternTooLarge(
                 f"more than {MAX_DEPTH} rules stand inside each other, too deep for a portable regex: Pattern.regex can say it"

@@ -18,7 +18,7 @@ from patterns.ir.test_node_law import pattern_of, texts_to_try
 from patterns.regex_texts import law
 
 from rellm_agents.errors import PatternTooLarge, UnsupportedRegex
-from rellm_agents.formats import json_action, react
+from rellm_agents.formats import json_action
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.patterns import CharSet, Pattern, characters, compile_regex, literal
 
