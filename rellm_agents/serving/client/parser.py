@@ -1,4 +1,4 @@
-"""Parses what a server sent in a LangChain chain, after it was checked; and raises the errors of a model that asks a server as this package's.
+"""Parses what a server sent in a LangChain chain, after it was checked; raises the errors of a model that asks a server as ours.
 
 Needs ``langchain-core``, which nothing else of the client does.
 """

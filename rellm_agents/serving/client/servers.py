@@ -1,8 +1,8 @@
 """Says what each server calls its constraints, and in which of three notations it takes them.
 
 A *portable* regex is what the engines behind these servers read alike; GBNF is llama.cpp's notation of grammars, which XGrammar, the engine
-that vLLM and SGLang take by default, reads too; a JSON Schema is read by each in its own way. Sources: vLLM's "Structured Outputs", SGLang's
-"Structured Outputs", llama.cpp's ``tools/server/README.md``, OpenAI's "Structured model outputs", Ollama's ``docs/api.md``.
+that vLLM and SGLang take by default, reads too; a JSON Schema is read by each in its own way. Sources: vLLM's and SGLang's "Structured
+Outputs", llama.cpp's ``tools/server/README.md``, OpenAI's "Structured model outputs", Ollama's ``docs/api.md``.
 
 >>> options_of("vllm", "regex", "yes|no")
 {'extra_body': {'structured_outputs': {'regex': 'yes|no'}}}
