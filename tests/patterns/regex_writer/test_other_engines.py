@@ -115,7 +115,7 @@ REGEX_READERS = [xgrammar_regex, llguidance_regex, outlines_regex]
 
 
 @pytest.mark.parametrize("read", [*REGEX_READERS, xgrammar_gbnf])
-@settings(law, max_examples=50)
+@settings(law, max_examples=30)
 @given(blueprints(), st.integers(0, 1_000))
 def test_other_engines_accept_what_the_machine_accepts(read: Reader, blueprint: Blueprint, seed: int) -> None:
     pattern = pattern_of(blueprint)

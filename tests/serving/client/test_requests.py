@@ -40,6 +40,7 @@ class Weather(BaseModel):
     inner: list[Weather] = []
 
 
+NAMES = ["json_action", "react", "regex", "closed", "object", "type"]
 SOURCES: list[Any] = [json_action(TOOLS), react(TOOLS), compile_regex(r"(?!no)[a-z]{2,9}|\d+"), CLOSED, {"type": "object"}, Weather]
 
 
@@ -48,7 +49,7 @@ def answer(text: str, finish_reason: str | None = "stop") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("source", SOURCES, ids=repr)
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
 def test_each_server_is_told_what_it_takes(source: Any, server: Any) -> None:
     if server in {"lmstudio", "openai", "ollama"} and source in SOURCES[:3]:
         with pytest.raises(FormatError, match="these can: "):
@@ -65,7 +66,7 @@ def test_each_server_is_told_what_it_takes(source: Any, server: Any) -> None:
     assert set(request) <= {"extra_body", "response_format", "format"}
 
 
-@pytest.mark.parametrize("source", SOURCES[:4], ids=repr)
+@pytest.mark.parametrize("source", SOURCES[:4], ids=NAMES[:4])
 def test_right_texts_are_read_and_all_others_are_found_out(source: Any) -> None:
     request = request_for(source, "vllm")
     chance = random.Random(5)
