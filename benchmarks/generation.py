@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PARTS = ("wall", "passes", "prefill", "spelling", "allowed_probability")
-GENERATED, STEPS, LONGEST = 12, 5, 160
+GENERATED, STEPS, LONGEST, DRAWN = 6, 5, 160, 96
 _ASK = "Write an example as JSON.\n"
 
 
@@ -77,7 +77,7 @@ class Bench:
         pattern = task.pattern()
         for _ in range(self.repetitions + 1):
             began = perf_counter()
-            made = self.decoder.generate(prompt_of(task, self.tokenizer), pattern, max_new_tokens=task.max_new_tokens)
+            made = self.decoder.generate(prompt_of(task, self.tokenizer), pattern, max_new_tokens=task.max_new_tokens, on_budget="close")
             between = perf_counter()
             tokens = peer(task)
             ours.append(between - began)
@@ -121,7 +121,7 @@ class Bench:
         generate: Any = self.model.generate
         for _ in range(self.repetitions + 1):
             began = perf_counter()
-            made = self.decoder.generate(prompts, patterns, max_new_tokens=LONGEST)
+            made = self.decoder.generate(prompts, patterns, max_new_tokens=LONGEST, on_budget="close")
             between = perf_counter()
             tokens = sum(len(one.token_ids) for one in made)
             longest = max(len(one.token_ids) for one in made)
@@ -164,7 +164,7 @@ class Bench:
             pattern = ACTIONS.pattern()
             for _ in range(STEPS):
                 with _count_prompt_tokens() as fed:
-                    made = decoder.generate(prompt, pattern, max_new_tokens=96)
+                    made = decoder.generate(prompt, pattern, max_new_tokens=96, on_budget="close")
                 self._step("prefill", 1)
                 read.append(fed[0])
                 prompt += f"{made.text}\nObservation: nothing was found\nThought:"
@@ -186,7 +186,7 @@ class Bench:
         return {name: {"share": fmean(same), "texts": len(same)} for name, same in found.items()}
 
     def _made(self, pattern: Pattern, seed: int) -> tuple[int, ...] | None:
-        options: dict[str, Any] = {"max_new_tokens": LONGEST, "temperature": 1.0, "seed": seed, "healing": False}
+        options: dict[str, Any] = {"max_new_tokens": DRAWN, "temperature": 1.0, "seed": seed, "healing": False, "on_budget": "close"}
         try:
             made: Completion = self.decoder.generate(_ASK, pattern, **options)
         except BudgetTooSmall:
@@ -203,7 +203,7 @@ class Bench:
         matcher = engine.start(engine.compile(json.dumps(row.schema)))
         chance, cache, ids = torch.Generator().manual_seed(seed), DynamicCache(config=self.model.config), list[int]()
         new, keep = list(self.tokenizer(_ASK)["input_ids"]), {str(cache_name(self.model.forward)): cache, "use_cache": True}
-        while len(ids) < LONGEST:
+        while len(ids) < DRAWN:
             logits = self.model(input_ids=torch.tensor([new]), **keep).logits[0, -1].float()
             matcher.fill()
             if not matcher.mask.any():  # the engine gave up

@@ -26,6 +26,11 @@
     |   |-- BudgetTooSmall (ValueError) fewer tokens than the shortest text needs: both numbers
     |   |-- ContextOverflow (ValueError) more tokens of prompt and budget than the model reads: all three numbers
     |   `-- ScoresNotFinite (ValueError) a model's scores are no numbers: the model, the token, and what to look at
+    |-- AnswerError (ValueError)        an answer of a server that is not what it was asked for: its text
+    |   |-- ConstraintIgnored           a text that leaves the pattern: where, with a caret
+    |   `-- AnswerCutOff                a text that the server's budget ended: a budget that would have sufficed
+    |-- ServerRefused                   a server answered with an error: its status and what it says
+    |-- ServerUnreachable (ConnectionError) a server did not answer, or not to the end
     |-- FolderNotFound (NotADirectoryError) there is no folder at a place that was given
     |-- ModelNotFound (OSError)         there is no such model: what to pass or install
     |-- MissingExtra (ImportError)      a dependency is not installed: what to install
@@ -40,8 +45,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 
-_PACKAGE = __name__.partition(".")[0]
-_MAX_HELD = 32  # items of a list whose types an error looks at
+from rellm_agents.value_texts import caret, kind_of, shown
 
 
 class RELLMError(Exception):
@@ -66,7 +70,7 @@ class ArgumentTypeError(RELLMError, TypeError):
 
     def __init__(self, argument: str, value: object, wanted: str, *, advice: str = "", message: str = "") -> None:
         self.argument, self.wanted = argument, wanted
-        super().__init__(message or f"{argument}={_shown(value)}: {wanted}, not {_kind(value)}{f': {advice}' if advice else ''}")
+        super().__init__(message or f"{argument}={shown(value)}: {wanted}, not {kind_of(value)}{f': {advice}' if advice else ''}")
 
 
 class ArgumentValueError(RELLMError, ValueError):
@@ -82,7 +86,7 @@ class ArgumentValueError(RELLMError, ValueError):
 
     def __init__(self, argument: str, value: object, wanted: str, *, message: str = "") -> None:
         self.argument, self.wanted = argument, wanted
-        super().__init__(message or f"{argument}={_shown(value)}: {wanted}")
+        super().__init__(message or f"{argument}={shown(value)}: {wanted}")
 
     @classmethod
     def saying(cls, message: str) -> ArgumentValueError:
@@ -111,7 +115,7 @@ class RegexSyntaxError(PatternError):
 
     def __init__(self, text: str, position: int, reason: str) -> None:
         self.text, self.position, self.reason = text, position, reason
-        super().__init__(f"{reason}, at position {position}:\n{_caret(text, position)}")
+        super().__init__(f"{reason}, at position {position}:\n{caret(text, position)}")
 
 
 class UnsupportedRegex(PatternError):
@@ -338,6 +342,91 @@ damaged, or numbers overflow in float16: load it with dtype="bfloat16" or "float
         )
 
 
+class AnswerError(RELLMError, ValueError):
+    """An answer of a server that is not what it was asked for. Nothing of it was parsed.
+
+    Attributes:
+        server: which kind of server it is.
+        text: of the answer.
+    """
+
+    def __init__(self, server: str, text: str, message: str) -> None:
+        self.server, self.text = server, text
+        super().__init__(message)
+
+
+class ConstraintIgnored(AnswerError):
+    """A text that the pattern does not have, though the server was asked for none but those.
+
+    Attributes:
+        position: in the text, of the first character that no text of the pattern has there; or its length: it ended too early.
+
+    >>> print(ConstraintIgnored("vllm", "Sure! yes", 0))
+    vllm ignored the pattern that it was asked to keep, or read it differently: no text of it has what stands at position 0:
+      Sure! yes
+      ^
+    """
+
+    def __init__(self, server: str, text: str, position: int) -> None:
+        self.position = position
+        what = (
+            "ignored the pattern that it was asked to keep, or read it differently: no text of it has what stands"
+            if position < len(text)
+            else "ended its answer before it was whole, though it names no budget"
+        )
+        super().__init__(server, text, f"{server} {what} at position {position}:\n{caret(text, position)}")
+
+
+class AnswerCutOff(AnswerError):
+    """A text that a server ended before it was whole, most likely since its budget was used up.
+
+    Attributes:
+        finish_reason: why it ended, as the server says.
+        sufficient: tokens that suffice for the shortest text of the pattern, whatever the tokenizer, since none of them is empty.
+
+    >>> print(AnswerCutOff("vllm", '{"city": "Os', "length", 14))
+    vllm ended its answer before it was whole (finish_reason='length'): '{"city": "Os'. Set max_tokens to more; 14 suffice for the \
+shortest answer, end of text not included
+    """
+
+    def __init__(self, server: str, text: str, finish_reason: str, sufficient: int) -> None:
+        self.finish_reason, self.sufficient = finish_reason, sufficient
+        super().__init__(
+            server,
+            text,
+            f"{server} ended its answer before it was whole (finish_reason={finish_reason!r}): {shown(text)}. Set max_tokens to more; "
+            f"{sufficient} suffice for the shortest answer, end of text not included",
+        )
+
+
+class ServerRefused(RELLMError):
+    """A server answered with an error.
+
+    Attributes:
+        server: which kind of server it is.
+        status: of HTTP.
+
+    >>> print(ServerRefused("vllm", 400, "Grammar error: look-around is not supported"))
+    vllm refused the request with status 400: Grammar error: look-around is not supported
+    """
+
+    def __init__(self, server: str, status: int, said: str) -> None:
+        self.server, self.status = server, status
+        super().__init__(f"{server} refused the request with status {status}: {said}")
+
+
+class ServerUnreachable(RELLMError, ConnectionError):
+    """A server did not answer, or its answer broke off; nothing was asked again.
+
+    Attributes:
+        server: which kind of server it is.
+    """
+
+    def __init__(self, server: str, said: str) -> None:
+        self.server = server
+        super().__init__(f"{server} did not answer, or not to the end: {said}")
+
+
 class FolderNotFound(RELLMError, NotADirectoryError):
     """There is no folder at the given place."""
 
@@ -393,37 +482,3 @@ def _restored(kind: type[RELLMError], message: str, attributes: dict[str, object
     error = kind.__new__(kind, message)
     error.__dict__.update(attributes)
     return error
-
-
-def _kind(value: object) -> str:
-    """What a value is, with an article; of a list, what it holds."""
-    if isinstance(value, (list, tuple)) and value:
-        held = dict.fromkeys(map(_type_name, value[:_MAX_HELD]))
-        return f"a {type(value).__name__} of {' and '.join(held)}"
-    name = _type_name(value)
-    return name if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def _type_name(value: object) -> str:
-    kind = type(value)
-    if value is None:
-        return "None"
-    package = kind.__module__.partition(".")[0]
-    return kind.__name__ if package in ("builtins", "__main__", _PACKAGE) else f"{package}.{kind.__name__}"
-
-
-def _shown(value: object, most: int = 60) -> str:
-    """The beginning of how a value is written in Python."""
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - of a class of the user's
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def _caret(text: str, position: int, width: int = 72) -> str:
-    """The line around ``position`` with a caret below it; at most ``width`` characters of it."""
-    start = max(0, position - width // 2)
-    shown = text[start : start + width]
-    printable = [c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown]
-    return "  " + "".join(printable) + "\n  " + " " * (position - start) + "^"

@@ -47,6 +47,7 @@ class Limits:
         one_of: ``oneOf`` inside of each other, as references lead from one to the next.
         options: of one union, as the normal form leaves it: ``allOf`` of unions multiplies them.
         least_properties: that an object must have at least, beside those that are required.
+        undeclared_properties: that an object must have at least, in a list in which no item may come twice: all orders are one object.
         least_items: that an array must have at least.
         least_contained: items of an array that must satisfy ``contains`` at least.
         regex_characters: of the text of a regex, or of all patterns of one string.
@@ -75,6 +76,7 @@ class Limits:
     one_of: int = 8
     options: int = 1_000
     least_properties: int = 256
+    undeclared_properties: int = 6
     least_items: int = 1_000_000
     least_contained: int = 1_000
     regex_characters: int = 1_000_000
@@ -100,6 +102,7 @@ _MEANINGS = {
     "one_of": '"oneOf" inside of each other',
     "options": "options of one union",
     "least_properties": "properties that an object must have",
+    "undeclared_properties": "properties that are not declared and that an object in a list without repetitions must have",
     "least_items": "items that an array must have",
     "least_contained": 'items that must satisfy "contains"',
     "regex_characters": "characters of a regex",

@@ -23,7 +23,7 @@ PACKAGE = "rellm_agents"
 ROOT = Path(__file__).resolve().parent.parent
 MAX_MODULES = 12  # in one folder
 MAX_LEVELS = 7  # of imports inside of one folder
-FOR_ALL = {f"{PACKAGE}.{name}" for name in ("arguments", "caches", "errors", "limits", "requirements", "resources")}
+FOR_ALL = {f"{PACKAGE}.{name}" for name in ("arguments", "caches", "errors", "limits", "requirements", "resources", "value_texts")}
 ONE_USER = {"jsonschema_rs": "json_schema", "langchain_classic": "langchain", "langchain": "langchain"}
 
 

@@ -72,7 +72,7 @@ def called() -> dict[str, Called]:
         "Pattern.begins": Called(pattern.begins, {"text": "a"}),
         "Pattern.fields": Called(pattern.fields, {"text": "a"}),
         "Pattern.sample": Called(pattern.sample, {"seed": 1}),
-        "Pattern.regex_for": Called(pattern.regex_for, {"dialect": "rust"}),
+        "Pattern.regex_for": Called(pattern.regex_for, {"dialect": "portable"}),
         "SchemaPattern.value": Called(schema_pattern.value, {"text": "1"}),
         "SchemaPattern.fields": Called(schema_pattern.fields, {"text": "1"}),
         "instance_text": Called(json_schema.instance_text, {"pattern": schema_pattern, "schema": {"type": "integer"}, "value": 1}),

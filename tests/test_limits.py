@@ -22,6 +22,7 @@ SCHEMAS = [
     ("one_of", 1, {"$ref": "#/$defs/d3", "$defs": NESTED}),
     ("expansions", 5, {"$ref": "#/$defs/d3", "$defs": NESTED}),
     ("least_properties", 3, {"type": "object", "minProperties": 4}),
+    ("undeclared_properties", 1, {"type": "array", "uniqueItems": True, "minItems": 2, "items": {"type": "object", "minProperties": 2}}),
     ("least_items", 9, {"type": "array", "minItems": 10}),
     ("least_contained", 9, {"type": "array", "contains": {"type": "null"}, "minContains": 10}),
     ("patterns", 2, {"type": "string", "allOf": [{"pattern": letter} for letter in KEYS]}),

@@ -38,8 +38,6 @@ from rellm_agents.json_schema.text import name_node
 from rellm_agents.json_schema.traversal import Context, Traversal
 from rellm_agents.patterns import NOTHING
 
-_MAX_FREE = 6  # properties in any order, of which 720 orders are excluded where an object may not come twice
-
 
 class ObjectCompiler:
     """Makes the shapes of objects.
@@ -90,12 +88,9 @@ class ObjectCompiler:
         if refusal:
             raise UnsupportedSchema(context.location.pointer_of("minProperties"), refusal)
         others = max(1, least, len(reader.conditions)) if context.style.in_order else None
-        if others is not None and undeclared and others - len(properties) > _MAX_FREE:
-            raise UnsupportedSchema(
-                context.location.pointer_of("minProperties", "not"),
-                f"in a list where no item may come twice, objects may have to hold {_MAX_FREE} properties that are not declared, "
-                f"not {others - len(properties)}: declare them",
-            )
+        free = 0 if others is None or not undeclared else others - len(properties)
+        if refusal := context.layout.limits.refusal("undeclared_properties", free, "declare them"):
+            raise UnsupportedSchema(context.location.pointer_of("minProperties", "not"), refusal)
         traversal.may_be_empty |= bool(least or most is not None or reader.conditions)
         return Object(
             traversal.rules,

@@ -1,6 +1,7 @@
 """Offers the package to LangChain: language models whose texts match a pattern, and parsers that read those texts without loss.
 
-Knows all rooms below; only the demo and the server know this one. Needs the extra ``langchain``. In reading order:
+Knows all rooms below; only the demo and serving know this one. Models need the extra ``langchain``, and are imported when they are first
+asked for (PEP 562); parsers need ``langchain-core`` alone, and neither torch nor transformers. In reading order:
 
     model_schema      what is done with the conditions of a type that its schema does not say
     model_reader      objects of a type, read from JSON text
@@ -23,16 +24,16 @@ from typing import TYPE_CHECKING, Any
 
 from rellm_agents.requirements import require
 
-require("langchain_core", "torch", "transformers", extra="langchain", purpose="rellm_agents.langchain")
+require("langchain_core", extra="langchain", purpose="rellm_agents.langchain")
 
 from rellm_agents.langchain.agents import format_for, parser_for
-from rellm_agents.langchain.chat import ChatRELLM
-from rellm_agents.langchain.drop_ins import JsonFormer, LMFormatEnforcer
 from rellm_agents.langchain.output_parsers import compile_parser, reader_for, register_parser
-from rellm_agents.langchain.rellm import RELLM, BegunText
 
 if TYPE_CHECKING:
+    from rellm_agents.langchain.chat import ChatRELLM
     from rellm_agents.langchain.decision_rellm import DecisionRELLM
+    from rellm_agents.langchain.drop_ins import JsonFormer, LMFormatEnforcer
+    from rellm_agents.langchain.rellm import RELLM, BegunText
 
 __all__ = [
     "RELLM",
@@ -49,14 +50,24 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # to a type checker, a name that is not imported above is an error
+    _MODELS = {
+        "RELLM": "rellm",
+        "BegunText": "rellm",
+        "ChatRELLM": "chat",
+        "DecisionRELLM": "decision_rellm",
+        "JsonFormer": "drop_ins",
+        "LMFormatEnforcer": "drop_ins",
+    }
 
     def __getattr__(name: str) -> Any:
-        """``DecisionRELLM``, imported when it is first asked for (PEP 562), since not every supported ``langchain-core`` has its base.
+        """A model, imported when it is first asked for: it needs torch and transformers.
 
         Raises:
-            UnfitVersion: the installed ``langchain-core`` is another version.
+            MissingExtra: torch or transformers is not installed.
+            UnfitVersion: the installed version of one is outside of the range; for ``DecisionRELLM``, that of ``langchain-core``.
         """
-        if name != "DecisionRELLM":
+        if name not in _MODELS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = import_module(f"{__name__}.decision_rellm").DecisionRELLM
+        require("torch", "transformers", extra="langchain", purpose=f"rellm_agents.langchain.{name}")
+        found = globals()[name] = getattr(import_module(f"{__name__}.{_MODELS[name]}"), name)
         return found

@@ -8,7 +8,7 @@ Knows nothing of JSON, tokens, torch and LangChain. The folders, in reading orde
     sampling      shortest and random texts
     regex_parser  regex text of three dialects as a syntax tree
     regex_reader  a syntax tree as a node
-    regex_writer  a node as regex text, for the ``regex`` module or for Rust
+    regex_writer  a node as regex text, for the ``regex`` module or for all engines, or as a grammar
     pattern       the value users hold
 
 >>> compile_regex("(ha)+!").fullmatch("haha!")

@@ -23,10 +23,10 @@ from rellm_agents.patterns.ir import END, Node, begun_readings, conditions_at_on
 from rellm_agents.patterns.machine import DEAD_STATE, Machine, State, has_text
 from rellm_agents.patterns.regex_parser import RegexLike
 from rellm_agents.patterns.regex_reader import read_composed, read_regex
-from rellm_agents.patterns.regex_writer import write_regex, write_rust_regex
+from rellm_agents.patterns.regex_writer import write_gbnf, write_portable_regex, write_regex
 from rellm_agents.patterns.sampling import sample_text, shortest_text
 
-Dialect = Literal["regex", "rust"]
+Dialect = Literal["regex", "portable"]
 _NODE = instance_of(Node, words="a node, such as compile_regex(...).node")
 MAX_SHOWN = 72  # characters of a regex or a schema in ``repr``
 
@@ -88,22 +88,35 @@ class Pattern:
         """Regex text for another engine, which must match whole texts with it.
 
         Args:
-            dialect: ``"regex"`` as :attr:`regex`; ``"rust"``: without lookaround and recursion, as Rust's ``regex`` and
-                the servers built on it take it.
+            dialect: ``"regex"`` as :attr:`regex`; ``"portable"``: without lookaround, recursion, flags and escapes that engines read
+                differently: XGrammar, llguidance, outlines-core and Rust's ``regex`` read it alike.
 
         Raises:
-            UnsupportedRegex: the dialect cannot say it: recursion, in Rust.
+            UnsupportedRegex: the dialect cannot say it: recursion, in a portable regex.
             PatternTooLarge: without lookaround, the text would be too long.
 
-        >>> compile_regex("(?i)[ab]|c").regex_for("rust")
+        >>> compile_regex("(?i)[ab]|c").regex_for("portable")
         '[ABab]|[Cc]'
         """
         match dialect:
             case "regex":
                 return self.regex
-            case "rust":
-                return write_rust_regex(self.node)
-        raise UnsupportedRegex(f"no dialect of regex text is called {dialect!r}: there are 'regex' and 'rust'")
+            case "portable":
+                return write_portable_regex(self.node)
+        raise UnsupportedRegex(f"no dialect of regex text is called {dialect!r}: there are 'regex' and 'portable'")
+
+    @cached_property
+    def gbnf(self) -> str:
+        r"""A grammar in GBNF, for llama.cpp and servers built on it; recursion is said, lookaround is written out.
+
+        Raises:
+            UnsupportedRegex: the pattern holds a capture, or names a special token.
+            PatternTooLarge: without lookaround, the text would be too long.
+
+        >>> print(compile_regex(r'"[^"]*"').gbnf)
+        root ::= "\"" [^"]* "\""
+        """
+        return write_gbnf(self.node)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -2,6 +2,7 @@
 
 Knows patterns and transitions; nothing of models or of how tokens are chosen. In reading order:
 
+    single_bytes    tokens that suffice for a counted repeat which other conditions restrict, where tokens hold an iteration for each byte
     counted_costs   tokens that suffice for a counted repeat which other conditions restrict
     token_costs     tokens that suffice from any place in a pattern to its end
     group_costs     the same after each token of a group

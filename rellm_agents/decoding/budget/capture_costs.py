@@ -177,12 +177,13 @@ class CaptureCosts:
         found = self._unrestricted.get(state)
         if found is None:
             found, least = _NO_ENDING, max(self.least(state), 1)  # where the text may end, its cells ask for no more
-            if least < IMPOSSIBLE and len(self.tokens_within(state, IMPOSSIBLE)):
-                # A token that spans parts may be nearer to the end than is counted. The text begins with it all the same: what follows is
-                # priced after a cheapest text, since that leaves only dearer ones, and has to be enough after any other.
-                limit = 1
-                while not len(near := self.tokens_within(state, limit)):
-                    limit += 1
+            # A token that spans parts may be nearer to the end than is counted. The text begins with it all the same: what follows is
+            # priced after a cheapest text, since that leaves only dearer ones, and has to be enough after any other.
+            limit, near = 1, self.tokens_within(state, 1)
+            while least < IMPOSSIBLE and not len(near) and (limit < least or len(self.tokens_within(state, IMPOSSIBLE))):
+                limit += 1
+                near = self.tokens_within(state, limit)
+            if least < IMPOSSIBLE and len(near):
                 written = self.bytes_of(int(near[0]))
                 here = state.after(written)
                 while not here.accepting:
@@ -201,7 +202,9 @@ class CaptureCosts:
         known = self._within.get(state, {})
         found = known.get(limit)
         if found is None:
-            found = np.unique(np.array(tokens_within(self._inner(state).transitions, self._costs, limit), dtype=np.int32))
+            flags = np.zeros(self._lexemes.vocabulary.size, dtype=bool)  # faster than a sort, where there are many
+            flags[tokens_within(self._inner(state).transitions, self._costs, limit)] = True
+            found = np.flatnonzero(flags).astype(np.int32)
             self._costs.settled(self._within, state, {**known, limit: found})
         return found
 

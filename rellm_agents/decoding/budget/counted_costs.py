@@ -1,6 +1,7 @@
 """Computes how many tokens suffice to the end of a counted repeat that other conditions restrict, whatever the bounds on its count are.
 
-A set of numbers of iterations is the bits of one integer. What can be reached in k tokens is found from the end, for all states at once:
+Where tokens in which each byte is an iteration lead to an end, they alone are counted on (``single_bytes``). Elsewhere a set of numbers of
+iterations is the bits of one integer. What can be reached in k tokens is found from the end, for all states at once:
 
     numbers[0][q] = {0} where a text may end        numbers[k][q] = numbers[k - 1][q] and n + numbers[k - 1][end]
 
@@ -25,14 +26,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from rellm_agents.decoding.budget.single_bytes import SingleByteCosts
 from rellm_agents.decoding.lru import BoundedCache
-from rellm_agents.decoding.transitions import LexemeTokenCache, counted_nodes
+from rellm_agents.decoding.transitions import LexemeTokenCache, RestrictedGroup, counted_nodes
 from rellm_agents.patterns.automaton import START, CountedAutomaton
+from rellm_agents.patterns.machine import CounterCell
 
 MAX_WALKED = 256  # states of an automaton from which the whole vocabulary is walked
 MAX_KNOWN = 65_536  # counts that are remembered
 _OPEN = 1_024  # iterations that are looked at, at least, where there is no upper bound
 _NONE = 1 << 30
+_SLACK = 4  # how much larger than the least number of iterations the largest one is that costs are told of
 
 Bounds = tuple[int, int | None]
 """At least and at most; ``None``: any number."""
@@ -47,6 +51,8 @@ class CountedCosts:
 
     def __init__(self, lexemes: LexemeTokenCache) -> None:
         self._lexemes = lexemes
+        self._single_bytes: WeakKeyDictionary[CountedAutomaton, SingleByteCosts] = WeakKeyDictionary()
+        self._of_ends: WeakKeyDictionary[CounterCell, dict[int, list[int]]] = WeakKeyDictionary()
         self._programmes: WeakKeyDictionary[CountedAutomaton, dict[int, _Programme]] = WeakKeyDictionary()
 
     def of(self, automaton: CountedAutomaton, state: int, missing: Bounds, bounds: Bounds) -> int:
@@ -58,8 +64,34 @@ class CountedCosts:
             missing: iterations that are to come, the one that was begun included.
             bounds: on all iterations of a text.
         """
-        found = self._programme(automaton, bounds).fewest(state, missing)
-        return min(found, self.bound(automaton, state, missing)) if found > 1 else found
+        single = self._single(automaton)
+        if single.leads_to_an_end and bounds[0] <= single.most // _SLACK:
+            found = single.fewest(state, missing)
+        else:
+            found = self._programme(automaton, bounds).fewest(state, missing)
+        # An iteration has a byte at least.
+        return min(found, self.bound(automaton, state, missing)) if found > max(1, missing[0]) else found
+
+    def _single(self, automaton: CountedAutomaton) -> SingleByteCosts:
+        found = self._single_bytes.get(automaton)
+        if found is None:
+            vocabulary = self._lexemes.vocabulary
+            made = SingleByteCosts(vocabulary.trie, automaton, spells_bytes=vocabulary.spells_common_bytes)
+            found = self._single_bytes.setdefault(automaton, made)
+        return found
+
+    def of_ends(self, cell: CounterCell, group: RestrictedGroup) -> list[int]:
+        """Tokens that suffice after each end of a group, to the end of the repeat; remembered, since different limits are asked for."""
+        known = self._of_ends.get(cell)
+        if known is None:
+            known = self._of_ends.setdefault(cell, {})
+        tokens = group.tokens
+        found = known.get(tokens.cursor.id)
+        if found is None:
+            (low, high), bounds = cell.missing, (cell.minimum, cell.maximum)
+            places = [(tokens.ends[end][1], (low - (n := tokens.ends[end][0]), None if high is None else high - n)) for end in group.ends]
+            found = known[tokens.cursor.id] = [self.of(tokens.automaton, state, missing, bounds) for state, missing in places]
+        return found
 
     def bound(self, automaton: CountedAutomaton, state: int, missing: Bounds) -> int:
         """An upper bound of the same: one token for each byte of a shortest text."""

@@ -96,7 +96,8 @@ def _within(transition: Transition, costs: TokenCosts, limit: int) -> Iterable[i
             return _of_counter_within(cell, group, costs, limit)
         case (CounterCell() as cell, RestrictedGroup() as group):
             after = costs.of_continuation(cell.then)
-            fits = tuple(end for end in group.ends if _of_restricted(cell, group, end, costs) + after < limit)
+            found = costs.counted.of_ends(cell, group)
+            fits = tuple(end for end, cost in zip(group.ends, found, strict=True) if cost + after < limit)
             return group.tokens.ids(fits).tolist() if fits else []
         case (CaptureCell() as cell, (InnerGroup() | ExcludedGroup()) as group) if cell.node.leaves is not None:
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, MutableMapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -30,8 +30,19 @@ import numpy as np
 
 from rellm_agents.decoding.budget.counted_costs import CountedCosts
 from rellm_agents.decoding.transitions import ExcludedGroup, InnerGroup, LexemeTokenCache
+from rellm_agents.decoding.vocabulary import WordTrie
 from rellm_agents.patterns import Node
-from rellm_agents.patterns.automaton import DEAD, START, Automaton, CountedAutomaton, Counter, counter_of, matches, relaxed, shortest_way
+from rellm_agents.patterns.automaton import (
+    DEAD,
+    START,
+    Automaton,
+    CountedAutomaton,
+    Counter,
+    byte_classes,
+    counter_of,
+    matches,
+    relaxed,
+)
 from rellm_agents.patterns.ir import SPECIAL_DELIMITERS, Capture, Literal
 from rellm_agents.patterns.machine import (
     CaptureCell,
@@ -53,7 +64,9 @@ IMPOSSIBLE = 1 << 30
 """The cost of what the vocabulary cannot spell; larger than any budget."""
 
 MAX_RELAXED_STATES = 512  # of an automaton without its bounds, among which the fewest tokens to an end are looked for
-_LITERALS, _COUNTERS = 4_096, 256  # remembered at a time
+MAX_SEARCHED_STATES = 256  # of an automaton, from which in one search all tokens are looked at
+_LITERALS, _COUNTERS, _WORD_TRIES = 4_096, 256, 16  # remembered at a time
+_AT_ONCE = 32  # states from which tokens are read at once
 
 
 class LeavesPrices(Protocol):
@@ -105,6 +118,9 @@ class TokenCosts:
         self._bounds_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._bounds_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
+        self._ends: WeakKeyDictionary[Automaton, dict[int, tuple[int, ...]]] = WeakKeyDictionary()
+        self._words = lru_cache(maxsize=_WORD_TRIES)(partial(WordTrie, lexemes.vocabulary.trie))
+        self._of_shortest: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._relaxed: WeakKeyDictionary[Automaton, dict[int, tuple[int, tuple[bytes, bytes]] | None]] = WeakKeyDictionary()
         self._of_iterations = lru_cache(maxsize=_COUNTERS)(lambda _automaton: [0])  # for 0, 1, ... iterations
         self._of_begun = lru_cache(maxsize=_COUNTERS)(self._to_end_of_iteration)
@@ -171,7 +187,7 @@ class TokenCosts:
             return self.of_lexeme(automaton, state)
         known = self._bounds_of_lexemes.setdefault(automaton, {})
         if state not in known:
-            bound = self._of_literal(shortest_way(automaton, state))[0]
+            bound = self._of_way(automaton, state)
             known[state] = bound if bound < IMPOSSIBLE else self.of_lexeme(automaton, state)
         return known[state]
 
@@ -254,8 +270,8 @@ class TokenCosts:
             frontier = [start]
             while frontier and not any(automaton.accepting[one] for one in frontier) and len(came_from) <= MAX_RELAXED_STATES:
                 following: dict[int, int] = {}
-                for one in frontier:
-                    following.update((end, one) for end in self._lexemes.of(automaton, one, self._lexemes.cursors.root).ends)
+                for one, ends in zip(frontier, self._ends_of(automaton, frontier), strict=True):
+                    following.update(dict.fromkeys(ends, one))
                 frontier = [end for end in following if end not in came_from]
                 came_from.update((end, following[end]) for end in frontier)
             here = next((one for one in frontier if automaton.accepting[one]), DEAD)
@@ -278,20 +294,58 @@ class TokenCosts:
         return [vocabulary.token_bytes[id_] or b"" for id_ in ids]
 
     def _of_searched(self, automaton: Automaton, state: int) -> int:
-        """A breadth-first search in which each token is an edge; as far as it can find less than the tokens of a shortest text."""
+        """A breadth-first search in which each token is an edge; as far as it can find less than the tokens of a shortest text.
+
+        Only so many states are walked from: from where a token of the way that is found leads to, fewer are, so the count stays lowered.
+        """
         if automaton.accepting[state]:
             return 0
-        root, seen, frontier, cost = self._lexemes.cursors.root, {state}, [state], 1
-        enough = self._of_literal(shortest_way(automaton, state))[0]
-        while frontier and cost < enough:
+        seen, frontier, cost = {state}, [state], 1
+        enough = self._of_way(automaton, state)
+        while frontier and cost < enough and (len(seen) <= MAX_SEARCHED_STATES or enough >= IMPOSSIBLE):
             following: set[int] = set()
-            for one in sorted(frontier, key=automaton.min_bytes):
-                ends = self._lexemes.of(automaton, one, root).ends
-                if any(automaton.accepting[end] for end in ends):
-                    return cost
-                following.update(ends)
-            frontier, seen, cost = [*(following - seen)], seen | following, cost + 1
+            frontier.sort(key=automaton.min_bytes)
+            for first in range(0, len(frontier), _AT_ONCE):
+                for ends in self._ends_of(automaton, frontier[first : first + _AT_ONCE]):
+                    if any(automaton.accepting[end] for end in ends):
+                        return cost
+                    following.update(ends)
+            frontier, seen, cost = sorted(following - seen), seen | following, cost + 1
         return enough if frontier else IMPOSSIBLE
+
+    def _ends_of(self, automaton: Automaton, states: list[int]) -> list[tuple[int, ...]]:
+        """The states to which tokens lead from each of some states."""
+        known = self._ends.setdefault(automaton, {})
+        new = [state for state in states if state not in known]
+        if new:
+            words = self._words(byte_classes(automaton.node))
+            known.update(zip(new, words.ends(automaton, new), strict=True))
+        return [known[state] for state in states]
+
+    def _of_way(self, automaton: Automaton, state: int) -> int:
+        """The fewest tokens for the shortest way from a state to an end."""
+        known = self._of_shortest.setdefault(automaton, {})
+        pending: list[int] = []
+        here = state
+        while here not in known:
+            left, _, after = automaton.way(here)
+            if not left:
+                known[here] = 0
+                break
+            pending.append(here)
+            here = after
+        for begin in reversed(pending):
+            cursor, here, best = self._lexemes.cursors.root, begin, IMPOSSIBLE
+            left, byte, here = automaton.way(begin)
+            while left:
+                cursor = cursor.step(byte)
+                if cursor.token_ids:
+                    best = min(best, known[here] + 1)
+                if not cursor.has_children:
+                    break
+                left, byte, here = automaton.way(here)
+            known[begin] = min(best, IMPOSSIBLE)
+        return known[state]
 
     def _to_end_of_iteration(self, automaton: Automaton, state: int) -> int:
         """The fewest tokens from ``state`` to the end of one iteration, and not beyond it."""

@@ -43,6 +43,7 @@ class TokenTrie:
         parent, byte: see ``trie_arrays``.
         child_count, first_child: int32[size]; the children of a node are ``first_child .. first_child + child_count``, ascending by byte.
         is_token: bool[size], some token ends at the node.
+        levels: the first node and the end of each level below the root.
     """
 
     def __init__(self, token_bytes: Sequence[bytes | None]) -> None:
@@ -67,7 +68,7 @@ class TokenTrie:
         self.size = len(self.parent)
         ends = arrays["level_ends"].tolist()
         self.max_length = len(ends) - 1
-        self._levels: list[tuple[int, int]] = list(pairwise(ends))  # first node and end of each level below the root
+        self.levels: list[tuple[int, int]] = list(pairwise(ends))
         self.child_count: Ids = np.bincount(self.parent[1:], minlength=self.size).astype(np.int32)
         self.first_child: Ids = (1 + np.cumsum(self.child_count) - self.child_count).astype(np.int32)
         self._token_ids: Ids = arrays["token_ids"]
@@ -214,7 +215,7 @@ class TokenTrie:
     def added_up(self, of_nodes: NDArray[np.bool_]) -> NDArray[np.int16]:
         """For each node, the number of nodes on the path from the root to it that are true in ``of_nodes``, bool[size]: int16[size]."""
         counts = of_nodes.astype(np.int16)
-        for first, end in self._levels:
+        for first, end in self.levels:
             counts[first:end] += counts.take(self._parent_index[first:end])
         return counts
 
@@ -233,10 +234,10 @@ class TokenTrie:
     @cached_property
     def _wide_levels(self) -> list[tuple[int, int]]:
         """The levels above the first narrow one after the widest."""
-        widths = [end - first for first, end in self._levels]
+        widths = [end - first for first, end in self.levels]
         widest = max(range(len(widths)), key=widths.__getitem__, default=0)
         narrow = (i for i in range(widest + 1, len(widths)) if widths[i] < _NARROW)
-        return self._levels[: next(narrow, len(widths))]
+        return self.levels[: next(narrow, len(widths))]
 
     @cached_property
     def below_byte(self) -> NDArray[np.int64]:
@@ -247,7 +248,7 @@ class TokenTrie:
     def first_byte(self) -> NDArray[np.uint8]:
         """The first byte of the text to each node: uint8[size]; 0 at the root."""
         found = self.byte.copy()
-        for first, end in self._levels[1:]:
+        for first, end in self.levels[1:]:
             found[first:end] = found.take(self._parent_index[first:end])
         return found
 

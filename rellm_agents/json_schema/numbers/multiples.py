@@ -17,10 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
+from typing import ClassVar
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.limits import DEFAULT_LIMITS, Limits
-from rellm_agents.patterns import Node, dfa
+from rellm_agents.patterns import Node, dfa, ir
 
 _Completions = tuple[int | None, ...]  # at i: the run of i digits, read as a number, that makes a multiple
 _State = tuple[_Completions | None, int | None]  # None: no multiple whatever follows; places read, None before the point
@@ -55,6 +56,8 @@ class _Multiples:
     divisor: int
     places: int
     negated: bool
+    symbol: ClassVar[None] = None
+    flags: ClassVar[int] = ir.BOOLEAN | ir.RARE_BYTES | ir.MAYBE_EMPTY
 
     @property
     def start(self) -> _State:
@@ -80,6 +83,9 @@ class _Multiples:
         else:
             for digit in range(10):
                 yield str(digit), (self.after(completions, digit), None if read is None else read + 1)
+
+    def extent(self, _state: _State) -> None:
+        """It is not known before a search."""
 
     def after(self, completions: _Completions, digit: int) -> _Completions:
         """With one more digit: what was the first of those that would have to follow."""

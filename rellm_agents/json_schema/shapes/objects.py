@@ -111,9 +111,31 @@ class Object(Shape):
         """
         if name != "names" and (ending := self._ending(state)):
             return ending[0]
+        if self._any_order and self._order.is_plain(state):
+            return self._all_missing(name, state)
         if name == "more":
             return sequence(self._layout.comma, self._rule("nearer", state))
         return self._nearer(state)
+
+    def _all_missing(self, name: str, state: ObjectState) -> Node:
+        """The properties that have to come, in their order; those of one block are a rule that many states share."""
+        blocks: dict[int, list[int]] = {}
+        for i in self._order.missing(state):
+            blocks.setdefault(i // _BLOCK, []).append(i)
+        comma, parts = self._layout.comma, list[Node]()
+        for inside in blocks.values():
+            parts += [comma, self._rules.rule(self._path, ("block", *inside), partial(self._pairs, inside))]
+        return sequence(*parts[name != "more" :], self._layout.padding, literal("}"))
+
+    def _pairs(self, numbers: Iterable[int]) -> Node:
+        comma, parts = self._layout.comma, list[Node]()
+        for i in numbers:
+            parts += [comma, self._rules.rule(self._path, ("pair", i), partial(self._pair, i))]
+        return sequence(*parts[1:])
+
+    def _pair(self, number: int) -> Node:
+        one = self._order.declared[number]
+        return choice(*(sequence(self._layout.name_and_colon(one.name), value.node()) for _, value in one.variants))
 
     def _nearer(self, state: ObjectState) -> Node:
         return self._properties(state, nearer=True)

@@ -132,6 +132,14 @@ class PropertyOrder:
         """How many required properties have to come."""
         return (self._required >> state.position << state.position & ~state.done).bit_count()
 
+    def missing(self, state: ObjectState) -> Iterator[int]:
+        """The required properties that have to come."""
+        return (i for i in self.remaining(state) if self._required >> i & 1)
+
+    def is_plain(self, state: ObjectState) -> bool:
+        """No other properties have to come than those that are required, whatever number of them and whatever their values."""
+        return not (self.counts or state.obligations)
+
     def can_close(self, state: ObjectState) -> bool:
         """The object may end here."""
         return not (self._missing(state) or state.obligations or (self.counts and state.size < self._least))

@@ -6,6 +6,7 @@ Knows nothing of schemas: the conditions come as plain values. In reading order:
     banned_substrings  one string as JSON text, and the escapes that keep texts such as a code fence out of it
     raw_strings        strings that are written as they are, between quotes of their own
     layout             whitespace, separators, given values
+    format_automata    the states of string formats, finished
     string_formats     dates, addresses, identifiers: the keyword ``format``
     decoded            the strings that fit all conditions
     strings            the same as JSON text, or raw

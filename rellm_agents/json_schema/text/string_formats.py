@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from rellm_agents.json_schema.text.format_automata import format_states
 from rellm_agents.patterns import Node
+from rellm_agents.patterns.automaton import derive_as
 from rellm_agents.patterns.regex_reader import read_composed
 from rellm_agents.resources import data_path
 
@@ -43,7 +45,9 @@ class StringFormat:
     @cached_property
     def node(self) -> Node:
         """The texts, decoded; read when first asked for."""
-        return _composed(_declared()["formats"][self.name]["regex"])
+        found = _composed(_declared()["formats"][self.name]["regex"])
+        derive_as(found, format_states(self.name))
+        return found
 
 
 @lru_cache(maxsize=128)

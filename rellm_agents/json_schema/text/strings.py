@@ -14,6 +14,7 @@ So encoding goes through every kind of node, however many texts a character has.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import and_, or_
 from typing import Unpack, assert_never, cast
@@ -30,6 +31,7 @@ from rellm_agents.json_schema.text.banned_substrings import (
 )
 from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
 from rellm_agents.json_schema.text.escapes import IN_ESCAPES, Escapes, character_texts
+from rellm_agents.json_schema.text.format_automata import written
 from rellm_agents.json_schema.text.layout import Layout
 from rellm_agents.json_schema.text.raw_strings import BARE_NAME, RawStrings
 from rellm_agents.patterns import (
@@ -48,7 +50,7 @@ from rellm_agents.patterns import (
     repeat,
     sequence,
 )
-from rellm_agents.patterns.automaton import counter_of
+from rellm_agents.patterns.automaton import counter_of, derive_as, derived_as
 from rellm_agents.patterns.machine import has_text
 
 _QUOTE = literal('"')
@@ -90,7 +92,6 @@ def name_node(layout: Layout) -> Node:
     return string_node(banned=layout.banned, escapes=layout.escapes, unique=True)
 
 
-@lru_cache(maxsize=4_096)
 def encoded(node: Node, escapes: Escapes = "json", *, unique: bool = False, banned: Banned = ()) -> Node:
     r"""The JSON text, without quotes, of decoded strings.
 
@@ -106,16 +107,38 @@ def encoded(node: Node, escapes: Escapes = "json", *, unique: bool = False, bann
     >>> encoded(literal('say "a"'), unique=True) is literal(r'say \"a\"')
     True
     """
-    escaped = CharSet.of(text for text in banned if len(text) == 1)
-    completing = CharSet.of(last_characters(banned)) & ~escaped if unique else CharSet()
+    writing = _Written(escapes, unique, banned)
+    found = _encoded(node, writing)
+    states = written(derived_as(node), writing)
+    if states is not None and derived_as(found) is None:
+        derive_as(found, states)
+    return found
 
-    def texts(charset: CharSet) -> Node:
+
+@dataclass(frozen=True)
+class _Written:
+    """Characters as JSON writes them; see :func:`encoded`."""
+
+    escapes: Escapes
+    unique: bool
+    banned: Banned
+
+    def texts(self, charset: CharSet) -> Node:
+        """The texts of one character of a set."""
+        escapes, unique, banned = self.escapes, self.unique, self.banned
+        escaped = CharSet.of(text for text in banned if len(text) == 1)
+        completing = CharSet.of(last_characters(banned)) & ~escaped if unique else CharSet()
         one = character_texts(charset, escapes, unique=unique, escaped=escaped & charset)
         both = charset & completing
         return choice(one, *(literal(escape(c, banned, escapes)) for c in last_characters(banned) if c in both)) if both else one
 
+
+@lru_cache(maxsize=4_096)
+def _encoded(node: Node, writing: _Written) -> Node:
+    texts = writing.texts
+
     def inside(part: Node) -> Node:
-        return encoded(part, escapes, unique=unique, banned=banned)
+        return encoded(part, writing.escapes, unique=writing.unique, banned=writing.banned)
 
     match cast(ir.AnyNode, node):
         case ir.Literal() as one:
@@ -171,7 +194,10 @@ def json_string(content: Node, banned: Banned = (), escapes: Escapes = "json", *
         inner = intersection(inner, free_of(longer))
     if counter_of(inner) is not None:
         return sequence(_QUOTE, inner, _QUOTE)
-    return sequence(_QUOTE, lexeme(sequence(inner, _QUOTE)))
+    whole, states = sequence(inner, _QUOTE), derived_as(inner)
+    if states is not None:
+        derive_as(whole, sequence(states, _QUOTE))
+    return sequence(_QUOTE, lexeme(whole))
 
 
 def raw_string(content: Node, raw: RawStrings) -> Node:

@@ -4,6 +4,9 @@ A state is a derivative (see ``derivative.py``), so equal rests of a text are on
 state that cannot reach the end is never entered: it is ``DEAD``. Automata are shared by all patterns that hold the node. Knows nothing of
 tokens.
 
+An automaton of very many states is never refused while a text is read: from some number of states on, or where it takes too long to tell
+whether a state reaches the end, new states are left out, but for those on one way to the end. Fewer texts match then, and none is wrong.
+
     (ab)+    1 --a--> 2 --b--> 3 (accepting) --a--> 2
 
 >>> from rellm_agents.patterns.ir import literal, repeat
@@ -17,6 +20,7 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -31,7 +35,7 @@ from rellm_agents.patterns.ir import COMMON_BYTES, NOTHING, Lexeme, Node
 
 DEAD = 0
 START = 1
-MAX_STATES = 50_000  # of one automaton
+MAX_STATES = 50_000  # of one automaton, from which on new ones are only made on one way to the end
 MAX_WHOLE = 256  # states of an automaton that is made completely at once
 ROW_BYTES = 256 * (8 + 4)  # of a row, in its list and in the table
 MAX_SHARED_AUTOMATA = 4_096  # the least recently used is dropped
@@ -48,6 +52,7 @@ class Automaton:
         rows: for each state, the next state by byte; ``None`` until it is made. A list of lists: the fastest table to step in Python. The
             same rows are in an int32 array, for whole levels of a trie at a time (:meth:`table`).
         accepting: for each state, whether a text may end there.
+        cut: how many rows leave out states that there would be.
     """
 
     def __init__(self, node: Node) -> None:
@@ -62,6 +67,9 @@ class Automaton:
         self._table = np.zeros((8, 256), dtype=np.int32)
         self._is_whole: bool | None = None
         self.accepting: list[bool] = [False]
+        self.cut = 0
+        self._shortest: dict[int, tuple[int, int, int]] = {}
+        self._exits: dict[int, bytes] = {}  # where new states are left out: a text that leads to the end
         if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
             self._nodes.append(NOTHING)
             self.rows.append([DEAD] * 256)
@@ -136,6 +144,18 @@ class Automaton:
         """A lower bound on the bytes from ``state`` to the end."""
         return min_bytes(self._nodes[state])
 
+    def way(self, state: int) -> tuple[int, int, int]:
+        """How many bytes are the shortest way to an end, and the first of them with the state that it leads to; see ``shortest_way``.
+
+        Args:
+            state: not ``DEAD``.
+        """
+        found = self._shortest.get(state)
+        if found is None:
+            _find_way(self, state, self._shortest)
+            found = self._shortest[state]
+        return found
+
     def ends_in_common_bytes(self, state: int) -> bool:
         """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end."""
         return self._common_emptiness.has_text(self._nodes[state])
@@ -155,13 +175,33 @@ class Automaton:
             if made is not None:
                 return made
             row = [DEAD] * 256
+            is_cut = False
             for mask, target in transitions(self._nodes[state], BYTES):
-                number = self._number(target)
+                try:
+                    number = self._number(target)
+                except PatternTooLarge:
+                    is_cut = True
+                    continue
                 if number != DEAD:
                     for byte in members(mask):
                         row[byte] = number
+            self.cut += is_cut
+            if (is_cut or state in self._exits) and not self.accepting[state]:
+                self._keep_exit(state, row)
             self._keep(state, row)
             return row
+
+    def _keep_exit(self, state: int, row: list[int]) -> None:
+        """Let a row lead to the end: along a text that gets shorter with each state, so that no circle is all that is left."""
+        node = self._nodes[state]
+        text = self._exits.get(state) or self._emptiness.some_text(node, self._common_emptiness)
+        mask, target = next(pair for pair in transitions(node, BYTES) if pair[0] >> text[0] & 1)
+        number = self._numbers.get(target, DEAD)
+        if number == DEAD:
+            number = self._add(target)
+        for byte in members(mask):
+            row[byte] = number
+        self._exits.setdefault(number, text[1:])
 
     def _keep(self, state: int, row: list[int]) -> None:
         if len(self._nodes) > len(self._table):
@@ -180,11 +220,14 @@ class Automaton:
         if node.has_boolean and not (self._common_emptiness.has_text(node) or self._emptiness.has_text(node)):
             self._numbers[node] = DEAD
             return DEAD
-        number = len(self._nodes)
-        if number > MAX_STATES:
+        if len(self._nodes) > MAX_STATES:
             raise PatternTooLarge(
                 f"an automaton of this pattern has more than {MAX_STATES} states: bound its repeats, or use fewer of them"
             )
+        return self._add(node)
+
+    def _add(self, node: Node) -> int:
+        number = len(self._nodes)
         self._nodes.append(node)
         self.rows.append(None)
         self.accepting.append(node.nullable)
@@ -195,30 +238,56 @@ class Automaton:
 def shortest_way(automaton: Automaton, start: int) -> bytes:
     """The fewest bytes, among equals the lowest, from a state of an automaton, not ``DEAD``, to a state in which a text may end.
 
-    The search is A* (Hart, Nilsson and Raphael, "A formal basis for the heuristic determination of minimum cost paths", 1968): the bytes
-    read so far plus a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`.
-
     >>> from rellm_agents.patterns.ir import choice, literal, sequence
     >>> shortest_way(Automaton.of(sequence(literal("a"), choice(literal("bb"), literal("c")))), START)
     b'ac'
+    """
+    left, byte, after = automaton.way(start)
+    text = bytearray()
+    while left:
+        text.append(byte)
+        left, byte, after = automaton.way(after)
+    return bytes(text)
+
+
+def _find_way(automaton: Automaton, start: int, known: dict[int, tuple[int, int, int]]) -> None:
+    """Add the states on a shortest way to those whose way is known.
+
+    The search is A* (Hart, Nilsson and Raphael, "A formal basis for the heuristic determination of minimum cost paths", 1968): the bytes
+    read so far plus a lower bound on the bytes that are missing, which is :meth:`Automaton.min_bytes`.
     """
     best = {start: b""}
     queue = [(0, b"", start)]
     while queue:
         _, text, state = heappop(queue)
         if automaton.accepting[state]:
-            return text
+            known[state] = 0, 0, DEAD
+        if state in known:
+            break
         if text != best[state]:
             continue  # a better text leads to the same state
-        for byte, target in enumerate(automaton.row(state)):
-            if target == DEAD:
-                continue
+        for target, byte in _lowest(automaton.row(state)):
             longer = text + bytes((byte,))
-            known = best.get(target)
-            if known is None or (len(longer), longer) < (len(known), known):
+            before = best.get(target)
+            if before is None or (len(longer), longer) < (len(before), before):
                 best[target] = longer
-                heappush(queue, (len(longer) + automaton.min_bytes(target), longer, target))
-    raise AssertionError("an automaton enters no state that cannot reach the end")
+                left = known[target][0] if target in known else automaton.min_bytes(target)
+                heappush(queue, (len(longer) + left, longer, target))
+    else:
+        raise AssertionError("an automaton enters no state that cannot reach the end")
+    total = len(text) + known[state][0]
+    here = start
+    for done, byte in enumerate(text):
+        target = automaton.step(here, byte)
+        known[here] = total - done, byte, target
+        here = target
+
+
+def _lowest(row: list[int]) -> list[tuple[int, int]]:
+    """The states that follow, each with the lowest byte that leads to it; by the bytes."""
+    first = dict(zip(reversed(row), range(255, -1, -1), strict=True))
+    first.pop(DEAD, None)
+    return sorted(first.items(), key=itemgetter(1))
 
 
 @lru_cache(maxsize=MAX_SHARED_AUTOMATA)

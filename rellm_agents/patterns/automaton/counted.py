@@ -27,13 +27,14 @@ from numpy.typing import NDArray
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton, shortest_way
-from rellm_agents.patterns.ir import COMMON_BYTES
+from rellm_agents.patterns.automaton.iterations import FAR as _FAR
+from rellm_agents.patterns.automaton.iterations import Steps
+from rellm_agents.patterns.ir import COMMON_BYTES, Node
 
 MAX_COUNTED_STATES = 10_000  # states of an automaton whose numbers of iterations are known for each state
 MAX_BOOLEAN_STATES = 1_000  # the same where they are those of an intersection or complement, which take longer to make
 MAX_ITERATIONS = 20_000  # iterations that are looked at one by one, until they repeat themselves
 MAX_CELLS = 30_000_000  # numbers of bytes, one for each state and iteration, that a shortest text is read off
-_FAR = 1 << 29  # bytes: there is no text
 
 
 class CountedAutomaton(Automaton):
@@ -45,6 +46,7 @@ class CountedAutomaton(Automaton):
 
     Attributes:
         may_end: for each state, whether a text may end there, if the number of iterations is right.
+        steps: the single iterations from each state.
     """
 
     def __init__(self, iterations: Automaton, within: Automaton) -> None:
@@ -55,6 +57,7 @@ class CountedAutomaton(Automaton):
         self.may_end = [False, within.accepting[START]]
         self.accepting[START] = True
         self._fewest: dict[int, tuple[bytes, int] | None] = {}
+        self.steps = Steps(self, iterations.node, self._ended)
 
     def ends_in_common_bytes(self, state: int) -> bool:
         """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end, with any number of iterations."""
@@ -135,7 +138,7 @@ class CountedAutomaton(Automaton):
 
     @cached_property
     def _common_numbers(self) -> _Numbers:
-        return _Numbers(self, COMMON_BYTES)
+        return _Numbers(self, common=True)
 
     def _fewest_iterations(self, state: int, enough: int) -> int:
         """The fewest iterations to the end; maybe not the fewest, if they are not more than ``enough``; more, if they are more."""
@@ -166,6 +169,11 @@ class CountedAutomaton(Automaton):
             self._keep(state, row)
             return row
 
+    def _ended(self, node: Node) -> int:
+        """The state after an iteration, where ``node`` is left of the other conditions."""
+        with self._lock:
+            return self._paired((self.within.state_of(node), START))
+
     def _paired(self, pair: tuple[int, int]) -> int:
         number = self._of_pair.get(pair)
         if number is None:
@@ -180,30 +188,49 @@ class CountedAutomaton(Automaton):
 
 
 class _Numbers:
-    """The numbers of iterations with which texts of some bytes end, for each state of an automaton, made whole."""
+    """The numbers of iterations with which texts end, for each state in which iterations end; others lead to such states in one step.
 
-    def __init__(self, automaton: CountedAutomaton, allowed: bytes = bytes(range(256))) -> None:
-        self._automaton, self._allowed = automaton, allowed
-        state, most = START, MAX_BOOLEAN_STATES if automaton.node.has_boolean else MAX_COUNTED_STATES
-        while state < automaton.size:
+    Args:
+        automaton: it is made whole, but for what is inside of iterations.
+        common: of texts of ``COMMON_BYTES`` alone.
+    """
+
+    def __init__(self, automaton: CountedAutomaton, *, common: bool = False) -> None:
+        self._automaton, self._common = automaton, common
+        most = MAX_BOOLEAN_STATES if automaton.node.has_boolean else MAX_COUNTED_STATES
+        self._index, order, found = {START: 0}, [START], list[tuple[int, int, int]]()
+        for source, state in enumerate(order):  # it grows
             if automaton.size > most:
                 raise PatternTooLarge(f"an automaton whose iterations are counted has more than {most} states")
-            automaton.row(state)
-            state += 1
-        self._sources, self._targets, self._bytes = self._iterations()
+            for step in automaton.steps.of(state):
+                if step.end not in self._index:
+                    self._index[step.end] = len(order)
+                    order.append(step.end)
+            found += [(source, self._index[end], size) for end, size in self._ends(state)]
+        self._states = len(order)
+        columns = np.array(found, dtype=np.int32).reshape(-1, 3)
+        self._sources, self._targets, self._bytes = columns[:, 0], columns[:, 1], columns[:, 2]
+        self._starts = np.flatnonzero(np.diff(self._sources, prepend=-1))
         self._bits: dict[int, int] = {}
-        self._fewest_bytes = [np.where(automaton.may_end, 0, _FAR).astype(np.int32)]
+        self._fewest_bytes = [np.where([automaton.may_end[state] for state in order], 0, _FAR).astype(np.int32)]
         self._find_period()
+
+    def _ends(self, state: int) -> list[tuple[int, int]]:
+        """The states in which the iteration may end that begins, or was begun, in a state, with its fewest bytes."""
+        sizes = [(step.end, step.common if self._common else step.fewest) for step in self._automaton.steps.of(state)]
+        return [(end, size) for end, size in sizes if size < _FAR]
 
     def meets(self, state: int, low: int, high: int | None) -> bool:
         """Whether one of the numbers of a state is ``low`` to ``high``."""
+        if state not in self._index:
+            return any(self.meets(end, low - 1, None if high is None else high - 1) for end, _ in self._ends(state))
         first, period = self._first, self._period
         most = first + 2 * period - 1  # larger numbers are as some from first + period on
         if low > first:
             less = (low - first) // period * period
             low, high = low - less, None if high is None else high - less
         high = most if high is None else min(high, most)
-        return self._bits_of(state) >> low & ((1 << (high - low + 1)) - 1) != 0
+        return self._bits_of(self._index[state]) >> low & ((1 << (high - low + 1)) - 1) != 0
 
     def fewest_bytes(self, state: int, low: int, high: int | None) -> tuple[int, list[int]]:
         """The fewest bytes with so many iterations, and the numbers of iterations of texts of as many bytes; ``_FAR``: none."""
@@ -239,43 +266,20 @@ class _Numbers:
 
     def _size(self, number: int, state: int) -> int:
         """The fewest bytes from a state to the end in a number of iterations."""
+        at = self._index.get(state)
+        if at is None:
+            sizes = [size + self._size(number - 1, end) for end, size in self._ends(state)] if number else []
+            return min(sizes, default=_FAR)
         layers = self._fewest_bytes
         while len(layers) <= number:
-            if len(layers) * self._automaton.size > MAX_CELLS:
+            if len(layers) * self._states > MAX_CELLS:
                 raise PatternTooLarge(f"a shortest text of {number} or more iterations is too long to be looked for")
             costs = np.minimum(layers[-1][self._targets] + self._bytes, _FAR)
-            layer = np.full(self._automaton.size, _FAR, dtype=np.int32)
+            layer = np.full(self._states, _FAR, dtype=np.int32)
             if len(costs):
                 layer[self._sources[self._starts]] = np.minimum.reduceat(costs, self._starts)
             layers.append(layer)
-        return int(layers[number][state])
-
-    def _iterations(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """From each state to each in which the iteration that comes next, or was begun, may end, with its fewest bytes."""
-        automaton = self._automaton
-        sorted_rows = np.sort(automaton.table(np.zeros(1, dtype=np.intp))[: automaton.size, list(self._allowed)], axis=1)
-        is_first = np.diff(sorted_rows, axis=1, prepend=DEAD) != 0
-        following: list[list[int]] = [row[first].tolist() for row, first in zip(sorted_rows, is_first, strict=True)]
-        ends: list[dict[int, int]] = [{t: 1 for t in targets if automaton.accepting[t]} for targets in following]
-        inside = [[t for t in targets if not automaton.accepting[t]] for targets in following]
-        users: list[list[int]] = [[] for _ in following]
-        for state, targets in enumerate(inside):
-            for target in targets:
-                users[target].append(state)
-        waiting = {state for state in range(automaton.size) if not automaton.accepting[state]}
-        while waiting:
-            one = waiting.pop()
-            for user in users[one]:
-                known, is_new = ends[user], False
-                for end, size in ends[one].items():
-                    if size + 1 < known.get(end, _FAR):
-                        known[end], is_new = size + 1, True
-                if is_new and not automaton.accepting[user]:
-                    waiting.add(user)
-        found = [(state, end, size) for state, known in enumerate(ends) for end, size in known.items()]
-        columns = np.array(found, dtype=np.int32).reshape(-1, 3)
-        self._starts = np.flatnonzero(np.diff(columns[:, 0], prepend=-1))
-        return columns[:, 0], columns[:, 1], columns[:, 2]
+        return int(layers[number][at])
 
     def _find_period(self) -> None:
         layer = self._fewest_bytes[0] < _FAR
@@ -294,8 +298,8 @@ class _Numbers:
         whole = np.stack([*layers, *repeated])
         self._packed = np.packbits(whole.T, axis=1, bitorder="little")  # a row of bits for each state
 
-    def _bits_of(self, state: int) -> int:
-        bits = self._bits.get(state)
+    def _bits_of(self, at: int) -> int:
+        bits = self._bits.get(at)
         if bits is None:
-            bits = self._bits[state] = int.from_bytes(self._packed[state].tobytes(), "little")
+            bits = self._bits[at] = int.from_bytes(self._packed[at].tobytes(), "little")
         return bits

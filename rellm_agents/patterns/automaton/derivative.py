@@ -16,10 +16,12 @@ Knows no automata: a state of one is just a node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from rellm_agents.patterns.ir import (
     ALL_CHARACTERS,
@@ -43,11 +45,14 @@ from rellm_agents.patterns.ir import (
     Repeat,
     Rule,
     Sequence,
+    TransitionFunctions,
     Utf8Tail,
     byte_literal,
-    choice,
     complement,
     dfa,
+    directly_inside,
+    either,
+    followed,
     intersection,
     literal,
     repeat,
@@ -68,19 +73,37 @@ class Alphabet(Generic[Symbols]):
 
     Attributes:
         everything: the set of all symbols.
-        first: the transitions of a node without inner nodes: a literal, a set of characters, a rest of a character, a DFA.
+        first: the transitions of a node without inner nodes: a literal, a set of characters, a rest of a character.
+        of_ascii: the set of some characters of ASCII.
     """
 
     everything: Symbols
     first: Callable[[Node], Transitions[Symbols]]
+    of_ascii: Callable[[str], Symbols]
 
 
-def members(mask: ByteMask) -> Iterator[int]:
+_DERIVED_AS: WeakKeyDictionary[Node, Node] = WeakKeyDictionary()
+
+
+def derive_as(node: Node, other: Node) -> None:
+    """Let the derivatives of a node be those of another one of the same texts, which take less time; both without rules."""
+    _DERIVED_AS[node] = other
+
+
+def derived_as(node: Node) -> Node | None:
+    """The node whose derivatives stand for those of ``node``; ``None``: its own do."""
+    return _DERIVED_AS.get(node)
+
+
+@lru_cache(maxsize=4_096)
+def members(mask: ByteMask) -> tuple[int, ...]:
     """The bytes of a mask, in order."""
+    found = []
     while mask:
         low = mask & -mask
-        yield low.bit_length() - 1
+        found.append(low.bit_length() - 1)
         mask ^= low
+    return tuple(found)
 
 
 @lru_cache(maxsize=1 << 15)
@@ -94,9 +117,11 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
     Returns:
         Pairs of a set of symbols and the node of the rest; the sets are disjoint, no rest is ``NOTHING``. Shared: not to be changed.
     """
-    match cast(AnyNode, node):
-        case Literal() | Characters() | Utf8Tail() | Dfa():
+    match cast(AnyNode, _DERIVED_AS.get(node, node)):
+        case Literal() | Characters() | Utf8Tail() as node:
             return alphabet.first(node)
+        case Dfa(functions, state):
+            return _of_moves(functions, state, alphabet)
         case Lexeme(inner):
             return transitions(inner, alphabet)
         case Choice(options):
@@ -117,6 +142,11 @@ def transitions(node: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]
             raise AssertionError("a rule has no derivative: it is expanded before")
 
 
+def by_bytes(node: Node) -> Transitions[int]:
+    """The derivatives of ``node`` by bytes."""
+    return transitions(node, BYTES)
+
+
 def _of_sequence(parts: tuple[Node, ...], alphabet: Alphabet[Symbols]) -> Iterator[Transitions[Symbols]]:
     for i, part in enumerate(parts):
         yield _followed_by(transitions(part, alphabet), sequence(*parts[i + 1 :]))
@@ -135,8 +165,16 @@ def _of_complement(inner: Node, alphabet: Alphabet[Symbols]) -> Transitions[Symb
     return _collect(found)
 
 
+def _of_moves(functions: TransitionFunctions, state: Hashable, alphabet: Alphabet[Symbols]) -> Transitions[Symbols]:
+    lists: list[Transitions[Symbols]] = []
+    for first, after in functions.moves(state):
+        rest = dfa(functions, after)
+        lists.append([(alphabet.of_ascii(first), rest)] if isinstance(first, str) else _followed_by(transitions(first, alphabet), rest))
+    return _union(lists)
+
+
 def _followed_by(found: Transitions[Symbols], rest: Node) -> Transitions[Symbols]:
-    return [(symbols, sequence(target, rest)) for symbols, target in found]
+    return [(symbols, followed(target, rest, by_bytes)) for symbols, target in found]
 
 
 def _union(lists: Iterable[Transitions[Symbols]]) -> Transitions[Symbols]:
@@ -150,7 +188,7 @@ def _union(lists: Iterable[Transitions[Symbols]]) -> Transitions[Symbols]:
             for other, rest in result:
                 both = other & left
                 if both:
-                    split.append((both, choice(rest, target)))
+                    split.append((both, either(rest, target, by_bytes)))
                     left = left & ~both
                 if outside := other & ~both:
                     kept.append((outside, rest))
@@ -176,8 +214,6 @@ def _first_character(node: Node) -> Transitions[CharSet]:
             return [(CharSet.of(node.text[0]), literal(node.text[1:]))] if node.data else []
         case Characters(charset):
             return [(charset, EMPTY)]
-        case Dfa(functions, state):
-            return _collect((CharSet.of(found), dfa(functions, after)) for found, after in functions.moves(state))
         case _:
             raise AssertionError(f"{node!r} begins inside a character, or holds a special token")
 
@@ -190,8 +226,6 @@ def _first_byte(node: Node) -> Transitions[ByteMask]:
             return _lead_bytes(charset)
         case Utf8Tail(ranges, count):
             return _continuation_bytes(ranges, count)
-        case Dfa(functions, state):
-            return _collect((_mask(found), dfa(functions, after)) for found, after in functions.moves(state))
         case _:
             raise AssertionError(f"{node!r} has no first byte of its own")
 
@@ -235,5 +269,43 @@ def _by_leading_bits(ranges: tuple[Range, ...], bits: int) -> Transitions[ByteMa
     return _collect(found)
 
 
-BYTES: Alphabet[int] = Alphabet(_ALL_BYTES, _first_byte)
-CHARACTERS: Alphabet[CharSet] = Alphabet(ALL_CHARACTERS, _first_character)
+BYTES: Alphabet[int] = Alphabet(_ALL_BYTES, _first_byte, _mask)
+CHARACTERS: Alphabet[CharSet] = Alphabet(ALL_CHARACTERS, _first_character, CharSet.of)
+
+_BEYOND_ASCII = ALL_CHARACTERS & CharSet([(0x80, MAX_CODE_POINT)])
+_UTF8_KINDS = (0x80, 0x90, 0xA0, 0xC0, 0xC2, 0xE0, 0xE1, 0xED, 0xEE, 0xF0, 0xF1, 0xF4, 0xF5)  # where bytes of another kind begin
+
+
+@lru_cache(maxsize=256)
+def byte_classes(node: Node) -> tuple[int, ...]:
+    """For each byte a number from 0 on, the same for bytes that neither ``node`` nor what is derived of it tells apart.
+
+    Bytes with other numbers may be alike nevertheless.
+
+    >>> found = byte_classes(sequence(Characters._make(CharSet.span("a", "f")), literal("e")))
+    >>> found[ord("a")] == found[ord("f")], found[ord("a")] == found[ord("e")]
+    (True, False)
+    """
+    singled, sets = set[int](), set[int]()
+    waiting, seen = [node], {node}
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Dfa) or one in _DERIVED_AS:
+            return tuple(range(256))
+        match one:
+            case Literal(data):
+                singled.update(data)
+            case Characters(charset):
+                sets.add(sum(1 << byte for byte in range(0x80) if chr(byte) in charset))
+                beyond = charset & _BEYOND_ASCII
+                if beyond and beyond != _BEYOND_ASCII:
+                    singled.update(range(0x80, 0x100))
+            case Utf8Tail():
+                singled.update(range(0x80, 0x100))
+        new = [inner for inner in directly_inside(one) if inner not in seen]
+        seen.update(new)
+        waiting += new
+    numbers: dict[object, int] = {}
+    kinds = (bisect_right(_UTF8_KINDS, byte) for byte in range(256))
+    keys = (byte if byte in singled else (kind, *(mask >> byte & 1 for mask in sets)) for byte, kind in enumerate(kinds))
+    return tuple(numbers.setdefault(key, len(numbers)) for key in keys)

@@ -17,8 +17,8 @@ from heapq import heappop, heappush
 
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.derivative import BYTES, transitions
-from rellm_agents.patterns.automaton.length_bounds import ALL_BYTES, INFINITE, has_witness, min_bytes, relaxed
-from rellm_agents.patterns.ir import NOTHING, Node
+from rellm_agents.patterns.automaton.length_bounds import ALL_BYTES, INFINITE, has_witness, min_bytes, relaxed, witness
+from rellm_agents.patterns.ir import NOTHING, Choice, Node
 
 MAX_SEARCHED = 50_000  # states of one search
 MAX_WITNESSES = 16  # states of one search for which a witness is looked for
@@ -78,3 +78,21 @@ class Emptiness:
                     heappush(queue, (left, -len(came_from), following))  # among equals the one found last
         self._known.update(dict.fromkeys(came_from, False))
         return False
+
+    def some_text(self, node: Node, *others: Emptiness) -> bytes:
+        """A text that leads to the end from a node that is known to have one, here or by others; found along other such nodes.
+
+        Raises:
+            PatternTooLarge: they are not known.
+        """
+        found, seen = [(node, b"")], {node}
+        for here, text in found:
+            options = here.options if isinstance(here, Choice) else (here,)
+            texts = [b""] if here.nullable else [one for option in options if (one := witness(option)) is not None]
+            if texts:
+                return text + min(texts, key=len)
+            for symbols, target in transitions(here, BYTES):
+                if target not in seen and any(one._known.get(target) for one in (self, *others)):
+                    seen.add(target)
+                    found.append((target, text + bytes(((symbols & -symbols).bit_length() - 1,))))
+        raise PatternTooLarge("no text of an intersection or complement is known")

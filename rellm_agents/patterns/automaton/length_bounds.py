@@ -28,6 +28,7 @@ from rellm_agents.patterns.ir import (
     Characters,
     Choice,
     Complement,
+    Dfa,
     Intersection,
     Lexeme,
     Literal,
@@ -77,6 +78,8 @@ def witness(node: Node, allowed: int = ALL_BYTES) -> bytes | None:
             return next((t for one, t in pairs if t is not None and all(other is one or matches(other, t) for other in parts)), None)
         case Complement():
             return None
+        case Dfa(functions, state) if (extent := functions.extent(state)) is not None:
+            return witness(extent.shortest, allowed)
     return _searched(node, allowed)
 
 
@@ -102,6 +105,8 @@ def min_bytes(node: Node, allowed: int = ALL_BYTES) -> int:
             return least if least <= most else INFINITE
         case Complement():
             return 0
+        case Dfa(functions, state) if (extent := functions.extent(state)) is not None:
+            return extent.fewest
     return len(_searched(node, allowed) or b"")
 
 
@@ -126,6 +131,8 @@ def max_bytes(node: Node) -> int:
             return 0 if not most else INFINITE if maximum is None else min(most * maximum, INFINITE)
         case Intersection(parts):
             return min(map(max_bytes, parts))
+        case Dfa(functions, state) if (extent := functions.extent(state)) is not None and extent.most is not None:
+            return extent.most
     return INFINITE
 
 
@@ -133,8 +140,8 @@ def max_bytes(node: Node) -> int:
 def relaxed(node: Node) -> Node:
     """A superset of a node with fewer states: large repeats in its intersections, which bound the length, are dropped or lose their bound.
 
-    >>> from rellm_agents.patterns.ir import CHARACTER, TEXT, intersection, literal, repeat
-    >>> relaxed(intersection(literal("a"), TEXT, repeat(CHARACTER, 0, 99))) is intersection(literal("a"), TEXT)
+    >>> from rellm_agents.patterns.ir import CHARACTER, intersection, literal, repeat
+    >>> relaxed(intersection(literal("a"), literal("b"), repeat(CHARACTER, 0, 99))) is intersection(literal("a"), literal("b"))
     True
     """
     if not node.has_boolean:

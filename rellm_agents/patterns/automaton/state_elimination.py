@@ -103,7 +103,7 @@ def _length(node: Node, lengths: dict[Node, int]) -> int:
             case Literal(data):
                 lengths[node] = len(data)
             case Characters(charset):
-                lengths[node] = len(escape_set(charset, braces=True))
+                lengths[node] = len(escape_set(charset, portable=True))
             case Sequence(parts) | Choice(parts):
                 lengths[node] = 3 + sum(_length(part, lengths) for part in parts)
             case Repeat(inner):

@@ -9,6 +9,7 @@ constructors own all invariants. Knows nothing of automata, regex syntax, JSON a
     after_capture   what a captured text leaves to be written
     node_types      the types of nodes, each with its fields
     constructors    the functions that make nodes, and normalise what they are given
+    held_options    unions without options that another option holds
     parts           named parts, and what a node names
     trimming        texts that ``str.strip`` leaves alone
     escapes         characters, sets and counts as regex text
@@ -43,7 +44,8 @@ from rellm_agents.patterns.ir.constructors import (
 )
 from rellm_agents.patterns.ir.digest import fingerprint
 from rellm_agents.patterns.ir.escapes import ANY_CHARACTER_REGEX, escape, escape_set, quantifier
-from rellm_agents.patterns.ir.node import MAX_DEPTH, MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
+from rellm_agents.patterns.ir.held_options import either, followed
+from rellm_agents.patterns.ir.node import BOOLEAN, MAX_DEPTH, MAYBE_EMPTY, RARE_BYTES, SPECIAL, Node
 from rellm_agents.patterns.ir.node_types import (
     AnyNode,
     Capture,
@@ -51,6 +53,7 @@ from rellm_agents.patterns.ir.node_types import (
     Choice,
     Complement,
     Dfa,
+    Extent,
     Intersection,
     Lexeme,
     Literal,
@@ -58,8 +61,10 @@ from rellm_agents.patterns.ir.node_types import (
     Rule,
     Sequence,
     Terminal,
+    TransitionFunctions,
     Utf8Tail,
     conditions_at_once,
+    directly_inside,
 )
 from rellm_agents.patterns.ir.parts import is_part_end, part, parts_in, special_names, without_name
 from rellm_agents.patterns.ir.special_tokens import (

@@ -192,9 +192,23 @@ def intersection(*parts: Node) -> Node:
                 return NOTHING
             if one is not ANYTHING:
                 flat[one] = None
+    lengths = [one for one in flat if type(one) is Repeat and type(one.inner) is Characters]
+    if len(lengths) > 1:  # e.g. [a-c]{2,9} & [b-d]{0,5} -> [bc]{2,5}
+        return intersection(*(one for one in flat if one not in lengths), _same_length(lengths))
     if len(flat) < 2:
         return next(iter(flat), ANYTHING)
     return Intersection._make(*flat)
+
+
+def _same_length(repeats: list[Repeat]) -> Node:
+    """The texts of several repeats of single characters, as one: of characters of all of them, as often as all of them allow."""
+    charset = ALL_CHARACTERS
+    for one in repeats:
+        assert isinstance(one.inner, Characters)
+        charset &= one.inner.charset
+    low = max(one.minimum for one in repeats)
+    high = min((one.maximum for one in repeats if one.maximum is not None), default=None)
+    return NOTHING if high is not None and high < low else repeat(characters(charset), low, high)
 
 
 def complement(inner: Node) -> Node:

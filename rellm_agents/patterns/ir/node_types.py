@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from rellm_agents.errors import PatternError
 from rellm_agents.patterns.ir.after_capture import AllDifferent, WrittenAgain
@@ -279,17 +279,43 @@ class Lexeme(Terminal):
         self.inside |= HAS_LEXEME
 
 
+class Extent(NamedTuple):
+    """How long the texts are that lead from a state to an end.
+
+    Attributes:
+        fewest: a lower bound on their bytes.
+        most: an upper bound; ``None``: there is none.
+        shortest: a node of some of these texts, the shortest ones as a rule.
+    """
+
+    fewest: int
+    most: int | None
+    shortest: Node
+
+
 class TransitionFunctions(Protocol):
-    """An automaton over ASCII that is given by functions: pure, with a hash and a ``repr`` by value.
+    """An automaton that is given by functions: pure, with a hash and a ``repr`` by value.
 
     States have them by value too; from each state, finitely many can be reached.
+
+    Attributes:
+        symbol: the node of whose texts each move reads one, where that is known.
+        flags: those of ``BOOLEAN``, ``RARE_BYTES`` and ``MAYBE_EMPTY`` that hold of some state; ``BOOLEAN``: the end has to be searched.
     """
+
+    @property
+    def symbol(self) -> Node | None: ...  # noqa: D102
+    @property
+    def flags(self) -> int: ...  # noqa: D102
 
     def accepts(self, state: Any, /) -> bool:
         """Whether a text may end in ``state``."""
 
-    def moves(self, state: Any, /) -> Iterable[tuple[str, Any]]:
-        """Characters, each at most once, and the state that follows them."""
+    def moves(self, state: Any, /) -> Iterable[tuple[str | Node, Any]]:
+        """Characters of ASCII, or a node, and the state that follows. No two moves share a text, and none begins with another's."""
+
+    def extent(self, state: Any, /) -> Extent | None:
+        """How long the texts from ``state`` are; ``None``: it is found by a search."""
 
     def __hash__(self) -> int: ...
 
@@ -305,7 +331,7 @@ class Dfa(Terminal):
     def _fill(self, functions: TransitionFunctions, state: Hashable) -> None:
         self.functions, self.state = functions, state
         self._inherit((), nullable=functions.accepts(state))
-        self.positions, self.inside = 1, CLASSES | BOOLEAN | RARE_BYTES | MAYBE_EMPTY  # BOOLEAN: the end has to be searched
+        self.positions, self.inside = 1, CLASSES | functions.flags
 
 
 AnyNode = Literal | Characters | Utf8Tail | Sequence | Choice | Repeat | Intersection | Complement | Dfa | Rule | Capture | Lexeme

@@ -123,8 +123,12 @@ class CheapestText:
         """
         users: dict[Node, list[Node]] = {asked: []}
         order = [asked]
+        known: list[Node] = []  # held, since what follows a capture may be made anew each time, and forgotten with its cost
         for one in order:
             for inner in self._rules_inside(one.witness if isinstance(one, Rule) else one):
+                if inner in self._known:
+                    known.append(inner)
+                    continue  # the cost is final
                 if inner not in users:
                     users[inner] = []
                     order.append(inner)

@@ -257,7 +257,10 @@ class Machine(CellTable):
                         cells.add(text_cell)
                 case Repeat(inner, minimum, maximum) as one if strategy_of(one) is RepeatStrategy.UNROLLED:
                     rest = repeat(inner, max(minimum - 1, 0), None if maximum is None else maximum - 1)
-                    following = [self.continuation(inner, self.continuation(rest, then))]
+                    less = self.continuation(rest, then)
+                    following = [self.continuation(inner, less)]
+                    if inner.nullable and rest is not EMPTY and less is not None:
+                        seen.add(less)  # an iteration without text leads to nothing new: what may follow it may follow here
                     if minimum == 0:
                         following.append(then)
                 case Repeat() | Intersection() if (counter := counter_of(node)) is not None:

@@ -126,6 +126,9 @@ class _Parser(SetScanner):
             if self.ended or self.looking_at("|", ")"):
                 flush()
                 return concat(parts)
+            if not (self.flags.verbose or self.flags.ignore_case) and (plain := self.plain_characters()):
+                parts += plain
+                continue
             begin, flags = self.at, self.flags
             item = self.item()
             if self.flags is not flags and self.flags != flags:

@@ -18,7 +18,7 @@ import regex
 from rellm_agents.errors import RegexSyntaxError
 from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
 from rellm_agents.patterns.regex_parser.flags import Flags
-from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Alternation, Concat, Preference, Tree
+from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Alternation, Class, Concat, Preference, Tree
 
 MAX_NESTING = 40  # groups inside groups, and sets inside sets
 MAX_COUNT = 20_000  # in a counted quantifier
@@ -29,6 +29,11 @@ CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
 @lru_cache(maxsize=256)  # the module's own memo takes ten times as long to ask
 def _compiled(pattern: str) -> regex.Pattern[str]:
     return regex.compile(pattern, regex.VERSION0)  # whatever regex.DEFAULT_VERSION is
+
+
+@lru_cache(maxsize=128)
+def _class(c: str) -> Class:
+    return Class(CharSet.of(c))
 
 
 @lru_cache(maxsize=1_024)
@@ -116,6 +121,11 @@ class Scanner:
         if not found:
             self.fail("a lone surrogate is no character that a text in UTF-8 can hold", at)
         return found
+
+    def plain_characters(self) -> list[Tree]:
+        """Read characters in a row that mean themselves under no flags and have no quantifier: faster than one by one."""
+        found = self.match(r"[A-Za-z0-9 _\"',:;=<>@%&~`/!#\-]+(?![*+?{])")
+        return [] if found is None else [_class(c) for c in found[0]]
 
     def hex_digits(self, digits: int, begin: int) -> str:
         """The character of a code point written in exactly so many digits."""

@@ -56,7 +56,7 @@ def test_masks_equal_those_of_llguidance() -> None:
     patterns: list[Pattern] = [*map(compile_regex, REGEXES), *(compile_schema(SCHEMA, whitespace=w) for w in ("spaced", "flexible"))]
     compared = 0
     for number, pattern in enumerate(patterns):
-        written = pattern.regex_for("rust").replace("\n", "\\n").replace("/", "\\/")
+        written = pattern.regex_for("portable").replace("\n", "\\n").replace("/", "\\/")
         # Without the option, theirs allows forced text in one spelling only.
         grammar = llguidance.LLMatcher.grammar_from_lark(f'%llguidance {{"no_forcing": true}}\nstart: /{written}/')
         masks = TokenMasks(pattern, vocabulary)

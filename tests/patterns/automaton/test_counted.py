@@ -82,3 +82,21 @@ def test_large_bounds_cost_what_small_ones_do():
 def test_what_no_number_of_times_leads_to_the_end_of_is_empty():
     assert counter_of(intersection(read_regex("(?:aa)*"), repeat(CHARACTER, 17, 17))).is_empty
     assert not counter_of(intersection(read_regex("(?:aa)*"), repeat(CHARACTER, 17, 18))).is_empty
+
+
+@pytest.mark.parametrize("inner", INNER, ids=["any", "not b", "with cc", "with bab"])
+def test_steps_are_single_iterations(inner):
+    for condition in CONDITIONS:
+        found = counted(condition, inner, (0, 30))
+        if found is None:
+            continue
+        _, automaton = found
+        for state in range(START, automaton.size):
+            for step in automaton.steps.of(state):
+                ends = {automaton.row(state)[byte] for byte in range(256) if step.single >> byte & 1}
+                assert ends == ({step.end} if step.single else set())
+                assert automaton.accepting[step.end]
+                assert 1 <= step.fewest <= step.common
+                assert (step.fewest == 1) == bool(step.single)
+            singles = {byte for step in automaton.steps.of(state) for byte in range(256) if step.single >> byte & 1}
+            assert singles == {byte for byte, target in enumerate(automaton.row(state)) if automaton.accepting[target]}

@@ -1,11 +1,12 @@
-"""A node as regex text that Rust's ``regex`` takes: no lookaround, no calls, or an error that names what cannot be said.
+"""A node as regex text that means the same to all engines that servers use: no lookaround, calls, flags or named groups, or an error.
 
-Rules are written where they are used, intersections and complements by state elimination; options that match nothing are dropped. For
-servers that take such a text and match whole texts with it.
+Written are literals and sets, characters one by one, groups, ``|``, and the counts ``* + ? {m} {m,} {m,n}``: what XGrammar, llguidance,
+outlines-core and Rust's ``regex`` read alike. They match whole texts with it. Rules are written where they are used, intersections and
+complements by state elimination; options that match nothing are dropped.
 
 >>> from rellm_agents.patterns.ir import difference, literal
 >>> from rellm_agents.patterns.regex_reader import read_regex
->>> write_rust_regex(difference(read_regex("[a-c]"), literal("b")))
+>>> write_portable_regex(difference(read_regex("[a-c]"), literal("b")))
 '[ac]'
 """
 
@@ -48,7 +49,7 @@ MAX_LENGTH = 500_000  # characters; servers refuse far shorter texts
 _ALTERNATION, _SEQUENCE, _ATOM = range(3)  # how tightly a text binds
 
 
-def write_rust_regex(node: Node) -> str:
+def write_portable_regex(node: Node) -> str:
     """Regex text for ``node``, which must match something.
 
     Raises:
@@ -75,7 +76,7 @@ class _Expansion:
             length = self.lengths.of(made)
             if length > MAX_LENGTH:
                 raise PatternTooLarge(
-                    f"the Rust regex of this pattern has {length} characters or more, {MAX_LENGTH} at most: "
+                    f"the portable regex of this pattern has {length} characters or more, {MAX_LENGTH} at most: "
                     "it has neither lookahead nor named parts to say it shorter, as Pattern.regex has"
                 )
             self.known[node] = made
@@ -104,10 +105,12 @@ class _Expansion:
 
     def body(self, rule: Rule) -> Node:
         if rule in self.open:
-            raise UnsupportedRegex("a part of this pattern stands inside itself, which a Rust regex cannot say: Pattern.regex can")
+            raise UnsupportedRegex(
+                "a part of this pattern stands inside itself, which a portable regex cannot say: Pattern.regex and Pattern.gbnf can"
+            )
         if len(self.open) >= MAX_DEPTH:
             raise PatternTooLarge(
-                f"more than {MAX_DEPTH} rules stand inside each other, too deep for a Rust regex: Pattern.regex can say it"
+                f"more than {MAX_DEPTH} rules stand inside each other, too deep for a portable regex: Pattern.regex can say it"
             )
         self.open.add(rule)
         body = self.of(rule.body)
@@ -138,15 +141,15 @@ class _Lengths:
 
 def _text(node: Node, binding: int) -> str:
     written, own = _written(node)
-    return written if own >= binding else f"(?:{written})"
+    return written if own >= binding else f"({written})"
 
 
 def _written(node: Node) -> tuple[str, int]:
     match node:
         case Literal() as one:
-            return escape(one.text, braces=True), _ATOM if len(one.text) == 1 else _SEQUENCE
+            return escape(one.text, portable=True), _ATOM if len(one.text) == 1 else _SEQUENCE
         case Characters(charset):
-            return escape_set(charset, braces=True), _ATOM
+            return escape_set(charset, portable=True), _ATOM
         case Sequence(parts):
             return "".join(_text(part, _SEQUENCE) for part in parts), _SEQUENCE
         case Choice(options) if EMPTY in options:  # e.g. a||b -> (?:a|b)?
