@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from rellm_agents.json_schema.shapes.property_order import Variants
@@ -164,6 +164,7 @@ class ItemCounts:
         self._contained, self._pairs, self._differ = contained, tuple(pairs or ()), differ
         self.start = ArrayState(0, (0,) * len(contained), owes=pairs is not None)
         self._routes: dict[ArrayState, Route | None] = {}
+        self._steps = tuple(Step(i, min(mask for mask, _ in variants)) for i, variants in enumerate(takewhile(bool, self.first)))
 
     def place(self, position: int) -> int:
         """The place of an item at a position."""
@@ -253,6 +254,11 @@ class ItemCounts:
         if self.most is not None and until > self.most:
             return
         one_by_one = max([state.position, len(self.first), *(position + 1 for position in fixed)])
+        if not (self._contained or fixed or self._differ):  # there is one way, and a long list asks for it at each of its positions
+            steps, most = self._steps[state.position : until], None if self.most is None else self.most - one_by_one
+            for rest in self._rests(state.satisfied, until - one_by_one, most) if until >= one_by_one else [()]:
+                yield Route(steps, rest)
+            return
         begun: dict[tuple[int, ...], list[tuple[Step, ...]]] = {state.satisfied: [()]}
         for position in range(state.position, one_by_one):
             for satisfied, beginnings in begun.items():

@@ -113,3 +113,14 @@ def test_the_need_is_an_upper_bound_and_exact_where_no_token_spans_two_parts() -
                 if vocabulary is ONLY_BYTES:
                     exact, above = exact + (need == least), above + (need > least)
     assert exact > 9 * above
+
+
+@pytest.mark.parametrize("count", [1, 2, 40, 3_000])
+@pytest.mark.parametrize("least", [0, 5])
+def test_a_long_list_of_places_needs_what_its_items_need(count: int, least: int) -> None:
+    pattern = compile_schema({"type": "array", "prefixItems": [{"type": "integer"}] * count, "minItems": count + least})
+    masks = TokenMasks(pattern, ONLY_BYTES)
+    items = count + least
+    assert masks.tokens_needed(masks.start) == len(json.dumps([0] * count + [1] * least)) + 1
+    state = masks.advance(masks.start, BYTES.index(b"["))
+    assert masks.tokens_needed(state) == 3 * items
