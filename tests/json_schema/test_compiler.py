@@ -143,6 +143,7 @@ def test_an_instance_has_a_text_exactly_if_it_is_valid(schema: Any, other: Any, 
     assert source is not None
     value = json.loads(source.sample(seed))
     assume("uniqueItems" not in json.dumps(schema))  # of equal items, one spelling is written
+    assume('"email"' not in json.dumps(schema))  # the judge takes any text with an @ for one
     assert writes(pattern, value) == judge(schema).is_valid(value) or is_rarely_spelled(value)
 
 
