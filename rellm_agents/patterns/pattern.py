@@ -89,7 +89,7 @@ class Pattern:
 
         Args:
             dialect: ``"regex"`` as :attr:`regex`; ``"portable"``: without lookaround, recursion, flags and escapes that engines read
-                differently: XGrammar, llguidance, outlines-core and Rust's ``regex`` read it alike.
+                differently: XGrammar, llguidance and Rust's ``regex`` read it alike.
 
         Raises:
             UnsupportedRegex: the dialect cannot say it: recursion, in a portable regex.

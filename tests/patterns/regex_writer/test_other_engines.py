@@ -1,6 +1,6 @@
 """The law of what other engines are sent: XGrammar, llguidance and outlines-core accept the texts that the pattern accepts.
 
-Portable regexes are read by all three, grammars in GBNF by XGrammar; llama.cpp itself reads them in ``tests/serving``. Each skips where it
+Portable regexes are read by all three, of which outlines-core leaves some texts out, and takes no others; grammars in GBNF by XGrammar; llama.cpp itself reads them in ``tests/serving``. Each skips where it
 is not installed.
 """
 
@@ -125,11 +125,12 @@ def test_other_engines_accept_what_the_machine_accepts(read: Reader, blueprint: 
         assume(condition=False)
         raise
     assume(len(written) <= MAX_READ)
-    if read is outlines_regex and pattern.fullmatch(""):
-        return  # its index ends where a text may end at its begin
     accepts = read(written)
     for text in texts_to_try(pattern, seed)[:12]:
-        assert accepts(text) in {pattern.fullmatch(text), None}, (written, text)
+        if read is outlines_regex:  # it ends where a text may end at its begin, and where an option was read that another one goes on from
+            assert not accepts(text) or pattern.fullmatch(text), (written, text)
+        else:
+            assert accepts(text) == pattern.fullmatch(text), (written, text)
 
 
 @pytest.mark.parametrize("read", [*REGEX_READERS, xgrammar_gbnf])
