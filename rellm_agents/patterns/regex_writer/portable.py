@@ -1,8 +1,8 @@
 """A node as regex text that means the same to all engines that servers use: no lookaround, calls, flags or named groups, or an error.
 
 Written are literals and sets, characters one by one, groups, ``|``, and the counts ``* + ? {m} {m,} {m,n}``: what XGrammar, llguidance
-and Rust's ``regex`` read alike; outlines-core ends where an option was read that another one goes on from. They match whole texts with it. Rules are written where they are used, intersections and
-complements by state elimination; options that match nothing are dropped.
+and Rust's ``regex`` read alike; outlines-core ends where an option was read that another one goes on from. They match whole texts with it.
+Rules are written where they are used, intersections and complements by state elimination; options that match nothing are dropped.
 
 >>> from rellm_agents.patterns.ir import difference, literal
 >>> from rellm_agents.patterns.regex_reader import read_regex

@@ -1,7 +1,7 @@
 """The law of what other engines are sent: XGrammar, llguidance and outlines-core accept the texts that the pattern accepts.
 
-Portable regexes are read by all three, of which outlines-core leaves some texts out, and takes no others; grammars in GBNF by XGrammar; llama.cpp itself reads them in ``tests/serving``. Each skips where it
-is not installed.
+Portable regexes are read by all three, of which outlines-core leaves some texts out, and takes no others; grammars in GBNF by XGrammar.
+llama.cpp itself reads those in ``tests/serving``. Each skips where it is not installed.
 """
 
 from __future__ import annotations
