@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PARTS = ("wall", "passes", "prefill", "spelling", "allowed_probability")
-GENERATED, STEPS, LONGEST, DRAWN = 6, 5, 160, 96
+GENERATED, STEPS, LONGEST, DRAWN = 3, 5, 160, 96
 _ASK = "Write an example as JSON.\n"
 
 

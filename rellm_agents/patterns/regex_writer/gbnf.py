@@ -115,6 +115,8 @@ class _Writer:
                 case Choice(options):
                     kept = choice(*(option for option in options if has_text(option)))
                     made = made if kept is made else self.of(kept)
+                case Repeat(inner, 0) if not has_text(inner):
+                    made = EMPTY
                 case _:
                     pass
             self.plain[node] = made

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from patterns.blueprints import STRANGERS, Blueprint, blueprints
 from patterns.ir.test_node_law import pattern_of, texts_to_try
@@ -117,6 +117,8 @@ REGEX_READERS = [xgrammar_regex, llguidance_regex, outlines_regex]
 @pytest.mark.parametrize("read", [*REGEX_READERS, xgrammar_gbnf])
 @settings(law, max_examples=30)
 @given(blueprints(), st.integers(0, 1_000))
+@example(("repeat", ("other text than", ("text",)), 0, None), 0)
+@example(("choice", *(("literal", "ab" + end) for end in ("", "a", "(", "b"))), 0)
 def test_other_engines_accept_what_the_machine_accepts(read: Reader, blueprint: Blueprint, seed: int) -> None:
     pattern = pattern_of(blueprint)
     try:
