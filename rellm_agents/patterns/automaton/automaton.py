@@ -192,7 +192,7 @@ class Automaton:
             return row
 
     def _keep_exit(self, state: int, row: list[int]) -> None:
-        """Let a row lead to the end: along a text that gets shorter with each state, so that no circle is all that is left."""
+        """Let a row lead to the end: by a text that gets shorter with each state, so that no circle is all that is left."""
         node = self._nodes[state]
         text = self._exits.get(state) or self._emptiness.some_text(node, self._common_emptiness)
         mask, target = next(pair for pair in transitions(node, BYTES) if pair[0] >> text[0] & 1)
