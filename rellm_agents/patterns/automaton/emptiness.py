@@ -80,7 +80,7 @@ class Emptiness:
         return False
 
     def some_text(self, node: Node, *others: Emptiness) -> bytes:
-        """A text that leads to the end from a node that is known to have one, here or by others; found by other such nodes.
+        """A text that leads to the end from a node that is known to have one, here or by others; found by way of other such nodes.
 
         Raises:
             PatternTooLarge: they are not known.
