@@ -4,7 +4,8 @@
     python benchmarks/generation.py --data SCHEMAS.jsonl.gz --limit 300 --parts wall passes spelling --json RESULT.json
 
 The model is SmolLM2 (135 million parameters, float32). Engines take turns within each repetition; ratios are ratios of medians.
-Without ``--data`` the schemas are a few generated ones, always the same. Peers come with the extra ``bench``.
+Without ``--data`` the schemas are a few generated ones, always the same: all parts then take some seven minutes on two
+cores. Peers come with the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PARTS = ("wall", "passes", "prefill", "spelling", "allowed_probability")
-GENERATED, STEPS, LONGEST, DRAWN = 3, 5, 160, 96
+GENERATED, QUESTIONS, STEPS, LONGEST, DRAWN = 3, 3, 5, 160, 96
 _ASK = "Write an example as JSON.\n"
 
 
@@ -218,13 +219,13 @@ class Bench:
             new = [chosen]
         return ids
 
-    def allowed_probability(self) -> dict[str, Any]:
-        """Mean logarithm of the model's probability of the allowed tokens, on agent prompts."""
+    def allowed_probability(self, questions: int) -> dict[str, Any]:
+        """Mean logarithm of the model's probability of the allowed tokens, on as many agent prompts."""
         found = {}
         for name, pattern, prompts in step_patterns():
             logs = [
                 one
-                for prompt in prompts
+                for prompt in prompts[:questions]
                 for one in self.decoder.generate(
                     prompt, pattern, max_new_tokens=96, part_tokens={"thought": 40} if "thought" in name else {}, measure=["kept"]
                 ).kept
@@ -288,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the arguments, measure, print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, help="schemas: a .jsonl or .jsonl.gz file of id, schema, tests [{data, valid}]")
-    parser.add_argument("--limit", type=int, help="how many schemas at most")
+    parser.add_argument("--limit", type=int, help="how many schemas, and questions of an agent, at most")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
@@ -299,6 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = read(options.data, options.limit) if options.data else [generated(seed) for seed in range(options.limit or GENERATED)]
     torch.set_num_threads(options.threads)
     model, tokenizer = smollm2()
+    over: dict[str, tuple[Any, ...]] = {"passes": (rows,), "spelling": (rows,), "allowed_probability": (options.limit or QUESTIONS,)}
     counts = {
         "wall": 4 * (options.repetitions + 1),
         "passes": len(rows),
@@ -310,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with shown(sum(counts[name] for name in options.parts)) as step:
         bench = Bench(model, tokenizer, options.repetitions, step)
         for name in options.parts:
-            figures[name] = getattr(bench, name)(*([rows] if name in ("passes", "spelling") else []))
+            figures[name] = getattr(bench, name)(*over.get(name, ()))
     for name, found in figures.items():
         Console().print(figures_table(name, found))
     if options.json:
