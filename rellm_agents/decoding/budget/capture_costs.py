@@ -16,6 +16,7 @@ What follows the text is priced once for a capture, as after a cheapest text; wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -54,6 +55,7 @@ class CaptureCosts:
         self._rests: WeakKeyDictionary[Capture, int] = WeakKeyDictionary()
         self._near_excluded: WeakKeyDictionary[Capture, dict[bytes, Ending]] = WeakKeyDictionary()
         self._unrestricted: WeakKeyDictionary[State, Ending] = WeakKeyDictionary()
+        self._bounds: WeakKeyDictionary[State, int] = WeakKeyDictionary()
         self._within: WeakKeyDictionary[State, dict[int, Ids]] = WeakKeyDictionary()
 
     def bytes_of(self, token_id: int) -> bytes:
@@ -76,13 +78,34 @@ class CaptureCosts:
         longer = min(self.cost_of_longer(cell.node, state, text) + self.after(cell), IMPOSSIBLE) if state.cells else IMPOSSIBLE
         return min(longer, self.after(cell, text)) if state.accepting and text not in cell.node.excluded else longer
 
-    def bound_at(self, node: Capture, state: State, text: bytes) -> int:
-        """An upper bound of the tokens for the rest of a text; found cheaply where many tokens leave the excluded texts."""
-        low, high = node.beginning(text)
-        inner = self._inner(state)
-        if inner.at_least <= (high - low) * node.longest_excluded * self._most_alike:
-            return 0 if state.accepting and text not in node.excluded else self._longer(node, state, text)[0]
-        return min(1 + cost_bound(inner.transitions, self._costs), IMPOSSIBLE)
+    def bound_at(self, node: Capture, places: Iterable[tuple[State, bytes]]) -> int:
+        """An upper bound of the tokens for the rest of a text, at any of some places; cheap where many tokens leave the excluded texts."""
+        leaves_all = {}  # whether from a state more tokens lead inside the part than there can be on ways to all excluded texts
+        bound = 0
+        for state, text in places:
+            if state not in leaves_all:
+                leaves_all[state] = self._leaves(state, len(node.excluded), node)
+                if leaves_all[state]:
+                    bound = max(bound, self._bound_inside(state))
+            if leaves_all[state]:
+                continue
+            low, high = node.beginning(text)
+            if self._leaves(state, high - low, node):
+                bound = max(bound, self._bound_inside(state))
+            elif not state.accepting or text in node.excluded:
+                bound = max(bound, self._longer(node, state, text)[0])
+        return bound
+
+    def _leaves(self, state: State, count: int, node: Capture) -> bool:
+        """Whether some token leads inside the part and leaves so many of the excluded texts."""
+        return self._inner(state).at_least > count * node.longest_excluded * self._most_alike
+
+    def _bound_inside(self, state: State) -> int:
+        bound = self._bounds.get(state)
+        if bound is None:
+            bound = min(1 + cost_bound(self._inner(state).transitions, self._costs), IMPOSSIBLE)
+            self._costs.settled(self._bounds, state, bound)
+        return bound
 
     def after(self, cell: CaptureCell, text: bytes | None = None) -> int:
         """Tokens that suffice for what follows the text of ``cell``: this text, or any."""

@@ -55,7 +55,7 @@ def _bound(transition: Transition, costs: TokenCosts) -> int:
             of_rest = costs.of_literal(cell.data)
             inside, after = max([of_rest[end] for end in group.ends]), costs.of_continuation(cell.then)
         case (LexemeCell() as cell, LexemeTokens() as group):
-            inside = max([costs.bound_of_lexeme(cell.automaton, end) for end in group.ends], default=0)
+            inside = costs.bound_of_ends(cell.automaton, group.ends)
             after = costs.of_continuation(cell.then)
         case (SetCell() as cell, LiteralSetTokens()):
             inside, after = costs.bound_of_set(cell.members), costs.of_continuation(cell.then)
@@ -69,12 +69,12 @@ def _bound(transition: Transition, costs: TokenCosts) -> int:
             inside = costs.captures.leaves.bound(cell, cost_bound(group.inner, costs))
             after = costs.of_continuation(cell.then)
         case (CaptureCell() as cell, ExcludedGroup() as group) if cell.node.leaves is not None:
-            inside = costs.captures.leaves.bound(cell, max(costs.captures.bound_at(cell.node, *place) for place in group.near_excluded))
+            inside = costs.captures.leaves.bound(cell, costs.captures.bound_at(cell.node, group.near_excluded))
             after = costs.of_continuation(cell.then)
         case (CaptureCell() as cell, InnerGroup() as group):
             inside, after = cost_bound(group.inner, costs), costs.captures.after(cell)
         case (CaptureCell() as cell, ExcludedGroup() as group):
-            inside = max(costs.captures.bound_at(cell.node, state, text) for state, text in group.near_excluded)
+            inside = costs.captures.bound_at(cell.node, group.near_excluded)
             after = costs.captures.after(cell)
         case (CaptureCell() as cell, CaptureEndGroup() as group):
             inside = max([_bound(transition, costs) for end in group.ends for transition in end.transitions])

@@ -86,7 +86,7 @@ class CapturePrices(Protocol):
     def cheapest(self, node: Capture) -> tuple[int, bytes] | None: ...  # noqa: D102
     def of_cell(self, cell: CaptureCell) -> int: ...  # noqa: D102
     def of_end(self, cell: CaptureCell, state: State, text: bytes) -> int: ...  # noqa: D102
-    def bound_at(self, node: Capture, state: State, text: bytes) -> int: ...  # noqa: D102
+    def bound_at(self, node: Capture, places: Iterable[tuple[State, bytes]]) -> int: ...  # noqa: D102
     def after(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
     def rest(self, cell: CaptureCell, text: bytes | None = None) -> int: ...  # noqa: D102
     def with_rest(self, node: Capture) -> int | None: ...  # noqa: D102
@@ -118,6 +118,7 @@ class TokenCosts:
         self._bounds_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
         self._bounds_of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
+        self._bounds_of_ends: WeakKeyDictionary[Automaton, dict[tuple[int, ...], int]] = WeakKeyDictionary()
         self._ends: WeakKeyDictionary[Automaton, dict[int, tuple[int, ...]]] = WeakKeyDictionary()
         self._words = lru_cache(maxsize=_WORD_TRIES)(partial(WordTrie, lexemes.vocabulary.trie))
         self._of_shortest: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()
@@ -179,17 +180,23 @@ class TokenCosts:
         return known[state]
 
     def bound_of_lexeme(self, automaton: Automaton, state: int) -> int:
-        """An upper bound of the same: where an exact search is long, the tokens of a text of the fewest bytes."""
+        """An upper bound of the same, without a search: the tokens of a text of the fewest bytes."""
         exact = self._of_lexemes.setdefault(automaton, {}).get(state)
         if exact is not None:
             return exact
-        if not automaton.node_of(state).has_boolean:
-            return self.of_lexeme(automaton, state)
         known = self._bounds_of_lexemes.setdefault(automaton, {})
         if state not in known:
             bound = self._of_way(automaton, state)
             known[state] = bound if bound < IMPOSSIBLE else self.of_lexeme(automaton, state)
         return known[state]
+
+    def bound_of_ends(self, automaton: Automaton, ends: tuple[int, ...]) -> int:
+        """An upper bound of the same from any of some states."""
+        known = self._bounds_of_ends.setdefault(automaton, {})
+        bound = known.get(ends)
+        if bound is None:
+            bound = known[ends] = max([self.bound_of_lexeme(automaton, end) for end in ends], default=0)
+        return bound
 
     def of_counter(self, automaton: Automaton, state: int, missing: int) -> int:
         """Tokens that suffice until ``missing`` more iterations of a repeat are done, the one begun in ``state`` included."""

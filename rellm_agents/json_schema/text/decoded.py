@@ -19,7 +19,7 @@ from typing import TypedDict, assert_never, cast
 from rellm_agents.errors import InexactFormat, PatternError, PatternTooLarge
 from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.text.string_formats import string_format
-from rellm_agents.patterns import NOTHING, TEXT, Node, choice, complement, intersection, ir, literal, read_regex, repeat
+from rellm_agents.patterns import NOTHING, TEXT, CharSet, Node, choice, complement, intersection, ir, literal, read_regex, repeat
 
 
 class Conditions(TypedDict, total=False):
@@ -66,7 +66,9 @@ def decoded_strings(
         raise PatternTooLarge(f"at least {min_length} characters are asked for, and {MAX_COUNT} at most can be: ask for fewer")
     whole = [read_regex(text, dialect="ecma", search=True) for text in patterns]
     whole += [known.node for name in formats if (known := string_format(name)) is not None]
-    minus = [reading for text in excluded_patterns for reading in _readings(text)]
+    absent, minus = _absent([reading for text in excluded_patterns for reading in _readings(text)])
+    if absent:
+        whole.append(repeat(ir.characters(ir.ALL_CHARACTERS & ~absent)))
     for name in excluded_formats:
         known = string_format(name)
         if known is None:
@@ -77,6 +79,18 @@ def decoded_strings(
     minus += [literal(text) for text in excluded if _is_text(text)]
     fitting = with_length(intersection(*whole) if whole else TEXT, min_length, max_length)
     return intersection(fitting, complement(choice(*minus))) if minus else fitting
+
+
+def _absent(searched: list[Node]) -> tuple[CharSet, list[Node]]:
+    """The characters that are searched for and must not be found, and what else must not be: a set of characters has far fewer states."""
+    absent, others = CharSet(), list[Node]()
+    for node in searched:
+        match node:
+            case ir.Sequence((before, ir.Characters(charset), after)) if before is TEXT and after is TEXT:
+                absent |= charset
+            case _:
+                others.append(node)
+    return absent, others
 
 
 def _readings(pattern: str) -> list[Node]:

@@ -12,6 +12,7 @@ True
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -69,7 +70,8 @@ class CharSet:
         return sum(last - first + 1 for first, last in self.ranges)
 
     def __contains__(self, character: str) -> bool:
-        return any(first <= ord(character) <= last for first, last in self.ranges)
+        at = bisect_right(self.ranges, (ord(character), MAX_CODE_POINT)) - 1
+        return at >= 0 and ord(character) <= self.ranges[at][1]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CharSet) and self.ranges == other.ranges

@@ -22,7 +22,7 @@ from functools import lru_cache
 
 from rellm_agents.patterns.automaton import Automaton, CountedAutomaton
 from rellm_agents.patterns.ir import Capture
-from rellm_agents.patterns.machine.cells import CaptureCell, CounterCell, LexemeCell, LiteralCell, SetCell, State
+from rellm_agents.patterns.machine.cells import CaptureCell, Cell, CounterCell, LexemeCell, LiteralCell, SetCell, State
 
 
 def can_avoid(node: Capture, state: State, text: bytes) -> bool:
@@ -68,23 +68,27 @@ def first_bytes(state: State) -> Set[int]:
     """The bytes that can come next in a state: its first set."""
     if isinstance(state, LexemeCell):
         return _first_of(state.automaton, state.state)
-    found: set[int] = set()
-    for cell in state.cells:
-        match cell:
-            case LiteralCell():
-                found.add(cell.data[cell.offset])
-            case SetCell():
-                found.update(text[cell.offset] for text in cell.members.texts[cell.low : cell.high])
-            case CounterCell(automaton=CountedAutomaton() as automaton):
-                low, high = cell.missing
-                found.update(byte for byte, target in enumerate(automaton.row(cell.state)) if automaton.follows(target, low, high))
-            case LexemeCell() | CounterCell():
-                found |= _first_of(cell.automaton, cell.state)
-            case CaptureCell():
-                low, high = cell.node.beginning(cell.text)
-                inner = first_bytes(cell.state)
-                found |= inner if low == high else {byte for byte in inner if state.after(bytes((byte,))).machine is not None}
-    return found
+    if len(state.cells) == 1:
+        return _first_in(state.cells[0], state)
+    return {byte for cell in state.cells for byte in _first_in(cell, state)}
+
+
+def _first_in(cell: Cell, state: State) -> Set[int]:
+    """The bytes that can come next in one cell of a state."""
+    match cell:
+        case LiteralCell():
+            return {cell.data[cell.offset]}
+        case SetCell():
+            return {text[cell.offset] for text in cell.members.texts[cell.low : cell.high]}
+        case CounterCell(automaton=CountedAutomaton() as automaton):
+            low, high = cell.missing
+            return {byte for byte, target in enumerate(automaton.row(cell.state)) if automaton.follows(target, low, high)}
+        case LexemeCell() | CounterCell():
+            return _first_of(cell.automaton, cell.state)
+        case CaptureCell():
+            low, high = cell.node.beginning(cell.text)
+            inner = first_bytes(cell.state)
+            return inner if low == high else {byte for byte in inner if state.after(bytes((byte,))).machine is not None}
 
 
 @lru_cache(maxsize=4_096)

@@ -103,7 +103,7 @@ def shape(node: Node) -> list[str]:
     return [type(part).__name__ for part in node.parts] if isinstance(node, Sequence) else [type(node).__name__]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(conditions, st.lists(texts, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_a_string_is_accepted_in_every_spelling_if_it_is_valid(asked: dict[str, Any], some: list[str], chance: Random) -> None:
     node, unique = string_node(**asked), string_node(**asked, unique=True)
@@ -118,7 +118,7 @@ def test_a_string_is_accepted_in_every_spelling_if_it_is_valid(asked: dict[str, 
                 assert not Pattern(node).fullmatch(written[:-1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(conditions)
 def test_every_text_is_a_valid_string(asked: dict[str, Any]) -> None:
     node, unique = string_node(**asked), string_node(**asked, unique=True)
@@ -131,7 +131,7 @@ def test_every_text_is_a_valid_string(asked: dict[str, Any]) -> None:
             assert written == quoted(json.loads(written))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(blueprints(), st.lists(st.text('ab(€\n["\\', max_size=5), max_size=6), st.randoms(use_true_random=False))
 def test_encoding_takes_every_text_to_its_spellings(blueprint: Blueprint, some: list[str], chance: Random) -> None:
     node = build(blueprint)
@@ -190,7 +190,7 @@ def test_a_pattern_is_one_lexeme_and_bounds_that_it_keeps_anyway_are_dropped() -
     assert not alone.has_boolean
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(blueprints(), st.integers(0, 4), st.integers(0, 4), st.lists(st.text("ab(€", max_size=5), max_size=6))
 def test_bounds_are_those_of_the_number_of_characters(blueprint: Blueprint, low: int, more: int, some: list[str]) -> None:
     node = build(blueprint)

@@ -95,7 +95,7 @@ def _units(character: str) -> list[int]:
     return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(kept_out, conditions, st.lists(pieces, min_size=1, max_size=4), st.randoms(use_true_random=False))
 @example(["A"], {"patterns": ("^[^A]*$",)}, ["\xaa", "A\xaa"], Random(0))
 @example(["/"], {}, ["a/b", "/"], Random(0))
@@ -117,7 +117,7 @@ def test_a_string_has_all_texts_that_hold_none_of_them(without: list[str], asked
         assert Pattern(plain).fullmatch(written)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(kept_out, conditions, st.lists(pieces, min_size=1, max_size=4), st.data())
 def test_a_unique_string_has_its_one_text_and_no_other(without: list[str], asked: Any, some: list[str], data: st.DataObject) -> None:
     banned = possible(without)
@@ -144,7 +144,7 @@ def test_a_unique_string_has_its_one_text_and_no_other(without: list[str], asked
     assert pattern.fullmatch(shortest)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(kept_out, pieces, pieces)
 @example(["aa"], "aaaa", "")
 @example(["//"], "////", "")
@@ -202,7 +202,7 @@ def test_strings_that_can_hold_none_of_the_texts_stay_the_same() -> None:
     assert json_string(choice(literal("```"), literal("a")), banned, unique=True) is choice(literal(r'"``\u0060"'), literal('"a"'))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(schemas, kept_out, st.sampled_from(["spaced", "flexible"]), st.integers(0, 2**32))
 def test_no_string_of_a_sampled_text_holds_them(schema: Any, without: list[str], whitespace: Any, seed: int) -> None:
     banned = possible(without)
