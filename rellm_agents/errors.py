@@ -32,6 +32,7 @@
     |-- ServerRefused                   a server answered with an error: its status and what it says
     |-- ServerUnreachable (ConnectionError) a server did not answer, or not to the end
     |-- FolderNotFound (NotADirectoryError) there is no folder at a place that was given
+    |-- UnreadableInput (ValueError)    a file that a command was given is absent, or not what it should be: the place
     |-- ModelNotFound (OSError)         there is no such model: what to pass or install
     |-- MissingExtra (ImportError)      a dependency is not installed: what to install
     `-- UnfitVersion (ImportError)      the installed version of a dependency is outside the range: both, and what to install
@@ -429,6 +430,23 @@ class ServerUnreachable(RELLMError, ConnectionError):
 
 class FolderNotFound(RELLMError, NotADirectoryError):
     """There is no folder at the given place."""
+
+
+class UnreadableInput(RELLMError, ValueError):
+    """A file that a command was given cannot be read.
+
+    Attributes:
+        file: its name, ``-`` for standard input.
+        line: of the place, from 1 on; ``None``: there is no place.
+
+    >>> print(UnreadableInput("order.json", "this is not JSON", line=2, column=7))
+    order.json, line 2, column 7: this is not JSON
+    """
+
+    def __init__(self, file: str, reason: str, *, line: int | None = None, column: int | None = None) -> None:
+        self.file, self.line = file, line
+        place = "".join(f", {what} {number}" for what, number in (("line", line), ("column", column)) if number is not None)
+        super().__init__(f"{'standard input' if file == '-' else file}{place}: {reason}")
 
 
 class ModelNotFound(RELLMError, OSError):

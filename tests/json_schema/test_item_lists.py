@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from contextlib import suppress
 from typing import Any
 
 import jsonschema
@@ -122,3 +123,24 @@ def test_an_item_that_comes_twice_satisfies_both_of_its_places() -> None:
     pattern = compile_schema(schema)
     texts = {"[0, 0]": False, "[[], []]": True, "[0, [], 0]": True, "[0, [1], [1]]": True, "[0, []]": False}
     assert {text: pattern.fullmatch(text) for text in texts} == texts
+
+
+NODE: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {"c": {"type": "array", "items": {"$ref": "#"}}}}
+
+
+@pytest.mark.parametrize("order", ["source", "any"])
+@pytest.mark.parametrize("required", [[], ["c"]])
+@pytest.mark.parametrize("least", [0, 1, 2])
+@pytest.mark.parametrize("own", [{}, {"v": {"type": "boolean"}}, {"v": {"type": "string"}}])
+def test_a_list_in_items_that_have_to_differ(own: dict[str, Any], least: int, required: list[str], order: Any) -> None:
+    """What holds itself is compiled and its texts are valid, or it is refused: nothing recurses without end."""
+    children = {**NODE["properties"]["c"], "minItems": least, "uniqueItems": True}
+    schema = {**NODE, "properties": {**own, "c": children}, "required": required}
+    judge = jsonschema.Draft202012Validator(schema)
+    may_be_refused = least == 2 or bool(required)
+    with suppress(*(SchemaError,) if may_be_refused else ()):
+        pattern = compile_schema(schema, order=order)
+        may_be_refused = False
+    for text in [] if may_be_refused else [pattern.shortest(), *map(pattern.sample, range(20))]:
+        assert judge.is_valid(json.loads(text))
+        assert pattern.fullmatch(text)

@@ -6,4 +6,4 @@ default_model    finds this model, or fetches it
 """
 
 from rellm_agents.decoding.models.default_model import smollm2
-from rellm_agents.decoding.models.named_model import load_model
+from rellm_agents.decoding.models.named_model import load_model, load_tokenizer

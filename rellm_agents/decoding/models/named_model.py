@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from huggingface_hub.utils import (
     HFValidationError,
@@ -78,6 +78,23 @@ def load_model(
         except (OSError, ValueError) as error:  # transformers raises either for a file that is missing
             raise ModelNotFound(f"{source}: transformers cannot load a model and a tokenizer from there: {error}") from error
     return (model if device in (None, -1) else model.to(device)).eval(), tokenizer
+
+
+def load_tokenizer(source: str | os.PathLike[str]) -> PreTrainedTokenizerFast:
+    """Load the tokenizer of a model without the model.
+
+    Args:
+        source: as for :func:`load_model`.
+
+    Raises:
+        ModelNotFound: nothing where ``source`` points, or nothing that transformers can load: gives its reason.
+    """
+    place, options = located(source)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, **options)
+    except (OSError, ValueError) as error:
+        raise ModelNotFound(f"{source}: transformers cannot load a tokenizer from there: {error}") from error
+    return cast("PreTrainedTokenizerFast", tokenizer)
 
 
 def located(source: str | os.PathLike[str]) -> tuple[Path | str, dict[str, Any]]:

@@ -252,7 +252,7 @@ class Array(Shape):
         route = counts.route(after)
         assert route is not None
         item, excluded = value.node(), state.written
-        if counts.can_close(state):
+        if counts.can_close(state) or not (route.size or excluded):  # then it does not matter how many others there are
             leaves = AllDifferent(None, (), excluded, end=self._end)
         else:
             own = self._different.texts(place, satisfies, in_order=state.in_order)

@@ -21,10 +21,10 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rellm_agents.json_schema.shapes.item_counts import ArrayState, Places
+from rellm_agents.json_schema.shapes.item_counts import ArrayState, Places, TooManyRoutes
 from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.text import Layout, value_key
-from rellm_agents.patterns import choice
+from rellm_agents.patterns import Node, choice
 from rellm_agents.patterns.automaton import INFINITE, max_bytes
 from rellm_agents.patterns.ir import TextSet
 from rellm_agents.patterns.machine import Chosen, listed_texts
@@ -62,18 +62,32 @@ class DifferentItems:
         self._items, self._layout = items, layout
         self._most_listed = max(layout.limits.different, min(least, layout.limits.different_items) + 1)
         self._sets: dict[tuple[int, int, bool], TextSet] = {}
+        self._is_listing = False
 
     def texts(self, place: int, satisfies: int, *, in_order: bool) -> TextSet:
-        """The texts of the items at a place that satisfy some conditions; listed if they are few."""
+        """The texts of the items at a place that satisfy some conditions; listed if they are few.
+
+        Raises:
+            TooManyRoutes: an item may hold this array itself.
+        """
         key = place, satisfies, in_order
         if key not in self._sets:
             node = choice(*(value.node() for mask, value in self._items(place, in_order=in_order) if mask == satisfies))
             same = next((one for one in self._sets.values() if one.node is node), None)
             if same is None:
-                listed = listed_texts(node, self._most_listed)
+                listed = self._listed(node)
                 same = TextSet(node, None if listed is None else tuple(sorted(listed, key=_short_first)), self._meaning)
             self._sets[key] = same
         return self._sets[key]
+
+    def _listed(self, node: Node) -> frozenset[bytes] | None:
+        if self._is_listing:
+            raise TooManyRoutes("no item may come twice, and one of those that have to come may hold such an array itself")
+        self._is_listing = True
+        try:
+            return listed_texts(node, self._most_listed)
+        finally:
+            self._is_listing = False
 
     def _meaning(self, text: bytes) -> Hashable:
         return text if text.startswith(b'"') else value_key(self._layout.read(text.decode()))
@@ -88,6 +102,8 @@ class DifferentItems:
 
     def can_differ(self, state: ArrayState, places: Places) -> bool:
         """Whether there are different items for some places, none of them written already."""
+        if not state.written and sum(places.values()) <= 1:
+            return True
         return self._chosen(state, places)[0] is not None
 
     def criticals(self, state: ArrayState, places: Places) -> Iterator[Criticals]:
@@ -114,7 +130,7 @@ class DifferentItems:
     def has_few_in_order(self, places: Places) -> bool:
         """Whether there may be too few items, which are told from the others only where properties stand in one order."""
         size = sum(places.values())
-        for place, satisfies in places:
+        for place, satisfies in places if size > 1 else ():
             if self.texts(place, satisfies, in_order=False).texts is None:
                 in_order = self.texts(place, satisfies, in_order=True)
                 if in_order.texts is not None and len(in_order.by_key) < size:

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from rellm_agents.patterns.automaton import few_texts
 from rellm_agents.patterns.ir import Choice, Literal, Node
 from rellm_agents.patterns.machine.captures import first_bytes
@@ -34,9 +36,9 @@ def listed_texts(node: Node, limit: int) -> frozenset[bytes] | None:
 def _read_off(node: Node, limit: int) -> frozenset[bytes] | None:
     machine = Machine.of(node)
     found: set[bytes] = set()
-    waiting: list[tuple[State, bytes]] = [(machine.start, b"")]
+    waiting: deque[tuple[State, bytes]] = deque([(machine.start, b"")])
     while waiting:
-        state, text = waiting.pop()
+        state, text = waiting.popleft()  # in breadth, so that many texts are seen before what only long ones hold
         if state.accepting:
             found.add(text)
         steps = [state.rest] if isinstance(state, LiteralCell) else [bytes((byte,)) for byte in first_bytes(state)]

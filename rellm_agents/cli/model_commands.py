@@ -1,45 +1,47 @@
-"""Defines the command ``rellm-agents``: ``demo`` shows agents on the terminal, ``serve`` serves a model to other programs.
+"""The commands that run a model: ``generate``, ``demo`` and ``serve``. Imports typer, an extra; torch late, since help does without."""
 
-The exit status of ``demo`` is 0 if every constrained step was valid.
+import json
+from functools import partial
+from typing import Annotated, Any, Literal
 
-Knows only the options; :mod:`rellm_agents.demo` is the demo, :mod:`rellm_agents.serving.server` the server. Imports optional packages late,
-so that a missing one is reported in one line that says what to install.
-"""
+import typer
 
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from rellm_agents.errors import RELLMError
+from rellm_agents.cli.ending import ended
+from rellm_agents.cli.inputs import STANDARD_INPUT, text_of
+from rellm_agents.cli.sources import pattern_of
 from rellm_agents.requirements import require
 
-if TYPE_CHECKING:
-    import typer
 
+def add_model_commands(app: typer.Typer) -> None:
+    """Add them to the application."""
 
-def main() -> None:
-    """Run the command with the arguments of the process."""
-    try:
-        command = application()
-    except RELLMError as error:
-        sys.exit(_line(error))
-    command()
+    @app.command()
+    def generate(
+        prompt: Annotated[str, typer.Argument(help="The message to the model, or - for standard input.")],
+        *,
+        schema: Annotated[str | None, typer.Option(help="A JSON Schema that the answer fits.")] = None,
+        regex: Annotated[str | None, typer.Option(help="A regular expression that it fits.")] = None,
+        format: Annotated[str | None, typer.Option(help="A format of an agent's steps, such as json_action.")] = None,  # noqa: A002 - the option's name
+        tools: Annotated[str | None, typer.Option(help="Its tools: a JSON file of schemas by name, or of a list of tools.")] = None,
+        model: Annotated[str, typer.Option(help='"smollm2", a folder, a .gguf file or a hub name.')] = "smollm2",
+        max_new_tokens: Annotated[int, typer.Option(min=1, help="The budget in tokens.")] = 256,
+        temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
+        seed: Annotated[int, typer.Option(help="Makes drawing repeatable.")] = 0,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
+    ) -> None:
+        """Let a model write an answer that fits; it is shown as it is written."""
+        with ended(as_json=as_json):
+            pattern = pattern_of(schema, format, tools, regex=regex)
+            require("torch", "transformers", "langchain_core", extra="cli,langchain", purpose="rellm-agents generate")
+            from rellm_agents.cli.writing import written  # noqa: PLC0415 - imports torch
 
-
-def application() -> "typer.Typer":
-    """The command as a typer application.
-
-    Raises:
-        MissingExtra: a package of the extra ``cli`` is not installed.
-        UnfitVersion: the installed version of one is outside the range.
-    """
-    require("typer", "rich", extra="cli", purpose="the command rellm-agents")
-    import typer  # noqa: PLC0415 - an optional dependency
-
-    app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-
-    @app.callback()
-    def rellm_agents() -> None:
-        """Constrained decoding for language-model agents."""
+            message = text_of(prompt).strip() if prompt == STANDARD_INPUT else prompt
+            sampling = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
+            found = written(model, message, pattern, None if as_json else partial(typer.echo, nl=False), **sampling)
+            if as_json:
+                typer.echo(json.dumps(found, ensure_ascii=False))
+            else:
+                typer.echo(f"\n{json.dumps(found['value'], indent=2, ensure_ascii=False)}" if "value" in found else "")
 
     @app.command()
     def demo(
@@ -53,14 +55,11 @@ def application() -> "typer.Typer":
     ) -> None:
         """Show agents whose every step parses, on this machine's CPU: a few minutes."""
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "worked": examples}
-        try:
+        with ended():
             require("torch", "transformers", "langchain_core", "langchain_classic", extra="cli,executor", purpose="the demo")
             from rellm_agents.demo import Screen, run_demo  # noqa: PLC0415 - imports torch, which --help does not need
 
             flawless = run_demo(Screen(), model=model, count=questions, with_table=table, **options)
-        except RELLMError as error:
-            typer.echo(_line(error), err=True)
-            raise typer.Exit(1) from error
         if not flawless:
             raise typer.Exit(1)
 
@@ -84,7 +83,7 @@ def application() -> "typer.Typer":
         grace_seconds: Annotated[int, typer.Option(min=0, help="How long answers under way may take at the end.")] = 30,
     ) -> None:
         """Serve a model on this machine, in the shapes of OpenAI's API, at http://127.0.0.1:8000/v1 by default."""
-        try:
+        with ended():
             from rellm_agents.serving.server import ServerSettings, application_of, name_of, run  # noqa: PLC0415 - as for the demo
 
             settings = ServerSettings(
@@ -99,12 +98,3 @@ def application() -> "typer.Typer":
                 max_schema_bytes=max_schema_bytes,
             )
             run(application_of(model, settings, max_tokens=max_tokens), host=host, port=port, grace_seconds=grace_seconds)
-        except RELLMError as error:
-            typer.echo(_line(error), err=True)
-            raise typer.Exit(1) from error
-
-    return app
-
-
-def _line(error: RELLMError) -> str:
-    return f"rellm-agents: {error}"

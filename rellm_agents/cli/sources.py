@@ -1,0 +1,62 @@
+"""Makes the pattern that a command was asked for: of a schema, a regex, or a format with tools.
+
+>>> pattern_of(None, None, None, regex="yes|no").fullmatch("yes")
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from rellm_agents import formats
+from rellm_agents.cli.inputs import json_of, text_of
+from rellm_agents.errors import ArgumentValueError
+from rellm_agents.formats import ActionFormat
+from rellm_agents.json_schema import compile_schema
+from rellm_agents.patterns import Pattern, compile_regex
+
+FORMATS: Final[dict[str, Callable[[Any], ActionFormat]]] = {
+    "react": formats.react,
+    "mrkl": formats.mrkl,
+    "conversational": formats.conversational,
+    "docstore": formats.docstore,
+    "self_ask": formats.self_ask,
+    "xml": formats.xml,
+    "json_action": formats.json_action,
+    "react_json": formats.react_json,
+    "chat": formats.chat,
+    "structured_chat": formats.structured_chat,
+    "conversational_chat": formats.conversational_chat,
+}
+"""The formats of LangChain's agents, by name."""
+
+
+def pattern_of(schema: str | None, format: str | None, tools: str | None, *, regex: str | None = None) -> Pattern:  # noqa: A002 - as the option
+    """The pattern of the one of these that is given.
+
+    Args:
+        schema: the file of a JSON Schema, or ``-``.
+        format: the name of a format.
+        tools: the file of its tools: schemas of arguments by name, or a list of tools as OpenAI's API and MCP write them.
+        regex: a regular expression.
+
+    Raises:
+        ArgumentValueError: none is given, or several; a format that there is not; tools without a format, or the other way round.
+        UnreadableInput: a file that cannot be read.
+        RELLMError: what is given cannot be compiled.
+    """
+    given = [name for name, value in (("a schema", schema), ("a regex", regex), ("a format", format)) if value is not None]
+    if len(given) != 1:
+        raise ArgumentValueError.saying(f"pass a schema, a regex or a format: {' and '.join(given) or 'none'} was given")
+    if (format is None) != (tools is None):
+        raise ArgumentValueError.saying("--format and --tools go together: the tools are part of the texts of a format")
+    if regex is not None:
+        return compile_regex(regex)
+    if schema is not None:
+        return compile_schema(json_of(text_of(schema), schema))
+    assert format is not None
+    assert tools is not None
+    if format not in FORMATS:
+        raise ArgumentValueError("format", format, f"there are {', '.join(FORMATS)}")
+    return FORMATS[format](json_of(text_of(tools), tools)).pattern

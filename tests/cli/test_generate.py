@@ -1,0 +1,58 @@
+"""``generate``: what a model writes fits, is shown as it comes, and is one JSON value if asked for; ``check`` counts its tokens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.test_patterns import PERSON, found, run
+
+from rellm_agents import compile_schema
+from rellm_agents.decoding import TokenMasks, Vocabulary, smollm2
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Path:
+    path = tmp_path / "person.json"
+    path.write_text(json.dumps(PERSON), encoding="utf-8")
+    return path
+
+
+def test_an_answer_fits_its_schema(schema: Path) -> None:
+    result = run("generate", "Name a person as JSON.", "--schema", schema, "--max-new-tokens", "32")
+    assert result.exit_code == 0
+    text, _, value = result.stdout.partition("\n")
+    assert json.loads(text) == json.loads(value)
+    status, as_json = found("generate", "-", "--schema", schema, "--max-new-tokens", "32", given="Name a person as JSON.\n")
+    assert status == 0
+    assert as_json["text"] == text
+    assert as_json["value"] == json.loads(text)
+    assert as_json["usage"]["output_tokens"] <= 32
+
+
+def test_an_answer_fits_its_regex() -> None:
+    status, value = found("generate", "Is snow white?", "--regex", "yes|no", "--temperature", "1", "--seed", "3")
+    assert status == 0
+    assert value["text"] in ("yes", "no")
+    assert "value" not in value
+
+
+def test_errors_are_one_line(schema: Path, tmp_path: Path) -> None:
+    for arguments, message in (
+        (["--schema", schema, "--max-new-tokens", "3"], "tokens"),
+        (["--schema", schema, "--model", tmp_path / "none"], "no such folder"),
+        (["--schema", schema, "--regex", "a"], "a schema and a regex was given"),
+    ):
+        result = run("generate", "Hello", *arguments)
+        assert result.exit_code == 1
+        assert message in result.output
+        assert result.output.count("\n") == 1
+
+
+def test_tokens_are_counted(schema: Path) -> None:
+    _, value = found("check", schema, "--tokenizer", "smollm2")
+    masks = TokenMasks(compile_schema(PERSON), Vocabulary.from_tokenizer(smollm2(progress=False)[1]))
+    assert value["schemas"][0]["tokens_needed"] == masks.tokens_needed(masks.start)
