@@ -1,4 +1,4 @@
-"""What is compiled is never refused while a text is written: lists in which no two objects, lists or strings are the same, near their budget."""
+"""What is compiled is never refused while a text is written: lists without repetitions of objects, lists or strings, near their budget."""
 
 from __future__ import annotations
 

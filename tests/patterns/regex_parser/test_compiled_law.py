@@ -224,7 +224,7 @@ RE_REFUSED = [
     ("a{20001}", 1, "limit of"),
     (r"[^\s\S]", 0, "no character"),
     ("a\ud800", 1, "lone surrogate"),
-    ("(" * 41 + ")" * 41, 40, "nested more than"),
+    ("(" * 41 + ")" * 41, 40, "Limits(groups=40) is the limit"),
 ]
 
 
