@@ -52,6 +52,12 @@ class Limits:
         least_contained: items of an array that must satisfy ``contains`` at least.
         regex_characters: of the text of a regex, or of all patterns of one string.
         patterns: that one string, or the text of a regex, has to match or to avoid at the same time, lookarounds among them.
+        groups: of a regex, inside each other.
+        repeats: that a regex may count.
+        calls: of groups of a regex that do not call themselves, written out.
+        lookaround_states: of the automaton of a regex with lookaround inside of repeats; it is made of as many states, repeats written out,
+            and in as many steps as is in proportion.
+        routes: of an array, to have enough items that satisfy ``contains`` or are different.
     """
 
     nesting: int = 80
@@ -81,6 +87,25 @@ class Limits:
     least_contained: int = 1_000
     regex_characters: int = 1_000_000
     patterns: int = 8
+    groups: int = 40
+    repeats: int = 20_000
+    calls: int = 200
+    lookaround_states: int = 250
+    routes: int = 20_000
+
+    def passed(self, name: str, advice: str) -> str:
+        """Why more is refused than a limit allows, where it is not known how much more is asked for.
+
+        Args:
+            name: of the limit.
+            advice: what to do instead.
+
+        >>> Limits(calls=3).passed("calls", "call fewer")[41:]
+        'more than 3, and Limits(calls=3) is the limit: call fewer, or lift the limit with limits=Limits(calls=6)'
+        """
+        limit = getattr(self, name)
+        is_limit = f"{_MEANINGS[name]}: more than {limit}, and Limits({name}={limit}) is the limit"
+        return f"{is_limit}: {advice}, or lift the limit with limits=Limits({name}={2 * limit})"
 
     def refusal(self, name: str, value: int, advice: str) -> str | None:
         """Why so much is refused; ``None``: it is within the limit.
@@ -107,6 +132,18 @@ _MEANINGS = {
     "least_contained": 'items that must satisfy "contains"',
     "regex_characters": "characters of a regex",
     "patterns": "patterns or lookarounds that hold at the same time",
+    "nesting": "schemas inside of each other",
+    "references": "references that lead from one to the next",
+    "conditions": "conditions that some property has to meet",
+    "name_classes": "ways in which patterns of names overlap",
+    "different_items": "different items that have to come, where it is not known whether there are so many",
+    "whole_digits": "digits before the decimal point, of the least of these numbers",
+    "divisor_states": "states of the automaton of multiples",
+    "groups": "groups of a regex inside of each other",
+    "repeats": "repeats in a regex",
+    "calls": "calls of groups of a regex, written out",
+    "lookaround_states": "states of a regex with lookaround",
+    "routes": "ways to have enough items",
 }
 
 

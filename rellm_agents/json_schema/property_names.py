@@ -65,8 +65,8 @@ def conditions_of(form: NormalForm, view: canonical.ObjectView) -> list[Conditio
                 if names:
                     among = form.difference(among, form.canonicalized({"enum": names}))
                 found.append(Condition(among, form.complement(additional)))
-    if len(found) > form.limits.conditions:
-        raise Unresolved(f"{len(found)} conditions that some property has to meet, {form.limits.conditions} at most")
+    if refusal := form.limits.refusal("conditions", len(found), "exclude fewer objects"):
+        raise Unresolved(refusal)
     return found
 
 
@@ -86,8 +86,8 @@ def partition_names(form: NormalForm, view: canonical.ObjectView, conditions: Se
         for names, inside in classes:
             divided += [(form.intersection(names, divider), inside | {number}), (form.difference(names, divider), inside)]
         classes = [one for one in divided if one[0].kind != SchemaKind.FALSE]
-        if len(classes) > form.limits.name_classes:
-            raise Unresolved(f"patterns of names overlap in more than {form.limits.name_classes} ways")
+        if refusal := form.limits.refusal("name_classes", len(classes), "use fewer patterns of names"):
+            raise Unresolved(refusal)
     found = []
     for names, inside in classes:
         value = _value(form, view, [patterns[i] for i in inside if i < len(patterns)])

@@ -29,6 +29,7 @@ def string_conditions(view: canonical.StringView, form: NormalForm) -> Condition
         "formats": tuple(filter(form.knows_format, view.formats)),
         "excluded_formats": tuple(view.excluded_formats),
         "excluded": tuple(view.excluded),
+        "limits": form.limits,
     }
 
 

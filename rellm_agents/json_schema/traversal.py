@@ -125,11 +125,8 @@ class Traversal:
     def shape(self, subschema: CanonicalSchema, context: Context) -> Shape:
         """The shape of a subschema, read at once."""
         self._depth += 1
-        most = self.form.limits.nesting
-        if self._depth > most:
-            raise UnsupportedSchema(
-                context.location.pointer, f"schemas are nested {self._depth} deep, {most} at most: put the inner ones into $defs"
-            )
+        if refusal := self.form.limits.refusal("nesting", self._depth, "put the inner ones into $defs"):
+            raise UnsupportedSchema(context.location.pointer, refusal)
         with _errors_at(context.location):
             shape = self._read(subschema, context)
         self._depth -= 1

@@ -24,13 +24,16 @@ def how_it_ended(completion: Completion) -> dict[str, Any]:
 
     Returns:
         ``finish``; where it was closed, ``stop_reason``, ``"budget"`` or ``"repetition"``, and the JSON pointer of the value,
-        ``closed_at``; and where budgets of their own closed parts, their names, ``closed_parts``.
+        ``closed_at``; where budgets of their own closed parts, their names, ``closed_parts``; and where masks may have missed tokens that
+        fit, how many, ``subset_masks``.
     """
     found: dict[str, Any] = {"finish": completion.finish}
     if completion.closed_at is not None:
         found |= {"stop_reason": "repetition" if completion.repeats else "budget", "closed_at": completion.closed_at}
     if completion.closed_parts:
         found["closed_parts"] = list(completion.closed_parts)
+    if completion.subset_masks:
+        found["subset_masks"] = completion.subset_masks
     return found
 
 

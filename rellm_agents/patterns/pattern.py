@@ -231,12 +231,12 @@ def compile_regex(text: RegexLike, *, parts: Mapping[str, RegexLike | Pattern] |
             raise PatternTooLarge(refusal)
     source = text if isinstance(text, str) else getattr(text, "pattern", "")
     if not parts:
-        node = read_regex(text)
+        node = read_regex(text, limits=limits)
         if refusal := limits.refusal("patterns", conditions_at_once(node), "use fewer lookarounds"):
             raise PatternTooLarge(refusal)
         return Pattern(node, source=source)
-    nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one) for name, one in parts.items()}
-    return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name])), source=source)
+    nodes = {name: one.node if isinstance(one, Pattern) else read_regex(one, limits=limits) for name, one in parts.items()}
+    return Pattern(read_composed(text, nodes, lambda name: part(name, nodes[name]), limits), source=source)
 
 
 def _beginning(pattern: Pattern) -> str:

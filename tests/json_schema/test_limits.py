@@ -49,10 +49,14 @@ def test_texts_stay_within_the_limits(limits: dict[str, int], schema: Any, withi
 @pytest.mark.parametrize(
     ("limits", "schema", "reason"),
     [
-        ({"nesting": 2}, {"type": "array", "items": {"type": "array", "items": {"type": "null"}}}, "nested 3 deep, 2 at most"),
-        ({"divisor_states": 3}, {"multipleOf": 7, "type": "integer"}, "more than 3 states"),
-        ({"name_classes": 1}, {"patternProperties": {"^a": {"pattern": "x"}, "b$": True}, "type": "object"}, "in more than 1 ways"),
-        ({"whole_digits": 20}, {"minimum": 10**20, "type": "integer"}, "more than 20 digits"),
+        (
+            {"nesting": 2},
+            {"type": "array", "items": {"type": "array", "items": {"type": "null"}}},
+            r"inside of each other: 3, and Limits\(nesting=2\) is",
+        ),
+        ({"divisor_states": 3}, {"multipleOf": 7, "type": "integer"}, r"more than 3, and Limits\(divisor_states=3\)"),
+        ({"name_classes": 1}, {"patternProperties": {"^a": {"pattern": "x"}, "b$": True}, "type": "object"}, r"Limits\(name_classes=1\)"),
+        ({"whole_digits": 20}, {"minimum": 10**20, "type": "integer"}, r": 21, and Limits\(whole_digits=20\)"),
     ],
 )
 def test_a_schema_beyond_the_limits_is_refused(limits: dict[str, int], schema: Any, reason: str) -> None:

@@ -32,7 +32,6 @@ from rellm_agents.patterns.machine import CaptureCell, Machine, State, can_avoid
 Ending = tuple[int, bytes]  # how many tokens lead to an end of the text, and what they write
 
 _NO_ENDING: Ending = (IMPOSSIBLE, b"")
-_NEAR = 2  # tokens that leaving the excluded texts may take more, if it is to be looked for among all tokens at once
 
 
 class CaptureCosts:
@@ -173,22 +172,21 @@ class CaptureCosts:
 
     def _leaving(self, node: Capture, state: State, text: bytes) -> Ending:
         """The cheapest ending whose first token leaves the excluded texts."""
-        least = self.least(state)
-        if least >= IMPOSSIBLE:
+        if self._first_leaving(node, state, text, IMPOSSIBLE) is None:
             return _NO_ENDING
-        for limit in range(1, least + _NEAR):  # the first that is found takes the fewest: there was none below the limit
-            for id_ in self.tokens_within(state, limit):
-                data = self.bytes_of(int(id_))
-                low, high = node.beginning(text + data)
-                if low == high:
-                    return self._ending_with(data, state)
-        best = _NO_ENDING
-        for id_ in self.tokens_within(state, IMPOSSIBLE):
+        limit = 1
+        while (data := self._first_leaving(node, state, text, limit)) is None:
+            limit += 1
+        return self._ending_with(data, state)  # it takes the fewest: there was none below the limit
+
+    def _first_leaving(self, node: Capture, state: State, text: bytes, limit: int) -> bytes | None:
+        """The first token that leaves the excluded texts, and after which less than ``limit`` suffice; few tokens do not leave them."""
+        for id_ in self.tokens_within(state, limit):
             data = self.bytes_of(int(id_))
             low, high = node.beginning(text + data)
             if low == high:
-                best = min(best, self._ending_with(data, state))
-        return best
+                return data
+        return None
 
     def _ending_with(self, data: bytes, state: State) -> Ending:
         after = state.after(data)

@@ -199,6 +199,8 @@ class Completion:
             was being written; ``"#"`` is the whole text. ``None``: no likeliest token was left out, so a greedy text is that of an endless
             budget; where tokens are drawn, less likely ones may have been left out.
         repeats: it was closed since it repeated itself, see ``max_repeats``, and not by its budget.
+        subset_masks: how many of the masks that its tokens were chosen under may have missed tokens that fit: where a regex or a format
+            asks for more states than are made. The text matches all the same; only its choice was smaller. Else 0.
         kept: measured on demand, like what follows. Before each token and a chosen end of the text the logarithm of the probability that
             the model gave to all allowed tokens together: 0 where the masks took nothing from it. Tokens that are forced behind the last
             choice have none, since no pass reads them.
@@ -217,6 +219,7 @@ class Completion:
     prompt_tokens: int = 0
     closed_at: str | None = None
     repeats: bool = False
+    subset_masks: int = 0
     kept: tuple[float, ...] | None = None
     fields: Mapping[str, LogProbability] | None = None
     logprobs: tuple[TokenLogprobs, ...] | None = None

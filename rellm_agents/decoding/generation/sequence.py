@@ -111,6 +111,7 @@ class TextSequence:
         self._searched = 0  # characters of the text in which no stop string begins
         self._stopped_at: int | None = None
         self._closed_parts: list[str] = []
+        self._subsets = 0
         healed = self._canonical.spanned_by_one_token(self.committed) if options.healing else 0
         self.text_start = len(self.committed) - healed  # in ``committed``
         self._healed = tuple(self.committed[self.text_start :])
@@ -153,6 +154,7 @@ class TextSequence:
             bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
             self._without_budget = plain if bits is not plain and bool((bits != plain).any()) else None
             self._allowed = self._narrowed(bits)
+            self._subsets += self.masks.is_subset(self.state)
         return self._allowed
 
     def allowed_without_budget(self) -> AllowedTokens | None:
@@ -370,7 +372,9 @@ class TextSequence:
         finish: Finish = "stopped" if self._stopped_at is not None else "closed" if self._closed_at is not None else "accepted"
         text, pointer = self._whole_text(), self._pointer_closed()
         parts, passes, repeats = tuple(self._closed_parts), self.forward_passes, self._repeats and pointer is not None
-        made = Completion(text, written[same:], passes, finish, healed, parts, closed_at=pointer, repeats=repeats)
+        made = Completion(
+            text, written[same:], passes, finish, healed, parts, closed_at=pointer, repeats=repeats, subset_masks=self._subsets
+        )
         if (measured := self.measurements) is None:
             return made
         begins = list(accumulate(map(len, map(self._bytes, written)), initial=-sum(map(len, map(self._bytes, self._healed)))))

@@ -150,6 +150,19 @@ class MaskAssembly:
         ids = tokens_within(self.transitions.of_state(state), self._costs, limit)
         return self._shared.union([], [*self._end_ids, *ids] if state.accepting else ids).bits
 
+    def is_subset(self, state: State) -> bool:
+        """Whether tokens that would be allowed may be missing, as automata of very many states leave some of them out."""
+        return any(map(self._leaves_out, state.cells))
+
+    def _leaves_out(self, cell: Cell) -> bool:
+        if isinstance(cell, CaptureCell):
+            return self.is_subset(cell.state)
+        if not isinstance(cell, LexemeCell | CounterCell):
+            return False
+        start = np.array([cell.state], dtype=np.int32)
+        _, states = self._shared.vocabulary.trie.walk(cell.automaton, np.zeros(1, dtype=np.int32), start)
+        return cell.automaton.leaves_out(np.union1d(start, states))
+
     def is_dead_end(self, state: State) -> bool:
         """Whether the text cannot be finished from here with this vocabulary."""
         if self.can_finish:

@@ -23,6 +23,7 @@ from rellm_agents.decoding.masks.mask_assembly import ENDED, MAX_MASKS, MaskAsse
 from rellm_agents.decoding.vocabulary import Bits, Ids, Vocabulary
 from rellm_agents.errors import ArgumentValueError, BudgetTooSmall, TokenRefused, VocabularyError
 from rellm_agents.patterns import Pattern
+from rellm_agents.patterns.automaton import Automaton
 from rellm_agents.patterns.ir import byte_literal, parts_in
 from rellm_agents.patterns.machine import DEAD_STATE, LiteralCell, Machine, State, first_bytes
 
@@ -49,6 +50,7 @@ class PatternMasks:
         self._assembly = assembly = MaskAssembly(pattern, self._shared)
         self._masks = LruCache(MAX_MASKS, assembly.bits)
         self._cost_bounds = LruCache(MAX_MASKS, assembly.cost_bound)
+        self._subsets = LruCache(MAX_MASKS, assembly.is_subset)
         self._forced = LruCache(MAX_MASKS, partial(_forced_bytes, self._machine))
         self._moves: BoundedCache[int, State] = BoundedCache(MAX_MOVES)  # by id of the state * V + token: one int, no tuple to collect
         self._part_costs: dict[str, PartCosts] = {}
@@ -78,6 +80,10 @@ class PatternMasks:
                 raise BudgetTooSmall(needed, tokens_left)
             return self._assembly.bits_within(state, tokens_left - 1)
         return self._masks[state]
+
+    def is_subset(self, state: State) -> bool:
+        """Whether the mask may miss tokens that fit: an automaton of more states than are made leaves some out, see ``Automaton``."""
+        return Automaton.some_are_cut and self._subsets[state]
 
     def advance(self, state: State, token_id: int) -> State:
         """The state after one more token.

@@ -58,6 +58,10 @@ class CanonicalMasks(PatternMasks):
             return super().bits(state, tokens_left)
         return self._spelling.narrowed(super().bits(state.inner, tokens_left), state.inner, state.known)
 
+    def is_subset(self, state: State) -> bool:
+        """See :meth:`PatternMasks.is_subset`."""
+        return super().is_subset(state.inner if isinstance(state, SpelledState) else state)
+
     def advance(self, state: State, token_id: int) -> State:
         """See :meth:`PatternMasks.advance`; within a budget tokens of other spellings may be allowed, so they are taken here."""
         if not isinstance(state, SpelledState):

@@ -45,6 +45,9 @@ INSTRUCTIONS = (
 )
 """What a prompt says of tools where the declaration of a message format is made of a template, and a template has no words for it."""
 
+MAX_DEPTH = 16
+"""Lists and mappings inside of each other, in a declaration: those of this package are a third as deep."""
+
 _FOLDERS: Mapping[FormatKind, str] = {"action": "formats", "message": "messages"}
 
 
@@ -84,18 +87,32 @@ def read_declaration(source: str | Path | Declaration, kind: FormatKind = "actio
     {'matches': '[ABab]'}
     """
     if isinstance(source, Mapping):
-        title = f"format {source.get('name')!r}"
+        if _is_deep(source):
+            raise FormatError(f"a declaration nests values more than {MAX_DEPTH} deep, or holds itself, as no format does")
+        name = source.get("name")
+        title = f"format {name!r}" if isinstance(name, str) or name is None else "a format without a text as its name"
         try:
             data = json.loads(json.dumps(_with_regex_text(source)))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise FormatError(f"{title}: {error}: it is JSON data; compiled regexes stand in {_REGEX_KEYS}") from error
     else:
         title = f"format file {str(source)!r}"
         try:
             data = json.loads(Path(source).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # Python's reader of JSON bounds its own depth
             raise FormatError(f"{title}: {error}") from error
+        if _is_deep(data):
+            raise FormatError(f"{title}: values are nested more than {MAX_DEPTH} deep: no format has so many inside each other")
     return validate(title, data, f"{kind}-format")
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and mappings are inside of each other more than ``MAX_DEPTH`` times."""
+    layer = [value]
+    for _ in range(MAX_DEPTH + 1):
+        inside = [one.values() if isinstance(one, Mapping) else one for one in layer if isinstance(one, Mapping | list | tuple)]
+        layer = list({id(inner): inner for values in inside for inner in values}.values())
+    return bool(layer)
 
 
 _REGEX_KEYS = '"matches" and "banned_regexes" of a slot, "tool_name_regex" and "argument_name_regex"'

@@ -40,7 +40,7 @@ def multiples_of(divisor: Fraction, *, negated: bool = False, limits: Limits = D
     """
     places = decimal_places(divisor)
     multiples = _Multiples(int(divisor * 10**places), places, negated)
-    _refuse_too_many_states(multiples, divisor, limits.divisor_states)
+    _refuse_too_many_states(multiples, divisor, limits)
     return dfa(multiples, multiples.start)
 
 
@@ -105,8 +105,8 @@ class _Multiples:
         return None if last is None else last * 10**beyond % self.divisor
 
 
-def _refuse_too_many_states(multiples: _Multiples, divisor: Fraction, most: int) -> None:
-    if multiples.divisor <= most:
+def _refuse_too_many_states(multiples: _Multiples, divisor: Fraction, limits: Limits) -> None:
+    if multiples.divisor <= limits.divisor_states:
         return  # there are no more states than remainders
     start, _ = multiples.start
     assert start is not None
@@ -116,5 +116,5 @@ def _refuse_too_many_states(multiples: _Multiples, divisor: Fraction, most: int)
         for after in {multiples.after(state, digit) for digit in range(10)} - seen:
             seen.add(after)
             waiting.append(after)
-        if len(seen) > most:
-            raise PatternTooLarge(f"the multiples of {divisor} need an automaton of more than {most} states")
+        if len(seen) > limits.divisor_states:
+            raise PatternTooLarge(limits.passed("divisor_states", f"multiples of {divisor} are too many to tell apart: use a rounder one"))

@@ -109,8 +109,10 @@ def numbers_node(conditions: Numbers, notation: Notation = "any", limits: Limits
     node = _matching(_plain(above, below, notation, _with_few_places(limits) if filters else limits), *filters)
     if notation in ("any", "python") and narrowing_of(conditions, notation, limits) is None:
         node = choice(node, _scaled(above, below, notation, divisor, limits))
-    if node is NOTHING and max(above.first, below.first) >= 10**limits.whole_digits:
-        raise PatternTooLarge(f"the least of these numbers has more than {limits.whole_digits} digits")
+    if node is NOTHING:
+        digits = len(str(int(max(above.first, below.first))))
+        if refusal := limits.refusal("whole_digits", digits, "ask for smaller ones"):
+            raise PatternTooLarge(refusal)
     return _lexeme(node)
 
 

@@ -101,8 +101,7 @@ class Array(Shape):
         with self._named():
             self.lacks_items = self._counts.route(self._start) is None
             if not self.lacks_items and self._different.may_be_few(self._places):
-                most = self._layout.limits.different_items
-                raise TooManyRoutes(f"more than {most} different items have to come, and it is not known whether there are so many")
+                raise TooManyRoutes(self._layout.limits.passed("different_items", "ask for fewer"))
         return self.lacks_items
 
     @contextmanager
@@ -121,7 +120,16 @@ class Array(Shape):
     def _counts_of(self, has_instance: HasInstance, *, different: bool = False) -> ItemCounts:
         pairs = None if self._pairs is None else [pair for pair, item in self._pairs.items() if has_instance(item)]
         differ = self._different.can_differ if different and self._distinct else None
-        return ItemCounts(*self._items_of[0], self._least, self._most, self._contained, has_instance, pairs=pairs, differ=differ)
+        return ItemCounts(
+            *self._items_of[0],
+            self._least,
+            self._most,
+            self._contained,
+            has_instance,
+            pairs=pairs,
+            differ=differ,
+            limits=self._layout.limits,
+        )
 
     @cached_property
     def _different(self) -> DifferentItems:

@@ -24,10 +24,10 @@ from typing import NamedTuple
 
 from rellm_agents.json_schema.shapes.property_order import Variants
 from rellm_agents.json_schema.shapes.shape import HasInstance, Shape
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 
 _NO_ITEMS: frozenset[bytes] = frozenset()
 _REMEMBERED = 4_096  # routes
-_MAX_ROUTES = 20_000  # that are looked through for one state
 
 
 class TooManyRoutes(Exception):
@@ -136,6 +136,7 @@ class ItemCounts:
         has_instance: whether an item is possible.
         pairs: where one item can stand twice; ``None`` if none has to.
         differ: whether there are different items, none of which was written, for some places. ``None`` if items may be equal.
+        limits: on the ways that are looked through for one state.
 
     Attributes:
         first, rest: without items that are impossible.
@@ -154,7 +155,9 @@ class ItemCounts:
         *,
         pairs: Iterable[Pair] | None = None,
         differ: Differ | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self._limits = limits
         self.first = [tuple(one for one in variants if has_instance(one[1])) for variants in first]
         self.rest = tuple(one for one in rest if has_instance(one[1]))
         bounds = [] if most is None else [most]
@@ -232,9 +235,9 @@ class ItemCounts:
         routes = self._routes_with(state, fixed)
         if not self._contained:
             return next((route for route in routes if self._can_differ(state, route)), None)
-        found = list(islice(routes, _MAX_ROUTES + 1))
-        if len(found) > _MAX_ROUTES:
-            raise TooManyRoutes(f"items can satisfy the conditions in more than {_MAX_ROUTES} routes")
+        found = list(islice(routes, self._limits.routes + 1))
+        if len(found) > self._limits.routes:
+            raise TooManyRoutes(self._limits.passed("routes", "use fewer conditions"))
         found.sort(key=lambda route: route.order)
         return next((route for route in found if self._can_differ(state, route)), None)
 
@@ -286,8 +289,8 @@ class ItemCounts:
                     found.setdefault(after, []).extend(more)
         if self._differ is None:  # which items are equal does not matter: of those that satisfy the same, one is enough
             return {satisfied: [min(beginnings, key=_masks)] for satisfied, beginnings in found.items()}
-        if sum(map(len, found.values())) > _MAX_ROUTES:
-            raise TooManyRoutes(f"items can satisfy the conditions in more than {_MAX_ROUTES} routes")
+        if sum(map(len, found.values())) > self._limits.routes:
+            raise TooManyRoutes(self._limits.passed("routes", "use fewer conditions"))
         return found
 
     def _rests(self, satisfied: tuple[int, ...], least: int, most: int | None) -> Iterator[tuple[tuple[int, int], ...]]:

@@ -176,7 +176,7 @@ class NormalForm:
     def _expanded(self, subschema: CanonicalSchema, followed: int = 0) -> CanonicalSchema:
         """The same with references replaced by what they stand for, as far as the set operations need it."""
         if followed == self.limits.references:
-            raise Unresolved(f"more than {followed} references lead from one to the next")
+            raise Unresolved(self.limits.passed("references", "refer to the meaning itself"))
         self._expansions += 1
         if refusal := self.limits.refusal("expansions", self._expansions, "refer to less, or tell the options apart by a constant"):
             raise Unresolved(refusal)

@@ -19,6 +19,7 @@ from typing import TypedDict, assert_never, cast
 from rellm_agents.errors import InexactFormat, PatternError, PatternTooLarge
 from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.text.string_formats import string_format
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import NOTHING, TEXT, CharSet, Node, choice, complement, intersection, ir, literal, read_regex, repeat
 
 
@@ -32,6 +33,7 @@ class Conditions(TypedDict, total=False):
     formats: tuple[str, ...]
     excluded_formats: tuple[str, ...]
     excluded: tuple[str, ...]
+    limits: Limits
 
 
 def decoded_strings(
@@ -43,6 +45,7 @@ def decoded_strings(
     formats: tuple[str, ...] = (),
     excluded_formats: tuple[str, ...] = (),
     excluded: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Node:
     """The decoded strings that fit all conditions, without rules; where the conditions contradict each other, maybe none.
 
@@ -54,6 +57,7 @@ def decoded_strings(
         formats: what it is written in; names that are not known ask for nothing.
         excluded_formats: what it is not written in. A name that is not known fits every string, so that none is left.
         excluded: strings that it is not.
+        limits: on what patterns may ask for.
 
     Raises:
         RegexSyntaxError: a pattern is outside the dialect, or not regular.
@@ -64,9 +68,9 @@ def decoded_strings(
         return NOTHING
     if min_length > MAX_COUNT:
         raise PatternTooLarge(f"at least {min_length} characters are asked for, and {MAX_COUNT} at most can be: ask for fewer")
-    whole = [read_regex(text, dialect="ecma", search=True) for text in patterns]
+    whole = [read_regex(text, dialect="ecma", search=True, limits=limits) for text in patterns]
     whole += [known.node for name in formats if (known := string_format(name)) is not None]
-    absent, minus = _absent([reading for text in excluded_patterns for reading in _readings(text)])
+    absent, minus = _absent([reading for text in excluded_patterns for reading in _readings(text, limits)])
     if absent:
         whole.append(repeat(ir.characters(ir.ALL_CHARACTERS & ~absent)))
     for name in excluded_formats:
@@ -93,12 +97,12 @@ def _absent(searched: list[Node]) -> tuple[CharSet, list[Node]]:
     return absent, others
 
 
-def _readings(pattern: str) -> list[Node]:
+def _readings(pattern: str, limits: Limits) -> list[Node]:
     """The meanings that validators give a pattern: ECMA-262's, and those of their own language."""
-    found = [read_regex(pattern, dialect="ecma", search=True)]
+    found = [read_regex(pattern, dialect="ecma", search=True, limits=limits)]
     for dialect in ("regex", "re"):  # both Python's; classes such as \s and \w differ between the two as well
         with suppress(PatternError):  # a pattern that Python cannot read, no validator in Python applies
-            found.append(read_regex(pattern, dialect=dialect, search=True))
+            found.append(read_regex(pattern, dialect=dialect, search=True, limits=limits))
     return found
 
 

@@ -21,7 +21,7 @@ import threading
 from functools import lru_cache
 from heapq import heappop, heappush
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,11 @@ class Automaton:
         rows: for each state, the next state by byte; ``None`` until it is made. A list of lists: the fastest table to step in Python. The
             same rows are in an int32 array, for whole levels of a trie at a time (:meth:`table`).
         accepting: for each state, whether a text may end there.
-        cut: how many rows leave out states that there would be.
+        cut: the states whose rows leave out states that there would be.
+        some_are_cut: an automaton of this process has such rows; nearly never.
     """
+
+    some_are_cut: ClassVar[bool] = False
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -67,7 +70,7 @@ class Automaton:
         self._table = np.zeros((8, 256), dtype=np.int32)
         self._is_whole: bool | None = None
         self.accepting: list[bool] = [False]
-        self.cut = 0
+        self.cut: set[int] = set()
         self._shortest: dict[int, tuple[int, int, int]] = {}
         self._exits: dict[int, bytes] = {}  # where new states are left out: a text that leads to the end
         if self._number(node) == DEAD:  # keep START a number of its own even where nothing matches
@@ -140,6 +143,10 @@ class Automaton:
         with self._lock:
             return self._number(node)
 
+    def leaves_out(self, states: NDArray[Any]) -> bool:
+        """Whether the row of one of ``states``, int[n], leaves out states that there would be."""
+        return not self.cut.isdisjoint(states.tolist())
+
     def min_bytes(self, state: int) -> int:
         """A lower bound on the bytes from ``state`` to the end."""
         return min_bytes(self._nodes[state])
@@ -185,7 +192,9 @@ class Automaton:
                 if number != DEAD:
                     for byte in members(mask):
                         row[byte] = number
-            self.cut += is_cut
+            if is_cut:
+                self.cut.add(state)
+                Automaton.some_are_cut = True
             if (is_cut or state in self._exits) and not self.accepting[state]:
                 self._keep_exit(state, row)
             self._keep(state, row)

@@ -59,6 +59,10 @@ class CountedAutomaton(Automaton):
         self._fewest: dict[int, tuple[bytes, int] | None] = {}
         self.steps = Steps(self, iterations.node, self._ended)
 
+    def leaves_out(self, states: NDArray[Any]) -> bool:
+        """Whether the row of one of ``states``, int[n], leaves out states that there would be."""
+        return not self.within.cut.isdisjoint([self._pairs[state][0] for state in states.tolist()])
+
     def ends_in_common_bytes(self, state: int) -> bool:
         """Whether some text of ``COMMON_BYTES`` leads from ``state`` to the end, with any number of iterations."""
         return self.within.ends_in_common_bytes(self._pairs[state][0])

@@ -19,16 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import cache
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
-from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton import INFINITE, shortest_bytes
 from rellm_agents.patterns.ir import Capture, Node
 from rellm_agents.patterns.machine.captures import first_bytes
 from rellm_agents.patterns.machine.cells import CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
 from rellm_agents.patterns.machine.cheapest import LowerBound
 
-MAX_SEARCHED = 50_000  # states in which a shortest allowed text is looked for
+MAX_SEARCHED = 5_000  # states in which a shortest allowed text is looked for; from then on any is
 
 
 def bytes_of_terminal(node: Node) -> int | None:
@@ -44,12 +43,11 @@ allowed_length = LowerBound(bytes_of_terminal, lambda _: (0, b""))
 def shortest_allowed(node: Capture, start: State) -> bytes | None:
     """A shortest text that a capture allows, among equals the one of lowest bytes; ``None`` if it excludes all.
 
+    If none was found in the first ``MAX_SEARCHED`` states, it is a text that was found soon: then the states next to an end go first.
+
     Args:
         node: the capture, with its excluded texts.
         start: of the machine of its inner part.
-
-    Raises:
-        PatternTooLarge: none was found in the first ``MAX_SEARCHED`` states.
     """
 
     @cache
@@ -87,13 +85,15 @@ def shortest_allowed(node: Capture, start: State) -> bytes | None:
                 continue
             seen.add(state)
         searched += 1
-        if searched > MAX_SEARCHED:
-            raise PatternTooLarge(f"no text that is not excluded was found in the first {MAX_SEARCHED} states of a capture")
+        if searched == MAX_SEARCHED:
+            queue = [(cost - len(one), one, id_, after) for cost, one, id_, after in queue]
+            heapify(queue)
         for byte in _representatives(node, state, text):
             longer = text + bytes((byte,))
             after = state.after(longer[-1:])
             if after.machine is not None:
-                heappush(queue, (len(longer) + min_bytes(after), longer, after.id, after))
+                done = len(longer) if searched < MAX_SEARCHED else 0
+                heappush(queue, (done + min_bytes(after), longer, after.id, after))
     return None
 
 

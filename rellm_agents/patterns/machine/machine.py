@@ -333,7 +333,7 @@ def has_text(node: Node) -> bool:
     """Whether some text matches ``node``: the emptiness test of a context-free grammar; of a capture, an allowed text is tried.
 
     Raises:
-        PatternTooLarge: an automaton passes a bound, or too many states were searched for an allowed text.
+        PatternTooLarge: an automaton passes a bound.
     """
     return not node.may_be_empty or _exists(node) is not None
 

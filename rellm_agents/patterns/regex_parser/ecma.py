@@ -11,6 +11,7 @@ patterns that the ``u`` flag refuses; of these, as in Annex B, those are read th
 
 from __future__ import annotations
 
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns.ir import ALL_CHARACTERS, CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.flags import Flags
@@ -31,21 +32,21 @@ _CLASSES = {"d": classes.ECMA_DIGITS, "w": classes.ECMA_WORD, "s": classes.ECMA_
 _NAME = r"<([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)>"
 
 
-def parse_ecma(text: str) -> tuple[Tree, Scanner]:
+def parse_ecma(text: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Tree, Scanner]:
     """The tree of a regex, and the text as it was read, to say where something is refused.
 
     Raises:
         RegexSyntaxError: the text is not in the dialect; names the offset.
     """
-    parser = _Parser(text)
+    parser = _Parser(text, limits)
     return parser.whole(), parser
 
 
 class _Parser(Scanner):
     """Recursive descent over one text."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text, Flags())
+    def __init__(self, text: str, limits: Limits) -> None:
+        super().__init__(text, Flags(), limits)
         self.flags = self.initial
 
     def whole(self) -> Tree:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import regex
 
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.case_folding import folded
 from rellm_agents.patterns.regex_parser.flags import FIELDS, REFUSED, Flags
@@ -51,13 +52,16 @@ _TURKIC = "\u0130\u0131"  # capital with a dot, small without
 _NO_WORD_FLAG = "with the flag w this follows Unicode's default rules for words and lines, which are not read: drop w for this part"
 
 
-def parse_regex(text: str, parts: Container[str] = (), flags: Flags | None = None) -> tuple[Tree, dict[int, Tree], dict[int, str], Scanner]:
+def parse_regex(
+    text: str, parts: Container[str] = (), flags: Flags | None = None, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Tree, dict[int, Tree], dict[int, str], Scanner]:
     """The tree of a regex; its groups by number; the parts it calls, by number; the text as read, to say where it is refused.
 
     Args:
         text: regex text.
         parts: names that may be called though no group has them.
         flags: those that the text begins under; ``None``: those of version 0, or of version 1 if the text asks for it.
+        limits: on what it may ask for.
 
     Raises:
         RegexSyntaxError: the text is not in the dialect; names the offset.
@@ -65,7 +69,7 @@ def parse_regex(text: str, parts: Container[str] = (), flags: Flags | None = Non
     if flags is None:
         version_1 = _asks_for_version_1(text)
         flags = Flags(version_1=version_1, full_case=version_1)
-    parser = _Parser(text, parts, flags)
+    parser = _Parser(text, parts, flags, limits)
     tree, groups = parser.whole()
     return tree, groups, {alias: name for name, alias in parser.aliases.items() if name not in parser.names}, parser
 
@@ -73,8 +77,8 @@ def parse_regex(text: str, parts: Container[str] = (), flags: Flags | None = Non
 class _Parser(SetScanner):
     """Recursive descent over one text, with the flags that hold at the cursor and the groups read so far."""
 
-    def __init__(self, text: str, parts: Container[str], flags: Flags) -> None:
-        super().__init__(text, flags)
+    def __init__(self, text: str, parts: Container[str], flags: Flags, limits: Limits) -> None:
+        super().__init__(text, flags, limits)
         self.parts, self.flags = parts, flags
         if self._is_ascii and not flags.ascii_only:
             self.flags = replace(flags, ascii_only=True)  # e.g. \w(?a)\w: it holds for what stands before it, too

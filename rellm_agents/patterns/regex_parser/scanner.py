@@ -16,12 +16,12 @@ from typing import NoReturn
 import regex
 
 from rellm_agents.errors import RegexSyntaxError
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns.ir import MAX_CODE_POINT, CharSet
 from rellm_agents.patterns.regex_parser.flags import Flags
 from rellm_agents.patterns.regex_parser.syntax import NO_TEXT, Alternation, Class, Concat, Preference, Tree
 
-MAX_NESTING = 40  # groups inside groups, and sets inside sets
-MAX_COUNT = 20_000  # in a counted quantifier
+_COUNT_DIGITS = 9  # of a number of repeats
 
 CONTROL = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
 
@@ -47,6 +47,7 @@ class Scanner:
     Args:
         text: the whole.
         initial: the flags that it begins under.
+        limits: on what it may ask for.
 
     Attributes:
         at: the index of the next character.
@@ -54,7 +55,8 @@ class Scanner:
         flags: those that hold at ``at``.
     """
 
-    def __init__(self, text: str, initial: Flags) -> None:
+    def __init__(self, text: str, initial: Flags, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
         self.text, self.at, self.depth, self.initial, self.flags = text, 0, 0, initial, initial
         self.skip: Callable[[], None] = lambda: None
 
@@ -88,8 +90,8 @@ class Scanner:
     def enter(self, begin: int) -> None:
         """Open one more group."""
         self.depth += 1
-        if self.depth > MAX_NESTING:
-            self.fail(f"groups are nested more than {MAX_NESTING} deep", begin)
+        if refusal := self.limits.refusal("groups", self.depth, "nest them less"):
+            self.fail(refusal, begin)
 
     def close(self, begin: int) -> None:
         """Read the parenthesis that closes the group."""
@@ -156,8 +158,10 @@ class Scanner:
         if exactly is None and not low and not high:
             self.fail("a repeat without numbers: write {0,}, or escape the brace as \\{", at)
         for digits in (exactly, low, high):
-            if digits and (len(digits) > 9 or int(digits) > MAX_COUNT):
-                self.fail(f"a repeat of {digits[:12]} times passes the limit of {MAX_COUNT}", at)
+            if digits and len(digits) > _COUNT_DIGITS:
+                self.fail(f"a repeat of {digits[:12]}... times: {_COUNT_DIGITS} digits at most", at)
+            if digits and (refusal := self.limits.refusal("repeats", int(digits), "repeat it less often, or without a bound")):
+                self.fail(refusal, at)
         if exactly is not None:
             return int(exactly), int(exactly)
         minimum, maximum = int(low or 0), int(high) if high else None

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns.ir import ALL_CHARACTERS, CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.flags import Flags
@@ -44,25 +45,26 @@ _BACK_REFERENCE = "a back-reference is not regular: write out what may stand her
 _NO_BOUNDARY_IN_NOTHING = re.search(r"\B", "") is None  # as it is in Python before 3.14
 
 
-def parse_re(text: str, flags: Flags) -> tuple[Tree, Scanner]:
+def parse_re(text: str, flags: Flags, limits: Limits = DEFAULT_LIMITS) -> tuple[Tree, Scanner]:
     """The tree of a regex, and the text as it was read, to say where it is refused.
 
     Args:
         text: regex text that ``re`` compiles.
         flags: those of the compiled pattern.
+        limits: on what it may ask for.
 
     Raises:
         RegexSyntaxError: the text says what is not regular; names the offset.
     """
-    parser = _Parser(text, flags)
+    parser = _Parser(text, flags, limits)
     return parser.alternation(), parser
 
 
 class _Parser(Scanner):
     """Recursive descent over one text, with the flags that hold at the cursor."""
 
-    def __init__(self, text: str, flags: Flags) -> None:
-        super().__init__(text, flags)
+    def __init__(self, text: str, flags: Flags, limits: Limits) -> None:
+        super().__init__(text, flags, limits)
         self.flags = flags
 
     def branch(self) -> Tree:

@@ -46,7 +46,6 @@ from rellm_agents.patterns.regex_reader.lookaround import (
 from rellm_agents.patterns.regex_reader.lookaround_automaton import node_of
 
 MAX_WRITTEN_OUT = 3  # iterations of a repeat with lookaround inside; for more, an automaton is made
-MAX_CALLS = 200  # calls of groups that do not call themselves, written out
 
 
 def compile_tree(tree: Tree, groups: Groups, scanner: Scanner, parts: Mapping[int, Node] = MappingProxyType({})) -> Node:
@@ -68,6 +67,7 @@ class _Compiler:
     def __init__(self, groups: Groups, scanner: Scanner, parts: Mapping[int, Node]) -> None:
         self.groups, self.scanner, self.parts = groups, scanner, parts
         self.called: dict[int, frozenset[int]] = {}
+        self.bodies: dict[int, Tree] = {}  # of groups that call themselves
         self.written_out = 0
 
     def whole(self, tree: Tree) -> Node:
@@ -76,6 +76,7 @@ class _Compiler:
             tree = self.without_calls(tree)
             for number in self.recursive():
                 self.check_rule(number)
+                self.bodies[number] = self.without_calls(self.groups[number])
         if _first_atomic(tree) is not None:
             check_atomic(tree, EMPTY, self.scanner)
         around = first_look(tree)
@@ -88,7 +89,7 @@ class _Compiler:
         if calls and _calls(tree):
             self.scanner.fail("this lookaround reaches into a part that calls itself, which is not regular: say it without", around.at)
         try:
-            return node_of(tree)
+            return node_of(tree, self.scanner.limits)
         except PatternTooLarge as error:
             self.scanner.fail(
                 f"this lookaround, with all others, needs too large an automaton ({error}): use fewer, or shorter ones", around.at
@@ -190,8 +191,8 @@ class _Compiler:
                 if number in self.parts or number in self.calls_of(number):
                     return tree
                 self.written_out += 1
-                if self.written_out > MAX_CALLS:
-                    self.scanner.fail(f"more than {MAX_CALLS} calls of groups, written out: call fewer", at)
+                if refusal := self.scanner.limits.refusal("calls", self.written_out, "call fewer"):
+                    self.scanner.fail(refusal, at)
                 return self.without_calls(self.groups[number])
             case _:
                 assert_never(tree)
@@ -257,10 +258,10 @@ class _Compiler:
                 assert_never(tree)
 
     def rule(self, number: int) -> Node:
-        body = self.groups[number]
+        body = self.bodies[number]
         key = ("regex_text", type(self.scanner).__name__, self.scanner.text, self.scanner.initial, number, *self.parts.items())
         special = any(part.has_special for part in self.parts.values())
-        return rule(key, lambda: self.plain(self.without_calls(body)), special=special)
+        return rule(key, lambda: self.plain(body), special=special)
 
 
 def _bounded(alternatives: list[Alternative]) -> list[Alternative]:

@@ -44,7 +44,7 @@ def leftmost_first_texts(tree: Tree) -> tuple[Node, bool]:
         PatternTooLarge: there are too many states, or the node made of them is too long.
     """
     _refuse_unsupported(tree)
-    nfa = Nfa(tree, max_states=MAX_NFA_STATES)
+    nfa = Nfa(tree, max_states=MAX_NFA_STATES, refusal=f"a regex has more than {MAX_NFA_STATES} states, repeats written out")
     states: list[Threads] = []
 
     def moves_of(threads: Threads) -> Iterator[tuple[CharSet, Threads]]:

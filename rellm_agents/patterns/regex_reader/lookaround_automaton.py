@@ -23,14 +23,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from rellm_agents.errors import PatternTooLarge
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns.automaton import explored, node_of_automaton
 from rellm_agents.patterns.ir import CharSet, Node
 from rellm_agents.patterns.regex_parser import Tree
 from rellm_agents.patterns.regex_reader.nfa import END, Nfa
 
-MAX_NFA_STATES = 4_000  # of the tree, repeats written out
-MAX_STATES = 250  # of the automaton
-MAX_STEPS = 60_000  # configurations looked at
+_NFA_STATES = 16  # of the tree, repeats written out, for each state of the automaton that is allowed
+_STEPS = 240  # configurations looked at, likewise
 
 Obligation = tuple[bool, "Configurations"]  # whether one of the configurations has to end before the text does, or none may
 Obligations = frozenset[Obligation]
@@ -41,14 +41,19 @@ State = tuple[Configurations, ...]  # of the tree, then of each lookbehind
 _FREE: Obligations = frozenset()
 
 
-def node_of(tree: Tree) -> Node:
+def node_of(tree: Tree, limits: Limits = DEFAULT_LIMITS) -> Node:
     """The node of a tree without calls.
 
+    Args:
+        tree: the whole.
+        limits: on the states of its automaton.
+
     Raises:
-        PatternTooLarge: a bound of this module is passed.
+        PatternTooLarge: there are more states, or more is to be done to make them than is in proportion.
     """
-    run = _Run(Nfa(tree, max_states=MAX_NFA_STATES))
-    return node_of_automaton(explored(run.start(), run.moves_of, run.accepting.__contains__, MAX_STATES, f"more than {MAX_STATES} states"))
+    most, refusal = limits.lookaround_states, limits.passed("lookaround_states", "use fewer of them, or shorter ones")
+    run = _Run(Nfa(tree, max_states=_NFA_STATES * most, refusal=refusal), _STEPS * most, refusal)
+    return node_of_automaton(explored(run.start(), run.moves_of, run.accepting.__contains__, most, refusal))
 
 
 class _Run:
@@ -58,8 +63,8 @@ class _Run:
         accepting: of the states whose moves were asked for, those in which a text may end.
     """
 
-    def __init__(self, nfa: Nfa) -> None:
-        self.nfa = nfa
+    def __init__(self, nfa: Nfa, most_steps: int, refusal: str) -> None:
+        self.nfa, self.most_steps, self.refusal = nfa, most_steps, refusal
         behinds = [number for number, state in enumerate(nfa.states) if state.look is not None and not state.look.ahead]
         self.behinds = {number: i for i, number in enumerate(behinds)}  # the numbers of the lookbehinds, by the states that ask
         self.behind_starts = [nfa.states[number].inner for number in behinds]
@@ -96,8 +101,8 @@ class _Run:
             while waiting:
                 number, owed = waiting.pop()
                 self.steps += 1
-                if self.steps > MAX_STEPS:
-                    raise PatternTooLarge(f"more than {MAX_STEPS} steps")
+                if self.steps > self.most_steps:
+                    raise PatternTooLarge(self.refusal)
                 one = self.nfa.states[number]
                 if one.look is not None:
                     new = asked(number)

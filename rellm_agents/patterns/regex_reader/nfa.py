@@ -8,7 +8,7 @@ first state of an automaton of its own, which ends in state 0 too. Knows nothing
     a*b    2: then 3, 1      3: reads a, then 2      1: reads b, then 0
 
 >>> from rellm_agents.patterns.regex_parser import parse_regex
->>> nfa = Nfa(parse_regex("a*b")[0], max_states=9)
+>>> nfa = Nfa(parse_regex("a*b")[0], max_states=9, refusal="more than 9 states")
 >>> [(state.free, state.then) for state in nfa.states], nfa.first
 ([([], -1), ([], 0), ([3, 1], -1), ([], 2)], 2)
 """
@@ -51,6 +51,7 @@ class Nfa:
     Args:
         tree: the whole.
         max_states: a bound on the states, repeats written out.
+        refusal: the message of the error for more.
 
     Raises:
         PatternTooLarge: there are more states.
@@ -62,9 +63,9 @@ class Nfa:
         reads: for each state, the indices of the symbols that it reads.
     """
 
-    def __init__(self, tree: Tree, *, max_states: int) -> None:
+    def __init__(self, tree: Tree, *, max_states: int, refusal: str) -> None:
         self.states = [NfaState()]
-        self._max_states = max_states
+        self._max_states, self._refusal = max_states, refusal
         self.first = self._before(tree, END)
         charsets = dict.fromkeys(state.reads for state in self.states if state.reads is not None)
         self.symbols = _disjoint(charsets)
@@ -73,7 +74,7 @@ class Nfa:
 
     def _new(self, state: NfaState) -> int:
         if len(self.states) >= self._max_states:
-            raise PatternTooLarge(f"a regex has more than {self._max_states} states, repeats written out")
+            raise PatternTooLarge(self._refusal)
         self.states.append(state)
         return len(self.states) - 1
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Container
 from functools import lru_cache
 
 from rellm_agents.errors import PatternTooLarge, RegexSyntaxError
+from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns.ir import Node
 from rellm_agents.patterns.regex_parser import (
     ANY_CHARACTER,
@@ -42,13 +43,14 @@ from rellm_agents.patterns.regex_parser import (
 from rellm_agents.patterns.regex_reader.compiler import compile_tree
 
 
-def read_regex(text: RegexLike, *, dialect: Dialect = "regex", search: bool = False) -> Node:
+def read_regex(text: RegexLike, *, dialect: Dialect = "regex", search: bool = False, limits: Limits = DEFAULT_LIMITS) -> Node:
     """The node of the texts that a regex matches as a whole.
 
     Args:
         text: regex text, or a compiled pattern of ``regex`` or of ``re``, which means what it means to its module.
         dialect: of a text: ``"regex"``, the ``regex`` module's; ``"re"``, the ``re`` module's; ``"ecma"``, ECMA-262 with the ``u`` flag.
         search: the texts that the regex matches somewhere inside, as the JSON Schema keyword ``pattern`` asks for.
+        limits: on what it may ask for.
 
     Raises:
         RegexSyntaxError: the text is not in the dialect, or says what is not regular; names the offset. Or a flag that a pattern was
@@ -68,20 +70,20 @@ def read_regex(text: RegexLike, *, dialect: Dialect = "regex", search: bool = Fa
         except re.error as error:
             raise RegexSyntaxError(text, error.pos or 0, f"the re module does not read this: {error.msg}") from error
     else:
-        return _read(text, dialect, None, search)
-    return _read(source.text, source.dialect, source.flags, search)
+        return _read(text, dialect, None, search, limits)
+    return _read(source.text, source.dialect, source.flags, search, limits)
 
 
 @lru_cache(maxsize=1_024)
-def _read(text: str, dialect: Dialect, flags: Flags | None, search: bool) -> Node:  # noqa: FBT001 - the key of a memo
+def _read(text: str, dialect: Dialect, flags: Flags | None, search: bool, limits: Limits) -> Node:  # noqa: FBT001 - the key of a memo
     scanner: Scanner
     groups: dict[int, Tree] = {}
     if dialect == "ecma":
-        tree, scanner = parse_ecma(text)
+        tree, scanner = parse_ecma(text, limits)
     elif dialect == "re":
-        tree, scanner = parse_re(text, flags or Flags())
+        tree, scanner = parse_re(text, flags or Flags(), limits)
     else:
-        tree, groups, _, scanner = parse_regex(text, flags=flags)
+        tree, groups, _, scanner = parse_regex(text, flags=flags, limits=limits)
     if search:
         anything = Repetition(ANY_CHARACTER, 0, None, "greedy", 0)
         parts = _without_ends(tree) if dialect == "ecma" else (tree,)
@@ -104,7 +106,7 @@ def _without_ends(tree: Tree) -> tuple[Tree, ...]:
     return tuple(parts)
 
 
-def read_composed(text: RegexLike, parts: Container[str], part: Callable[[str], Node]) -> Node:
+def read_composed(text: RegexLike, parts: Container[str], part: Callable[[str], Node], limits: Limits = DEFAULT_LIMITS) -> Node:
     """The node of a regex that calls parts by name, which are made elsewhere.
 
     Args:
@@ -112,6 +114,7 @@ def read_composed(text: RegexLike, parts: Container[str], part: Callable[[str], 
             calls none: its module would not have compiled it.
         parts: what may be called.
         part: makes the part of a name.
+        limits: on what it may ask for.
 
     Raises:
         RegexSyntaxError: as :func:`read_regex`.
@@ -121,6 +124,6 @@ def read_composed(text: RegexLike, parts: Container[str], part: Callable[[str], 
     True
     """
     if not isinstance(text, str):
-        return read_regex(text)
-    tree, groups, called, scanner = parse_regex(text, parts)
+        return read_regex(text, limits=limits)
+    tree, groups, called, scanner = parse_regex(text, parts, limits=limits)
     return compile_tree(tree, groups, scanner, {number: part(name) for number, name in called.items()})
