@@ -11,6 +11,7 @@ Imports neither torch nor transformers; parsers need ``langchain-core``. In read
     checking   whether a text is one of the pattern, also while it comes
     request    ``request_for``: from a pattern, format, schema or type to the options of a call
     parser     the parser of a chain: checks a message, and hands it to the parser of its format or schema
+    checked_calls  a middleware for agents on such a server
     failures   errors of clients, as errors of this package
 """
 
