@@ -28,6 +28,7 @@
     |   `-- ScoresNotFinite (ValueError) a model's scores are no numbers: the model, the token, and what to look at
     |-- AnswerError (ValueError)        an answer of a server that is not what it was asked for: its text
     |   |-- ConstraintIgnored           a text that leaves the pattern: where, with a caret
+    |   |-- WrongCall                   a tool call that its tool does not take, or none though one has to be: the tool, and where
     |   `-- AnswerCutOff                a text that the server's budget ended: a budget that would have sufficed
     |-- ServerRefused                   a server answered with an error: its status and what it says
     |-- ServerUnreachable (ConnectionError) a server did not answer, or not to the end
@@ -376,6 +377,25 @@ class ConstraintIgnored(AnswerError):
             else "ended its answer before it was whole, though it names no budget"
         )
         super().__init__(server, text, f"{server} {what} at position {position}:\n{caret(text, position)}")
+
+
+class WrongCall(AnswerError):
+    """A message with a tool call that no tool takes, or without one though a tool has to be called. No tool was called.
+
+    Attributes:
+        tool: that was called; ``""``: none.
+        pointer: the JSON pointer of what is wrong in the arguments.
+
+    >>> print(WrongCall("vllm", '{"query": 5}', "search", "#/query", "5 is not of type 'string'"))
+    vllm called 'search' with what it does not take, #/query: 5 is not of type 'string'; the arguments are '{"query": 5}'
+    >>> print(WrongCall("vllm", "It will rain.", "", "#", "one of search, add has to be called"))
+    vllm called no tool, #: one of search, add has to be called; the message is 'It will rain.'
+    """
+
+    def __init__(self, server: str, text: str, tool: str, pointer: str, reason: str) -> None:
+        self.tool, self.pointer = tool, pointer
+        what, name = (f"{tool!r} with what it does not take", "arguments are") if tool else ("no tool", "message is")
+        super().__init__(server, text, f"{server} called {what}, {pointer}: {reason}; the {name} {shown(text)}")
 
 
 class AnswerCutOff(AnswerError):

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from rellm_agents.arguments import TEXT, checked
 from rellm_agents.errors import FormatError, PatternError, PatternTooLarge, UnsupportedRegex
 from rellm_agents.formats import ActionFormat
-from rellm_agents.json_schema import SchemaLike, SchemaPattern, compile_schema, schema_of
+from rellm_agents.json_schema import SchemaLike, compile_schema, schema_of
 from rellm_agents.patterns import Pattern
 from rellm_agents.serving.client.answers import text_of
 from rellm_agents.serving.client.checking import Checking
 from rellm_agents.serving.client.failures import translated_errors
 from rellm_agents.serving.client.servers import Notation, Server, check_server, notations_of, options_of, servers_with
+from rellm_agents.serving.client.sources import pattern_of, value_of
 
 if TYPE_CHECKING:
     from langchain_core.output_parsers import BaseOutputParser
@@ -73,7 +74,7 @@ class RemoteRequest(Mapping[str, Any]):
         text, finish_reason = text_of(answer)
         check = Checking(self.pattern, self.server)
         check.add(text)
-        return self._value(check.end(finish_reason))
+        return value_of(self._source, check.end(finish_reason), self.pattern)
 
     def pieces(self, chunks: Iterable[Any]) -> Iterator[str]:
         """The text of a stream, piece by piece, each after it was checked.
@@ -131,16 +132,6 @@ class RemoteRequest(Mapping[str, Any]):
 
         return held(model, self._options, self.server) | self.parser
 
-    def _value(self, text: str) -> Any:
-        match self._source, self.pattern:
-            case ActionFormat() as format_, _:
-                return format_.read(text)
-            case (Pattern(), _):
-                return text
-            case _, SchemaPattern() as pattern if isinstance(self._source, (dict, bool, str)):
-                return pattern.value(text)
-        return self.parser.parse(text)
-
 
 @checked(server=TEXT)
 def request_for(source: ActionFormat | Pattern | SchemaLike, server: Server) -> RemoteRequest:
@@ -160,7 +151,7 @@ def request_for(source: ActionFormat | Pattern | SchemaLike, server: Server) -> 
         SchemaError: the schema cannot be compiled.
     """
     check_server(server)
-    pattern = _pattern_of(source)
+    pattern = pattern_of(source)
     found, objection = _written(pattern, server)
     if found is not None:
         return RemoteRequest(source, server, *found, pattern)
@@ -170,17 +161,6 @@ def request_for(source: ActionFormat | Pattern | SchemaLike, server: Server) -> 
         raise FormatError(f"{server} cannot be told these texts: {objection}{others}")
     schema = json.loads(source) if isinstance(source, str) else source if isinstance(source, (dict, bool)) else schema_of(source)
     return RemoteRequest(source, server, "json_schema", schema, compile_schema(source, whitespace="flexible", lenient=True))
-
-
-def _pattern_of(source: Any) -> Pattern:
-    match source:
-        case ActionFormat():
-            return source.pattern
-        case Pattern():
-            return source
-        case dict() | bool() | str():
-            return compile_schema(source, lenient=True)
-    return compile_schema(source, lenient=True, closed=True)  # a type has no use for properties that it does not declare
 
 
 _WRITERS: Mapping[Notation, Callable[[Pattern], str]] = {
