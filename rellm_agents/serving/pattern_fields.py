@@ -210,11 +210,13 @@ def _candidates(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _regex_fields(pattern: Pattern) -> Fields:
     if pattern.special_tokens:
-        raise FormatError(f"it names special tokens, {', '.join(map(repr, pattern.special_tokens))}, which the text of an answer leaves out")
+        raise FormatError(
+            f"it names special tokens, {', '.join(map(repr, pattern.special_tokens))}, which the text of an answer leaves out"
+        )
     objection = ""
     for dialect in ("regex", "portable"):
         try:
-            fields = {"rellm_regex": pattern.regex_for(dialect)}  # type: ignore[arg-type]  # a literal, from a tuple of them
+            fields = {"rellm_regex": pattern.regex_for(dialect)}
             pattern_of(fields)
         except (PatternError, ArgumentValueError) as error:
             objection = str(error)

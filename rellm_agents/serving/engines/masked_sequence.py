@@ -120,7 +120,7 @@ class MaskedSequence:
         except TokenRefused as error:
             if not is_draft:
                 _log.error("token %d of a text: %s; nothing but its end is allowed from here", len(self.ids) + 1, error)
-        except Exception:  # it would end the engine, and with it all requests
+        except Exception:  # noqa: BLE001 - it would end the engine, and with it all requests
             _log.exception("token %d of a text cannot be read; nothing but its end is allowed from here", len(self.ids) + 1)
         return _LOST
 
@@ -132,6 +132,6 @@ class MaskedSequence:
                 if written == 0:
                     _log.error("a text will be cut off: %s", error)
                 return self.masks.bits(state)
-            except Exception:  # likewise
+            except Exception:  # noqa: BLE001 - likewise
                 _log.exception("no mask after %d tokens of a text; nothing but its end is allowed from here", written)
         return self.masks.bits(ENDED)

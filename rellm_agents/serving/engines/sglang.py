@@ -237,7 +237,8 @@ def _grammar_class(grammar: type[Any]) -> type[Any]:
         def jump_and_retokenize(self, old_output_ids: Sequence[int], new_output_ids: Sequence[int], next_state: int) -> None:  # noqa: ARG002
             """Read the tokens of the text with what was forced, from where they differ."""
             ids = self._sequence.ids
-            same = next((at for at, (a, b) in enumerate(zip(ids, new_output_ids, strict=False)) if a != b), min(len(ids), len(new_output_ids)))
+            pairs = zip(ids, new_output_ids, strict=False)
+            same = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(ids), len(new_output_ids)))
             self._sequence.roll_back(len(ids) - same)
             for token_id in new_output_ids[same:]:
                 self.accept_token(token_id)

@@ -51,9 +51,7 @@ _REFUSED: Final = (
 
 
 @checked(max_model_len=INTEGER, runner=TEXT)
-def processor_for(
-    tokenizer: PreTrainedTokenizerBase | Vocabulary, max_model_len: int, *, runner: Literal["v1", "v2"] = "v1"
-) -> type[Any]:
+def processor_for(tokenizer: PreTrainedTokenizerBase | Vocabulary, max_model_len: int, *, runner: Literal["v1", "v2"] = "v1") -> type[Any]:
     """The class of logits processors that holds requests to their patterns, for one model.
 
     Args:
