@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from rellm_agents.decoding import TokenMasks, Vocabulary
-from rellm_agents.decoding.lru import LruCache
 from rellm_agents.errors import BudgetTooSmall, RELLMError
-from rellm_agents.patterns import Pattern
 from rellm_agents.serving.engines.masked_sequence import MaskedSequence
 from rellm_agents.serving.pattern_fields import pattern_of
 
@@ -39,7 +38,7 @@ class CompiledPatterns:
 
     def __init__(self, vocabulary: Vocabulary, context: int) -> None:
         self.vocabulary, self.context = vocabulary, context
-        self._masks: LruCache[Pattern, TokenMasks] = LruCache(_MAX_MASKS, lambda pattern: TokenMasks(pattern, vocabulary))
+        self._masks = lru_cache(_MAX_MASKS)(lambda pattern: TokenMasks(pattern, vocabulary))
 
     def masks_of(self, fields: Mapping[str, Any]) -> TokenMasks | None:
         """The masks of the pattern that a request asks for; ``None``: for none.
@@ -49,7 +48,7 @@ class CompiledPatterns:
             VocabularyError: the vocabulary cannot spell any text of the pattern.
         """
         pattern = pattern_of(fields)
-        return None if pattern is None else self._masks[pattern]
+        return None if pattern is None else self._masks(pattern)
 
     def check(self, fields: Mapping[str, Any], max_tokens: int | None) -> None:
         """Refuse a request whose pattern cannot be held.

@@ -31,6 +31,13 @@ VOCABULARY = vocabulary_of([b'{"', b'": ', b'", "', b"ab", b"no", b"yes", b"((",
 SIZE = VOCABULARY.size
 WIDTH = SIZE + 40  # logits are wider than the vocabulary
 END = VOCABULARY.end_ids[0]
+
+
+def byte(text: str) -> int:
+    """The token of one character."""
+    return VOCABULARY.token_bytes.index(text.encode())
+
+
 TOOLS = {"search": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}}
 SOURCES: list[Any] = [
     compile_regex(r"(?!no)[a-z]{2,9}"),
@@ -217,14 +224,14 @@ def test_special_tokens_cannot_be_told() -> None:
 def test_a_lost_text_may_only_end_and_nothing_is_raised(patterns: CompiledPatterns, caplog: pytest.LogCaptureFixture) -> None:
     sequence = patterns.sequence({"rellm_regex": "ab"}, 9, 3)
     assert sequence is not None
-    sequence.follow([ord("b")])
+    sequence.follow([byte("b")])
     assert sequence.is_lost and "nothing but its end is allowed" in caplog.text
     assert np.flatnonzero(unpacked(sequence.bits(), SIZE)).tolist() == [END]
-    sequence.follow([ord("a")])  # the engine takes it back
+    sequence.follow([byte("a")])  # the engine takes it back
     assert not sequence.is_lost
-    sequence.follow([ord("a"), -1])  # a token that is not known yet
-    assert sequence.ids == [ord("a")]
-    sequence.follow([ord("a"), ord("b"), END, END])
+    sequence.follow([byte("a"), -1])  # a token that is not known yet
+    assert sequence.ids == [byte("a")]
+    sequence.follow([byte("a"), byte("b"), END, END])
     assert sequence.has_ended
     free = patterns.sequence({"rellm_regex": "("}, 9, 3)
     assert free is None and "its text is free" in caplog.text
@@ -241,7 +248,7 @@ def test_masks_that_fail_end_one_text_and_not_the_engine(patterns: CompiledPatte
 
     bits = sequence.masks.bits
     monkeypatch.setattr(sequence, "masks", SimpleNamespace(advance=fails, bits=bits, vocabulary=VOCABULARY))
-    sequence.follow([ord("a")])
+    sequence.follow([byte("a")])
     assert sequence.is_lost and sequence.bits().any()
 
 
@@ -288,7 +295,7 @@ def test_the_class_of_the_v2_runner_reads_its_rows(patterns: CompiledPatterns) -
         def __init__(self, config: Any, states: Any) -> None:
             pass
 
-    tokens = torch.tensor([[7, 7, 7, ord("a"), 0, 0], [7, 7, 7, 0, 0, 0]])
+    tokens = torch.tensor([[7, 7, 7, byte("a"), 0, 0], [7, 7, 7, 0, 0, 0]])
     states = SimpleNamespace(prompt_len=SimpleNamespace(np=np.array([3, 3])), all_token_ids=SimpleNamespace(gpu=tokens))
     processor = v2_class(Base, patterns)(None, states)
     assert processor.add_request(0, Parameters({"rellm_regex": "ab"}, 9)) and not processor.add_request(1, Parameters(None, 9))
@@ -304,8 +311,8 @@ def test_the_class_of_the_v2_runner_reads_its_rows(patterns: CompiledPatterns) -
 
     free = processor.apply(torch.zeros(1, WIDTH), context([1], [7], [2]))
     assert not free.any()
-    made = processor.apply(torch.zeros(2, WIDTH), context([1, 0], [7, ord("a")], [2, 3]))
-    assert not made[0].any() and ord("b") in torch.nonzero(made[1] == 0).flatten().tolist()
+    made = processor.apply(torch.zeros(2, WIDTH), context([1, 0], [7, byte("a")], [2, 3]))
+    assert not made[0].any() and byte("b") in torch.nonzero(made[1] == 0).flatten().tolist()
     assert (made[1] == 0).sum() == 1
 
 
@@ -389,7 +396,7 @@ def test_sglang_aborts_a_request_with_the_reason() -> None:
     assert "thinking_budget=5" in sglang_grammar(9, thinking=5, regex="abc").error_message
     assert "structural_tag" in sglang_backend().dispatch_structural_tag(Key("{}", None, None).text).error_message
     with pytest.raises(TokenRefused, match="does not fit"):
-        sglang_grammar(9, regex="abc").accept_token(ord("z"))
+        sglang_grammar(9, regex="abc").accept_token(byte("z"))
     parameters = SimpleNamespace(max_new_tokens=9, min_new_tokens=2, ignore_eos=False, regex="abc")
     req = SimpleNamespace(sampling_params=parameters, said="")
     req.set_finish_with_abort = lambda message: setattr(req, "said", message)
