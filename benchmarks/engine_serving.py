@@ -73,10 +73,11 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--more", type=int, default=40, help="tokens above the fewest that suffice, at most")
+    parser.add_argument("--servers", nargs="*", default=["vllm+rellm", "vllm", ""], help="kinds of requests; an empty one has no pattern")
     chosen = parser.parse_args()
-    client = openai.OpenAI(base_url=chosen.url, api_key="none", max_retries=0)
+    client = openai.OpenAI(base_url=chosen.url, api_key="none", max_retries=0, default_headers={"Connection": "close"})
     jobs = made_jobs(chosen.requests, chosen.more)
-    for server in ("vllm+rellm", "vllm", None):
+    for server in chosen.servers:
         began = time.perf_counter()
         results = run(client, chosen.model, server, jobs)
         seconds = time.perf_counter() - began

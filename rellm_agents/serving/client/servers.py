@@ -1,8 +1,8 @@
 """Says what each server calls its constraints, and in which of four notations it takes them.
 
 A *portable* regex is what the engines behind these servers read alike; GBNF is llama.cpp's notation of grammars, which XGrammar, the engine
-that vLLM and SGLang take by default, reads too; a JSON Schema is read by each in its own way. An engine that runs this package's masks takes
-the fields of ``serving.pattern_fields``, which say every pattern. Sources: vLLM's and SGLang's "Structured
+that vLLM and SGLang take by default, reads too; a JSON Schema is read by each in its own way. An engine with
+this package's masks takes the fields of ``serving.pattern_fields``, which say every pattern. Sources: vLLM's and SGLang's "Structured
 Outputs", llama.cpp's ``tools/server/README.md``, OpenAI's "Structured model outputs", Ollama's ``docs/api.md``.
 
 >>> options_of("vllm", "regex", "yes|no")
