@@ -1,4 +1,4 @@
-"""Offers the package beyond one Python process, behind HTTP.
+"""Offers the package beyond one Python process, behind HTTP and inside engines of other projects.
 
 Knows all rooms below but the demo. Imports nothing by itself: each folder needs its own extra.
 

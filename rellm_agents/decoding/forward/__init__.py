@@ -12,10 +12,12 @@ order:
     probe          how a model goes on, found out by trying
     fingerprint    what the scores of a model depend on, as a value
     prefix_cache   keys and values of recent texts, for prompts that begin alike
+    batch_masks    masks of many rows laid over the logits of an engine that batches by itself
     beginnings     the beginning of a batch: what is kept of it, and what its texts share
 """
 
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
+from rellm_agents.decoding.forward.batch_masks import deny_, deny_packed_, fill_row_, open_rows
 from rellm_agents.decoding.forward.beginnings import begin
 from rellm_agents.decoding.forward.cache_names import NAMES as CACHE_NAMES
 from rellm_agents.decoding.forward.cache_names import output_name, taken_from

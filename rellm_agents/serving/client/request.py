@@ -24,6 +24,7 @@ from rellm_agents.serving.client.checking import Checking
 from rellm_agents.serving.client.failures import translated_errors
 from rellm_agents.serving.client.servers import Notation, Server, check_server, notations_of, options_of, servers_with
 from rellm_agents.serving.client.sources import pattern_of, value_of
+from rellm_agents.serving.pattern_fields import fields_of
 
 if TYPE_CHECKING:
     from langchain_core.output_parsers import BaseOutputParser
@@ -39,7 +40,8 @@ class RemoteRequest(Mapping[str, Any]):
 
     Attributes:
         server: that is asked.
-        notation: in which it is told the pattern: ``"regex"``, ``"gbnf"`` or ``"json_schema"``.
+        notation: in which it is told the pattern: ``"regex"``, ``"gbnf"``, ``"json_schema"`` or, where it runs this package's masks,
+            ``"fields"``.
         pattern: which an answer has to match.
     """
 
@@ -152,6 +154,11 @@ def request_for(source: ActionFormat | Pattern | SchemaLike, server: Server) -> 
     """
     check_server(server)
     pattern = pattern_of(source)
+    if "fields" in notations_of(server):
+        try:
+            return RemoteRequest(source, server, "fields", fields_of(source, pattern), pattern)
+        except FormatError as error:
+            raise FormatError(f"{server} cannot be told these texts: {error}") from error
     found, objection = _written(pattern, server)
     if found is not None:
         return RemoteRequest(source, server, *found, pattern)

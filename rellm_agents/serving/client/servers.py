@@ -1,7 +1,8 @@
-"""Says what each server calls its constraints, and in which of three notations it takes them.
+"""Says what each server calls its constraints, and in which of four notations it takes them.
 
 A *portable* regex is what the engines behind these servers read alike; GBNF is llama.cpp's notation of grammars, which XGrammar, the engine
-that vLLM and SGLang take by default, reads too; a JSON Schema is read by each in its own way. Sources: vLLM's and SGLang's "Structured
+that vLLM and SGLang take by default, reads too; a JSON Schema is read by each in its own way. An engine with
+this package's masks takes the fields of ``serving.pattern_fields``, which say every pattern. Sources: vLLM's and SGLang's "Structured
 Outputs", llama.cpp's ``tools/server/README.md``, OpenAI's "Structured model outputs", Ollama's ``docs/api.md``.
 
 >>> options_of("vllm", "regex", "yes|no")
@@ -10,19 +11,20 @@ Outputs", llama.cpp's ``tools/server/README.md``, OpenAI's "Structured model out
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 from rellm_agents.errors import ArgumentValueError
 
-Server = Literal["vllm", "sglang", "llama.cpp", "lmstudio", "openai", "ollama"]
+Server = Literal["vllm", "sglang", "llama.cpp", "lmstudio", "openai", "ollama", "vllm+rellm", "sglang+rellm"]
 """A kind of server.
 
 ``"openai"`` is any other that takes ``response_format`` as OpenAI's API does, ``"ollama"`` Ollama's own API, as LangChain's ``ChatOllama``
-speaks it.
+speaks it; ``"vllm+rellm"`` and ``"sglang+rellm"`` are started with what ``serving.engines`` has for them.
 """
-Notation = Literal["regex", "gbnf", "json_schema"]
+Notation = Literal["regex", "gbnf", "json_schema", "fields"]
 
 _Options = Callable[[Any], dict[str, Any]]
 
@@ -47,6 +49,8 @@ _SERVERS: Final[Mapping[Server, Mapping[Notation, _Options]]] = MappingProxyType
         "lmstudio": {"json_schema": _response_format},
         "openai": {"json_schema": _response_format},
         "ollama": {"json_schema": lambda schema: {"format": schema}},
+        "vllm+rellm": {"fields": lambda fields: {"extra_body": {"vllm_xargs": fields}}},
+        "sglang+rellm": {"fields": lambda fields: {"extra_body": {"ebnf": json.dumps(fields)}}},
     }
 )
 
