@@ -28,7 +28,7 @@ from typing import Any, Literal
 import regex
 from jsonschema import Draft202012Validator, ValidationError
 
-from rellm_agents.errors import FormatError
+from rellm_agents.errors import FormatError, RegexSyntaxError
 from rellm_agents.patterns import compile_regex
 from rellm_agents.patterns.regex_parser import Flags, source_of
 from rellm_agents.resources import data_path
@@ -93,6 +93,8 @@ def read_declaration(source: str | Path | Declaration, kind: FormatKind = "actio
         title = f"format {name!r}" if isinstance(name, str) or name is None else "a format without a text as its name"
         try:
             data = json.loads(json.dumps(_with_regex_text(source)))
+        except RegexSyntaxError:
+            raise
         except (TypeError, ValueError) as error:
             raise FormatError(f"{title}: {error}: it is JSON data; compiled regexes stand in {_REGEX_KEYS}") from error
     else:
