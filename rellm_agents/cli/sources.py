@@ -6,30 +6,11 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
-
-from rellm_agents import formats
 from rellm_agents.cli.inputs import json_of, text_of
 from rellm_agents.errors import ArgumentValueError
-from rellm_agents.formats import ActionFormat
+from rellm_agents.formats import FORMATS
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.patterns import Pattern, compile_regex
-
-FORMATS: Final[dict[str, Callable[[Any], ActionFormat]]] = {
-    "react": formats.react,
-    "mrkl": formats.mrkl,
-    "conversational": formats.conversational,
-    "docstore": formats.docstore,
-    "self_ask": formats.self_ask,
-    "xml": formats.xml,
-    "json_action": formats.json_action,
-    "react_json": formats.react_json,
-    "chat": formats.chat,
-    "structured_chat": formats.structured_chat,
-    "conversational_chat": formats.conversational_chat,
-}
-"""The formats of LangChain's agents, by name."""
 
 
 def pattern_of(schema: str | None, format: str | None, tools: str | None, *, regex: str | None = None) -> Pattern:  # noqa: A002 - as the option

@@ -17,6 +17,7 @@ patterns and json_schema; nothing of tokens, torch, transformers or LangChain. I
 """
 
 from rellm_agents.formats.agent import (
+    FORMATS,
     Action,
     ActionFormat,
     Finish,
@@ -48,6 +49,7 @@ from rellm_agents.formats.tool_sources import (
 from rellm_agents.formats.tools import Rewritten, Tool, of_each
 
 __all__ = [
+    "FORMATS",
     "Action",
     "ActionFormat",
     "Finish",

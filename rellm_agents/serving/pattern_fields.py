@@ -25,14 +25,13 @@ True
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from rellm_agents import formats
 from rellm_agents.errors import ArgumentTypeError, ArgumentValueError, FormatError, PatternError, RELLMError
-from rellm_agents.formats import ActionFormat
+from rellm_agents.formats import FORMATS, ActionFormat
 from rellm_agents.json_schema import SchemaPattern, compile_schema, schema_of
 from rellm_agents.patterns import Pattern, compile_regex
 
@@ -48,24 +47,6 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """The fields that hold a pattern, and what ``rellm_options`` may say beside each."""
 
 _PREFIX: Final = "rellm_"
-_FORMATS: Final[Mapping[str, Callable[..., ActionFormat]]] = MappingProxyType(
-    {
-        make.__name__: make
-        for make in (
-            formats.chat,
-            formats.conversational,
-            formats.conversational_chat,
-            formats.docstore,
-            formats.json_action,
-            formats.mrkl,
-            formats.react,
-            formats.react_json,
-            formats.self_ask,
-            formats.structured_chat,
-            formats.xml,
-        )
-    }
-)
 _VARIANTS: Final[tuple[dict[str, Any], ...]] = (
     {},
     {"one_line": True},
@@ -165,13 +146,13 @@ def _format_of(text: str, options: Mapping[str, Any]) -> ActionFormat:
     name, tools = said.get("name"), said.get("tools")
     if set(said) != {"name", "tools"} or not isinstance(name, str) or not isinstance(tools, dict):
         raise ArgumentValueError.saying('rellm_format: a JSON object of "name" and "tools", an object of tools by name')
-    if name not in _FORMATS:
-        raise ArgumentValueError.saying(f"rellm_format: there is no format {name!r}, only {', '.join(_FORMATS)}")
+    if name not in FORMATS:
+        raise ArgumentValueError.saying(f"rellm_format: there is no format {name!r}, only {', '.join(FORMATS)}")
     schemas = {tool: one.get("parameters") if isinstance(one, dict) else None for tool, one in tools.items()}
     for tool, schema in schemas.items():
         if not isinstance(schema, dict):
             raise ArgumentValueError.saying(f'rellm_format: tool {tool!r} has no object under "parameters"')
-    return _FORMATS[name](schemas, **options)
+    return FORMATS[name](schemas, **options)
 
 
 def _json_object(name: str, text: str) -> dict[str, Any]:
@@ -202,7 +183,7 @@ def _format_fields(format_: ActionFormat) -> Fields:
 
 def _candidates(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Formats of this package that may have a data file of this name, with options."""
-    for maker in _FORMATS:
+    for maker in FORMATS:
         if name.endswith(maker):
             for options in _VARIANTS:
                 yield maker, options

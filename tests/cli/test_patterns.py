@@ -16,7 +16,7 @@ from json_schema.random_schemas import random_schema
 from typer.testing import CliRunner
 
 from rellm_agents import cli
-from rellm_agents.cli.sources import FORMATS
+from rellm_agents.formats import FORMATS
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "public.jsonl.gz"
 PERSON = {

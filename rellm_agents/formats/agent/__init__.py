@@ -12,6 +12,7 @@ nothing of chat messages, tokens or LangChain. In reading order:
 
 from rellm_agents.formats.agent.action_format import ActionFormat, own_format
 from rellm_agents.formats.agent.builtin import (
+    FORMATS,
     chat,
     conversational,
     conversational_chat,

@@ -35,6 +35,10 @@ format cannot carry. The module knows nothing of the parsers: ``rellm_agents.lan
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
 from rellm_agents.arguments import FLAG, checked
 from rellm_agents.formats.agent.action_format import ActionFormat
 from rellm_agents.formats.template import Declaration, builtin_declaration
@@ -259,3 +263,14 @@ def conversational_chat(tools: ToolsLike, *, whitespace: Whitespace = "spaced") 
     ```
     """
     return ActionFormat(builtin_declaration("conversational_chat"), tools, whitespace=whitespace)
+
+
+FORMATS: Final[Mapping[str, Callable[..., ActionFormat]]] = MappingProxyType(
+    {
+        make.__name__: make
+        for make in (
+            react, mrkl, conversational, docstore, self_ask, xml, json_action, react_json, chat, structured_chat, conversational_chat
+        )
+    }
+)  # fmt: skip
+"""What makes each of them of tools, by its name."""
