@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from rellm_agents.decoding import TokenMasks, Vocabulary
 from rellm_agents.errors import BudgetTooSmall, RELLMError
+from rellm_agents.patterns import compile_regex
 from rellm_agents.serving.engines.masked_sequence import MaskedSequence
 from rellm_agents.serving.pattern_fields import pattern_of
 
@@ -73,7 +74,7 @@ class CompiledPatterns:
         try:
             masks = self.masks_of(fields)
         except RELLMError:
-            _log.exception("a request that was not checked asks for a pattern that cannot be held: its text is free")
-            return None
+            _log.exception("a request that was not checked asks for a pattern that cannot be held: nothing but its end is allowed")
+            return MaskedSequence(self._masks(compile_regex("")), 1)
         left = self.context - prompt_length
         return None if masks is None else MaskedSequence(masks, left if max_tokens is None else min(max_tokens, left))

@@ -12,15 +12,14 @@ from functools import cache
 from typing import Any
 
 import jsonschema
-import numpy as np
 import pytest
 from decoding.budget.test_json_budgets import BYTES, VOCABULARY
 from json_schema.item_schemas import schema_of
+from json_schema.random_verdicts import written
 
 from rellm_agents import Pattern, compile_schema
 from rellm_agents.decoding import TokenMasks, Vocabulary, smollm2
 from rellm_agents.decoding.masks.mask_assembly import shared_masks
-from rellm_agents.decoding.vocabulary.bitmask import unpacked
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.patterns.machine import listed_texts
 
@@ -34,20 +33,6 @@ LONG = "a" * 40
 @cache
 def of_smollm2() -> Vocabulary:
     return Vocabulary.from_tokenizer(smollm2(progress=False)[1])
-
-
-def written(pattern: Pattern, vocabulary: Vocabulary, more: int, chance: random.Random) -> str:
-    """A random text within the least budget and some tokens more. The need never grows beyond what is left, and some token lowers it."""
-    masks = TokenMasks(pattern, vocabulary)
-    state, data = masks.start, b""
-    for left in range(masks.tokens_needed(state) + more, 0, -1):
-        assert masks.tokens_needed(state) <= left
-        token = int(chance.choice(np.flatnonzero(unpacked(masks.bits(state, tokens_left=left), vocabulary.size)).tolist()))
-        if token in vocabulary.end_ids:
-            return data.decode()
-        data += vocabulary.token_bytes[token] or b""
-        state = masks.advance(state, token)
-    raise AssertionError(f"no end in time: {data!r}")
 
 
 def check(schema: Any, vocabulary: Vocabulary, seed: int) -> None:
