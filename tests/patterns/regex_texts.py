@@ -62,12 +62,17 @@ def regex_texts(*, max_leaves: int = 10) -> st.SearchStrategy[str]:
     return st.tuples(flags, start, body, end).map("".join).filter(lambda text: not has_property_without_case(text))
 
 
+# Compiled once: the cache of the ``regex`` module drops entries at random, which Hypothesis takes for a random strategy.
+_IGNORES_CASE = regex.compile(r"\(\?[a-z]*i")
+_PROPERTY = regex.compile(r"\\[pP]|\[:")
+
+
 def has_property_without_case(text: str) -> bool:
     r"""Whether the ``regex`` module might mean two things by it.
 
     ``(?i)\p{L}`` does not match U+0345, ``(?i)(?:a|\p{L})`` does: single characters of an alternation are merged into a class.
     """
-    return regex.search(r"\(\?[a-z]*i", text) is not None and regex.search(r"\\[pP]|\[:", text) is not None
+    return _IGNORES_CASE.search(text) is not None and _PROPERTY.search(text) is not None
 
 
 def _one_character() -> st.SearchStrategy[str]:
