@@ -51,7 +51,10 @@ from rellm_agents.value_texts import caret, kind_of, shown
 
 
 class RELLMError(Exception):
-    """The base of all errors of this package. They can be pickled, and so sent to another process."""
+    """The base of all errors of this package. They can be pickled, and so sent to another process.
+
+    What to do: catch it where any error of this package is to be handled alike; the classes below say what happened.
+    """
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), str(self), self.__dict__)
@@ -59,6 +62,8 @@ class RELLMError(Exception):
 
 class ArgumentTypeError(RELLMError, TypeError):
     """An argument of a public callable that is of another type than is wanted.
+
+    What to do: pass what the message names after the colon.
 
     Attributes:
         argument: its name.
@@ -77,6 +82,8 @@ class ArgumentTypeError(RELLMError, TypeError):
 
 class ArgumentValueError(RELLMError, ValueError):
     """An argument of a public callable that is of the right type, and outside of what is wanted.
+
+    What to do: pass a value within the bounds that the message names.
 
     Attributes:
         argument: its name.
@@ -98,11 +105,16 @@ class ArgumentValueError(RELLMError, ValueError):
 
 
 class PatternError(RELLMError, ValueError):
-    """A pattern cannot be made."""
+    """A pattern cannot be made.
+
+    What to do: see the classes below it.
+    """
 
 
 class RegexSyntaxError(PatternError):
     """Regex text outside the dialect.
+
+    What to do: rewrite what the caret points at; where the reason has an advice, follow it.
 
     Attributes:
         text: the whole regex text.
@@ -121,11 +133,16 @@ class RegexSyntaxError(PatternError):
 
 
 class UnsupportedRegex(PatternError):
-    """A pattern that a dialect of regex text cannot express."""
+    """A pattern that a dialect of regex text cannot express.
+
+    What to do: take the dialect that the message names, or ``pattern.gbnf``; masks need no regex text.
+    """
 
 
 class InexactFormat(PatternError):
     """The complement of a string format whose pattern covers the format only in part, so the complement would contain some of its strings.
+
+    What to do: describe the strings with ``pattern``.
 
     >>> print(InexactFormat("regex"))
     the format "regex" is only known in part, so its complement is not known: describe the strings with "pattern"
@@ -137,11 +154,17 @@ class InexactFormat(PatternError):
 
 
 class EmptyPattern(PatternError):
-    """A pattern that no text matches."""
+    """A pattern that no text matches.
+
+    What to do: look for two conditions that exclude each other.
+    """
 
 
 class PatternTooLarge(PatternError):
-    """A pattern, or an automaton made from one, that exceeds a named bound."""
+    """A pattern, or an automaton made from one, that exceeds a named bound.
+
+    What to do: simplify what the message names, or lift the limit that it names: ``limits=Limits(...)``.
+    """
 
 
 class _ErrorAtPointer(RELLMError, ValueError):
@@ -153,6 +176,8 @@ class _ErrorAtPointer(RELLMError, ValueError):
 class SchemaError(_ErrorAtPointer):
     """A JSON Schema cannot be compiled.
 
+    What to do: look at the place in the schema that the pointer names.
+
     Attributes:
         pointer: JSON pointer (as a URI fragment) into the schema.
         reason: what is wrong there, and what to write instead.
@@ -163,23 +188,37 @@ class SchemaError(_ErrorAtPointer):
 
 
 class InvalidSchema(SchemaError):
-    """Not a JSON Schema: a keyword has a value that the specification does not allow."""
+    """Not a JSON Schema: a keyword has a value that the specification does not allow.
+
+    What to do: correct the keyword at the pointer.
+    """
 
 
 class UnsupportedSchema(SchemaError):
-    """A keyword, or a combination of keywords, that cannot be enforced exactly."""
+    """A keyword, or a combination of keywords, that cannot be enforced exactly.
+
+    What to do: write the place otherwise, or pass ``lenient=True``, which leaves the keyword out, and lists and checks it.
+    """
 
 
 class UnknownReference(UnsupportedSchema):
-    """A reference whose target is neither in the schema nor in the registry."""
+    """A reference whose target is neither in the schema nor in the registry.
+
+    What to do: correct the reference, or pass the document in ``registry``.
+    """
 
 
 class UnsatisfiableSchema(SchemaError):
-    """A schema that no instance satisfies."""
+    """A schema that no instance satisfies.
+
+    What to do: look at the places that the message names: they contradict each other.
+    """
 
 
 class InvalidInstance(_ErrorAtPointer):
     """A value that a schema does not allow, or for which its pattern has no text.
+
+    What to do: correct the value at the pointer, or widen the schema.
 
     Attributes:
         pointer: JSON pointer (as a URI fragment) into the value.
@@ -192,6 +231,8 @@ class InvalidInstance(_ErrorAtPointer):
 
 class InvalidExample(RELLMError, ValueError):
     """An example for a prompt whose answer the model could not write.
+
+    What to do: correct the example at the pointer: it has to be an answer that the model may write.
 
     Attributes:
         index: of the example among all.
@@ -208,11 +249,16 @@ class InvalidExample(RELLMError, ValueError):
 
 
 class FormatError(RELLMError, ValueError):
-    """An action format or message format that cannot be built, or a step or message that it cannot write or read."""
+    """An action format or message format that cannot be built, or a step or message that it cannot write or read.
+
+    What to do: take the format that the message names, or change the tool or the step that it names.
+    """
 
 
 class UnfitTools(FormatError):
     """Some of several tools cannot be written in a format, or cannot be called by a local model at all; the others can.
+
+    What to do: leave out the tools that ``reasons`` names, or take a format of JSON arguments.
 
     Attributes:
         reasons: why each of them cannot, by its name.
@@ -231,27 +277,44 @@ class UnfitTools(FormatError):
 
 
 class ChatRefused(RELLMError, ValueError):
-    """A chat that a chat template refuses, or of which it does not show every word, or with an image or a sound: the reason, or where."""
+    """A chat that a chat template refuses, or of which it does not show every word, or with an image or a sound: the reason, or where.
+
+    What to do: change the message that the error names; leave out images and sounds.
+    """
 
 
 class ParserError(RELLMError, ValueError):
-    """An output parser for which lossless reading cannot be shown."""
+    """An output parser for which lossless reading cannot be shown.
+
+    What to do: change the setting of the parser that the message names, or say with ``register_parser`` what the class reads.
+    """
 
 
 class DecodingError(RELLMError):
-    """A pattern and a tokenizer or a model do not fit."""
+    """A pattern and a tokenizer or a model do not fit.
+
+    What to do: see the classes below it.
+    """
 
 
 class VocabularyError(DecodingError, ValueError):
-    """A tokenizer whose tokens cannot be read, or that cannot spell what a pattern requires."""
+    """A tokenizer whose tokens cannot be read, or that cannot spell what a pattern requires.
+
+    What to do: do what the message says; mostly, take the fast tokenizer of the model itself.
+    """
 
 
 class TokenRefused(DecodingError, ValueError):
-    """A token that the mask of the state does not allow."""
+    """A token that the mask of the state does not allow.
+
+    What to do: choose among the tokens that the mask allows, and advance with those alone.
+    """
 
 
 class BudgetTooSmall(DecodingError, ValueError):
     """Fewer tokens than the shortest text of the pattern, or of a part of it, needs.
+
+    What to do: give at least as many tokens as the message names.
 
     >>> print(BudgetTooSmall(needed=27, budget=20))
     the pattern needs at least 27 tokens (end of text included), the budget is 20: set max_new_tokens to 27 at least
@@ -272,6 +335,8 @@ class BudgetTooSmall(DecodingError, ValueError):
 
 class ClosedByBudget(DecodingError, ValueError):
     """A text that would have gone on, and was closed so that it ends within its budget; only with ``on_budget="raise"``.
+
+    What to do: give a larger budget, or bound the value with ``maxLength`` or ``maxItems``; ``text`` is valid as it is.
 
     Attributes:
         text: the text, which is whole.
@@ -294,6 +359,8 @@ max_tokens) leaves it whole, a schema with maxLength or maxItems bounds it
 
 class ContextOverflow(DecodingError, ValueError):
     """A prompt that leaves too little of the model's context for what may be written after it.
+
+    What to do: shorten the prompt or the budget, as the message says.
 
     Attributes:
         prompt: tokens of the prompt.
@@ -324,6 +391,8 @@ tokens: shorten the prompt to 824 tokens, or set max_new_tokens to 24 at most
 class ScoresNotFinite(DecodingError, ValueError):
     """The scores that a token is to be chosen by are not numbers, or infinite.
 
+    What to do: load the model in the type that the message names, or look at its weights and adapters.
+
     Attributes:
         model: the name of its class.
         token: number of the token in the text, from 1; ``None`` for one of an option.
@@ -347,6 +416,8 @@ damaged, or numbers overflow in float16: load it with dtype="bfloat16" or "float
 class AnswerError(RELLMError, ValueError):
     """An answer of a server that is not what it was asked for. Nothing of it was parsed.
 
+    What to do: see the classes below it.
+
     Attributes:
         server: which kind of server it is.
         text: of the answer.
@@ -359,6 +430,8 @@ class AnswerError(RELLMError, ValueError):
 
 class ConstraintIgnored(AnswerError):
     """A text that the pattern does not have, though the server was asked for none but those.
+
+    What to do: see whether the server supports what it was asked for: the name of its kind, its version, its options.
 
     Attributes:
         position: in the text, of the first character that no text of the pattern has there; or its length: it ended too early.
@@ -382,6 +455,8 @@ class ConstraintIgnored(AnswerError):
 class WrongCall(AnswerError):
     """A message with a tool call that no tool takes, or without one though a tool has to be called. No tool was called.
 
+    What to do: ask again, or take a server that holds calls to their schemas.
+
     Attributes:
         tool: that was called; ``""``: none.
         pointer: the JSON pointer of what is wrong in the arguments.
@@ -400,6 +475,8 @@ class WrongCall(AnswerError):
 
 class AnswerCutOff(AnswerError):
     """A text that a server ended before it was whole, most likely since its budget was used up.
+
+    What to do: give the server a larger budget.
 
     Attributes:
         finish_reason: why it ended, as the server says.
@@ -423,6 +500,8 @@ shortest answer, end of text not included
 class ServerRefused(RELLMError):
     """A server answered with an error.
 
+    What to do: do what the server says; a pattern that it cannot read may be one for another kind of server.
+
     Attributes:
         server: which kind of server it is.
         status: of HTTP.
@@ -439,6 +518,8 @@ class ServerRefused(RELLMError):
 class ServerUnreachable(RELLMError, ConnectionError):
     """A server did not answer, or its answer broke off; nothing was asked again.
 
+    What to do: see whether the server runs, and at which address.
+
     Attributes:
         server: which kind of server it is.
     """
@@ -449,11 +530,16 @@ class ServerUnreachable(RELLMError, ConnectionError):
 
 
 class FolderNotFound(RELLMError, NotADirectoryError):
-    """There is no folder at the given place."""
+    """There is no folder at the given place.
+
+    What to do: correct the path, or make the folder.
+    """
 
 
 class UnreadableInput(RELLMError, ValueError):
     """A file that a command was given cannot be read.
+
+    What to do: correct the file at the place that the message names.
 
     Attributes:
         file: its name, ``-`` for standard input.
@@ -470,11 +556,16 @@ class UnreadableInput(RELLMError, ValueError):
 
 
 class ModelNotFound(RELLMError, OSError):
-    """There is no model or tokenizer at the given place."""
+    """There is no model or tokenizer at the given place.
+
+    What to do: pass a folder with a model, a ``.gguf`` file or a name on the hub, as the message says.
+    """
 
 
 class MissingExtra(RELLMError, ImportError):
     """A dependency is not installed, most likely an optional one.
+
+    What to do: install what the message names.
 
     >>> print(MissingExtra("rich", extra="cli", purpose="the demo"))
     the demo needs the module 'rich', which is not installed: pip install 'rellm-agents[cli]', or '.[cli]' in a clone
@@ -488,6 +579,8 @@ class MissingExtra(RELLMError, ImportError):
 
 class UnfitVersion(RELLMError, ImportError):
     """The installed version of a dependency is one that this package does not support.
+
+    What to do: install the version that the message names.
 
     >>> print(UnfitVersion("transformers", "4.57.1", ">=5.15,<6", purpose="ConstrainedDecoder"))
     ConstrainedDecoder needs transformers>=5.15,<6, and transformers 4.57.1 is installed: pip install 'transformers>=5.15,<6'
