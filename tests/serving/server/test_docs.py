@@ -1,17 +1,13 @@
-"""The page on the server says what it does: the table of fields is that of the reader, its programs print what stands below them."""
+"""The page on the server says what it does: the table of fields is that of the reader."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-
-import pytest
 
 from rellm_agents.serving.server.reading.requests import CHAT, COMPLETION, WITHOUT_EFFECT
 
 PAGE = (Path(__file__).parents[3] / "docs" / "serving.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
 
 
 def names(fields: Mapping[str, object]) -> str:
@@ -29,15 +25,3 @@ def test_the_table_of_fields_is_that_of_the_reader() -> None:
     rows.append(f"| without effect | {names(WITHOUT_EFFECT)} | the same |")
     rows.append(f"| refused with advice | {names(refused(CHAT))} | {names(refused(COMPLETION))} |")
     assert "\n".join(rows) in PAGE, "\n".join(rows)
-
-
-@pytest.mark.model
-def test_a_program_prints_what_stands_below_it(capsys: pytest.CaptureFixture[str]) -> None:
-    from real_server import KEY, running  # noqa: PLC0415 - needs the model
-
-    assert len(PROGRAMS) == 2
-    with running() as server:
-        for program, printed in PROGRAMS:
-            text = program.replace("http://127.0.0.1:8000", server.url).replace('"none"', repr(KEY))
-            exec(compile(text, "docs/serving.md", "exec", dont_inherit=True), {})
-            assert capsys.readouterr().out == printed
