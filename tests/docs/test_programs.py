@@ -33,6 +33,14 @@ def run_pages() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def loaded() -> Any:
+    """The model and its tokenizer, loaded once for all pages that leave the model as it is."""
+    from rellm_agents.decoding import smollm2  # noqa: PLC0415 - imports torch
+
+    return smollm2()
+
+
+@pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
     """The server that pages speak to."""
     from real_server import running  # noqa: PLC0415 - needs the model
@@ -52,6 +60,9 @@ def run_session(block: Block, names: dict[str, Any], page: Path) -> None:
 @pytest.mark.parametrize("page", [*run_pages()])
 def test_programs_print_what_stands_below_them(page, tmp_path, monkeypatch, capfd, request):
     monkeypatch.chdir(tmp_path)
+    if any("smollm2()" in one.text for one in programs(page)) and "peft" not in page.read_text(encoding="utf-8"):
+        shared = request.getfixturevalue("loaded")
+        monkeypatch.setattr("rellm_agents.decoding.smollm2", lambda: shared)
     names: dict[str, Any] = {}
     for i, block in enumerate(programs(page)):
         text = block.text
@@ -100,4 +111,10 @@ def test_a_block_is_read_with_what_it_prints_and_why_it_is_not_run():
 
 
 def test_pages_of_all_folders_are_read():
-    assert {page.parent.relative_to(ROOT).as_posix() for page in PAGES} >= {".", "docs", "docs/how-to", "docs/explanation", "docs/reference"}
+    assert {page.parent.relative_to(ROOT).as_posix() for page in PAGES} >= {
+        ".",
+        "docs",
+        "docs/how-to",
+        "docs/explanation",
+        "docs/reference",
+    }
