@@ -103,9 +103,9 @@ def test_each_block_names_its_language():
 
 
 def test_a_block_is_read_with_what_it_prints_and_why_it_is_not_run():
-    run, left, file = blocks_in(
-        "```python\nprint(1)\n```\n\n```text\n1\n```\nSo.\n```python\n# Not run by the tests: a GPU\nf()\n```\n```python\n# a.py\nx = 1\n```\n"
-    )
+    page = "```python\nprint(1)\n```\n\n```text\n1\n```\nSo.\n"
+    page += "```python\n# Not run by the tests: a GPU\nf()\n```\n```python\n# a.py\nx = 1\n```\n"
+    run, left, file = blocks_in(page)
     assert (run.text, run.printed, run.not_run) == ("print(1)\n", "1\n", None)
     assert (left.not_run, left.printed, file.file) == ("a GPU", None, "a.py")
 
