@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,7 +13,10 @@ PAGES = [ROOT / "MIGRATION.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ADDRESS = "http://127.0.0.1:8000"
 """Where the server of a page listens."""
 
-_BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```[ ]*$(?:\n+^```text\n(.*?)^```[ ]*$)?", re.MULTILINE | re.DOTALL)
+PRINTING = ("python", "sh")
+"""The languages of blocks that print something."""
+
+_BLOCK = re.compile(r"(?:^[^\n]*`([\w.]+)`:\n\n)?^```(\w*)[^\n]*\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"\A(?:[^\n]*\n)?# Not run by the tests: (.+)")
 _FILE = re.compile(r"\A# (\w+\.py)\b")
 
@@ -26,11 +29,13 @@ class Block:
         language: as the fence names it.
         text: between the fences.
         printed: what a block of text right below it says that it prints; ``None``: there is none.
+        named: the name of a file, where the line above ends in one.
     """
 
     language: str
     text: str
-    printed: str | None
+    printed: str | None = None
+    named: str = ""
 
     @property
     def not_run(self) -> str | None:
@@ -40,9 +45,14 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The name of the file whose text it is."""
+        """The name of the file whose text it is: data that the line above names, or a module that its first line names."""
         found = _FILE.match(self.text)
-        return found[1] if found else None
+        return found[1] if found else (self.named or None) if self.language == "json" else None
+
+    @property
+    def is_console(self) -> bool:
+        """Whether it shows a command and what that prints."""
+        return self.language == "text" and self.text.startswith("$ ")
 
     @property
     def is_session(self) -> bool:
@@ -62,7 +72,22 @@ def blocks(page: Path) -> list[Block]:
 
 def blocks_in(text: str) -> list[Block]:
     """The blocks of a text."""
-    return [Block(one[1], one[2], one[3]) for one in _BLOCK.finditer(text)]
+    found: list[Block] = []
+    end = 0
+    for one in _BLOCK.finditer(text):
+        block = Block(one[2], one[3], named=one[1] or "")
+        if (
+            found
+            and block.language == "text"
+            and not block.is_console
+            and found[-1].language in PRINTING
+            and not text[end : one.start()].strip()
+        ):
+            found[-1] = replace(found[-1], printed=block.text)
+        else:
+            found.append(block)
+        end = one.end()
+    return found
 
 
 def name_of(page: Path) -> str:

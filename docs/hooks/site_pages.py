@@ -87,6 +87,8 @@ def site_place(path: str) -> str | None:
     """
     if path in ROOT_PAGES:
         return ROOT_PAGES[path]
+    if path == "examples":
+        return "examples.md"
     if path.startswith("docs/") and path.endswith(".md"):
         return path.removeprefix("docs/")
     if path.startswith("examples/") and path.endswith(".py"):

@@ -35,7 +35,7 @@ curl() { command curl --silent --fail -H "Authorization: Bearer $SERVER_KEY" "$@
 
 
 def commands(page: Path) -> list[Block]:
-    return [one for one in blocks(page) if one.language == "sh" or one.text.startswith("$ ")]
+    return [one for one in blocks(page) if one.language == "sh" or one.is_console]
 
 
 def is_left(block: Block) -> bool:
@@ -77,15 +77,17 @@ def without_times(text: str) -> str:
 @pytest.mark.skipif(sys.platform == "win32", reason="the commands are written for a shell of Unix")
 @pytest.mark.parametrize("page", [*run_pages()])
 def test_commands_print_what_stands_below_them(page, tmp_path, environment):
-    for block in commands(page):
-        if is_left(block) or block.not_run is not None:
+    for block in blocks(page):
+        if block.file is not None:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+        if block not in commands(page) or is_left(block) or block.not_run is not None:
             continue
         if ADDRESS in block.text:
             from real_server import KEY, running  # noqa: PLC0415 - needs the model
 
             with running() as server:
                 run(block.text.replace(ADDRESS, server.url), None, tmp_path, {**environment, "SERVER_KEY": KEY})
-        elif block.text.startswith("$ "):
+        elif block.is_console:
             command, _, printed = block.text.removeprefix("$ ").partition("\n")
             run(f"{command} || test $? = 1", printed, tmp_path, environment)
         else:

@@ -98,7 +98,7 @@ def test_a_program_that_is_not_run_compiles_and_imports_what_is_there(page, bloc
 
 
 def test_each_block_names_its_language():
-    known = {"python", "sh", "text"}
+    known = {"json", "python", "sh", "text"}
     assert {(name_of(page), one.language) for page in PAGES for one in blocks(page) if one.language not in known} == set()
 
 
