@@ -104,6 +104,7 @@ def test_the_metadata_are_valid_and_those_of_pyproject(dist: Path) -> None:
     found = Metadata.from_email(raw, validate=True)
     assert Metadata.from_email(in_sdist(dist)["PKG-INFO"], validate=True).version == found.version
     assert (found.name, str(found.version), str(found.requires_python)) == (PROJECT["name"], PROJECT["version"], PROJECT["requires-python"])
+    assert found.metadata_version == "2.4"
     assert found.description_content_type == "text/markdown"
     assert found.description == (ROOT / "README.md").read_text(encoding="utf-8")
     assert (str(found.license_expression), found.license_files) == (PROJECT["license"], PROJECT["license-files"])
