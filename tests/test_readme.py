@@ -7,16 +7,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from quick_starts import QUICK_STARTS, README, run
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-QUICK_STARTS = re.findall(r"```python\n((?!>>>).*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.model
 @pytest.mark.parametrize(("program", "printed"), QUICK_STARTS)
 def test_a_quick_start_prints_what_stands_below_it(program: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(program, "README.md", "exec", dont_inherit=True), {})
+    run(program)
     assert capsys.readouterr().out == printed
 
 

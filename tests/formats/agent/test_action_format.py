@@ -19,7 +19,7 @@ from rellm_agents import Action, Finish, own_format
 from rellm_agents.errors import FormatError, RegexSyntaxError
 
 RANDOM_OWN = int(os.environ.get("RANDOM_FORMATS", "600"))
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "01_own_format.py"
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "04_own_format.py"
 TOOLS = {"search": {"type": "object", "properties": {"query": {"type": "string"}}}}
 OWN = {
     "name": "own", "encoding": "text", "description": "An action and an answer.", "stop": [], "instructions": [],

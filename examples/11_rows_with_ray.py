@@ -1,8 +1,10 @@
 """The rows of a data set, each with a text that parses, written by two processes: Ray Data with ``RowMapper``.
 
-Needs ``ray[data]`` beside this package. With a GPU for each process, give ``num_gpus=1`` and a function that loads the model. On vLLM,
-``ray.data.llm`` writes the texts and our pattern goes along as ``structured_outputs``, which vLLM's own engine holds, without a budget: see
-``with_vllm``, which needs ``ray[llm]`` and a GPU.
+With a GPU for each process, give ``num_gpus=1`` and a function that loads the model. On vLLM, ``ray.data.llm`` writes the texts and our
+pattern goes along as ``structured_outputs``, which vLLM's own engine holds, without a budget: see ``with_vllm``, which needs ``ray[llm]``
+and a GPU.
+
+    python examples/11_rows_with_ray.py           # needs rellm-agents[transformers] and ray[data]
 """
 
 import json
@@ -54,6 +56,6 @@ if __name__ == "__main__":
         batch_size=8,
     )
     found = made.take_all()
+    print(found[0]["text"])
     assert sorted(row["id"] for row in found) == [row["id"] for row in ROWS]
     assert all(row["error"] is None and json.loads(row["parsed"]) for row in found)
-    print(found[0]["text"])

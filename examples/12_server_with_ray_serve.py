@@ -1,7 +1,9 @@
 """Several copies of the server of a local model behind one address: Ray Serve, which starts, restarts and balances them.
 
-Needs ``ray[serve]`` and the extra ``serve`` of this package. Each copy loads the model and answers as ``rellm-agents serve`` does, so any
+Each copy loads the model and answers as ``rellm-agents serve`` does, so any
 client of OpenAI's API can ask; requests of one copy are written together.
+
+    python examples/12_server_with_ray_serve.py   # needs rellm-agents[serve] and ray[serve]
 """
 
 from ray import serve
@@ -33,6 +35,6 @@ if __name__ == "__main__":
         "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}},
     }
     answer = httpx.post("http://127.0.0.1:8000/v1/chat/completions", json=body, headers={"Authorization": "Bearer a key"}, timeout=120)
+    serve.shutdown()
     print(answer.json()["choices"][0]["message"]["content"])
     assert answer.json()["choices"][0]["message"]["content"] in ('{"city": "Oslo"}', '{"city": "Rome"}')
-    serve.shutdown()

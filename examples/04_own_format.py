@@ -1,7 +1,9 @@
 """An action format of one's own is a dict, or a JSON file of the same content: two templates, and the texts that their slots never hold.
 
 The format writes ``-> tool: argument`` for an action and ``== answer`` for an answer, after a thought. Every text that its pattern accepts
-is read back as it is, and a text that could be read in two ways is found when the format is made.
+is read back as it is, and a text that could be read in two ways is found when the format is made. No model is run.
+
+    python examples/04_own_format.py              # needs rellm-agents
 """
 
 from rellm_agents import Action, Finish, own_format
