@@ -22,7 +22,7 @@ from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.decode_loop import raise_errors
 from rellm_agents.decoding.generation.engine import Engine
-from rellm_agents.decoding.generation.measurements import Completion
+from rellm_agents.decoding.generation.measured import Completion
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions, text_options
 from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import TextSequence
