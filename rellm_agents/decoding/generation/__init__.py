@@ -26,6 +26,9 @@ from rellm_agents.decoding.generation.measured import (
     LogProbability,
     TokenLogprobs,
     Trace,
+    TracedRun,
+    TracedText,
     TracedToken,
+    tracing,
 )
 from rellm_agents.decoding.generation.options import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions, text_options

@@ -5,6 +5,7 @@ Knows nothing of how a token is chosen. In reading order:
     trace          how each token came about, and what the model wanted there
     measurements   how probable tokens and values are, measured in the passes that are made anyway
     completion     the record of a finished text
+    traced_run     the texts that are written while something else runs
 """
 
 from rellm_agents.decoding.generation.measured.completion import Completion, Finish
@@ -16,3 +17,4 @@ from rellm_agents.decoding.generation.measured.measurements import (
     TokenLogprobs,
 )
 from rellm_agents.decoding.generation.measured.trace import Candidate, Origin, Trace, TracedToken
+from rellm_agents.decoding.generation.measured.traced_run import TracedRun, TracedText, open_runs, traced_by, tracing

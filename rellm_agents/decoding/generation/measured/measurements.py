@@ -266,7 +266,8 @@ class Measurements:
             place = around[-1] if len(around) > 1 or (around and one.part is None) else one.part or "#"
             best = tuple(Candidate(id_, bytes_of(id_), free, masked) for id_, free, masked in one.best)
             kept = None if one.allowed is None else one.kept
-            return TracedToken(one.id, bytes_of(one.id), one.origin, place, one.tokens_left, one.allowed, kept, one.free, one.masked, best)
+            data = bytes_of(one.id) if at < len(begins) - 1 else b""  # else it is the end of the text
+            return TracedToken(one.id, data, one.origin, place, one.tokens_left, one.allowed, kept, one.free, one.masked, best)
 
         tokens = tuple(traced(at, one) for at, one in enumerate(self._tokens[start:], start))
         seconds = self._ended - self._started

@@ -32,7 +32,7 @@ class Candidate:
 
     Attributes:
         token_id: the token.
-        data: its bytes; none for one that ends the text.
+        data: its bytes; of a special token those of its name.
         free: its log probability among all tokens.
         masked: that among the allowed tokens; ``None`` if the mask forbids it.
     """
@@ -49,7 +49,7 @@ class TracedToken:
 
     Attributes:
         token_id: the token.
-        data: its bytes; none for one that ends the text.
+        data: its bytes; none if it is the end of the text.
         origin: how it came about. ``"chosen"``: by the model, among all that may be written there. ``"drafted"``: likewise, but it had been
             read along before, so it cost no pass of its own. ``"forced"``: nothing else could follow, so nobody chose it. ``"closing"``:
             it was chosen, but the budget had taken away the token that would have been.
