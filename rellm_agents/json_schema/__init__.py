@@ -15,6 +15,7 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
     compiler         all of the normal form as shapes
     value_positions  where in JSON text each value stands
     schema_pattern   the pattern that users hold, and its lenient mode
+    explanation      what each keyword of a schema does
     instances        the text of a value, or the part of it that is not allowed
     scalar_text      scalars without JSON
     node_names       names of nodes and rules, for pictures
@@ -23,6 +24,7 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
 'null|"red"'
 """
 
+from rellm_agents.json_schema.explanation import KeywordEffect, explained
 from rellm_agents.json_schema.instances import instance_text
 from rellm_agents.json_schema.node_names import Place, node_name, rule_place, spelled_characters
 from rellm_agents.json_schema.python_types import TypeSchema, adapter_of, is_v1_model, type_schema
@@ -48,6 +50,7 @@ from rellm_agents.json_schema.text import Whitespace
 from rellm_agents.json_schema.value_positions import Span, open_pointer, value_spans
 
 __all__ = [
+    "KeywordEffect",
     "Place",
     "SchemaLike",
     "SchemaPattern",
@@ -59,6 +62,7 @@ __all__ = [
     "compile_in_layout",
     "compile_schema",
     "endless_property",
+    "explained",
     "has_instances",
     "instance_text",
     "is_v1_model",
