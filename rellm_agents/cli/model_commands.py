@@ -5,10 +5,10 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.console import Console
 
-from rellm_agents.cli.ending import ended
-from rellm_agents.cli.inputs import STANDARD_INPUT, text_of
 from rellm_agents.cli.sources import pattern_of
+from rellm_agents.cli.terminal import STANDARD_INPUT, ended, files_of_name, formats_of_name, text_of
 from rellm_agents.requirements import require
 
 
@@ -19,11 +19,17 @@ def add_model_commands(app: typer.Typer) -> None:
     def generate(
         prompt: Annotated[str, typer.Argument(help="The message to the model, or - for standard input.")],
         *,
-        schema: Annotated[str | None, typer.Option(help="A JSON Schema that the answer fits.")] = None,
+        schema: Annotated[str | None, typer.Option(help="A JSON Schema that the answer fits.", autocompletion=files_of_name)] = None,
         regex: Annotated[str | None, typer.Option(help="A regular expression that it fits.")] = None,
-        format: Annotated[str | None, typer.Option(help="A format of an agent's steps, such as json_action.")] = None,  # noqa: A002 - the option's name
-        tools: Annotated[str | None, typer.Option(help="Its tools: a JSON file of schemas by name, or of a list of tools.")] = None,
-        model: Annotated[str, typer.Option(help='"smollm2", a folder, a .gguf file or a hub name.')] = "smollm2",
+        format: Annotated[  # noqa: A002 - the option's name
+            str | None, typer.Option(help="A format of an agent's steps, such as json_action.", autocompletion=formats_of_name)
+        ] = None,
+        tools: Annotated[
+            str | None, typer.Option(help="Its tools: a JSON file of schemas by name, or of a list of tools.", autocompletion=files_of_name)
+        ] = None,
+        model: Annotated[
+            str, typer.Option(help='"smollm2", a folder, a .gguf file or a hub name.', autocompletion=files_of_name)
+        ] = "smollm2",
         max_new_tokens: Annotated[int, typer.Option(min=1, help="The budget in tokens.")] = 256,
         temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
         seed: Annotated[int, typer.Option(help="Makes drawing repeatable.")] = 0,
@@ -45,21 +51,26 @@ def add_model_commands(app: typer.Typer) -> None:
 
     @app.command()
     def demo(
+        *,
         model: Annotated[str | None, typer.Option(help="A folder, a .gguf file or a hub name. [default: SmolLM2-135M-Instruct]")] = None,
         questions: Annotated[int, typer.Option(min=1, max=20, help="How many questions.")] = 20,
         max_new_tokens: Annotated[int, typer.Option(min=1, help="The budget of one step in tokens.")] = 48,
         temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
         seed: Annotated[int, typer.Option(help="Makes drawing repeatable.")] = 0,
-        examples: Annotated[bool, typer.Option(help="Show worked steps in the prompts of the table, as the agents have them.")] = True,  # noqa: FBT002
-        table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,  # noqa: FBT002 - a pair of flags
+        examples: Annotated[bool, typer.Option(help="Show worked steps in the prompts of the table, as the agents have them.")] = True,
+        table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value; the demo is shown on standard error.")] = False,
     ) -> None:
         """Show agents whose every step parses, on this machine's CPU: a few minutes."""
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "worked": examples}
-        with ended():
+        with ended(as_json=as_json):
             require("torch", "transformers", "langchain_core", "langchain_classic", extra="cli,executor", purpose="the demo")
             from rellm_agents.demo import Screen, run_demo  # noqa: PLC0415 - imports torch, which --help does not need
 
-            flawless = run_demo(Screen(), model=model, count=questions, with_table=table, **options)
+            screen = Screen(Console(stderr=True, highlight=False)) if as_json else Screen()
+            flawless = run_demo(screen, model=model, count=questions, with_table=table, **options)
+            if as_json:
+                typer.echo(json.dumps({"flawless": flawless, "questions": questions, **options}, ensure_ascii=False))
         if not flawless:
             raise typer.Exit(1)
 
@@ -81,9 +92,10 @@ def add_model_commands(app: typer.Typer) -> None:
         max_body_bytes: Annotated[int, typer.Option(min=1, help="Of a request.")] = 4_194_304,
         max_schema_bytes: Annotated[int, typer.Option(min=1, help="Of a JSON Schema or a regex in a request.")] = 262_144,
         grace_seconds: Annotated[int, typer.Option(min=0, help="How long answers under way may take at the end.")] = 30,
+        as_json: Annotated[bool, typer.Option("--json", help="Print what is served as one JSON value, then serve.")] = False,
     ) -> None:
         """Serve a model on this machine, in the shapes of OpenAI's API, at http://127.0.0.1:8000/v1 by default."""
-        with ended():
+        with ended(as_json=as_json):
             from rellm_agents.serving.server import ServerSettings, application_of, name_of, run  # noqa: PLC0415 - as for the demo
 
             settings = ServerSettings(
@@ -97,4 +109,7 @@ def add_model_commands(app: typer.Typer) -> None:
                 max_body_bytes=max_body_bytes,
                 max_schema_bytes=max_schema_bytes,
             )
-            run(application_of(model, settings, max_tokens=max_tokens), host=host, port=port, grace_seconds=grace_seconds)
+            served = application_of(model, settings, max_tokens=max_tokens)
+            if as_json:
+                typer.echo(json.dumps({"model": settings.model_name, "host": host, "port": port}, ensure_ascii=False))
+            run(served, host=host, port=port, grace_seconds=grace_seconds)

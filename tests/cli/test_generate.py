@@ -41,13 +41,13 @@ def test_an_answer_fits_its_regex() -> None:
 
 
 def test_errors_are_one_line(schema: Path, tmp_path: Path) -> None:
-    for arguments, message in (
-        (["--schema", schema, "--max-new-tokens", "3"], "tokens"),
-        (["--schema", schema, "--model", tmp_path / "none"], "no such folder"),
-        (["--schema", schema, "--regex", "a"], "a schema and a regex was given"),
+    for arguments, message, status in (
+        (["--schema", schema, "--max-new-tokens", "3"], "tokens", 1),
+        (["--schema", schema, "--model", tmp_path / "none"], "no such folder", 1),
+        (["--schema", schema, "--regex", "a"], "a schema and a regex was given", 2),
     ):
         result = run("generate", "Hello", *arguments)
-        assert result.exit_code == 1
+        assert result.exit_code == status
         assert message in result.output
         assert result.output.count("\n") == 1
 

@@ -149,6 +149,6 @@ def test_the_regex_of_a_schema_in_each_dialect() -> None:
 )
 def test_what_no_pattern_can_be_made_of_is_one_line(arguments: list[str], message: str) -> None:
     result = run("regex", *arguments, given="{}")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in result.output
     assert result.output.count("\n") == 1
