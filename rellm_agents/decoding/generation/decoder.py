@@ -22,7 +22,7 @@ from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.decode_loop import raise_errors
 from rellm_agents.decoding.generation.engine import Engine
-from rellm_agents.decoding.generation.measured import Completion, TracedRun, TracedText, open_runs, traced_by
+from rellm_agents.decoding.generation.measured import Completion, TracedRun, TracedText, TracedToken, open_runs, traced_by
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions, text_options
 from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -164,6 +164,26 @@ class ConstrainedDecoder:
         if rest := completion.text[request.shown :]:
             yield rest
         return completion
+
+    @checked(prompt=TEXT)
+    def stream_trace(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Generator[TracedToken, None, Completion]:
+        """As :meth:`stream`, but the tokens with their traces instead of their text.
+
+        Yields:
+            The tokens of the trace, as soon as they will stay. A value is named as their place once it has ended, so what is written inside
+            of one is at ``"#"`` until then; the completion's trace names it.
+
+        Returns:
+            The completion.
+        """
+        (request,) = self.begin([prompt], pattern, text_options({**options, "measure": ["trace"]}))
+        shown = 0
+        for _ in self.run([request]):
+            trace = request.sequence.completion().trace
+            assert trace is not None
+            yield from trace.tokens[shown:]
+            shown = len(trace.tokens)
+        return self.completion(request)
 
     def custom_generate(
         self, pattern: Pattern | Sequence[Pattern], *, streamer: BaseStreamer | None = None, **options: Unpack[LoopKeywords]

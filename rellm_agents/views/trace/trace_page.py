@@ -110,7 +110,8 @@ def _texts(traced: Any) -> list[tuple[str, Completion]]:
         listed = [traced] if is_one or not isinstance(traced, Iterable) else traced
     found: list[tuple[str, Completion]] = []
     for one in listed:
-        prompt, completion = getattr(one, "prompt", ""), getattr(one, "completion", one)
+        prompt: str = getattr(one, "prompt", "")
+        completion: Any = getattr(one, "completion", one)
         if not hasattr(completion, "trace"):
             raise ArgumentTypeError("traced", one, "a Completion, what tracing() gives, or a list of Completions")
         if completion.trace is None:

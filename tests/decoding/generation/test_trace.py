@@ -190,3 +190,24 @@ def test_a_text_that_is_stopped_is_traced_to_its_end():
     made = decoder.generate("a", pattern, max_new_tokens=60, stop=[", "], measure=["trace"])
     assert made.finish == "stopped"
     assert [one.token_id for one in made.trace.tokens] == list(made.token_ids)
+
+
+def test_a_streamed_trace_is_the_trace_of_the_text():
+    decoder = decoder_of()
+    for prompt, pattern in zip(PROMPTS, schema_patterns(8, seed=31), strict=True):
+        stream, tokens = decoder.stream_trace(prompt, pattern, max_new_tokens=BUDGET, healing=False), []
+        try:
+            while True:
+                tokens.append(next(stream))
+        except StopIteration as end:
+            made = end.value
+        assert made.text == decoder.generate(prompt, pattern, max_new_tokens=BUDGET, healing=False).text
+        for one, other in zip(tokens, made.trace.tokens, strict=True):
+            assert (one.token_id, one.data, one.origin, one.allowed, one.best) == (
+                other.token_id,
+                other.data,
+                other.origin,
+                other.allowed,
+                other.best,
+            )
+            assert one.place in (other.place, "#")
