@@ -39,7 +39,8 @@ class TraceView {
     this.detail.append(element("p", {}, "Point at a token, or go to one with the Tab and arrow keys."));
     this.chart = element("figure", { class: "chart" });
     this.rows = element("tbody");
-    this.section.append(this.text, this.detail, this.chart, this.table(title));
+    this.written = element("div", { class: "written-text" }, this.text, this.chart);
+    this.section.append(this.written, this.detail, this.table(title));
     this.text.addEventListener("keydown", (event) => this.move(event));
     root.append(this.section);
     new ResizeObserver(() => this.draw()).observe(this.chart);
@@ -78,7 +79,7 @@ class TraceView {
     };
     const list = element("dl", { class: "totals" });
     for (const [name, value] of Object.entries(totals)) list.append(element("div", {}, element("dt", {}, name), element("dd", {}, value)));
-    this.section.insertBefore(list, this.text);
+    this.section.insertBefore(list, this.written);
   }
 
   move(event) {
