@@ -33,7 +33,7 @@ class Conversation:
 
     def __init__(self, chat: ChatRELLM, tools: Sequence[BaseTool], *, steps: int, system: str | None, show: Show) -> None:
         middleware = [AnswerInTime(steps=steps), _ErrorsAsResults()]
-        self._agent = create_agent(chat, list(tools), system_prompt=system, middleware=middleware)
+        self._agent: Any = create_agent(chat, list(tools), system_prompt=system, middleware=middleware)
         self._messages: list[BaseMessage] = []
         self._show = show
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rellm_agents.langchain.chat import ChatRELLM
     from rellm_agents.langchain.decision_rellm import DecisionRELLM
     from rellm_agents.langchain.drop_ins import JsonFormer, LMFormatEnforcer
+    from rellm_agents.langchain.local_model import own_errors
     from rellm_agents.langchain.rellm import RELLM, BegunText
 
 __all__ = [
@@ -53,6 +54,7 @@ if not TYPE_CHECKING:  # to a type checker, a name that is not imported above is
     _MODELS = {
         "RELLM": "rellm",
         "BegunText": "rellm",
+        "own_errors": "local_model",
         "ChatRELLM": "chat",
         "DecisionRELLM": "decision_rellm",
         "JsonFormer": "drop_ins",

@@ -97,6 +97,8 @@ class Boxes:
             self.left_out += 1
             return cut("...")
         makes = [*drawn]
+        if not makes:
+            return cut("no text goes on here")
         found = [make() for make in makes[:MAX_OPTIONS]]
         if (more := len(makes) - MAX_OPTIONS) > 0:
             self.left_out += more
