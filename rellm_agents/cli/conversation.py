@@ -13,8 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.tools import BaseTool
 from langgraph.types import Command
 
-from rellm_agents.langchain import ChatRELLM
-from rellm_agents.langchain.answer_in_time import AnswerInTime
+from rellm_agents.langchain import AnswerInTime, ChatRELLM
 
 Show = Callable[[str, str], object]
 """Is given a label, such as ``"tool"``, and a text."""

@@ -11,9 +11,8 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
-UsageError = cast(
-    "type[typer.BadParameter]", typer.BadParameter.__bases__[0]
-)  # typer brings its own copy of click, and does not export the class
+# Typer brings its own copy of click, and does not export the class.
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 
 class Commands(TyperGroup):
