@@ -49,7 +49,7 @@ def add_pattern_commands(app: typer.Typer) -> None:
             data = () if against is None else [*data_lines(against)]
             options = {"whitespace": whitespace, "order": order}
             known: dict[str, Any] = {"texts": texts, "data": data, "vocabulary": vocabulary, "options": options, "explain": explain}
-            for file in each(files, "checking"):
+            for file in each(files, "checking", quiet=as_json):
                 try:
                     found.append(checked_schema(file, text_of(file), **known))
                 except UnreadableInput as error:
