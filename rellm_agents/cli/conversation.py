@@ -13,8 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.tools import BaseTool
 from langgraph.types import Command
 
-from rellm_agents.langchain import ChatRELLM
-from rellm_agents.langchain.answer_in_time import AnswerInTime
+from rellm_agents.langchain import AnswerInTime, ChatRELLM
 
 Show = Callable[[str, str], object]
 """Is given a label, such as ``"tool"``, and a text."""
@@ -33,7 +32,7 @@ class Conversation:
 
     def __init__(self, chat: ChatRELLM, tools: Sequence[BaseTool], *, steps: int, system: str | None, show: Show) -> None:
         middleware = [AnswerInTime(steps=steps), _ErrorsAsResults()]
-        self._agent = create_agent(chat, list(tools), system_prompt=system, middleware=middleware)
+        self._agent: Any = create_agent(chat, list(tools), system_prompt=system, middleware=middleware)
         self._messages: list[BaseMessage] = []
         self._show = show
 

@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from rellm_agents.cli.schemas import checked_schema, is_right, report
 from rellm_agents.cli.sources import pattern_of
-from rellm_agents.cli.terminal import STANDARD_INPUT, data_lines, each, ended, files_of, files_of_name, formats_of_name, text_of
+from rellm_agents.cli.terminal import STANDARD_INPUT, data_lines, each, ended, error_of, files_of, files_of_name, formats_of_name, text_of
 from rellm_agents.errors import UnreadableInput
 from rellm_agents.requirements import require
 
@@ -48,9 +48,14 @@ def add_pattern_commands(app: typer.Typer) -> None:
             files, found = files_of(schema), []
             data = () if against is None else [*data_lines(against)]
             options = {"whitespace": whitespace, "order": order}
-            for file in each(files, "checking"):
-                known = {"texts": texts, "data": data, "vocabulary": vocabulary, "options": options, "explain": explain}
-                found.append(checked_schema(file, text_of(file), **known))
+            known: dict[str, Any] = {"texts": texts, "data": data, "vocabulary": vocabulary, "options": options, "explain": explain}
+            for file in each(files, "checking", quiet=as_json):
+                try:
+                    found.append(checked_schema(file, text_of(file), **known))
+                except UnreadableInput as error:
+                    if len(files) == 1:
+                        raise
+                    found.append({"file": file, "supported": False, "error": error_of(error)})
                 if not as_json:
                     typer.echo(report(found[-1]))
             right = sum(map(is_right, found))

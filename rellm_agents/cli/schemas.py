@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from rellm_agents.cli.terminal import STANDARD_INPUT, error_of, json_of
+from rellm_agents.cli.terminal import STANDARD_INPUT, error_of, one_line, schema_of
 from rellm_agents.errors import RELLMError
 from rellm_agents.json_schema import SchemaPattern, compile_schema, explained, unwritten_nulls
 from rellm_agents.patterns import Pattern
@@ -55,7 +55,7 @@ def checked_schema(
     Raises:
         UnreadableInput: a schema that is not JSON.
     """
-    schema = json_of(text, name)
+    schema = schema_of(text, name)
     keywords = {"keywords": [one._asdict() for one in explained(schema, **(options or {}))]} if explain else {}
     began = perf_counter()
     try:
@@ -101,7 +101,7 @@ def report(found: Finding) -> str:
     """A finding, for people."""
     name = "standard input" if found["file"] == STANDARD_INPUT else found["file"]
     if not found["supported"]:
-        return "\n".join([f"{name}: not supported: {found['error']['message']}", *_keyword_rows(found)])
+        return "\n".join([f"{name}: not supported: {one_line(found['error']['message'])}", *_keyword_rows(found)])
     tokens = f", {found['tokens_needed']} tokens needed" if "tokens_needed" in found else ""
     head = f"{name}: supported; compiled in {found['seconds'] * 1000:.0f} ms, shortest text {len(found['shortest'].encode())} bytes"
     rows = [head + tokens, *_keyword_rows(found)]

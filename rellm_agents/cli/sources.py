@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from rellm_agents.cli.terminal import json_of, said_of, text_of
+from rellm_agents.cli.terminal import json_of, said_of, schema_of, text_of
 from rellm_agents.errors import ArgumentValueError
 from rellm_agents.formats import FORMATS
 from rellm_agents.json_schema import compile_schema
@@ -55,7 +56,7 @@ def pattern_maker(
     assert file is not None
     if format is not None and format not in FORMATS:
         raise ArgumentValueError("format", format, f"there are {', '.join(FORMATS)}")
-    data = json_of(text_of(file), file)
+    data: Any = schema_of(text_of(file), file) if format is None else json_of(text_of(file), file)
 
     def made() -> Pattern:
         with said_of(file):

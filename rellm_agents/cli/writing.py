@@ -7,13 +7,10 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from pydantic import ValidationError
-
 from rellm_agents.cli.terminal import working
 from rellm_agents.decoding.models import SMOLLM2, model_by_name, smollm2_folder
-from rellm_agents.errors import ModelNotFound, RELLMError
 from rellm_agents.json_schema import SchemaPattern
-from rellm_agents.langchain import ChatRELLM
+from rellm_agents.langchain import ChatRELLM, own_errors
 from rellm_agents.patterns import Pattern
 
 
@@ -37,15 +34,12 @@ def chat_of(name: str, **options: Any) -> ChatRELLM:
         options: of :class:`ChatRELLM`.
 
     Raises:
-        ModelNotFound: there is no such model, or it cannot chat.
+        ModelNotFound: there is no such model.
+        ArgumentValueError: it cannot chat, or an option is wrong.
     """
     model, tokenizer = loaded(name)
-    try:
-        with working("reading its tokens"):
-            return ChatRELLM(model=model, tokenizer=tokenizer, **options)
-    except ValidationError as error:
-        cause = error.errors()[0].get("ctx", {}).get("error")
-        raise (cause if isinstance(cause, RELLMError) else ModelNotFound(f"{name}: {cause or error.errors()[0]['msg']}")) from error
+    with working("reading its tokens"), own_errors():
+        return ChatRELLM(model=model, tokenizer=tokenizer, **options)
 
 
 def written(model: str, message: str, pattern: Pattern, show: Callable[[str], object] | None, **options: Any) -> dict[str, Any]:

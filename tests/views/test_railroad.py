@@ -99,6 +99,11 @@ def test_a_picture_holds_each_text_and_its_links_lead_somewhere(kind: str, made:
         assert {link.removeprefix("#") for link in links} <= {*ids}
         assert tree.attrib["role"] == ("group" if links else "img")
         assert tree.attrib["aria-label"] == tree.findtext(f"{SVG}title") == picture.title
+        for one in tree.iter(f"{SVG}svg"):
+            for box in one.iter(f"{SVG}rect"):
+                for at, size in (("x", "width"), ("y", "height")):
+                    begin, long = float(box.attrib.get(at, 0)), float(box.attrib[size])
+                    assert 0 <= begin <= begin + long <= float(one.attrib[size]), picture.title
         written = "\n".join(one.text or "" for one in tree.iter(f"{SVG}text")).replace("␣", " ")
         assert picture.cut in written
         if not picture.cut:

@@ -29,7 +29,7 @@ def ended(*, as_json: bool = False) -> Iterator[None]:
         if as_json:
             typer.echo(json.dumps({"error": error_of(error)}, ensure_ascii=False))
         else:
-            typer.echo(f"rellm-agents: {error}", err=True)
+            typer.echo(f"rellm-agents: {one_line(str(error))}", err=True)
         raise typer.Exit(2 if isinstance(error, WRONG_USE) else 1) from error
     except BrokenPipeError as error:  # whoever read the output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,6 +47,19 @@ def said_of(file: str) -> Iterator[None]:
         place = "standard input" if file == "-" else file
         error.args = (f"{place}: {error}", *error.args[1:])
         raise
+
+
+def one_line(message: str) -> str:
+    r"""A message in one line, but for a text with a caret below it.
+
+    >>> one_line("no group\n\nis closed, at position 1:\n  a(b\n   ^")
+    'no group is closed, at position 1:\n  a(b\n   ^'
+    """
+    lines = message.splitlines()
+    end = len(lines)
+    while end > 1 and lines[end - 1].startswith("  "):
+        end -= 1
+    return "\n".join([" ".join(" ".join(lines[:end]).split()), *lines[end:]])
 
 
 def error_of(error: RELLMError) -> dict[str, Any]:

@@ -56,6 +56,19 @@ def json_of(text: str, name: str, *, line: int = 1) -> Any:
         raise UnreadableInput(name, "this is nested deeper than Python's json module reads") from error
 
 
+def schema_of(text: str, name: str) -> dict[str, Any] | bool:
+    """The JSON Schema of JSON text; arguments as of :func:`json_of`.
+
+    Raises:
+        UnreadableInput: it is not JSON, or no object and neither true nor false.
+    """
+    schema = json_of(text, name)
+    if isinstance(schema, (dict, bool)):
+        return schema
+    kind = {list: "a list", str: "a string", type(None): "null"}.get(type(schema), "a number")
+    raise UnreadableInput(name, f"a JSON Schema is an object, or true or false, and this is {kind}")
+
+
 def files_of(path: str) -> list[str]:
     """The files of a folder that are called ``*.json``, also in folders inside, sorted; or the one file that is named.
 

@@ -26,13 +26,20 @@ def working(title: str) -> Iterator[None]:
         yield
 
 
-def each(things: Sequence[One], title: str) -> Iterator[One]:
-    """The things one after the other, with a bar of how many are done; none for a single one."""
-    if len(things) < 2 or not sys.stderr.isatty():
+def each(things: Sequence[One], title: str, *, quiet: bool = False) -> Iterator[One]:
+    """The things one after the other, with a bar of how many are done; none for a single one.
+
+    Args:
+        things: of which each is done before the next one is asked for.
+        title: what is done.
+        quiet: nothing is printed meanwhile. Otherwise there is no bar on a terminal that shows what is printed, which is progress enough.
+    """
+    if len(things) < 2 or not sys.stderr.isatty() or (sys.stdout.isatty() and not quiet):
         yield from things
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bars:
         yield from bars.track(_counted(things), total=len(things), description=title)
 
 

@@ -6,26 +6,35 @@ Imports typer, which is optional.
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-UsageError = typer.BadParameter.__bases__[0]  # typer brings its own copy of click, and does not export the class
+# Typer brings its own copy of click, and does not export the class.
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 
 class Commands(TyperGroup):
     """A group of commands whose errors of usage are one line, with exit status 2."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - the signature of click
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002 - likewise
+        **extra: Any,
+    ) -> Any:
         """Run the command that the arguments name, as typer does."""
         given = [*(sys.argv[1:] if args is None else args)]
-        if not given or not options.get("standalone_mode", True):
-            return super().main(args, prog_name, **options)
+        if not given or not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
         try:
-            status = super().main(args, prog_name, **{**options, "standalone_mode": False})
+            status = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003 - likewise
         except UsageError as error:
-            message = " ".join(error.format_message().split())  # type: ignore[attr-defined]  # of click
+            message = " ".join(error.format_message().split())
             path = getattr(getattr(error, "ctx", None), "command_path", "rellm-agents")
             if "--json" in given:
                 typer.echo(json.dumps({"error": {"type": "WrongUse", "message": message}}, ensure_ascii=False))

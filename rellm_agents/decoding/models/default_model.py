@@ -33,7 +33,7 @@ from huggingface_hub import try_to_load_from_cache
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rellm_agents.decoding.models.gguf_conversion import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
-from rellm_agents.decoding.models.named_model import load_model, load_tokenizer, located
+from rellm_agents.decoding.models.named_model import load_model, load_tokenizer, located, named_in_errors
 from rellm_agents.decoding.models.named_model import transformers_bars as _transformers_bars
 from rellm_agents.errors import ModelNotFound
 from rellm_agents.requirements import require
@@ -103,7 +103,7 @@ def model_by_name(name: str, *, progress: bool = True) -> Loaded:
 
     Args:
         name: ``"smollm2"`` for :func:`smollm2`; otherwise as for :func:`load_model`.
-        progress: show progress bars.
+        progress: show what takes long, as :func:`smollm2` does; bars of transformers on a terminal alone.
 
     Raises:
         ModelNotFound: there is no such model, or it cannot be loaded: gives the reason.
@@ -112,7 +112,7 @@ def model_by_name(name: str, *, progress: bool = True) -> Loaded:
     Traceback (most recent call last):
     rellm_agents.errors.ModelNotFound: no/such/folder: no such folder or .gguf file, and not a name on the Hugging Face hub
     """
-    return smollm2(progress=progress) if name == SMOLLM2 else load_model(name, progress=progress)
+    return smollm2(progress=progress) if name == SMOLLM2 else load_model(name, progress=progress and sys.stderr.isatty())
 
 
 def tokenizer_by_name(name: str) -> PreTrainedTokenizerFast:
@@ -127,12 +127,9 @@ def tokenizer_by_name(name: str) -> PreTrainedTokenizerFast:
 def _load(source: Path | str, *, progress: bool, gguf_file: str | None = None) -> Loaded:
     """Load model and tokenizer from a folder, from a GGUF file in it, or from the hub."""
     options = {} if gguf_file is None else {"gguf_file": gguf_file}
-    with _transformers_bars(shown=progress):
-        try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(source, **options)
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
-        except (OSError, ValueError) as error:  # transformers raises either for a file that is missing
-            raise ModelNotFound(f"{source}: transformers cannot load a model and a tokenizer from there: {error}") from error
+    with _transformers_bars(shown=progress), named_in_errors(source, "a model and a tokenizer"):
+        tokenizer: Any = AutoTokenizer.from_pretrained(source, **options)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
     return model.eval(), tokenizer
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from rellm_agents.decoding.models import model_by_name
-from rellm_agents.langchain import RELLM, ChatRELLM
+from rellm_agents.langchain import RELLM, ChatRELLM, own_errors
 from rellm_agents.patterns import compile_regex
 from rellm_agents.serving.server.application import make_application
 from rellm_agents.serving.server.settings import ServerSettings
@@ -31,8 +31,9 @@ def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> 
         ValueError: it has no chat template, or its tokenizer cannot be read.
     """
     loaded, tokenizer = model_by_name(model)
-    chat = ChatRELLM(model=loaded, tokenizer=tokenizer, max_tokens=max_tokens)
     anything = compile_regex("(?s:.*)")
+    with own_errors():
+        chat = ChatRELLM(model=loaded, tokenizer=tokenizer, max_tokens=max_tokens)
     plain = RELLM(model=chat.model, tokenizer=chat.tokenizer, pattern=anything, max_tokens=max_tokens)
     return make_application(chat, plain, settings)
 

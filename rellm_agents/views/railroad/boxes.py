@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import cast
 
@@ -19,7 +19,7 @@ import railroad
 from railroad import DiagramItem
 
 from rellm_agents.json_schema import node_name, spelled_characters
-from rellm_agents.patterns import CharSet, Node
+from rellm_agents.patterns import CharSet, Node, read_regex
 from rellm_agents.patterns.ir import (
     ALL_CHARACTERS,
     EMPTY,
@@ -52,6 +52,7 @@ MAX_OPTIONS = 40
 MAX_ROW = 900
 """The width of a row, after which a sequence goes on below."""
 
+_CLASSES = (r"\d", r"\D", r"\w", r"\W", r"\s", r"\S")
 _ANY_SPELLING = "each character in any spelling of JSON"
 MAX_TEXT = 60  # characters of a set in its box; all of them are in its title
 
@@ -97,11 +98,13 @@ class Boxes:
             self.left_out += 1
             return cut("...")
         makes = [*drawn]
+        if not makes:
+            return cut("no text goes on here")
         found = [make() for make in makes[:MAX_OPTIONS]]
         if (more := len(makes) - MAX_OPTIONS) > 0:
             self.left_out += more
             found.append(cut(f"... {more} more"))
-        return found[0] if len(found) == 1 else railroad.Choice(0, *found)
+        return found[0] if len(found) == 1 else Alternatives(0, *found)
 
     def items(self, items: Iterable[Item]) -> list[DiagramItem]:
         """Items of a rule, one after the other; texts that follow each other are put together, and so are spelled characters."""
@@ -147,7 +150,7 @@ class Boxes:
             case Choice(options) if not options:
                 return cut("nothing")
             case Choice(options) if EMPTY in options:
-                return railroad.Optional(self.node(choice(*(one for one in options if one is not EMPTY))))
+                return skippable(self.node(choice(*(one for one in options if one is not EMPTY))))
             case Choice(options):
                 return self.options(partial(self.node, one) for one in options)
             case Repeat(inner, minimum, maximum):
@@ -177,13 +180,13 @@ class Boxes:
     def _repeated(self, inner: DiagramItem, minimum: int, maximum: int | None) -> DiagramItem:
         match minimum, maximum:
             case 0, 1:
-                return railroad.Optional(inner)
+                return skippable(inner)
             case 0, None:
-                return railroad.ZeroOrMore(inner)
+                return skippable(railroad.OneOrMore(inner))
             case 1, None:
                 return railroad.OneOrMore(inner)
             case 0, _:
-                return railroad.Optional(railroad.OneOrMore(inner, railroad.Comment(counted(1, maximum))))
+                return skippable(railroad.OneOrMore(inner, railroad.Comment(counted(1, maximum))))
         return railroad.OneOrMore(inner, railroad.Comment(counted(minimum, maximum)))
 
     def _counted(self, box: DiagramItem) -> DiagramItem:
@@ -202,6 +205,19 @@ class Link(railroad.NonTerminal):  # type: ignore[misc]  # of a library without 
                 one.children = one.children[:1]
                 one.attrs["href"] = self.href
         return self
+
+
+class Alternatives(railroad.Choice):  # type: ignore[misc]  # likewise
+    """Alternatives one below the other, with the room that the last one takes if it has several rows, which the library leaves out."""
+
+    def __init__(self, default: int, *items: DiagramItem) -> None:
+        super().__init__(default, *items)
+        self.down += self.items[-1].height
+
+
+def skippable(inner: DiagramItem) -> DiagramItem:
+    """A track with a way past it."""
+    return Alternatives(1, railroad.Skip(), inner)
 
 
 def _merged(items: Iterable[Item]) -> Iterator[tuple[bool, bytes, Item | None]]:
@@ -263,8 +279,15 @@ def _literal(data: bytes) -> DiagramItem:
 
 
 def _set(charset: CharSet, note: str = "") -> DiagramItem:
-    text = "any character" if charset == ALL_CHARACTERS else f"one of {escape_set(charset)}"
+    text = _classes().get(charset) or f"one of {escape_set(charset)}"
     return _long(text, note)
+
+
+@lru_cache(maxsize=1)
+def _classes() -> dict[CharSet, str]:
+    """What the sets are called that have thousands of characters."""
+    found = {node.charset: f"one of {name}" for name in _CLASSES if isinstance(node := read_regex(name), Characters)}
+    return {**found, ALL_CHARACTERS: "any character"}
 
 
 def _long(text: str, note: str = "") -> DiagramItem:

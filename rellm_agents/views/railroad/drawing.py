@@ -20,7 +20,7 @@ from railroad import DiagramItem
 from rellm_agents.json_schema import node_name, spelled_characters
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.ir import Lexeme, Rule, directly_inside
-from rellm_agents.views.railroad.boxes import MAX_BOXES, MAX_OPTIONS, Boxes, Link, cut
+from rellm_agents.views.railroad.boxes import MAX_BOXES, MAX_OPTIONS, Boxes, Link, cut, skippable
 from rellm_agents.views.railroad.grammar import MAX_RULES, ROOT, Alternative, Captured, Grammar, Item, body_of, rule_id
 from rellm_agents.views.railroad.plan import Plan
 
@@ -100,9 +100,9 @@ class Drawing:
         line, boxes = self._plan.lines[key], self._boxes
         found: list[DiagramItem] = []
         if line.loops:
-            found.append(railroad.ZeroOrMore(boxes.options(map(self._row_of, line.loops))))
+            found.append(skippable(railroad.OneOrMore(boxes.options(map(self._row_of, line.loops)))))
         if line.skips:
-            found.append(railroad.Optional(boxes.options(map(self._row_of, line.skips))))
+            found.append(skippable(boxes.options(map(self._row_of, line.skips))))
         tails = {one.tail for one in line.rest}
         if len(line.rest) == 1:
             return [*found, *self._alternative(line.rest[0], key)]
