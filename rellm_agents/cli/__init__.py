@@ -11,7 +11,8 @@ Knows options and files; what a command does is in the rooms below it. In readin
     model_formats     which formats there are, and which a model speaks
     mask_times        what the masks of a pattern cost
     pattern_commands  ``check``, ``regex``
-    model_commands    ``generate``, ``demo``, ``serve``
+    model_commands    ``generate``, ``demo``
+    server_commands   ``serve``, ``playground``
     agent_commands    ``agent``, ``formats``, ``bench``
     application       the command as a whole
 

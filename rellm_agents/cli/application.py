@@ -35,6 +35,7 @@ def application() -> "typer.Typer":
     from rellm_agents.cli.agent_commands import add_agent_commands  # noqa: PLC0415 - imports it
     from rellm_agents.cli.model_commands import add_model_commands  # noqa: PLC0415 - imports it
     from rellm_agents.cli.pattern_commands import add_pattern_commands  # noqa: PLC0415 - imports it
+    from rellm_agents.cli.server_commands import add_server_commands  # noqa: PLC0415 - imports it
     from rellm_agents.cli.terminal import Commands  # noqa: PLC0415 - imports it
 
     app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -45,5 +46,6 @@ def application() -> "typer.Typer":
 
     add_pattern_commands(app)
     add_model_commands(app)
+    add_server_commands(app)
     add_agent_commands(app)
     return app

@@ -1,14 +1,24 @@
 """The commands that show what may be written: ``check`` and ``regex``. Imports typer, which is optional; torch only to count tokens."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from rellm_agents.cli.schemas import checked_schema, is_right, report
 from rellm_agents.cli.sources import pattern_of
-from rellm_agents.cli.terminal import STANDARD_INPUT, data_lines, each, ended, error_of, files_of, files_of_name, formats_of_name, text_of
+from rellm_agents.cli.terminal import (
+    STANDARD_INPUT,
+    data_lines,
+    each,
+    ended,
+    error_of,
+    files_of,
+    files_of_name,
+    formats_of_name,
+    text_of,
+    write_text,
+)
 from rellm_agents.errors import UnreadableInput
 from rellm_agents.requirements import require
 
@@ -96,7 +106,7 @@ def add_pattern_commands(app: typer.Typer) -> None:
 
                 diagram = railroad(pattern, title=f"Railroad diagram of {format or regex or schema}")
                 if svg != STANDARD_INPUT:
-                    _write(svg, diagram.svg)
+                    write_text(svg, diagram.svg)
                 inside = {"svg": diagram.svg} if svg == STANDARD_INPUT else {"file": svg}
                 shown = diagram.svg if svg == STANDARD_INPUT else f"{svg}: written. {diagram.cut}".rstrip()
                 typer.echo(json.dumps({**inside, "cut": diagram.cut}, ensure_ascii=False) if as_json else shown)
@@ -104,10 +114,3 @@ def add_pattern_commands(app: typer.Typer) -> None:
             text = pattern.gbnf if dialect == "gbnf" else pattern.regex_for(dialect)
             found = {"dialect": dialect, "characters": len(text), "regex": text}
             typer.echo(json.dumps(found, ensure_ascii=False) if as_json else text)
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UnreadableInput(path, error.strerror or str(error)) from error

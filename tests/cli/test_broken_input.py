@@ -136,6 +136,7 @@ def test_a_broken_model(tmp_path: Path, small_model: Path) -> None:
     for model in (tmp_path / "odd-weights", tmp_path / "no-template", tmp_path / "absent"):
         check_error("generate", "Hi", "--regex", "a|b", "--model", model)
         check_error("serve", model)
+        check_error("playground", model)
     check_error("demo", "--model", tmp_path / "absent")
     check_error("bench", "--regex", "a", "--model", tmp_path / "odd-weights")
 
@@ -157,6 +158,7 @@ def test_a_broken_model(tmp_path: Path, small_model: Path) -> None:
         ["bench", "--texts", "many"],
         ["demo", "--questions", "0"],
         ["serve"],
+        ["playground", "--port", "0"],
         ["no-such-command"],
         ["--no-such-option"],
     ],

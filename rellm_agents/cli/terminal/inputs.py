@@ -92,3 +92,15 @@ def data_lines(path: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text_of(path).splitlines(), start=1):
         if line.strip():
             yield number, line.strip()
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a file, in UTF-8.
+
+    Raises:
+        UnreadableInput: it cannot be written.
+    """
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UnreadableInput(path, error.strerror or str(error)) from error
