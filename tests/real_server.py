@@ -1,4 +1,4 @@
-"""A server of SmolLM2 on a port of this machine, in a thread of this process."""
+"""A server on a port of this machine, in a thread of this process; of SmolLM2, or of any application."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.applications import Starlette
 
 from rellm_agents.serving.server import ServerSettings, application_of
 
@@ -41,8 +42,14 @@ class RealServer:
 
 @contextmanager
 def running(**settings: Any) -> Iterator[RealServer]:
-    """Run a server."""
-    application = application_of("smollm2", ServerSettings(model_name="smollm2", api_key=KEY, **settings), max_tokens=60)
+    """Run a server of SmolLM2."""
+    with listening(application_of("smollm2", ServerSettings(model_name="smollm2", api_key=KEY, **settings), max_tokens=60)) as server:
+        yield server
+
+
+@contextmanager
+def listening(application: Starlette) -> Iterator[RealServer]:
+    """Run an application."""
     headers = [("Connection", "close")]  # so that no client keeps connections of a loop that has ended
     config = uvicorn.Config(application, port=0, log_level="warning", ws="none", timeout_graceful_shutdown=5, headers=headers)
     server = uvicorn.Server(config)

@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text
 DECLARED = [*PROJECT["dependencies"], *(line for lines in PROJECT["optional-dependencies"].values() for line in lines)]
 OF_MODELS = ("accelerate", "gguf", "huggingface_hub", "jinja2", "safetensors", "torch", "transformers")
 OF_SERVERS = ("prometheus_client", "starlette", "uvicorn")
-OF_EXTRAS = (*OF_MODELS, *OF_SERVERS, "langchain", "langchain_classic", "langchain_core", "rich", "typer")
+OF_EXTRAS = (*OF_MODELS, *OF_SERVERS, "langchain", "langchain_classic", "langchain_core", "railroad", "rich", "typer")
 CANONICAL = """
 from rellm_agents import compile_regex
 from rellm_agents.decoding import TokenMasks, Vocabulary

@@ -36,6 +36,7 @@ from rellm_agents.langchain import (
     reader_for,
 )
 from rellm_agents.langchain.answer_in_time import AnswerInTime
+from rellm_agents.views import Diagram, railroad
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
@@ -168,3 +169,9 @@ def of_patterns() -> None:
     print(step.tool if isinstance(step, Action) else step.output, Finish("Done."))
     print(react({"search": SCHEMA}), parser_for(format_), format_for, reader_for, own_format)
     print(compile_parser(PydanticOutputParser(pydantic_object=Country)).fullmatch("{}"))
+
+
+def pictures() -> str:
+    picture: Diagram = railroad(compile_schema(SCHEMA), title="An order")
+    picture.save(Path("order.svg"))
+    return picture.svg + picture.cut

@@ -82,8 +82,8 @@ def moved(markdown: str, source: str, place: str) -> str:
 def site_place(path: str) -> str | None:
     """Where the site shows a file of the repository.
 
-    >>> site_place("docs/speed.md"), site_place("examples/01_own_format.py"), site_place("LICENSE")
-    ('speed.md', 'examples.md#01_own_formatpy', None)
+    >>> site_place("docs/speed.md"), site_place("examples/04_own_format.py"), site_place("LICENSE")
+    ('speed.md', 'examples.md#04_own_formatpy', None)
     """
     if path in ROOT_PAGES:
         return ROOT_PAGES[path]

@@ -32,10 +32,13 @@ def application() -> "typer.Typer":
     require("typer", "rich", extra="cli", purpose="the command rellm-agents")
     import typer  # noqa: PLC0415 - an optional dependency
 
+    from rellm_agents.cli.agent_commands import add_agent_commands  # noqa: PLC0415 - imports it
     from rellm_agents.cli.model_commands import add_model_commands  # noqa: PLC0415 - imports it
     from rellm_agents.cli.pattern_commands import add_pattern_commands  # noqa: PLC0415 - imports it
+    from rellm_agents.cli.server_commands import add_server_commands  # noqa: PLC0415 - imports it
+    from rellm_agents.cli.terminal import Commands  # noqa: PLC0415 - imports it
 
-    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback()
     def rellm_agents() -> None:
@@ -43,4 +46,6 @@ def application() -> "typer.Typer":
 
     add_pattern_commands(app)
     add_model_commands(app)
+    add_server_commands(app)
+    add_agent_commands(app)
     return app

@@ -1,14 +1,15 @@
-"""The commands that run a model: ``generate``, ``demo`` and ``serve``. Imports typer, an extra; torch late, since help does without."""
+"""The commands that let a model write: ``generate`` and ``demo``. Imports typer, an extra; torch late, since help does without."""
 
 import json
+from contextlib import nullcontext
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
-from rellm_agents.cli.ending import ended
-from rellm_agents.cli.inputs import STANDARD_INPUT, text_of
 from rellm_agents.cli.sources import pattern_of
+from rellm_agents.cli.terminal import STANDARD_INPUT, ended, files_of_name, formats_of_name, text_of, write_text
 from rellm_agents.requirements import require
 
 
@@ -19,14 +20,23 @@ def add_model_commands(app: typer.Typer) -> None:
     def generate(
         prompt: Annotated[str, typer.Argument(help="The message to the model, or - for standard input.")],
         *,
-        schema: Annotated[str | None, typer.Option(help="A JSON Schema that the answer fits.")] = None,
+        schema: Annotated[str | None, typer.Option(help="A JSON Schema that the answer fits.", autocompletion=files_of_name)] = None,
         regex: Annotated[str | None, typer.Option(help="A regular expression that it fits.")] = None,
-        format: Annotated[str | None, typer.Option(help="A format of an agent's steps, such as json_action.")] = None,  # noqa: A002 - the option's name
-        tools: Annotated[str | None, typer.Option(help="Its tools: a JSON file of schemas by name, or of a list of tools.")] = None,
-        model: Annotated[str, typer.Option(help='"smollm2", a folder, a .gguf file or a hub name.')] = "smollm2",
+        format: Annotated[  # noqa: A002 - the option's name
+            str | None, typer.Option(help="A format of an agent's steps, such as json_action.", autocompletion=formats_of_name)
+        ] = None,
+        tools: Annotated[
+            str | None, typer.Option(help="Its tools: a JSON file of schemas by name, or of a list of tools.", autocompletion=files_of_name)
+        ] = None,
+        model: Annotated[
+            str, typer.Option(help='"smollm2", a folder, a .gguf file or a hub name.', autocompletion=files_of_name)
+        ] = "smollm2",
         max_new_tokens: Annotated[int, typer.Option(min=1, help="The budget in tokens.")] = 256,
         temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
         seed: Annotated[int, typer.Option(help="Makes drawing repeatable.")] = 0,
+        trace: Annotated[
+            str | None, typer.Option(help="Write a page that says how each token came about, in this file.", autocompletion=files_of_name)
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
     ) -> None:
         """Let a model write an answer that fits; it is shown as it is written."""
@@ -34,10 +44,15 @@ def add_model_commands(app: typer.Typer) -> None:
             pattern = pattern_of(schema, format, tools, regex=regex)
             require("torch", "transformers", "langchain_core", extra="cli,langchain", purpose="rellm-agents generate")
             from rellm_agents.cli.writing import written  # noqa: PLC0415 - imports torch
+            from rellm_agents.decoding import tracing  # noqa: PLC0415 - likewise
+            from rellm_agents.views import trace_page  # noqa: PLC0415 - likewise
 
             message = text_of(prompt).strip() if prompt == STANDARD_INPUT else prompt
             sampling = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
-            found = written(model, message, pattern, None if as_json else partial(typer.echo, nl=False), **sampling)
+            with nullcontext() if trace is None else tracing() as run:
+                found = written(model, message, pattern, None if as_json else partial(typer.echo, nl=False), **sampling)
+            if trace is not None and run is not None:
+                write_text(trace, trace_page(run, title=message).html)
             if as_json:
                 typer.echo(json.dumps(found, ensure_ascii=False))
             else:
@@ -45,56 +60,25 @@ def add_model_commands(app: typer.Typer) -> None:
 
     @app.command()
     def demo(
+        *,
         model: Annotated[str | None, typer.Option(help="A folder, a .gguf file or a hub name. [default: SmolLM2-135M-Instruct]")] = None,
         questions: Annotated[int, typer.Option(min=1, max=20, help="How many questions.")] = 20,
         max_new_tokens: Annotated[int, typer.Option(min=1, help="The budget of one step in tokens.")] = 48,
         temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; above, tokens are drawn.")] = 0.0,
         seed: Annotated[int, typer.Option(help="Makes drawing repeatable.")] = 0,
-        examples: Annotated[bool, typer.Option(help="Show worked steps in the prompts of the table, as the agents have them.")] = True,  # noqa: FBT002
-        table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,  # noqa: FBT002 - a pair of flags
+        examples: Annotated[bool, typer.Option(help="Show worked steps in the prompts of the table, as the agents have them.")] = True,
+        table: Annotated[bool, typer.Option(help="Measure first steps, unconstrained and constrained.")] = True,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value; the demo is shown on standard error.")] = False,
     ) -> None:
         """Show agents whose every step parses, on this machine's CPU: a few minutes."""
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed, "worked": examples}
-        with ended():
+        with ended(as_json=as_json):
             require("torch", "transformers", "langchain_core", "langchain_classic", extra="cli,executor", purpose="the demo")
             from rellm_agents.demo import Screen, run_demo  # noqa: PLC0415 - imports torch, which --help does not need
 
-            flawless = run_demo(Screen(), model=model, count=questions, with_table=table, **options)
+            screen = Screen(Console(stderr=True, highlight=False)) if as_json else Screen()
+            flawless = run_demo(screen, model=model, count=questions, with_table=table, **options)
+            if as_json:
+                typer.echo(json.dumps({"flawless": flawless, "questions": questions, **options}, ensure_ascii=False))
         if not flawless:
             raise typer.Exit(1)
-
-    @app.command()
-    def serve(
-        model: Annotated[str, typer.Argument(help='"smollm2", a folder, a .gguf file or a hub name.')],
-        *,
-        host: Annotated[str, typer.Option(help="The address of this machine; another than a loopback one needs a key.")] = "127.0.0.1",
-        port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8000,
-        name: Annotated[str | None, typer.Option(help="By which requests call the model. [default: that of MODEL]")] = None,
-        api_key: Annotated[str | None, typer.Option(envvar="RELLM_API_KEY", help="That requests have to give.")] = None,
-        max_tokens: Annotated[int, typer.Option(min=1, help="The budget of requests that name none.")] = 512,
-        on_budget: Annotated[
-            Literal["stop", "length", "raise"], typer.Option(help="What is said of a text that its budget has closed.")
-        ] = "stop",
-        max_waiting: Annotated[int, typer.Option(min=0, help="Texts that may wait for a place; more are refused (429).")] = 64,
-        compile_seconds: Annotated[float, typer.Option(min=0.1, help="How long a request's pattern may take to be compiled.")] = 20.0,
-        compile_threads: Annotated[int, typer.Option(min=1, help="How many patterns are compiled at once.")] = 2,
-        max_body_bytes: Annotated[int, typer.Option(min=1, help="Of a request.")] = 4_194_304,
-        max_schema_bytes: Annotated[int, typer.Option(min=1, help="Of a JSON Schema or a regex in a request.")] = 262_144,
-        grace_seconds: Annotated[int, typer.Option(min=0, help="How long answers under way may take at the end.")] = 30,
-    ) -> None:
-        """Serve a model on this machine, in the shapes of OpenAI's API, at http://127.0.0.1:8000/v1 by default."""
-        with ended():
-            from rellm_agents.serving.server import ServerSettings, application_of, name_of, run  # noqa: PLC0415 - as for the demo
-
-            settings = ServerSettings(
-                model_name=name or name_of(model),
-                host=host,
-                api_key=api_key,
-                on_budget=on_budget,
-                max_waiting=max_waiting,
-                compile_seconds=compile_seconds,
-                compile_threads=compile_threads,
-                max_body_bytes=max_body_bytes,
-                max_schema_bytes=max_schema_bytes,
-            )
-            run(application_of(model, settings, max_tokens=max_tokens), host=host, port=port, grace_seconds=grace_seconds)

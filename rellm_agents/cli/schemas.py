@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from rellm_agents.cli.inputs import STANDARD_INPUT, json_of
+from rellm_agents.cli.terminal import STANDARD_INPUT, error_of, one_line, schema_of
 from rellm_agents.errors import RELLMError
-from rellm_agents.json_schema import SchemaPattern, compile_schema, unwritten_nulls
+from rellm_agents.json_schema import SchemaPattern, compile_schema, explained, unwritten_nulls
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.machine import DEAD_STATE, State
 from rellm_agents.value_texts import caret
@@ -35,6 +35,7 @@ def checked_schema(
     data: Iterable[tuple[int, str]] = (),
     vocabulary: Vocabulary | None = None,
     options: Mapping[str, Any] | None = None,
+    explain: bool = False,
 ) -> Finding:
     """What is found out about one schema.
 
@@ -45,15 +46,17 @@ def checked_schema(
         data: lines of JSON with their numbers: whether each is an instance, in any order of properties and any white space.
         vocabulary: in whose tokens the budget is told that the shortest text needs.
         options: of :func:`compile_schema`.
+        explain: say of each keyword what it does.
 
     Returns:
-        ``file`` and ``supported``; if it is: ``seconds`` to compile, ``unenforced`` and ``narrowed`` places, the ``shortest`` text,
-        ``tokens_needed``, ``texts`` and ``lines``; if not: the ``error``.
+        ``file`` and ``supported``; ``keywords``, if they are asked for; if it is supported: ``seconds`` to compile, ``unenforced`` and
+        ``narrowed`` places, the ``shortest`` text, ``tokens_needed``, ``texts`` and ``lines``; if not: the ``error``.
 
     Raises:
         UnreadableInput: a schema that is not JSON.
     """
-    schema = json_of(text, name)
+    schema = schema_of(text, name)
+    keywords = {"keywords": [one._asdict() for one in explained(schema, **(options or {}))]} if explain else {}
     began = perf_counter()
     try:
         pattern = compile_schema(schema, **(options or {}))
@@ -69,14 +72,8 @@ def checked_schema(
             wide = compile_schema(schema, **{**(options or {}), "order": "any", "whitespace": "flexible"})
             found["lines"] = [_line(wide, number, line) for number, line in lines]
     except RELLMError as error:
-        return {"file": name, "supported": False, "error": error_of(error)}
-    return found
-
-
-def error_of(error: RELLMError) -> Finding:
-    """An error as JSON: its type, its message, and its place where it has one."""
-    places = {name: value for name in ("pointer", "position", "file", "line") if (value := getattr(error, name, None)) is not None}
-    return {"type": type(error).__name__, "message": str(error), **places}
+        return {"file": name, "supported": False, "error": error_of(error), **keywords}
+    return found | keywords
 
 
 def leaves_at(pattern: Pattern, text: str) -> int | None:
@@ -104,20 +101,26 @@ def report(found: Finding) -> str:
     """A finding, for people."""
     name = "standard input" if found["file"] == STANDARD_INPUT else found["file"]
     if not found["supported"]:
-        return f"{name}: not supported: {found['error']['message']}"
+        return "\n".join([f"{name}: not supported: {one_line(found['error']['message'])}", *_keyword_rows(found)])
     tokens = f", {found['tokens_needed']} tokens needed" if "tokens_needed" in found else ""
-    head = (
-        f"{found['file']}: supported; compiled in {found['seconds'] * 1000:.0f} ms, shortest text {len(found['shortest'].encode())} bytes"
-    )
-    rows = [head + tokens]
+    head = f"{name}: supported; compiled in {found['seconds'] * 1000:.0f} ms, shortest text {len(found['shortest'].encode())} bytes"
+    rows = [head + tokens, *_keyword_rows(found)]
     rows += [f"  not enforced: {place}" for place in found["unenforced"]]
-    rows += [f"  narrower: {place}" for place in found["narrowed"]]
+    rows += [f"  narrower: {place}" for place in found["narrowed"] if "keywords" not in found]
     rows += [f"  {text}" for text in found.get("texts", ())]
     lines = found.get("lines", ())
     rows += [f"  line {line['line']} does not fit from character {line['at']} on\n{line['caret']}" for line in lines if not line["fits"]]
     if lines:
         rows.append(f"  {sum(line['fits'] for line in lines)} of {len(lines)} lines fit")
     return "\n".join(rows)
+
+
+def _keyword_rows(found: Finding) -> list[str]:
+    """A line for each keyword that was explained."""
+    keywords = found.get("keywords", ())
+    width = max((len(one["pointer"]) for one in keywords), default=0)
+    rows = [f"  {one['pointer']:<{width}}  {one['effect']:<11}  {one['reason'].partition(chr(10))[0]}".rstrip() for one in keywords]
+    return [row.rstrip(":") for row in rows]
 
 
 def _line(pattern: SchemaPattern, number: int, line: str) -> Finding:

@@ -6,7 +6,11 @@ True
 
 from __future__ import annotations
 
-from rellm_agents.cli.inputs import json_of, text_of
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rellm_agents.cli.terminal import json_of, said_of, schema_of, text_of
 from rellm_agents.errors import ArgumentValueError
 from rellm_agents.formats import FORMATS
 from rellm_agents.json_schema import compile_schema
@@ -14,7 +18,22 @@ from rellm_agents.patterns import Pattern, compile_regex
 
 
 def pattern_of(schema: str | None, format: str | None, tools: str | None, *, regex: str | None = None) -> Pattern:  # noqa: A002 - as the option
-    """The pattern of the one of these that is given.
+    """The pattern of the one of these that is given; arguments and errors as of :func:`pattern_maker`.
+
+    Raises:
+        RELLMError: what is given cannot be compiled.
+    """
+    return pattern_maker(schema, format, tools, regex=regex)()
+
+
+def pattern_maker(
+    schema: str | None,
+    format: str | None,  # noqa: A002 - as the option
+    tools: str | None,
+    *,
+    regex: str | None = None,
+) -> Callable[[], Pattern]:
+    """Compiles the pattern of the one of these that is given; files are read now, once.
 
     Args:
         schema: the file of a JSON Schema, or ``-``.
@@ -25,7 +44,6 @@ def pattern_of(schema: str | None, format: str | None, tools: str | None, *, reg
     Raises:
         ArgumentValueError: none is given, or several; a format that there is not; tools without a format, or the other way round.
         UnreadableInput: a file that cannot be read.
-        RELLMError: what is given cannot be compiled.
     """
     given = [name for name, value in (("a schema", schema), ("a regex", regex), ("a format", format)) if value is not None]
     if len(given) != 1:
@@ -33,11 +51,15 @@ def pattern_of(schema: str | None, format: str | None, tools: str | None, *, reg
     if (format is None) != (tools is None):
         raise ArgumentValueError.saying("--format and --tools go together: the tools are part of the texts of a format")
     if regex is not None:
-        return compile_regex(regex)
-    if schema is not None:
-        return compile_schema(json_of(text_of(schema), schema))
-    assert format is not None
-    assert tools is not None
-    if format not in FORMATS:
+        return partial(compile_regex, regex)
+    file = tools if schema is None else schema
+    assert file is not None
+    if format is not None and format not in FORMATS:
         raise ArgumentValueError("format", format, f"there are {', '.join(FORMATS)}")
-    return FORMATS[format](json_of(text_of(tools), tools)).pattern
+    data: Any = schema_of(text_of(file), file) if format is None else json_of(text_of(file), file)
+
+    def made() -> Pattern:
+        with said_of(file):
+            return compile_schema(data) if format is None else FORMATS[format](data).pattern
+
+    return made

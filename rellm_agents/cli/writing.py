@@ -1,4 +1,4 @@
-"""Lets a model write under a pattern, for a command; loads its tokenizer alone, to count tokens. Imports torch and transformers."""
+"""Lets a model write under a pattern, for a command. Imports torch and transformers."""
 
 from __future__ import annotations
 
@@ -7,20 +7,46 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from rellm_agents.decoding import Vocabulary
-from rellm_agents.decoding.models import load_tokenizer, smollm2
+from rellm_agents.cli.terminal import working
+from rellm_agents.decoding.models import SMOLLM2, model_by_name, smollm2_folder
 from rellm_agents.json_schema import SchemaPattern
-from rellm_agents.langchain import ChatRELLM
+from rellm_agents.langchain import ChatRELLM, own_errors
 from rellm_agents.patterns import Pattern
 
-SMOLLM2 = "smollm2"
+
+def loaded(name: str) -> tuple[Any, Any]:
+    """A model and its tokenizer by the name that a user gave, with what is done shown on a terminal.
+
+    Raises:
+        ModelNotFound: there is no such model.
+    """
+    if name == SMOLLM2:
+        smollm2_folder()  # which shows bars of its own where it has to be fetched
+    with working(f"loading {name}"):
+        return model_by_name(name, progress=False)
+
+
+def chat_of(name: str, **options: Any) -> ChatRELLM:
+    """A chat model by the name that a user gave.
+
+    Args:
+        name: as of :func:`loaded`.
+        options: of :class:`ChatRELLM`.
+
+    Raises:
+        ModelNotFound: there is no such model.
+        ArgumentValueError: it cannot chat, or an option is wrong.
+    """
+    model, tokenizer = loaded(name)
+    with working("reading its tokens"), own_errors():
+        return ChatRELLM(model=model, tokenizer=tokenizer, **options)
 
 
 def written(model: str, message: str, pattern: Pattern, show: Callable[[str], object] | None, **options: Any) -> dict[str, Any]:
     """What a model answers to one message.
 
     Args:
-        model: ``"smollm2"``, a folder, a ``.gguf`` file or a name on the hub.
+        model: as of :func:`loaded`.
         message: of the user.
         pattern: of the answer.
         show: is given each piece of the answer as it is written.
@@ -33,9 +59,8 @@ def written(model: str, message: str, pattern: Pattern, show: Callable[[str], ob
         ModelNotFound: there is no such model.
         BudgetTooSmall: no text of the pattern has so few tokens.
     """
-    loaded: dict[str, Any] = dict(zip(("model", "tokenizer"), smollm2(), strict=True)) if model == SMOLLM2 else {"model": model}
     pieces = []
-    for piece in ChatRELLM(**loaded, **options).stream(message, pattern=pattern):
+    for piece in chat_of(model, **options).stream(message, pattern=pattern):
         pieces.append(piece)
         if show is not None:
             show(piece.text)
@@ -46,16 +71,3 @@ def written(model: str, message: str, pattern: Pattern, show: Callable[[str], ob
     metadata = answer.response_metadata
     closed = {name: metadata[name] for name in ("stop_reason", "closed_at") if name in metadata}
     return found | closed | {"usage": answer.usage_metadata}
-
-
-def vocabulary_of(tokenizer: str) -> Vocabulary:
-    """The vocabulary of SmolLM2, or of another tokenizer.
-
-    Args:
-        tokenizer: ``"smollm2"``, a folder or a name on the hub.
-
-    Raises:
-        ModelNotFound: there is no such tokenizer.
-        VocabularyError: its tokens cannot be read.
-    """
-    return Vocabulary.from_tokenizer(smollm2()[1] if tokenizer == SMOLLM2 else load_tokenizer(tokenizer))

@@ -30,7 +30,7 @@ from rellm_agents.decoding.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from rellm_agents.decoding.decisions import Decision
-    from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor, TextOptions
+    from rellm_agents.decoding.generation import Completion, ConstrainedDecoder, ConstrainedLogitsProcessor, TextOptions, Trace, tracing
     from rellm_agents.decoding.models import smollm2
     from rellm_agents.decoding.request_queue import RequestQueue
 
@@ -42,8 +42,10 @@ __all__ = [
     "RequestQueue",
     "TextOptions",
     "TokenMasks",
+    "Trace",
     "Vocabulary",
     "smollm2",
+    "tracing",
 ]
 
 _OF_MODELS: Final = {
@@ -53,7 +55,9 @@ _OF_MODELS: Final = {
     "Decision": "decisions",
     "RequestQueue": "request_queue",
     "TextOptions": "generation",
+    "Trace": "generation",
     "smollm2": "models",
+    "tracing": "generation",
 }
 """Names that need torch and transformers, and where each is."""
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from transformers import TextGenerationPipeline
 
-from rellm_agents.decoding import smollm2
+from rellm_agents.decoding.models import SMOLLM2, smollm2
 from rellm_agents.demo.agents import DemoAgent, demo_agents
 from rellm_agents.demo.first_steps import Measured, Question, measure, questions
 from rellm_agents.demo.reference import show_reference
@@ -37,7 +37,7 @@ def run_demo(
 
     Args:
         screen: where to show them.
-        model: a folder, a GGUF file or a hub name; default: SmolLM2-135M-Instruct.
+        model: a folder, a GGUF file or a hub name; ``"smollm2"``, as by default: SmolLM2-135M-Instruct.
         count: how many questions.
         max_new_tokens: the budget of one step in tokens.
         temperature: 0 for greedy.
@@ -53,7 +53,7 @@ def run_demo(
         BudgetTooSmall: the budget is too small for any step.
         ValueError: a step could not be parsed.
     """
-    loaded, tokenizer = smollm2(model)
+    loaded, tokenizer = smollm2(None if model == SMOLLM2 else model)
     generator = TextGenerationPipeline(model=loaded, tokenizer=tokenizer)
     screen.say(f"{model or 'SmolLM2-135M-Instruct'} writes every text below; the parsers and the executor are LangChain's own.")
     show_reference(screen, generator)

@@ -15,14 +15,18 @@ Knows patterns; nothing of tokens, torch, agents or LangChain. In reading order:
     compiler         all of the normal form as shapes
     value_positions  where in JSON text each value stands
     schema_pattern   the pattern that users hold, and its lenient mode
+    explanation      what each keyword of a schema does
     instances        the text of a value, or the part of it that is not allowed
     scalar_text      scalars without JSON
+    node_names       names of nodes and rules, for pictures
 
 >>> compile_schema({"enum": ["red", None]}).regex
 'null|"red"'
 """
 
+from rellm_agents.json_schema.explanation import KeywordEffect, explained
 from rellm_agents.json_schema.instances import instance_text
+from rellm_agents.json_schema.node_names import Place, node_name, rule_place, spelled_characters
 from rellm_agents.json_schema.python_types import TypeSchema, adapter_of, is_v1_model, type_schema
 from rellm_agents.json_schema.scalar_text import bare_text
 from rellm_agents.json_schema.schema_pattern import (
@@ -46,6 +50,8 @@ from rellm_agents.json_schema.text import Whitespace
 from rellm_agents.json_schema.value_positions import Span, open_pointer, value_spans
 
 __all__ = [
+    "KeywordEffect",
+    "Place",
     "SchemaLike",
     "SchemaPattern",
     "Span",
@@ -56,12 +62,16 @@ __all__ = [
     "compile_in_layout",
     "compile_schema",
     "endless_property",
+    "explained",
     "has_instances",
     "instance_text",
     "is_v1_model",
+    "node_name",
     "open_pointer",
+    "rule_place",
     "schema_node",
     "schema_of",
+    "spelled_characters",
     "type_objection",
     "type_schema",
     "unwritten_nulls",

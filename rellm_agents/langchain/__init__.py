@@ -30,9 +30,11 @@ from rellm_agents.langchain.agents import format_for, parser_for
 from rellm_agents.langchain.output_parsers import compile_parser, reader_for, register_parser
 
 if TYPE_CHECKING:
+    from rellm_agents.langchain.answer_in_time import AnswerInTime
     from rellm_agents.langchain.chat import ChatRELLM
     from rellm_agents.langchain.decision_rellm import DecisionRELLM
     from rellm_agents.langchain.drop_ins import JsonFormer, LMFormatEnforcer
+    from rellm_agents.langchain.local_model import own_errors
     from rellm_agents.langchain.rellm import RELLM, BegunText
 
 __all__ = [
@@ -53,6 +55,8 @@ if not TYPE_CHECKING:  # to a type checker, a name that is not imported above is
     _MODELS = {
         "RELLM": "rellm",
         "BegunText": "rellm",
+        "own_errors": "local_model",
+        "AnswerInTime": "answer_in_time",
         "ChatRELLM": "chat",
         "DecisionRELLM": "decision_rellm",
         "JsonFormer": "drop_ins",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -18,12 +19,12 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictFloat, StrictInt, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictFloat, StrictInt, ValidationError, field_validator, model_validator
 
 from rellm_agents.decoding import Completion, RequestQueue
 from rellm_agents.decoding.generation import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions
 from rellm_agents.decoding.models import load_model
-from rellm_agents.errors import ArgumentValueError
+from rellm_agents.errors import ArgumentValueError, RELLMError
 from rellm_agents.langchain.call_options import BUDGET_ALIASES, refusal, seeds_of, with_one_budget
 from rellm_agents.langchain.context_overflow import LangChainDecoder
 from rellm_agents.langchain.generation_settings import end_ids_of, settings_of
@@ -72,6 +73,21 @@ def queue_of(pipeline: Any = None, model: Any = None, tokenizer: Any = None) -> 
         if queue is None:
             queue = _queues[key] = RequestQueue(LangChainDecoder(model, tokenizer))
         return queue
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Raises what a model raises when it is made as an error of this package, where pydantic wraps it into one of its own.
+
+    Raises:
+        ArgumentValueError: the first thing that is wrong.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        raise (cause if isinstance(cause, RELLMError) else ArgumentValueError.saying(str(cause or first["msg"]))) from error
 
 
 class LocalModel(BaseModel):

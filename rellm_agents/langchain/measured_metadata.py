@@ -46,14 +46,16 @@ def measured_metadata(completion: Completion, shown_bytes: Callable[[int], bytes
         likeliest: how many of the likeliest tokens are listed with each.
 
     Returns:
-        ``kept``, ``fields`` and ``logprobs``, each where it was asked for. A log probability in ``logprobs`` is the masked one; the free
-        one stands beside it as ``free_logprob``. The end of the text is not listed.
+        ``kept``, ``fields`` and ``logprobs``, and of ``trace`` its summary, each where it was asked for. A log probability in
+        ``logprobs`` is the masked one; the free one stands beside it as ``free_logprob``. The end of the text is not listed.
     """
     found: dict[str, Any] = {}
     if completion.kept is not None:
         found["kept"] = list(completion.kept)
     if completion.fields is not None:
         found["fields"] = {name: one._asdict() for name, one in completion.fields.items()}
+    if completion.trace is not None:
+        found["trace"] = completion.trace.summary()
     if completion.logprobs is not None:
 
         def token(id_: int, logprob: float) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class RELLM(LocalModel, BaseLLM):
         part_tokens: budgets of named parts of the pattern. In formats ``"thought"``, and ``"input"`` where it may be any text, have half of
             the whole budget each by default, so that neither takes all of it: ``{"input": 200}`` gives it another one.
         measure: what is measured of each text, and put into its ``generation_info``: ``"kept"``, ``"fields"``, ``"logprobs"``, see
-            :class:`rellm_agents.decoding.Completion`.
+            :class:`rellm_agents.decoding.Completion`; of ``"trace"`` its summary.
         stop: a completion ends before the first of these strings, or this string. With a format, a stop string only counts where the
             step is complete, so that no step is cut.
 

@@ -69,5 +69,24 @@ def test_the_demo_ends_well():
     assert done.stderr == ""
 
 
+def test_progress_is_shown_on_a_terminal_alone_and_never_in_the_output(tmp_path):
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals here")
+    for name in "ab":
+        (tmp_path / f"{name}.json").write_text("{}", encoding="utf-8")
+    command = [sys.executable, "-c", "from rellm_agents.cli import main; main()", "check", str(tmp_path)]
+    screen, end = pty.openpty()
+    on_terminal = subprocess.run(command, stdout=subprocess.PIPE, stderr=end, text=True, check=True, timeout=120)
+    os.close(end)
+    assert b"checking" in os.read(screen, 100_000)
+    os.close(screen)
+    piped = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert piped.stderr == ""
+    assert [line.partition(":")[0] for line in piped.stdout.splitlines()] == [
+        *(str(tmp_path / f"{name}.json") for name in "ab"),
+        "2 of 2 schemas are right",
+    ]
+    assert re.sub(r"in \d+ ms", "", on_terminal.stdout) == re.sub(r"in \d+ ms", "", piped.stdout)
+
+
 def hide(monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)

@@ -40,14 +40,27 @@ def test_an_answer_fits_its_regex() -> None:
     assert "value" not in value
 
 
+def test_a_trace_is_written_beside_the_answer(tmp_path: Path) -> None:
+    page = tmp_path / "trace.html"
+    status, value = found("generate", "Is snow <b>white</b>?", "--regex", "yes|no", "--trace", page)
+    assert status == 0
+    shown = page.read_text(encoding="utf-8")
+    data = json.loads(shown.partition('id="trace-data">')[2].partition("</script>")[0])
+    assert [step["text"] for step in data["steps"]] == [value["text"]]
+    assert "<title>Is snow &lt;b&gt;white&lt;/b&gt;?</title>" in shown
+    result = run("generate", "Is snow white?", "--regex", "yes|no", "--trace", tmp_path / "none" / "trace.html")
+    assert result.exit_code == 2
+    assert "trace.html" in result.output
+
+
 def test_errors_are_one_line(schema: Path, tmp_path: Path) -> None:
-    for arguments, message in (
-        (["--schema", schema, "--max-new-tokens", "3"], "tokens"),
-        (["--schema", schema, "--model", tmp_path / "none"], "no such folder"),
-        (["--schema", schema, "--regex", "a"], "a schema and a regex was given"),
+    for arguments, message, status in (
+        (["--schema", schema, "--max-new-tokens", "3"], "tokens", 1),
+        (["--schema", schema, "--model", tmp_path / "none"], "no such folder", 1),
+        (["--schema", schema, "--regex", "a"], "a schema and a regex was given", 2),
     ):
         result = run("generate", "Hello", *arguments)
-        assert result.exit_code == 1
+        assert result.exit_code == status
         assert message in result.output
         assert result.output.count("\n") == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,19 @@ def test_the_regex_of_a_schema_in_each_dialect() -> None:
 )
 def test_what_no_pattern_can_be_made_of_is_one_line(arguments: list[str], message: str) -> None:
     result = run("regex", *arguments, given="{}")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in result.output
     assert result.output.count("\n") == 1
+
+
+def test_the_page_shows_what_the_commands_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name, content in re.findall(r"`([\w.]+)`:\n\n```\w+\n(.*?)```", page, re.DOTALL):
+        Path(name).write_text(content, encoding="utf-8")
+    shown = re.findall(r"```text\n\$ rellm-agents (.*?)\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 3
+    for command, printed in shown:
+        assert re.sub(r"in \d+ ms", "in 3 ms", run(*command.split()).output) == printed
+    commands = {command.callback.__name__ for command in cli.application().registered_commands if command.callback}
+    assert commands == {*re.findall(r"^\| `rellm-agents (\w+)", page, re.MULTILINE)}

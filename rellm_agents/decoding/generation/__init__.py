@@ -5,7 +5,7 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 
     options              the options of a text, each declared once
     stop_strings         where a text ends at a stop string
-    measurements         how probable tokens and values are; the record of a finished text
+    measured             the record of a finished text, and what is measured of it
     sequence             one text while it is written
     sampling             one of the allowed tokens, likeliest or drawn
     decode_loop          pass after pass until all sequences of a batch are finished
@@ -19,5 +19,16 @@ Knows neither how a mask is found nor how a model is run. In reading order:
 
 from rellm_agents.decoding.generation.decoder import ConstrainedDecoder, Request
 from rellm_agents.decoding.generation.logits_processor import ConstrainedLogitsProcessor
-from rellm_agents.decoding.generation.measurements import MAX_LIKELIEST, Completion, LogProbability, TokenLogprobs
+from rellm_agents.decoding.generation.measured import (
+    MAX_LIKELIEST,
+    Candidate,
+    Completion,
+    LogProbability,
+    TokenLogprobs,
+    Trace,
+    TracedRun,
+    TracedText,
+    TracedToken,
+    tracing,
+)
 from rellm_agents.decoding.generation.options import Measure, OnBudget, Selection, Spelling, TextKeywords, TextOptions, text_options

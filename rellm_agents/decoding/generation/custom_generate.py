@@ -31,7 +31,7 @@ from rellm_agents.decoding.generation.generate_arguments import (
     may_be_callers,
     prefixes_of,
 )
-from rellm_agents.decoding.generation.measurements import Completion
+from rellm_agents.decoding.generation.measured import Completion
 from rellm_agents.decoding.generation.options import TextOptions, one_or_all
 from rellm_agents.decoding.generation.sampling import pick
 from rellm_agents.decoding.generation.sequence import TextSequence

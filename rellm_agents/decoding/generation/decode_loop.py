@@ -164,7 +164,8 @@ def decode(passes: ForwardPasses, sequences: list[TextSequence], choose: Choose)
 
 def most_read_before(sequence: TextSequence) -> int:
     """How many of the committed tokens need no score after them: all but the last one, and those before tokens that are measured."""
-    return (len(sequence.committed) if sequence.measurements is None else sequence.text_start) - 1
+    measured = sequence.measurements
+    return (len(sequence.committed) if measured is None or not measured.scores_forced else sequence.text_start) - 1
 
 
 def raise_errors(sequences: Sequence[TextSequence]) -> None:
@@ -300,8 +301,7 @@ def _measured(number: int, sequence: TextSequence, read: int) -> list[tuple[int,
     """
     if (measured := sequence.measurements) is None:
         return []
-    end = min(len(measured), sequence.consumed + 1 - sequence.text_start)
-    return [(number, read - sequence.text_start - at) for at in range(measured.scored, end)]
+    return [(number, read - sequence.text_start - at) for at in measured.waiting(sequence.consumed + 1 - sequence.text_start)]
 
 
 def _measure(scores: Scores, sequence: TextSequence, positions: Sequence[tuple[int, int]]) -> None:

@@ -22,7 +22,7 @@ from rellm_agents.decoding.forward import MAX_BYTES
 from rellm_agents.decoding.generation.custom_generate import CustomGenerate
 from rellm_agents.decoding.generation.decode_loop import raise_errors
 from rellm_agents.decoding.generation.engine import Engine
-from rellm_agents.decoding.generation.measurements import Completion
+from rellm_agents.decoding.generation.measured import Completion, TracedRun, TracedText, TracedToken, open_runs, traced_by
 from rellm_agents.decoding.generation.options import LoopKeywords, TextKeywords, TextOptions, text_options
 from rellm_agents.decoding.generation.running_batch import RunningBatch
 from rellm_agents.decoding.generation.sequence import TextSequence
@@ -47,11 +47,15 @@ class Request:
         sequence: the text.
         prompt_ids: the tokens of its prompt.
         shown: how many of its characters :meth:`new_text` has given out.
+        prompt: as text.
+        runs: that want its trace.
     """
 
     sequence: TextSequence
     prompt_ids: list[int]
     shown: int = 0
+    prompt: str = ""
+    runs: tuple[TracedRun, ...] = ()
 
     def new_text(self) -> str:
         """The characters that were committed since the last call."""
@@ -161,6 +165,26 @@ class ConstrainedDecoder:
             yield rest
         return completion
 
+    @checked(prompt=TEXT)
+    def stream_trace(self, prompt: str, pattern: Pattern, **options: Unpack[TextKeywords]) -> Generator[TracedToken, None, Completion]:
+        """As :meth:`stream`, but the tokens with their traces instead of their text.
+
+        Yields:
+            The tokens of the trace, as soon as they will stay. A value is named as their place once it has ended, so what is written inside
+            of one is at ``"#"`` until then; the completion's trace names it.
+
+        Returns:
+            The completion.
+        """
+        (request,) = self.begin([prompt], pattern, text_options({**options, "measure": ["trace"]}))
+        shown = 0
+        for _ in self.run([request]):
+            trace = request.sequence.completion().trace
+            assert trace is not None
+            yield from trace.tokens[shown:]
+            shown = len(trace.tokens)
+        return self.completion(request)
+
     def custom_generate(
         self, pattern: Pattern | Sequence[Pattern], *, streamer: BaseStreamer | None = None, **options: Unpack[LoopKeywords]
     ) -> CustomGenerate:
@@ -247,9 +271,11 @@ class ConstrainedDecoder:
 
     def begin(self, prompts: Sequence[str], pattern: Pattern | Sequence[Pattern], options: TextOptions) -> list[Request]:
         """Requests that no pass was made for yet; refuses what :meth:`generate` refuses."""
+        runs = open_runs()
         ids = [self._ids_of(prompt, add_special_tokens=options.add_special_tokens) for prompt in prompts]
-        sequences = self.engine.sequences(self.engine.prefixes(ids), pattern, options)
-        return [Request(sequence, own) for sequence, own in zip(sequences, ids, strict=True)]
+        sequences = self.engine.sequences(self.engine.prefixes(ids), pattern, traced_by(runs, options))
+        made = zip(sequences, ids, prompts, strict=True)
+        return [Request(sequence, own, prompt=str(prompt), runs=runs) for sequence, own, prompt in made]
 
     def run(self, requests: Sequence[Request]) -> Iterator[None]:
         """Write the texts of requests to their ends, a step at a time: as many together as are read in one pass."""
@@ -266,8 +292,11 @@ class ConstrainedDecoder:
         return RunningBatch(self.engine, places)
 
     def completion(self, request: Request) -> Completion:
-        """The text of a request that has been written."""
-        return replace(request.sequence.completion(), prompt_tokens=len(request.prompt_ids))
+        """The text of a request that has been written, which the runs that want its trace get too."""
+        completion = replace(request.sequence.completion(), prompt_tokens=len(request.prompt_ids))
+        for run in request.runs:
+            run.texts.append(TracedText(request.prompt, completion))
+        return completion
 
     @property
     def _between_texts(self) -> int:

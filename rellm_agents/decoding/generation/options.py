@@ -33,7 +33,7 @@ from rellm_agents.errors import ArgumentTypeError, ArgumentValueError, unknown_o
 from rellm_agents.patterns import Pattern
 
 Spelling = Literal["canonical", "any"]
-Measure = Literal["kept", "fields", "logprobs"]
+Measure = Literal["kept", "fields", "logprobs", "trace", "full_trace"]
 Selection = Literal["greedy", "likeliest", "exact"]
 OnBudget = Literal["warn", "raise", "close"]
 
@@ -103,8 +103,9 @@ class TextOptions:
         healing: where a token spans the end of the prompt and the beginning of a text, it can be chosen, as if the prompt's last
             tokens were not written yet.
         measure: what is measured while the text is written, in the passes that are made anyway. ``"kept"``: how much probability the
-            masks leave to the model; ``"fields"``: how probable each value of the text is; ``"logprobs"``: how probable each token is. See
-            the attributes of :class:`Completion` with these names.
+            masks leave to the model; ``"fields"``: how probable each value of the text is; ``"logprobs"``: how probable each token is;
+            ``"trace"``: how each token came about, and what the model wanted where it was chosen; ``"full_trace"``: also where nothing was
+            chosen. See the attributes of :class:`Completion` with these names.
 
     Raises:
         ArgumentTypeError: an option is of another type.

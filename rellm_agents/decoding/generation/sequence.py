@@ -19,6 +19,7 @@ from __future__ import annotations
 import codecs
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import accumulate
 
@@ -27,7 +28,7 @@ import torch
 from rellm_agents.decoding.budget import PartBudget, ends_in_repeats
 from rellm_agents.decoding.decisions import END, Row, literal_rows
 from rellm_agents.decoding.forward import AllowedTokens
-from rellm_agents.decoding.generation.measurements import Choice, Completion, Finish, Measurements
+from rellm_agents.decoding.generation.measured import Choice, Completion, Finish, Measurements, Origin
 from rellm_agents.decoding.generation.options import TextOptions
 from rellm_agents.decoding.generation.stop_strings import StopStrings
 from rellm_agents.decoding.masks import ENDED
@@ -36,7 +37,8 @@ from rellm_agents.decoding.vocabulary import Bits
 from rellm_agents.errors import ClosedByBudget
 from rellm_agents.patterns import Pattern
 from rellm_agents.patterns.automaton import max_bytes
-from rellm_agents.patterns.machine import State
+from rellm_agents.patterns.ir import parts_in
+from rellm_agents.patterns.machine import State, part_end
 
 MAX_SHOWN = 80
 """Characters of a text that a warning shows."""
@@ -88,6 +90,10 @@ class TextSequence:
         self._spells_canonically = options.spelling == "canonical"
         self._stops = StopStrings(tuple(options.stop), options.stop_behind)
         self._parts = [PartBudget(masks.part_costs(name), tokens) for name, tokens in (options.part_tokens or {}).items()]
+        self.measurements = Measurements(options.measure) if options.measure else None
+        traced = self.measurements if self.measurements is not None and self.measurements.traces else None
+        self._masking: Callable[[], AbstractContextManager[None]] = nullcontext if traced is None else traced.masking
+        self._part_names = () if traced is None else tuple(parts_in(self._pattern.node))
         self.committed, self.consumed, self.drafts = list(prefix), 0, list[int]()
         self.generator = torch.Generator()
         if seed is None:
@@ -96,9 +102,9 @@ class TextSequence:
             self.generator.manual_seed(seed)
         self.forward_passes = 0
         self.end_id: int | None = None
-        self.measurements = Measurements(options.measure) if options.measure else None
         self._free_text = FreeText(masks) if options.penalizes else None
         self._choice: Choice | None = None  # of the token that is added next; only where something is measured
+        self._budget_chose = False  # where a token is chosen now, the budget took the one that would have been
         self._forced_drafts: list[int] = []  # the next tokens, where they are drafts and would be forced if they were not; likewise
         self.text = ""
         self.error: Exception | None = None
@@ -139,31 +145,41 @@ class TextSequence:
         """
         drafts, self.drafts = self.drafts, []
         self.consumed = len(self.committed)
+        rejected = 0
         for i in range(len(drafts) + 1):
             draft = drafts[i] if i < len(drafts) else None
             if not self._choose_one(lambda allowed, i=i: choose(i, allowed), draft):  # type: ignore[misc]
-                return len(drafts) - i
+                rejected = len(drafts) - i
+                break
             self.consumed += 1
             if self.is_finished:
-                return len(drafts) - i - 1
-        return 0
+                rejected = len(drafts) - i - 1
+                break
+        if self.measurements is not None:
+            self.measurements.count_drafts(len(drafts), rejected)
+        return rejected
 
     def allowed(self) -> AllowedTokens:
         """The tokens that may come next, within the budget. They are remembered, since near the end of a budget they cost a search."""
         if self._allowed is None:
-            bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
-            self._without_budget = plain if bits is not plain and bool((bits != plain).any()) else None
-            self._allowed = self._narrowed(bits)
-            self._subsets += self.masks.is_subset(self.state)
+            with self._masking():
+                bits, plain = self.masks.bits(self.state, self.tokens_left), self.masks.bits(self.state)
+                self._without_budget = plain if bits is not plain and bool((bits != plain).any()) else None
+                self._allowed = self._narrowed(bits)
+                self._subsets += self.masks.is_subset(self.state)
         return self._allowed
 
     def allowed_without_budget(self) -> AllowedTokens | None:
         """The tokens that might come next if there were no budget; ``None`` where it takes none of them."""
-        return None if self._without_budget is None else self._narrowed(self._without_budget)
+        if self._without_budget is None:
+            return None
+        with self._masking():
+            return self._narrowed(self._without_budget)
 
     def note_wanted(self, token_id: int) -> None:
         """Note the likeliest token of :meth:`allowed_without_budget`: if it is not allowed, the budget closes the text here."""
-        if self._closed_at is None and not self.allowed().allows(token_id):
+        self._budget_chose = not self.allowed().allows(token_id)
+        if self._closed_at is None and self._budget_chose:
             self._closed_at = len(self.text)
 
     def free_text_here(self) -> Mapping[int, int]:
@@ -191,7 +207,7 @@ class TextSequence:
     def commit(self, row: Row, log_probability: float) -> None:
         """Add the tokens of one of :meth:`option_rows`, chosen with a probability, and those that it forces."""
         if self.measurements is not None:
-            self._choice, self._forced_drafts = Choice(self.allowed(), whole=log_probability), []
+            self._choice, self._forced_drafts = Choice(self.allowed(), whole=log_probability, origin="chosen"), []
         for token_id in row:
             if self.is_finished:
                 return
@@ -202,23 +218,24 @@ class TextSequence:
     def _choose_one(self, choose: Callable[[AllowedTokens], int], draft: int | None) -> bool:
         """Choose a token, add it and the tokens that it forces; True if it is ``draft``, whose following tokens are drafts already."""
         self._close_repeats()
-        allowed = self.allowed()
+        allowed, self._budget_chose = self.allowed(), False
         token_id = choose(allowed)
         if self._free_text is not None:
             self._free_text.note(self.state, token_id)
-        self._note_choice(token_id, Choice(allowed, token_id), draft)
+        self._note_choice(token_id, allowed, draft)
         if token_id == draft:
             self._append(token_id)
             return True
         self._extend(token_id)
         return False
 
-    def _note_choice(self, token_id: int, choice: Choice, draft: int | None) -> None:
+    def _note_choice(self, token_id: int, allowed: AllowedTokens, draft: int | None) -> None:
         """Note that a token was chosen, for what is measured; not if it is a draft that would be forced without drafts."""
         if self.measurements is None:
             return
         is_forced = self._forced_drafts[:1] == [token_id]
-        self._choice = None if is_forced else choice
+        origin: Origin = "closing" if self._budget_chose else "drafted" if token_id == draft else "chosen"
+        self._choice = None if is_forced else Choice(allowed, token_id, origin=origin)
         if token_id != draft:
             self._forced_drafts = []
         elif is_forced:
@@ -245,7 +262,8 @@ class TextSequence:
 
     def _extend(self, chosen: int | None) -> None:
         """Add a token, and commit or draft the tokens that have to follow; ``None`` at the beginning, where none was chosen."""
-        forced, drafts = self._following(chosen)
+        with self._masking():
+            forced, drafts = self._following(chosen)
         closes_part = False
         for token_id in forced:
             closes_part = self._append(token_id)
@@ -277,9 +295,11 @@ class TextSequence:
         """Add a token; True if a part was closed after it."""
         before = self.state
         if self.measurements is not None:
-            self.measurements.add(token_id, self._choice or Choice(self._allowed_where_forced()))
+            choice = self._choice or Choice(self._allowed_where_forced() if self.measurements.scores_forced else None)
+            self.measurements.add(token_id, choice, tokens_left=self.tokens_left, part=self._part_here())
             self._choice = None
-        self.state, self._allowed, self._rows = self.masks.advance(before, token_id), None, None
+        with self._masking():
+            self.state, self._allowed, self._rows = self.masks.advance(before, token_id), None, None
         self.tokens_left -= 1
         if self.state is ENDED:
             self.end_id = token_id
@@ -295,6 +315,11 @@ class TextSequence:
         for part in self._parts:
             part.spend(before, self.state)
         return self._close_spent_parts()
+
+    def _part_here(self) -> str | None:
+        """The innermost part that the next token begins in, for a trace."""
+        ends = [(end.depth, name) for name in self._part_names for cell in self.state.cells if (end := part_end(cell.then, name))]
+        return max(ends)[1] if ends else None
 
     def _allowed_where_forced(self) -> AllowedTokens:
         """The tokens that may come next, where one is forced.
@@ -378,5 +403,6 @@ class TextSequence:
         if (measured := self.measurements) is None:
             return made
         begins = list(accumulate(map(len, map(self._bytes, written)), initial=-sum(map(len, map(self._bytes, self._healed)))))
-        fields = measured.fields(self._pattern.fields(text), text, begins)
-        return replace(made, kept=measured.kept(same), fields=fields, logprobs=measured.logprobs(same))
+        spans = self._pattern.fields(text)
+        fields, trace = measured.fields(spans, text, begins), measured.trace(same, spans, text, begins, self._bytes, forward_passes=passes)
+        return replace(made, kept=measured.kept(same), fields=fields, logprobs=measured.logprobs(same), trace=trace)

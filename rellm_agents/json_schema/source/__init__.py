@@ -29,7 +29,7 @@ from rellm_agents.json_schema.source.inputs import (
     schema_of,
     text_of,
 )
-from rellm_agents.json_schema.source.keywords import ENFORCED, each_keyword
+from rellm_agents.json_schema.source.keywords import ANNOTATIONS, DRAFTS, DRAFTS_OF, ENFORCED, each_keyword
 from rellm_agents.json_schema.source.normal_form import (
     CanonicalSchema,
     NormalForm,

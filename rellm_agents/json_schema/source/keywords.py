@@ -100,6 +100,21 @@ ANNOTATIONS = {
 }
 """Keywords that do not decide whether an instance is valid, each with the reason why it may be ignored."""
 
+DRAFTS = ("draft-04", "draft-06", "draft-07", "2019-09", "2020-12")
+"""The drafts, the latest of which holds where a schema names none."""
+
+DRAFTS_OF = {
+    **dict.fromkeys(("const", "contains", "propertyNames"), DRAFTS[1:]),
+    **dict.fromkeys(("if", "then", "else"), DRAFTS[2:]),
+    **dict.fromkeys(("dependentRequired", "dependentSchemas", "maxContains", "minContains"), DRAFTS[3:]),
+    **dict.fromkeys(("unevaluatedItems", "unevaluatedProperties"), DRAFTS[3:]),
+    "$recursiveRef": DRAFTS[3:4],
+    "$dynamicRef": DRAFTS[4:],
+    "prefixItems": DRAFTS[4:],
+    "additionalItems": DRAFTS[:4],
+}
+"""The drafts that have a keyword, where not all of them do; in the others it is ignored."""
+
 SUBSCHEMA_KEYWORDS = {
     **{keyword: where for keyword, where in ENFORCED.items() if where is not Subschemas.NOTHING},
     "$defs": Subschemas.NAMED,

@@ -15,9 +15,9 @@ Knows nothing of schemas: the conditions come as plain values. In reading order:
 
 from rellm_agents.json_schema.text.banned_substrings import ban_substrings
 from rellm_agents.json_schema.text.decoded import Conditions, decoded_strings
-from rellm_agents.json_schema.text.escapes import Escapes
+from rellm_agents.json_schema.text.escapes import Escapes, character_texts
 from rellm_agents.json_schema.text.layout import BOOLEAN, Integers, Layout, Spellings, Whitespace, dumps
 from rellm_agents.json_schema.text.raw_strings import RawStrings
 from rellm_agents.json_schema.text.serialization import serializations, value_key
-from rellm_agents.json_schema.text.string_formats import string_format
+from rellm_agents.json_schema.text.string_formats import format_names, string_format
 from rellm_agents.json_schema.text.strings import name_node, raw_string, string_node

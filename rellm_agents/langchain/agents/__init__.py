@@ -7,5 +7,5 @@ Knows formats and LangChain's agent parsers; nothing of tokens or models. In rea
     format_pairs   which parser reads which format
 """
 
-from rellm_agents.langchain.agents.format_pairs import format_for, parser_for
+from rellm_agents.langchain.agents.format_pairs import format_for, paired_parsers, parser_for
 from rellm_agents.langchain.agents.step_options import StepOptions, checked_format

@@ -96,6 +96,15 @@ def parser_for(source: ActionFormat | Pattern | SchemaLike, /) -> Any:
     return StepOutputParser(format=source)
 
 
+def paired_parsers() -> dict[str, str]:
+    """The names of the action formats that LangChain has a parser for, each with the class of the parser.
+
+    >>> paired_parsers()["react"]
+    'langchain_classic.agents.output_parsers.react_single_input.ReActSingleInputOutputParser'
+    """
+    return {name: ".".join(pair.qualified_name) for pair in _PAIRS for name in pair.names}
+
+
 def format_for(parser: Any, tools: ToolsLike) -> ActionFormat:
     """The action format that an agent's parser reads.
 

@@ -19,4 +19,5 @@ Knows formats, JSON Schema, decoding and LangChain's messages; nothing of masks.
 
 from rellm_agents.langchain.chat.chat_rellm import ChatRELLM
 from rellm_agents.langchain.chat.message_text import role_of, text_of, with_text
+from rellm_agents.langchain.chat.native_format import NativeFormat, format_of_tokenizer
 from rellm_agents.langchain.chat.reply import Reply

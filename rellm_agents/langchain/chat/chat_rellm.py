@@ -98,7 +98,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             :class:`rellm_agents.langchain.RELLM`.
         measure: what is measured of each message, and put into its ``response_metadata``: ``"fields"``, how probable each value of a typed
             answer (``"#/city"``) or of a tool call (``"#/tool_calls/0/args/city"``) is; ``"kept"``; ``"logprobs"``; see
-            :class:`rellm_agents.decoding.Completion`.
+            :class:`rellm_agents.decoding.Completion`; of ``"trace"`` its summary.
         stop: free content ends before the first of these strings, or this string; calls and typed answers are never cut.
         tool_prompt: how tools are described where the chat template shows none: ``"signatures"``, as
             ``search(query: string, limit?: integer)``, or ``"schemas"``, JSON Schemas, which take at least twice the tokens.

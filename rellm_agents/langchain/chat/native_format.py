@@ -7,7 +7,7 @@ that writes this call in the same way is chosen. Knows nothing of models.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rellm_agents.errors import FormatError
 from rellm_agents.formats import message_format
@@ -71,6 +71,19 @@ def native_format(template: ChatTemplate, special_tokens: Collection[str] = ()) 
         return NativeFormat(DEFAULT, reason, default)
     reason = f"the chat template shows calls in a way that no format here writes{unused}; the prompt tells tools in words, in {DEFAULT!r}"
     return NativeFormat(DEFAULT, reason, default, is_last_resort=True)
+
+
+def format_of_tokenizer(tokenizer: Any, special_tokens: Collection[str]) -> NativeFormat:
+    """The format in which the model of a tokenizer writes its messages.
+
+    Args:
+        tokenizer: of transformers, with a chat template.
+        special_tokens: its special tokens.
+
+    Raises:
+        ValueError: the tokenizer has no chat template.
+    """
+    return native_format(ChatTemplate(tokenizer), special_tokens)
 
 
 def _derived_declaration(template: ChatTemplate, special_tokens: Collection[str]) -> Declaration | None:

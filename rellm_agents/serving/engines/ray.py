@@ -97,9 +97,9 @@ class RowMapper:
         if callable(self._model):
             model, tokenizer = self._model()
         else:
-            from rellm_agents.decoding import smollm2  # noqa: PLC0415 - torch is not needed before rows come
+            from rellm_agents.decoding.models import model_by_name  # noqa: PLC0415 - torch is not needed before rows come
 
-            model, tokenizer = smollm2() if self._model == "smollm2" else smollm2(self._model)
+            model, tokenizer = model_by_name(self._model)
         constraint = {"format": self._source} if isinstance(self._source, ActionFormat) else {"pattern": pattern_of(self._source)}
         return RELLM(model=model, tokenizer=tokenizer, **constraint, **self._options)
 

@@ -12,6 +12,7 @@ reading order:
     admission      how much is done at once
     metrics        what was done, for Prometheus
     writing        the texts of a request
+    playground/    a page on which patterns are tried
     access         who is let in, and the line in the log
     application    all paths
     running        the model and the port

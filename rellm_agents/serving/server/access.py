@@ -78,6 +78,18 @@ class Access:
         if key is None and not is_loopback(_host_of(headers.get("host", "").lower())):
             message = "this server answers to localhost and 127.0.0.1 only: call it by one of these, or start it with --api-key"
             raise Refusal(message, status=403, code="host_not_allowed")
+        if key is None and (origin := headers.get("origin")) is not None and not _is_of_this_machine(origin):
+            message = "this server answers to no page of another site: start it with --api-key to call it from there"
+            raise Refusal(message, status=403, code="origin_not_allowed")
+
+
+def _is_of_this_machine(origin: str) -> bool:
+    """Whether an ``Origin`` (RFC 6454) is a page that this machine serves.
+
+    >>> [_is_of_this_machine(one) for one in ("http://localhost:3000", "http://[::1]", "https://example.org", "null")]
+    [True, True, False, False]
+    """
+    return is_loopback(_host_of(origin.partition("://")[2].lower()))
 
 
 def _host_of(header: str) -> str:

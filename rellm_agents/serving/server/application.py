@@ -4,6 +4,7 @@ POST /v1/chat/completions    a message of the model, with tool calls or a typed 
 POST /v1/completions         a text after a prompt
 GET  /v1/models              the model
 GET  /health, /metrics       whether the server lives, and what it has done
+GET  /playground             a page on which patterns are tried, where the settings say so
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rellm_agents.serving.server.access import Access
 from rellm_agents.serving.server.admission import Places
 from rellm_agents.serving.server.event_stream import ClientLeft, EventStream, while_connected
 from rellm_agents.serving.server.metrics import CONTENT_TYPE, Metrics
+from rellm_agents.serving.server.playground import PlaygroundPaths
 from rellm_agents.serving.server.reading import Asked, body_of, json_value, read_chat, read_completion
 from rellm_agents.serving.server.refusals import Refusal
 from rellm_agents.serving.server.settings import ServerSettings
@@ -92,6 +94,8 @@ def make_application(chat: ChatRELLM, plain: RELLM, settings: ServerSettings) ->
         Route("/health", health),
         Route("/metrics", counts),
     ]
+    if settings.playground:
+        routes += PlaygroundPaths(chat, settings).routes
     paths = [route.path for route in routes]
     around = Middleware(Access, settings=settings, metrics=metrics, paths=paths)
     return Starlette(

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 
-from rellm_agents.decoding import smollm2
-from rellm_agents.langchain import RELLM, ChatRELLM
+from rellm_agents.decoding.models import model_by_name
+from rellm_agents.langchain import RELLM, ChatRELLM, own_errors
 from rellm_agents.patterns import compile_regex
 from rellm_agents.serving.server.application import make_application
 from rellm_agents.serving.server.settings import ServerSettings
-
-SMOLLM2: Final = "smollm2"
 
 
 def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> Starlette:
@@ -33,12 +30,10 @@ def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> 
         ModelNotFound: there is no such model.
         ValueError: it has no chat template, or its tokenizer cannot be read.
     """
-    if model == SMOLLM2:
-        loaded, tokenizer = smollm2()
-        chat = ChatRELLM(model=loaded, tokenizer=tokenizer, max_tokens=max_tokens)
-    else:
-        chat = ChatRELLM(model=model, max_tokens=max_tokens)
+    loaded, tokenizer = model_by_name(model)
     anything = compile_regex("(?s:.*)")
+    with own_errors():
+        chat = ChatRELLM(model=loaded, tokenizer=tokenizer, max_tokens=max_tokens)
     plain = RELLM(model=chat.model, tokenizer=chat.tokenizer, pattern=anything, max_tokens=max_tokens)
     return make_application(chat, plain, settings)
 

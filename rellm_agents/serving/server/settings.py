@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final, Literal, get_args
 
-from rellm_agents.arguments import INTEGER, NUMBER, TEXT, check_all
+from rellm_agents.arguments import FLAG, INTEGER, NUMBER, TEXT, check_all
 from rellm_agents.errors import ArgumentValueError
 
 OnBudget = Literal["stop", "length", "raise"]
@@ -24,6 +24,7 @@ _WANTED: Final = {
     "api_key": TEXT.or_none,
     **dict.fromkeys(("max_waiting", "compile_threads", "max_body_bytes", "max_schema_bytes"), INTEGER),
     "compile_seconds": NUMBER,
+    "playground": FLAG,
 }
 
 
@@ -43,6 +44,7 @@ class ServerSettings:
         compile_threads: how many patterns are compiled at once.
         max_body_bytes: of a request.
         max_schema_bytes: of a JSON Schema, or of a regex, in a request.
+        playground: whether a page is served on which patterns are tried, to this machine alone.
 
     Raises:
         ArgumentTypeError: a value is of another type.
@@ -58,6 +60,7 @@ class ServerSettings:
     compile_threads: int = 2
     max_body_bytes: int = 4_194_304
     max_schema_bytes: int = 262_144
+    playground: bool = False
 
     def __post_init__(self) -> None:
         check_all(vars(self).items(), _WANTED)
@@ -70,6 +73,8 @@ class ServerSettings:
             raise ArgumentValueError("compile_seconds", self.compile_seconds, "a positive number of seconds")
         if self.api_key == "":
             raise ArgumentValueError("api_key", "", "a key that is not empty, or none")
+        if self.playground and self.api_key is not None:
+            raise ArgumentValueError.saying("playground beside a key, which a page of a browser does not send: leave out one of them")
         if not is_loopback(self.host) and self.api_key is None:
             raise ArgumentValueError("host", self.host, "127.0.0.1; or give a key (--api-key, or RELLM_API_KEY) for other machines")
 

@@ -293,7 +293,7 @@ def test_a_text_that_is_stopped_has_the_fields_that_have_ended():
     assert whole.fields["#"].masked == pytest.approx(fsum(one.masked for one in whole.logprobs[: len(whole.token_ids)]))
 
 
-@pytest.mark.parametrize("measure", ["fields", ["field"], ["kept", "trace"], [None], 3, None, {"top": 5}])
+@pytest.mark.parametrize("measure", ["fields", ["field"], ["kept", "traces"], [None], 3, None, {"top": 5}])
 def test_what_cannot_be_measured_is_refused_before_the_first_pass(monkeypatch, measure):
     decoder = decoder_of()
     monkeypatch.setattr(type(decoder.model), "forward", lambda *_args, **_options: pytest.fail("the model was called"))

@@ -9,4 +9,5 @@ Knows neither the model nor HTTP, but for the bytes of a body. In reading order:
 """
 
 from rellm_agents.serving.server.reading.body import body_of, json_value
+from rellm_agents.serving.server.reading.fields import integer, number, one_of, record, text
 from rellm_agents.serving.server.reading.requests import Asked, read_chat, read_completion

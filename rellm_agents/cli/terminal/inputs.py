@@ -56,6 +56,19 @@ def json_of(text: str, name: str, *, line: int = 1) -> Any:
         raise UnreadableInput(name, "this is nested deeper than Python's json module reads") from error
 
 
+def schema_of(text: str, name: str) -> dict[str, Any] | bool:
+    """The JSON Schema of JSON text; arguments as of :func:`json_of`.
+
+    Raises:
+        UnreadableInput: it is not JSON, or no object and neither true nor false.
+    """
+    schema = json_of(text, name)
+    if isinstance(schema, (dict, bool)):
+        return schema
+    kind = {list: "a list", str: "a string", type(None): "null"}.get(type(schema), "a number")
+    raise UnreadableInput(name, f"a JSON Schema is an object, or true or false, and this is {kind}")
+
+
 def files_of(path: str) -> list[str]:
     """The files of a folder that are called ``*.json``, also in folders inside, sorted; or the one file that is named.
 
@@ -79,3 +92,15 @@ def data_lines(path: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text_of(path).splitlines(), start=1):
         if line.strip():
             yield number, line.strip()
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a file, in UTF-8.
+
+    Raises:
+        UnreadableInput: it cannot be written.
+    """
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UnreadableInput(path, error.strerror or str(error)) from error
