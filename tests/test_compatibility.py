@@ -17,13 +17,13 @@ PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OF_FORMATS = [*FORMATS, "message_format", "own_format"]
 PUBLIC = {
-    **{name: sorted(import_module(name).__all__) for name in ("rellm_agents", "rellm_agents.decoding", "rellm_agents.langchain")},
+    **{name: sorted(import_module(name).__all__) for name in ("rellm_agents", "rellm_agents.decoding", "rellm_agents.langchain", "rellm_agents.views")},
     "rellm_agents.langchain.answer_in_time": ["AnswerInTime"],
     "rellm_agents.formats": sorted(OF_FORMATS),
     "rellm_agents.serving.client": sorted(import_module("rellm_agents.serving.client").__all__),
     "rellm_agents.serving.server": ["ServerSettings", "application_of"],
     "rellm_agents.errors": sorted(
-        name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.RELLMError)
+        name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.RELLMError) and name[0] != "_"
     ),
 }
 """The public names of each module; faces hand on more than that, for other folders."""

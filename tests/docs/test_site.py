@@ -25,7 +25,7 @@ from rellm_agents.json_schema.source.keywords import ANNOTATIONS, ENFORCED
 from rellm_agents.langchain.agents.format_pairs import _PAIRS
 from rellm_agents.langchain.output_parsers.table import _COMPILERS
 
-FACES = ("decoding", "formats", "json_schema", "langchain", "patterns", "serving.client", "serving.engines")
+FACES = ("decoding", "formats", "json_schema", "langchain", "patterns", "serving.client", "serving.engines", "views")
 ERRORS = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception) and name[0] != "_"]
 
 
