@@ -23,6 +23,7 @@ from rellm_agents.patterns import CharSet, Node, read_regex
 from rellm_agents.patterns.ir import (
     ALL_CHARACTERS,
     EMPTY,
+    SPACES,
     SPECIAL_DELIMITERS,
     AnyNode,
     Capture,
@@ -287,7 +288,7 @@ def _set(charset: CharSet, note: str = "") -> DiagramItem:
 def _classes() -> dict[CharSet, str]:
     """What the sets are called that have thousands of characters."""
     found = {node.charset: f"one of {name}" for name in _CLASSES if isinstance(node := read_regex(name), Characters)}
-    return {**found, ALL_CHARACTERS: "any character"}
+    return {**found, SPACES: "white space", ~SPACES: "no white space", ALL_CHARACTERS: "any character"}
 
 
 def _long(text: str, note: str = "") -> DiagramItem:
