@@ -20,7 +20,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 PROMPTS = {
-    "shows JSON": 'Italy: {"capital": "Rome", "continent": "Europe"}\nChina: {"capital": "Beijing", "continent": "Asia"}\nFrance:',
+    "shows JSON": 'Italy: {"capital": "Rome", "continent": "Europe"}\nChina: {"capital": "Beijing", "continent": "Asia"}\nFrance: ',
     "asks for words": "Tell me a long story about France.\n",
 }
 

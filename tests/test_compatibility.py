@@ -17,7 +17,10 @@ PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OF_FORMATS = [*FORMATS, "message_format", "own_format"]
 PUBLIC = {
-    **{name: sorted(import_module(name).__all__) for name in ("rellm_agents", "rellm_agents.decoding", "rellm_agents.langchain", "rellm_agents.views")},
+    **{
+        name: sorted(import_module(name).__all__)
+        for name in ("rellm_agents", "rellm_agents.decoding", "rellm_agents.langchain", "rellm_agents.views")
+    },
     "rellm_agents.langchain.answer_in_time": ["AnswerInTime"],
     "rellm_agents.formats": sorted(OF_FORMATS),
     "rellm_agents.serving.client": sorted(import_module("rellm_agents.serving.client").__all__),
