@@ -31,6 +31,7 @@ from rellm_agents.patterns import (
     read_regex,
     sequence,
 )
+from rellm_agents.patterns.automaton import counter_of
 from rellm_agents.patterns.ir import SPACES, early_ends, ends_outside
 from rellm_agents.patterns.machine import has_text
 
@@ -110,11 +111,10 @@ class Slot:
             return self.node
         verbatim = difference(values, *(sequence(TEXT, literal(text), TEXT) for text in self._escapes.values()))
         if not _is_empty(difference(verbatim, self._unquoted)):
-            verbatim = lexeme(
-                choice(intersection(verbatim, self._unquoted), self._in_quotes(verbatim))
-                if self._has_quotes
-                else intersection(verbatim, self._unquoted)
-            )
+            plain = intersection(verbatim, self._unquoted)
+            parts = [plain, self._in_quotes(verbatim)] if self._has_quotes else [plain]
+            # A length is counted beside the states of the other conditions: one automaton of all would have a state for each.
+            verbatim = choice(*parts) if counter_of(plain) else lexeme(choice(*parts))
         elif not self._escapes:
             verbatim = values  # all of them: the same node as elsewhere, so that its memo is shared
         return None if _is_empty(verbatim) else verbatim
