@@ -50,6 +50,7 @@ class Limits:
         undeclared_properties: that an object must have at least, in a list in which no item may come twice: all orders are one object.
         least_items: that an array must have at least.
         least_contained: items of an array that must satisfy ``contains`` at least.
+        least_characters: that a string must have at least.
         regex_characters: of the text of a regex, or of all patterns of one string.
         patterns: that one string, or the text of a regex, has to match or to avoid at the same time, lookarounds among them.
         groups: of a regex, inside each other.
@@ -85,6 +86,7 @@ class Limits:
     undeclared_properties: int = 6
     least_items: int = 1_000_000
     least_contained: int = 1_000
+    least_characters: int = 10_000_000
     regex_characters: int = 1_000_000
     patterns: int = 8
     groups: int = 40
@@ -130,6 +132,7 @@ _MEANINGS = {
     "undeclared_properties": "properties that are not declared and that an object in a list without repetitions must have",
     "least_items": "items that an array must have",
     "least_contained": 'items that must satisfy "contains"',
+    "least_characters": "characters that a string must have",
     "regex_characters": "characters of a regex",
     "patterns": "patterns or lookarounds that hold at the same time",
     "nesting": "schemas inside of each other",

@@ -35,6 +35,8 @@ REFUSED: list[tuple[str, int, Any]] = [
     ("expansions", 5, {"$ref": "#/$defs/d3", "$defs": NESTED}),
     ("least_properties", 3, {"type": "object", "minProperties": 4}),
     ("undeclared_properties", 1, {**DIFFERENT, "minItems": 2, "items": {"type": "object", "minProperties": 2}}),
+    ("least_characters", 9, {"type": "string", "minLength": 10}),
+    ("least_characters", 9, {"type": "object", "additionalProperties": {"type": "string", "minLength": 10}}),
     ("least_items", 9, {"type": "array", "minItems": 10}),
     ("least_contained", 9, {"type": "array", "contains": {"type": "null"}, "minContains": 10}),
     ("routes", 1, {**DIFFERENT, "contains": {"minimum": 3}, "minContains": 2, "items": {"type": "integer"}, "minItems": 3}),

@@ -38,7 +38,7 @@ from rellm_agents.json_schema.shapes import (
     styled_numbers,
     styled_strings,
 )
-from rellm_agents.json_schema.sizes import MAX_COUNT, MAX_VALUE_DEPTH, is_deeper
+from rellm_agents.json_schema.sizes import MAX_VALUE_DEPTH, is_deeper
 from rellm_agents.json_schema.source import (
     CanonicalSchema,
     NormalForm,
@@ -169,6 +169,7 @@ class Compiler:
         texts = (*conditions.get("patterns", ()), *conditions.get("excluded_patterns", ()))
         self._check("patterns", len(texts), "join them to one pattern", context)
         self._check("regex_characters", sum(map(len, texts)), "write a shorter pattern", context)
+        self._check("least_characters", view.min_length or 0, "ask for fewer", context, "minLength", "not")
         try:
             node = styled_strings(context.style, **conditions)
             if more := formats_of_other_drafts(view, self._form):
@@ -176,8 +177,7 @@ class Compiler:
         except InexactFormat as error:
             raise UnsupportedSchema(context.location.pointer_of("not", "format"), str(error)) from error
         except PatternError as error:
-            keywords = ("minLength", "not") if (view.min_length or 0) > MAX_COUNT else ("pattern", "patternProperties", "format")
-            raise UnsupportedSchema(context.location.pointer_of(*keywords), str(error)) from error
+            raise UnsupportedSchema(context.location.pointer_of("pattern", "patternProperties", "format"), str(error)) from error
         self._check("patterns", conditions_at_once(node), "use fewer patterns or lookarounds", context)
         return self._ready(node)
 

@@ -18,8 +18,6 @@ MAX_VALUE_DEPTH = 100
 """Levels of lists and objects in a value that a schema lists, or that is to be written."""
 MAX_CHAIN = 1_500
 """Schemas one inside of the other, where a reference leads into the next. The normalising library overflows its stack at about 3,000."""
-MAX_COUNT = 10_000_000
-"""Characters of a string, items of a list or properties of an object that a schema asks for at least: no model writes more."""
 
 
 def odd_name(value: Any) -> object | None:

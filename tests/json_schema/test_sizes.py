@@ -23,7 +23,7 @@ from rellm_agents.json_schema import (
     with_integer_members,
     without_titles,
 )
-from rellm_agents.json_schema.sizes import MAX_CHAIN, MAX_COUNT, MAX_DEPTH
+from rellm_agents.json_schema.sizes import MAX_CHAIN, MAX_DEPTH
 
 CPU_SECONDS = 20  # a process that computes longer has failed as well
 NULL = {"type": "null"}
@@ -166,7 +166,7 @@ def test_chains_of_references_are_a_limit_that_is_told() -> None:
     assert compile_schema(chained(MAX_CHAIN // 2 - 10, AROUND["allOf"])).shortest() == "null"
 
 
-@pytest.mark.parametrize("count", [MAX_COUNT + 1, 10**19, 10**30])
+@pytest.mark.parametrize("count", [10**7 + 1, 10**19, 10**30])
 @pytest.mark.parametrize(
     ("keyword", "type_"), [("minLength", "string"), ("minItems", "array"), ("minProperties", "object"), ("minContains", "array")]
 )

@@ -16,7 +16,10 @@ What follows the text is priced once for a capture, as after a cheapest text; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from operator import itemgetter
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,7 +32,10 @@ from rellm_agents.decoding.vocabulary import Ids
 from rellm_agents.patterns.ir import Capture
 from rellm_agents.patterns.machine import CaptureCell, Machine, State, can_avoid
 
+Found = TypeVar("Found")
 Ending = tuple[int, bytes]  # how many tokens lead to an end of the text, and what they write
+
+MAX_PLACES = 8  # on ways to excluded texts, from which endings are looked for, if one was found
 
 _NO_ENDING: Ending = (IMPOSSIBLE, b"")
 
@@ -52,6 +58,7 @@ class CaptureCosts:
         self._most_alike = int(trie.token_counts(np.arange(trie.size, dtype=np.int32)).max(initial=1))  # tokens of the same bytes
         self.leaves = LeavesCosts(costs, self)
         self._rests: WeakKeyDictionary[Capture, int] = WeakKeyDictionary()
+        self._leavings: WeakKeyDictionary[Capture, dict[bytes, Ending]] = WeakKeyDictionary()
         self._near_excluded: WeakKeyDictionary[Capture, dict[bytes, Ending]] = WeakKeyDictionary()
         self._unrestricted: WeakKeyDictionary[State, Ending] = WeakKeyDictionary()
         self._bounds: WeakKeyDictionary[State, int] = WeakKeyDictionary()
@@ -143,41 +150,56 @@ class CaptureCosts:
         if low == high:
             return self._unrestricted_ending(state)
         known = self._near_excluded.get(node, {})
-        if text not in known:
-            known = known.copy()  # another thread may be reading it
-            self._ending(node, state, text, known)
-            self._costs.settled(self._near_excluded, node, known)
-        return known[text]
+        found = known.get(text)
+        if found is None:
+            found = self._near_ending(node, state, text)
+            self._costs.settled(self._near_excluded, node, {**self._near_excluded.get(node, {}), text: found})
+        return found
 
-    def _ending(self, node: Capture, state: State, text: bytes, known: dict[bytes, Ending]) -> Ending:
-        """The fewest tokens where excluded texts can be reached: the first leaves them, or ends where others of them can be reached."""
-        if text in known:
-            return known[text]
-        best = self._leaving(node, state, text)
-        if best[0] > 1:
-            low, high = node.beginning(text)
-            sub, seen = self.submachine(state), set()
-            for excluded in node.ordered[low:high]:
-                for size, _, after in sub.token_boundaries(state, self._lexemes.cursors.root, excluded[len(text) :])[0]:
-                    longer = excluded[: len(text) + size]
-                    if longer in seen or not (after.cells or after.accepting):
-                        continue
-                    seen.add(longer)
-                    may_end = after.accepting and longer not in node.excluded
-                    cost, rest = (0, b"") if may_end else self._ending(node, after, longer, known)
-                    if cost + 1 < best[0]:
-                        best = cost + 1, longer[len(text) :] + rest
-        known[text] = best
+    def _near_ending(self, node: Capture, state: State, text: bytes) -> Ending:
+        """The fewest tokens where excluded texts can be reached: the first leaves them, or ends where others of them can be reached.
+
+        Places are looked at by the number of tokens that lead to them, those of as many in the order of their texts. After
+        ``MAX_PLACES`` the best that was found is taken: it is found from each place on the way to it, too, as no more places come before.
+        """
+        best, places, seen = _NO_ENDING, [(state, text)], {text}
+        level = looked_at = 0
+        while places and level + 1 < best[0]:
+            following: list[tuple[State, bytes]] = []
+            for here, begun in places:
+                may_end = level > 0 and here.accepting and begun not in node.excluded
+                cost, rest = (0, b"") if may_end else self._leaving(node, here, begun)
+                if cost + level < best[0]:
+                    best = cost + level, begun[len(text) :] + rest
+                looked_at += 1
+                if best[0] < IMPOSSIBLE and (looked_at >= MAX_PLACES or best[0] <= level + 1):
+                    return best
+                following += self._along_excluded(node, here, begun, seen)
+            places, level = sorted(following, key=itemgetter(1)), level + 1
         return best
+
+    def _along_excluded(self, node: Capture, state: State, text: bytes, seen: set[bytes]) -> Iterator[tuple[State, bytes]]:
+        """The places where a token ends that leads along excluded texts, each once."""
+        low, high = node.beginning(text)
+        if not state.cells:
+            return
+        sub = self.submachine(state)
+        for excluded in node.ordered[low:high]:
+            for size, _, after in sub.token_boundaries(state, self._lexemes.cursors.root, excluded[len(text) :])[0]:
+                longer = excluded[: len(text) + size]
+                if longer not in seen and (after.cells or after.accepting):
+                    seen.add(longer)
+                    yield after, longer
 
     def _leaving(self, node: Capture, state: State, text: bytes) -> Ending:
         """The cheapest ending whose first token leaves the excluded texts."""
-        if self._first_leaving(node, state, text, IMPOSSIBLE) is None:
-            return _NO_ENDING
-        limit = 1
-        while (data := self._first_leaving(node, state, text, limit)) is None:
-            limit += 1
-        return self._ending_with(data, state)  # it takes the fewest: there was none below the limit
+        known = self._leavings.get(node, {})
+        ending = known.get(text)
+        if ending is None:
+            found = least_limit(partial(self._first_leaving, node, state, text), self.least(state))
+            ending = _NO_ENDING if found is None else self._ending_with(found[1], state)  # the fewest: there was none below the limit
+            self._costs.settled(self._leavings, node, {**self._leavings.get(node, {}), text: ending})
+        return ending
 
     def _first_leaving(self, node: Capture, state: State, text: bytes, limit: int) -> bytes | None:
         """The first token that leaves the excluded texts, and after which less than ``limit`` suffice; few tokens do not leave them."""
@@ -187,6 +209,11 @@ class CaptureCosts:
             if low == high:
                 return data
         return None
+
+    def _first_within(self, state: State, limit: int) -> bytes | None:
+        """The first token after which less than ``limit`` suffice."""
+        within = self.tokens_within(state, limit)
+        return self.bytes_of(int(within[0])) if len(within) else None
 
     def _ending_with(self, data: bytes, state: State) -> Ending:
         after = state.after(data)
@@ -200,12 +227,9 @@ class CaptureCosts:
             found, least = _NO_ENDING, max(self.least(state), 1)  # where the text may end, its cells ask for no more
             # A token that spans parts may be nearer to the end than is counted. The text begins with it all the same: what follows is
             # priced after a cheapest text, since that leaves only dearer ones, and has to be enough after any other.
-            limit, near = 1, self.tokens_within(state, 1)
-            while least < IMPOSSIBLE and not len(near) and (limit < least or len(self.tokens_within(state, IMPOSSIBLE))):
-                limit += 1
-                near = self.tokens_within(state, limit)
-            if least < IMPOSSIBLE and len(near):
-                written = self.bytes_of(int(near[0]))
+            near = None if least >= IMPOSSIBLE else least_limit(partial(self._first_within, state), least)
+            if near is not None:
+                limit, written = near
                 here = state.after(written)
                 while not here.accepting:
                     data = self.bytes_of(int(self.tokens_within(here, self.least(here))[0]))
@@ -236,6 +260,30 @@ class CaptureCosts:
         """The transitions of the machine of a part, whose state is ``state``."""
         assert isinstance(state.machine, Machine)
         return TokenTransitions.of(state.machine, self._lexemes)
+
+
+def least_limit(found_below: Callable[[int], Found | None], guess: int) -> tuple[int, Found] | None:
+    """The least limit below which something is found, and what is found there; ``None`` if nothing ever is.
+
+    Args:
+        found_below: what is found below a limit, ``None``: nothing. Whatever is found below one is found below each higher one.
+        guess: where the limit may be; the farther it is away, the more is asked: twice as much for twice the distance squared.
+
+    >>> least_limit(lambda limit: "found" if limit > 1_000 else None, 990), least_limit(lambda limit: None, 3)
+    ((1001, 'found'), None)
+    """
+    low, high, step = 0, min(max(guess, 1), IMPOSSIBLE), 1  # nothing is found below ``low``
+    found = found_below(high)
+    if found is None and (high >= IMPOSSIBLE or found_below(IMPOSSIBLE) is None):
+        return None
+    while found is None:
+        low, high, step = high, min(high + step, IMPOSSIBLE), 2 * step
+        found = found_below(high)
+    while high - low > 1:
+        middle = max(high - step, (low + high) // 2)
+        lower = found_below(middle)
+        low, high, found, step = (middle, high, found, step) if lower is None else (low, middle, lower, 2 * step)
+    return high, found
 
 
 def _cost(cost: int | None) -> int:

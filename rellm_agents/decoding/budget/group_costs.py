@@ -120,15 +120,15 @@ def _within(transition: Transition, costs: TokenCosts, limit: int) -> Iterable[i
 
 
 def _of_lexeme_within(cell: LexemeCell, group: LexemeTokens, costs: TokenCosts, limit: int) -> list[int]:
-    """The trie is walked anew: the states in which single tokens end are not held, since a budget asks for them rarely."""
-    trie, starts = group.cursor.trie, group.cursor.nodes
-    nodes, states = trie.walk(cell.automaton, starts, np.full(len(starts), cell.state, dtype=np.int32))
-    own = np.full(int(states.max(initial=0)) + 1, IMPOSSIBLE, dtype=np.int64)
+    own = np.full(max(group.ends, default=0) + 1, IMPOSSIBLE, dtype=np.int64)
     after = costs.of_continuation(cell.then)
     for end in group.ends:
         bound = costs.bound_of_lexeme(cell.automaton, end)
         own[end] = bound if bound + after < limit else costs.of_lexeme(cell.automaton, end)
-    ids: list[int] = trie.tokens_at(nodes[own[states] + after < limit]).tolist()
+    if not np.any(own + after < limit):
+        return []
+    tokens, ends = costs.ends_of_tokens(cell.automaton, cell.state, group.cursor)
+    ids: list[int] = tokens[own.take(ends, mode="clip") + after < limit].tolist()
     return ids
 
 

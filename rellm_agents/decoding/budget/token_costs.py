@@ -114,6 +114,7 @@ class TokenCosts:
         self.counted = CountedCosts(lexemes)
         self.of_node = CheapestText(self._of_terminal, self.captures.cheapest, with_rest=self.captures.with_rest)
         self.of_literal = lru_cache(maxsize=_LITERALS)(self._of_literal)
+        self.ends_of_tokens = lexemes.ends_of_tokens  # where each token of a lexeme ends
         self._of_sets: WeakKeyDictionary[LiteralSet, dict[tuple[int, int, int], int]] = WeakKeyDictionary()
         self._bounds_of_sets: WeakKeyDictionary[LiteralSet, int] = WeakKeyDictionary()
         self._of_lexemes: WeakKeyDictionary[Automaton, dict[int, int]] = WeakKeyDictionary()

@@ -34,6 +34,7 @@ from rellm_agents.patterns.automaton import DEAD, START, Automaton, CountedAutom
 
 MAX_LEXEME_TOKENS = 1_024  # states per vocabulary, least recently used dropped; a mask each, 6 kB for 49,152 tokens
 MAX_COUNTER_TOKENS = 64  # about 20 bytes per token each
+MAX_ENDS = 16  # 8 bytes for each token
 MAX_REFERENCES = 64
 _FEW = 64  # tokens that are held as ids rather than as a mask
 _WORTH_A_DELTA = 0.25  # of all nodes: if fewer differ from a state that was walked, only they are walked
@@ -134,6 +135,7 @@ class LexemeTokenCache:
         cursors: into the trie of the vocabulary.
         of: the tokens of an automaton, one of its states, and a cursor: :class:`LexemeTokens`.
         counted: likewise of a repeat: :class:`CounterTokens`.
+        ends_of_tokens: likewise the tokens, whether or not they lead to an end, and the state in which each ends: int32[n] both.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -141,6 +143,7 @@ class LexemeTokenCache:
         self.cursors = TrieCursors(vocabulary.trie)
         self.of = lru_cache(maxsize=MAX_LEXEME_TOKENS)(self._of)
         self.counted = lru_cache(maxsize=MAX_COUNTER_TOKENS)(partial(CounterTokens, self))
+        self.ends_of_tokens = lru_cache(maxsize=MAX_ENDS)(_ends_of_tokens)  # asked for near the end of a budget alone
         self._reference = lru_cache(maxsize=MAX_REFERENCES)(_Reference)
         # Else there are no dead ends, or all is measured before it is allowed.
         self._must_check_spelling = vocabulary.spells_common_bytes and not vocabulary.spells_every_text
@@ -148,7 +151,7 @@ class LexemeTokenCache:
 
     def clear(self) -> None:
         """Forget all tokens that were found."""
-        for one in (self.of, self.counted, self._reference):
+        for one in (self.of, self.counted, self.ends_of_tokens, self._reference):
             one.cache_clear()
 
     def is_dead_end(self, automaton: Automaton, state: int) -> bool:
@@ -239,6 +242,13 @@ class LexemeTokenCache:
         is_residual[trie.inner(nodes[automaton.accepting_flags(states)])] = True
         residual = np.flatnonzero(is_residual).astype(np.int32)  # ascending: a sort of tens of thousands would take a millisecond
         return LexemeTokens(automaton, state, known.cursor, Mask(bits), tuple(ends), self.cursors.below(residual, 1))
+
+
+def _ends_of_tokens(automaton: Automaton, state: int, cursor: TrieCursor) -> tuple[Ids, Ids]:
+    nodes, states = cursor.trie.walk(automaton, cursor.nodes, np.full(len(cursor.nodes), state, dtype=np.int32))
+    tokens, ends = cursor.trie.tokens_at(nodes), np.repeat(states, cursor.trie.token_counts(nodes)).astype(np.int32)
+    add_bytes(tokens.nbytes + ends.nbytes)
+    return tokens, ends
 
 
 class _Reference:

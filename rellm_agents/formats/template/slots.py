@@ -31,9 +31,11 @@ from rellm_agents.patterns import (
     read_regex,
     sequence,
 )
-from rellm_agents.patterns.ir import SPACES, early_ends, ends_outside
+from rellm_agents.patterns.automaton import counter_of
+from rellm_agents.patterns.ir import SPACES, Intersection, Repeat, early_ends, ends_outside
 from rellm_agents.patterns.machine import has_text
 
+_LONG = 1_000  # characters; for shorter texts, the states of one automaton are made sooner than those of the conditions alone
 _QUOTE = CharSet.of('"')
 _WITH_QUOTE = sequence(TEXT, literal('"'), TEXT)
 
@@ -110,11 +112,9 @@ class Slot:
             return self.node
         verbatim = difference(values, *(sequence(TEXT, literal(text), TEXT) for text in self._escapes.values()))
         if not _is_empty(difference(verbatim, self._unquoted)):
-            verbatim = lexeme(
-                choice(intersection(verbatim, self._unquoted), self._in_quotes(verbatim))
-                if self._has_quotes
-                else intersection(verbatim, self._unquoted)
-            )
+            plain = intersection(verbatim, self._unquoted)
+            parts = [plain, self._in_quotes(verbatim)] if self._has_quotes else [plain]
+            verbatim = choice(*parts) if _is_counted(plain) else lexeme(choice(*parts))
         elif not self._escapes:
             verbatim = values  # all of them: the same node as elsewhere, so that its memo is shared
         return None if _is_empty(verbatim) else verbatim
@@ -153,6 +153,13 @@ class Slot:
         quoted = sequence(literal('"'), intersection(values, self._inside_quotes), literal('"'))
         banned = choice(*map(literal, (*self._banned, *self._early_ends)), *map(read_regex, self._banned_regexes))
         return quoted if _is_empty(intersection(banned, _WITH_QUOTE)) else intersection(quoted, self._allowed)
+
+
+def _is_counted(node: Node) -> bool:
+    """Whether a long bound is counted beside the states of the other conditions; one automaton of all has a state for each length."""
+    parts = node.parts if isinstance(node, Intersection) else (node,)
+    longest = max((max(one.minimum, one.maximum or 0) for one in parts if isinstance(one, Repeat)), default=0)
+    return longest >= _LONG and counter_of(node) is not None
 
 
 def _is_empty(node: Node) -> bool:

@@ -14,7 +14,6 @@ of a demanding keyword, as a fixpoint over the graph of references.
 
 from __future__ import annotations
 
-from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.source.normal_form import CanonicalSchema, NormalForm, Unresolved, canonical
 
 _WRITTEN_OUT = 10**15  # smaller numbers are written without an exponent
@@ -86,7 +85,11 @@ class Deferrable:
                     if view.additional_properties is not None:
                         waiting.append(view.additional_properties)
                 case canonical.ArrayView():
-                    if view.contains or (view.min_items or 0) > MAX_COUNT or view.distinctness != canonical.Distinctness.UNCONSTRAINED:
+                    if (
+                        view.contains
+                        or (view.min_items or 0) > self._form.limits.least_items
+                        or view.distinctness != canonical.Distinctness.UNCONSTRAINED
+                    ):
                         return None
                     waiting += view.prefix_items
                     if view.items is not None:
@@ -104,7 +107,13 @@ class Deferrable:
 
     def _is_plain_string(self, view: canonical.StringView) -> bool:
         """No pattern; a format that the draft has, only without bounds on the length."""
-        if (view.min_length or 0) > MAX_COUNT or view.patterns or view.excluded or view.excluded_patterns or view.excluded_formats:
+        if (
+            (view.min_length or 0) > self._form.limits.least_characters
+            or view.patterns
+            or view.excluded
+            or view.excluded_patterns
+            or view.excluded_formats
+        ):
             return False
         formats = [*view.formats]
         return not formats or (len(formats) == 1 and self._form.knows_format(formats[0]) and view.min_length is view.max_length is None)

@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import TypedDict, assert_never, cast
 
 from rellm_agents.errors import InexactFormat, PatternError, PatternTooLarge
-from rellm_agents.json_schema.sizes import MAX_COUNT
 from rellm_agents.json_schema.text.string_formats import string_format
 from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import NOTHING, TEXT, CharSet, Node, choice, complement, intersection, ir, literal, read_regex, repeat
@@ -62,12 +61,12 @@ def decoded_strings(
     Raises:
         RegexSyntaxError: a pattern is outside the dialect, or not regular.
         InexactFormat: an excluded format that is not known exactly.
-        PatternTooLarge: more characters are asked for than ``MAX_COUNT``, or a named bound was passed while looking for a string that fits.
+        PatternTooLarge: more characters are asked for than a limit allows, or a bound was passed while looking for a string that fits.
     """
     if max_length is not None and max_length < min_length:
         return NOTHING
-    if min_length > MAX_COUNT:
-        raise PatternTooLarge(f"at least {min_length} characters are asked for, and {MAX_COUNT} at most can be: ask for fewer")
+    if refusal := limits.refusal("least_characters", min_length, "ask for fewer"):
+        raise PatternTooLarge(refusal)
     whole = [read_regex(text, dialect="ecma", search=True, limits=limits) for text in patterns]
     whole += [known.node for name in formats if (known := string_format(name)) is not None]
     absent, minus = _absent([reading for text in excluded_patterns for reading in _readings(text, limits)])

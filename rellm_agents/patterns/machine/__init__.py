@@ -9,7 +9,7 @@ Knows nothing of tokens. In reading order:
     captures         whether a text can still differ from the excluded ones; first bytes
     interning        the tables in which a machine interns continuations and cells
     cheapest         the cost of a cheapest text, whatever costs are
-    allowed_text     a shortest text that a capture allows
+    allowed_text     shortest texts, and what a capture allows of them
     machine          states, and how they are entered, read and put together
     listing          the texts of a node, if they are few
     all_different    the cheapest different texts for some places
@@ -17,11 +17,11 @@ Knows nothing of tokens. In reading order:
 """
 
 from rellm_agents.patterns.machine.all_different import Chosen
-from rellm_agents.patterns.machine.allowed_text import allowed_length, bytes_of_terminal, shortest_allowed
+from rellm_agents.patterns.machine.allowed_text import ShortestText, allowed_length
 from rellm_agents.patterns.machine.captures import can_avoid, first_bytes
 from rellm_agents.patterns.machine.cells import HOLE, CaptureCell, Cell, Continuation, CounterCell, LexemeCell, LiteralCell, SetCell, State
 from rellm_agents.patterns.machine.cheapest import CheapestText
 from rellm_agents.patterns.machine.listing import listed_texts
 from rellm_agents.patterns.machine.literal_set import LiteralSet
-from rellm_agents.patterns.machine.machine import DEAD_STATE, Machine, has_allowed_text, has_text, run, start
+from rellm_agents.patterns.machine.machine import DEAD_STATE, Machine, has_allowed_text, has_text, run, shortest_length, start
 from rellm_agents.patterns.machine.part_ends import part_end

@@ -41,7 +41,7 @@ from rellm_agents.patterns.ir import (
     Terminal,
     repeat,
 )
-from rellm_agents.patterns.machine.allowed_text import shortest_allowed
+from rellm_agents.patterns.machine.allowed_text import ShortestText
 from rellm_agents.patterns.machine.captures import can_avoid
 from rellm_agents.patterns.machine.cells import HOLE, Cell, Continuation, Exit, State
 from rellm_agents.patterns.machine.cheapest import CheapestText, LowerBound
@@ -346,9 +346,12 @@ def _cost_of_terminal(node: Node) -> int | None:
 
 
 def _allowed(node: Capture) -> tuple[int, bytes] | None:
-    text = shortest_allowed(node, Machine.of(node.inner).open_start)
-    return None if text is None else (0, text)
+    found = shortest_length.cheapest(node)
+    return None if found is None else (0, found[1])
 
+
+shortest_length = ShortestText(lambda inner: Machine.of(inner).open_start)
+"""The length in bytes of a shortest text of a node, and such a text."""
 
 _exists = CheapestText(_cost_of_terminal, _allowed, LowerBound(_cost_of_terminal, lambda _: (0, b"")))
 

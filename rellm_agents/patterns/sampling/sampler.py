@@ -46,8 +46,7 @@ from rellm_agents.patterns.ir import (
     Utf8Tail,
     sequence,
 )
-from rellm_agents.patterns.machine import CheapestText
-from rellm_agents.patterns.sampling.shortest import allowed_length, shortest_captured, shortest_length, shortest_option
+from rellm_agents.patterns.machine import CheapestText, allowed_length, shortest_length
 
 MAX_DEPTH = 12  # of nested rules; beyond it, or beyond MAX_PIECES, the shortest way out is taken
 MAX_PIECES = 300  # characters and literals of one text
@@ -119,7 +118,7 @@ class _Sampler:
                     self.add(part, depth)
             case Choice(options):
                 alive = tuple(o for o in options if character_length(o) is not None)
-                self.add(shortest_option(alive) if self.is_long(depth) else self.option(alive), depth)
+                self.add(shortest_length.option(alive) if self.is_long(depth) else self.option(alive), depth)
             case Repeat(inner, minimum, maximum):
                 count = 0 if character_length(inner) is None else self.iterations(minimum, maximum)
                 for i in range(count):
@@ -154,7 +153,7 @@ class _Sampler:
                 text = "".join(drawn).encode()
                 if text not in capture.excluded and character_length(capture.continue_with(text)) is not None:
                     return text
-        return shortest_captured(capture)
+        return shortest_length.captured(capture)
 
     def option(self, options: tuple[Node, ...]) -> Node:
         """Any of them; where there is one character and all else is longer, more often that."""
