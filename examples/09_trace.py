@@ -30,15 +30,15 @@ for name, made in texts.items():
     first = made.trace.tokens[0]
     print(f"{name}: {made.text}")
     print(f"  the mask took {first.removed:.0%} of the probability of the first token, {first.data.decode()!r}")
-    print(
-        f"  the model wanted {first.best[0].data.decode()!r} there; it was refused its likeliest token {made.trace.summary()['fought']} times"
-    )
+    fought = made.trace.summary()["fought"]
+    print(f"  the model wanted {first.best[0].data.decode()!r} there; its likeliest token was not allowed at {fought} places")
 
 page = Path(tempfile.mkdtemp()) / "trace.html"
 trace_page(texts.values(), title="France, asked in two ways").save(page)
 print(f"{page}: open it in a browser")
 
 assert all(pattern.fullmatch(made.text) for made in texts.values())
-assert texts["asks for words"].trace.tokens[0].removed > 0.9 > 0.5 > texts["shows JSON"].trace.tokens[0].removed
+assert texts["asks for words"].trace.tokens[0].removed > 0.9
+assert texts["shows JSON"].trace.tokens[0].removed < 0.5
 assert texts["shows JSON"].trace.summary()["fought"] == 0
 assert page.read_text(encoding="utf-8").count("Paris") > 0

@@ -3,8 +3,8 @@
 Knows what a trace is, and nothing of how a text is written. In reading order:
 
     trace_data   a trace as plain JSON values
-    trace_page   one HTML file that shows them, of ``page.html``, ``trace.css`` and ``trace.js``
+    html_page    one HTML file that shows them, of ``page.html``, ``trace.css`` and ``trace.js``
 """
 
 from rellm_agents.views.trace.trace_data import text_data, token_data
-from rellm_agents.views.trace.trace_page import TracePage, asset_script, asset_style, embedded_json, trace_page
+from rellm_agents.views.trace.html_page import TracePage, asset_script, asset_style, embedded_json, trace_page
