@@ -22,15 +22,13 @@ from rellm_agents.patterns import Pattern
 from rellm_agents.serving.client.answers import text_of
 from rellm_agents.serving.client.checking import Checking
 from rellm_agents.serving.client.failures import translated_errors
-from rellm_agents.serving.client.servers import Notation, Server, check_server, notations_of, options_of, servers_with
+from rellm_agents.serving.client.servers import Notation, Server, check_server, longest_of, notations_of, options_of, servers_with
 from rellm_agents.serving.client.sources import pattern_of, value_of
 from rellm_agents.serving.pattern_fields import fields_of
 
 if TYPE_CHECKING:
     from langchain_core.output_parsers import BaseOutputParser
     from langchain_core.runnables import Runnable
-
-MAX_LENGTH = 60_000  # characters of a regex or a grammar, which servers compile for each request that they have not seen
 
 
 class RemoteRequest(Mapping[str, Any]):
@@ -186,7 +184,8 @@ def _written(pattern: Pattern, server: Server) -> tuple[tuple[Notation, str] | N
             except (UnsupportedRegex, PatternTooLarge, PatternError) as error:
                 objection = str(error)
                 continue
-            if len(text) <= MAX_LENGTH:
+            most = longest_of(server, notation)
+            if len(text) <= most:
                 return (notation, text), ""
-            objection = f"they take {len(text)} characters of {notation}, and {MAX_LENGTH} are sent at most"
+            objection = f"they take {len(text)} characters of {notation}, and {most} are sent at most"
     return None, objection
