@@ -28,9 +28,8 @@ SOURCES: list[Any] = [
 
 
 def asked(source: Any, max_tokens: int, **extra: Any) -> Any:
-    client = openai.OpenAI(base_url=URL, api_key="none", max_retries=0)
     request = request_for(source, "vllm+rellm")
-    with request.errors():
+    with openai.OpenAI(base_url=URL, api_key="none", max_retries=0) as client, request.errors():
         body = {"vllm_xargs": request["extra_body"]["vllm_xargs"], **extra}
         messages: Any = [{"role": "user", "content": "Rain in Paris?"}]
         return request.read(client.chat.completions.create(model="smollm2", messages=messages, max_tokens=max_tokens, extra_body=body))
