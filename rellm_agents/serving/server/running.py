@@ -29,17 +29,15 @@ def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> 
         settings: what is allowed.
         max_tokens: the budget of requests that name none.
 
+    A model without a chat template goes on with prompts, and is asked for no messages.
+
     Raises:
         ModelNotFound: there is no such model.
-        ValueError: it has no chat template, or its tokenizer cannot be read.
+        ValueError: its tokenizer cannot be read, or its chat template.
     """
-    if model == SMOLLM2:
-        loaded, tokenizer = smollm2()
-        chat = ChatRELLM(model=loaded, tokenizer=tokenizer, max_tokens=max_tokens)
-    else:
-        chat = ChatRELLM(model=model, max_tokens=max_tokens)
-    anything = compile_regex("(?s:.*)")
-    plain = RELLM(model=chat.model, tokenizer=chat.tokenizer, pattern=anything, max_tokens=max_tokens)
+    given = dict(zip(("model", "tokenizer"), smollm2() if model == SMOLLM2 else (model, None), strict=True))
+    plain = RELLM(**given, pattern=compile_regex("(?s:.*)"), max_tokens=max_tokens)
+    chat = ChatRELLM(model=plain.model, tokenizer=plain.tokenizer, max_tokens=max_tokens) if plain.has_chat_template else None
     return make_application(chat, plain, settings)
 
 
