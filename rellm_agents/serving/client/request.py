@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from rellm_agents.arguments import TEXT, checked
-from rellm_agents.errors import FormatError, PatternError, PatternTooLarge, UnsupportedRegex
+from rellm_agents.errors import ArgumentTypeError, FormatError, PatternError, PatternTooLarge, UnsupportedRegex
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema, schema_of
 from rellm_agents.patterns import Pattern
@@ -83,12 +83,17 @@ class RemoteRequest(Mapping[str, Any]):
             chunks: of a stream of the ``openai`` client, or of LangChain's.
 
         Raises:
+            ArgumentTypeError: no chunks.
             AnswerCutOff, ConstraintIgnored: as :meth:`read`, as soon as it is certain; pieces that came before were right.
             ServerRefused, ServerUnreachable: the stream broke off.
         """
         check, reason = Checking(self.pattern, self.server), None
+        try:
+            coming = iter(chunks)
+        except TypeError as error:
+            raise ArgumentTypeError("chunks", chunks, "the chunks of a stream") from error
         with self.errors():
-            for chunk in chunks:
+            for chunk in coming:
                 piece, ended = text_of(chunk)
                 check.add(piece)
                 reason = ended or reason

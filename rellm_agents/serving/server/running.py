@@ -35,8 +35,8 @@ def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> 
         ModelNotFound: there is no such model.
         ValueError: its tokenizer cannot be read, or its chat template.
     """
-    given = dict(zip(("model", "tokenizer"), smollm2() if model == SMOLLM2 else (model, None), strict=True))
-    plain = RELLM(**given, pattern=compile_regex("(?s:.*)"), max_tokens=max_tokens)
+    loaded, tokenizer = smollm2() if model == SMOLLM2 else (model, None)
+    plain = RELLM(model=loaded, tokenizer=tokenizer, pattern=compile_regex("(?s:.*)"), max_tokens=max_tokens)
     chat = ChatRELLM(model=plain.model, tokenizer=plain.tokenizer, max_tokens=max_tokens) if plain.has_chat_template else None
     return make_application(chat, plain, settings)
 
