@@ -41,12 +41,13 @@ Held = processor_for(AutoTokenizer.from_pretrained("$folder/model"), max_model_l
 PYTHON
 export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 VLLM_CPU_KVCACHE_SPACE=1
 PYTHONPATH=$root:$folder "$venv/bin/vllm" serve "$folder/model" --served-model-name smollm2 --host 127.0.0.1 --port 8123 --dtype bfloat16 \
-    --max-model-len 2048 --max-num-seqs 16 --enforce-eager --logits-processors held:Held > "$folder/serve.log" 2>&1 &
+    --max-model-len 2048 --max-num-seqs 16 --enforce-eager --logits-processors held:Held \
+    --enable-auto-tool-choice --tool-call-parser hermes > "$folder/serve.log" 2>&1 &
 server=$!
 trap 'kill $server' EXIT
 until curl --silent --fail http://127.0.0.1:8123/health; do
     kill -0 $server || { tail "$folder/serve.log"; exit 1; }
     sleep 2
 done
-RELLM_VLLM_URL=http://127.0.0.1:8123/v1 .venv/bin/python -m pytest -n0 -m heavy_server tests/serving/engines
+RELLM_VLLM_URL=http://127.0.0.1:8123/v1 PYTHONPATH=$root .venv/bin/python -m pytest -n0 -m heavy_server tests/serving/engines
 PYTHONPATH=$root .venv/bin/python -u benchmarks/engine_serving.py http://127.0.0.1:8123/v1 "$@"

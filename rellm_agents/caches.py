@@ -11,12 +11,33 @@ grows: rows of automata, and tokens of lexemes. Knows nothing of what the caches
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import Protocol
+from typing import Any, Protocol, Self, TypeVar, overload
 from weakref import WeakSet
 
 BOUND = 256 << 20
 """Bytes that may be added to caches before they are emptied, when the next pattern comes."""
+
+_Value = TypeVar("_Value")
+
+
+class cached_property(functools.cached_property[_Value]):  # noqa: N801 - as the one of ``functools``
+    """A property whose value is made once and kept. In a race it is made twice, and one of the two is kept for all.
+
+    That of ``functools`` holds a lock while a value is made, in Python 3.11, and the same one for all objects: two threads wait for each
+    other for ever, where each makes a value while it holds a lock that the other's needs.
+    """
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> _Value: ...
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        if instance is None:
+            return self
+        return instance.__dict__.setdefault(self.attrname, self.func(instance))
+
 
 _PACKAGE = __name__.partition(".")[0]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator
+from enum import Enum
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +22,13 @@ from rellm_agents.arguments import INTEGER, NUMBER, checked
 from rellm_agents.decoding import ConstrainedDecoder, ConstrainedLogitsProcessor, RequestQueue, TokenMasks, Vocabulary
 from rellm_agents.errors import ArgumentTypeError, RELLMError
 from rellm_agents.langchain import RELLM, ChatRELLM, compile_parser, format_for, parser_for, reader_for, register_parser
+from rellm_agents.serving.client import request_for
+from rellm_agents.serving.client.checked_calls import CheckedCalls
+from rellm_agents.serving.engines import processor_for
+from rellm_agents.serving.engines.llama_cpp import LlamaCppDecoder
+from rellm_agents.serving.engines.ray import RowMapper
+from rellm_agents.serving.server import ServerSettings
+from tests.serving.engines import fake_llama_cpp
 from tests.toys import byte_level_tokenizer, random_model
 
 WRONG = [
@@ -122,6 +132,37 @@ def called() -> dict[str, Called]:
     }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def called_in_serving() -> Iterator[dict[str, Called]]:
+    """What serves: engines of other projects, which stand-ins take the place of, their clients, and the server's settings."""
+    smolagents = pytest.importorskip("rellm_agents.serving.engines.smolagents", exc_type=ImportError)
+    tokenizer, pattern = byte_level_tokenizer(), compile_regex("a+")
+    chat_model = ChatRELLM(model=random_model(tokenizer), tokenizer=tokenizer, chat_template=TEMPLATE)
+    request = request_for(pattern, "vllm")
+    with pytest.MonkeyPatch.context() as patch:
+        fake_llama_cpp.install(patch)
+        patch.setitem(sys.modules, "vllm", ModuleType("vllm"))
+        for name in ("vllm.v1.sample.logits_processor", "vllm.v1.worker.gpu.sample.logits_processor.interface"):
+            module: Any = ModuleType(name)
+            module.LogitsProcessor, module.MoveDirectionality = object, Enum("MoveDirectionality", "UNIDIRECTIONAL SWAP")
+            patch.setitem(sys.modules, name, module)
+        decoder = LlamaCppDecoder(fake_llama_cpp.Llama())
+        yield {
+            "request_for": Called(request_for, {"source": pattern, "server": "vllm"}),
+            "RemoteRequest.read": Called(request.read, {"answer": "aa"}),
+            "RemoteRequest.pieces": Called(lambda **given: list(request.pieces(**given)), {"chunks": ["a"]}),
+            "RemoteRequest.over": Called(request.over, {"model": chat_model}),
+            "CheckedCalls": Called(CheckedCalls, {"server": "vllm"}),
+            "processor_for": Called(processor_for, {"tokenizer": tokenizer, "max_model_len": 9, "runner": "v1"}),
+            "LlamaCppDecoder": Called(LlamaCppDecoder, {"llama": fake_llama_cpp.Llama()}),
+            "LlamaCppDecoder.options": Called(decoder.options, {"prompt": "a", "pattern": pattern, "max_tokens": 9}),
+            "LlamaCppDecoder.complete": Called(decoder.complete, {"prompt": "a", "pattern": pattern, "max_tokens": 9}),
+            "RowMapper": Called(RowMapper, {"source": {"type": "null"}, "model": "smollm2", "prompt": "prompt"}),
+            "ConstrainedModel": Called(smolagents.ConstrainedModel, {"chat": chat_model, "final_answer": None}),
+            "ServerSettings": Called(ServerSettings, {**vars(ServerSettings(model_name="a", api_key="b"))}),
+        }
+
+
 def each(called: dict[str, Called]) -> Iterator[tuple[str, str, Any, Called, dict[str, Any]]]:
     for name, one in called.items():
         for parameter in one.right:
@@ -157,6 +198,15 @@ FITS: dict[str, Callable[[Any], bool]] = {
 
 
 def test_no_error_comes_from_inside_and_nothing_wrong_is_accepted(called: dict[str, Called]) -> None:
+    assert walked(called) > 4_000
+
+
+def test_nor_in_what_serves(called_in_serving: dict[str, Called]) -> None:
+    assert walked(called_in_serving) > 1_000
+
+
+def walked(called: dict[str, Called]) -> int:
+    """How many calls there were, all of which are right or refused."""
     inside, accepted, count = {}, {}, 0
     for name, parameter, value, one, arguments in each(called):
         count += 1
@@ -168,10 +218,10 @@ def test_no_error_comes_from_inside_and_nothing_wrong_is_accepted(called: dict[s
         except Exception as error:  # noqa: BLE001 - whatever it is
             inside[place] = f"{type(error).__name__}: {error}"[:160]
             continue
-        if parameter in FITS and name not in ("RELLM", "ChatRELLM", "instance_text") and not FITS[parameter](value):
+        if parameter in FITS and name not in ("RELLM", "ChatRELLM", "instance_text", "RowMapper") and not FITS[parameter](value):
             accepted[place] = "accepted"
     assert (inside, accepted) == ({}, {})
-    assert count > 4_000
+    return count
 
 
 @pytest.mark.parametrize("options", [{"max_new_tokens": "5"}, {"max_new_tokens": True}, {"temperature": "0.5"}, {"seed": "1"}, {"n": "2"}])

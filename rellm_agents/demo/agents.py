@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 from langchain_classic.agents import AgentExecutor, create_react_agent, create_structured_chat_agent
 
+from rellm_agents.caches import cached_property
 from rellm_agents.demo.prompts import bare_prompt, prompt_for, tool_lines
 from rellm_agents.demo.tools import TOOLS
 from rellm_agents.formats import ActionFormat, json_action, react

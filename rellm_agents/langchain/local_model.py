@@ -310,6 +310,11 @@ class LocalModel(BaseModel):
         return text if isinstance(text, str) else None
 
     @property
+    def has_chat_template(self) -> bool:
+        """Whether the tokenizer, or the processor that has it, brings a chat template."""
+        return bool(self._queue.decoder.tokenizer.chat_template or self._processor_template)
+
+    @property
     def queue(self) -> RequestQueue:
         """The queue in which the texts of this model, and of all LangChain objects on it, are written."""
         return self._queue

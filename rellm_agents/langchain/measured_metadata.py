@@ -18,6 +18,9 @@ from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import MAX_LIKELIEST, TextKeywords
 from rellm_agents.errors import ArgumentValueError
 
+LOGPROBS = ("logprobs", "top_logprobs")
+"""Arguments of a call by which it asks for log probabilities, as OpenAI's API calls them."""
+
 
 def how_it_ended(completion: Completion) -> dict[str, Any]:
     """How a text ended.

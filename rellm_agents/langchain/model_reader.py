@@ -20,13 +20,13 @@ langchain_core.exceptions.OutputParserException: Person refuses '{"age": 2}': ag
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from typing import Any
 
 import pydantic
 import pydantic.v1
 from langchain_core.exceptions import OutputParserException
 
+from rellm_agents.caches import cached_property
 from rellm_agents.json_schema import adapter_of, is_v1_model
 
 Refused = (pydantic.ValidationError, pydantic.v1.ValidationError)

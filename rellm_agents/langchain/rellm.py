@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import is_
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -35,7 +36,7 @@ from rellm_agents.langchain.agents import StepOptions, checked_format
 from rellm_agents.langchain.call_options import BUDGET_ALIASES, seeds_of, token_usage, with_one_budget
 from rellm_agents.langchain.chat import with_text
 from rellm_agents.langchain.local_model import LocalModel
-from rellm_agents.langchain.measured_metadata import how_it_ended, measured_metadata
+from rellm_agents.langchain.measured_metadata import LOGPROBS, how_it_ended, measure_logprobs, measured_metadata
 from rellm_agents.langchain.model_reader import ModelReader
 from rellm_agents.langchain.model_schema import Validators, schema_of_type
 from rellm_agents.langchain.output_parsers import compile_parser
@@ -212,15 +213,17 @@ class RELLM(LocalModel, BaseLLM):
         Args:
             prompts: each is gone on with.
             stop: a text ends before the first of these strings.
-            **options: of a call.
+            **options: of a call; also ``logprobs`` and ``top_logprobs``, as ``ChatRELLM`` takes them.
 
         Raises:
             ValueError: as ``invoke``, before anything is written.
         """
         texts = [prompt for prompt in prompts for _ in range(self._copies(options))]
+        asked = {name: options.pop(name, None) for name in LOGPROBS}
         pattern, how = self._request(stop, {name: value for name, value in options.items() if name != "n"})
+        info = partial(self._generation_info, likeliest=measure_logprobs(how, asked))
         seeds: Sequence[int | None] = seeds_of(options.get("seed", self.seed), texts) or [None] * len(texts)
-        return [BegunText(prompt, pattern, {**how, "seed": seed}, self._generation_info) for prompt, seed in zip(texts, seeds, strict=True)]
+        return [BegunText(prompt, pattern, {**how, "seed": seed}, info) for prompt, seed in zip(texts, seeds, strict=True)]
 
     def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:
         """As ``BaseLLM.generate``; the fields that a call replaces become part of the cache key."""
@@ -310,13 +313,13 @@ class RELLM(LocalModel, BaseLLM):
         _check(piece, reader)
         return GenerationChunk(text="", generation_info=self._generation_info(piece))
 
-    def _generation_info(self, completion: Completion) -> dict[str, Any]:
+    def _generation_info(self, completion: Completion, likeliest: int = 0) -> dict[str, Any]:
         return {
             **how_it_ended(completion),
             "prompt_tokens": completion.prompt_tokens,
             "tokens": len(completion.token_ids),
             "forward_passes": completion.forward_passes,
-            **measured_metadata(completion, self._queue.decoder.vocabulary.shown_bytes),
+            **measured_metadata(completion, self._queue.decoder.vocabulary.shown_bytes, likeliest),
         }
 
     def _constraint(self, changed: dict[str, Any]) -> tuple[Pattern, ActionFormat | None]:

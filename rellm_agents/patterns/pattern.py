@@ -13,10 +13,10 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 from rellm_agents.arguments import ANYTHING, INTEGER, TEXT, checked, instance_of, mapping_of
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import EmptyPattern, PatternError, PatternTooLarge, UnsupportedRegex
 from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns.ir import END, Node, begun_readings, conditions_at_once, fingerprint, part, read_special, special_names
@@ -154,13 +154,13 @@ class Pattern:
     def machine(self) -> Machine:
         """The state machine over bytes that reads the texts; created on first use and shared by equal patterns."""
         machine = Machine.of(self.node)
-        machine.acquire()
+        machine.acquire(id(self))
         return machine
 
     def __del__(self) -> None:
         machine: Machine | None = self.__dict__.get("machine")
         if machine is not None:
-            machine.release()
+            machine.release(id(self))
 
     @checked(text=TEXT)
     def fields(self, text: str) -> dict[str, tuple[int, int]]:

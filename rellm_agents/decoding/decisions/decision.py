@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+
+from rellm_agents.caches import cached_property
 
 
 @dataclass(frozen=True)

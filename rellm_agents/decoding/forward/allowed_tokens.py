@@ -8,12 +8,10 @@ Knows neither patterns nor how a token is chosen among those that are allowed.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 import torch
 
-from rellm_agents.caches import has_caches
+from rellm_agents.caches import cached_property, has_caches
 from rellm_agents.decoding.lru import SizedLruCache
 from rellm_agents.decoding.vocabulary import Bits, unpacked
 

@@ -15,12 +15,12 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import DynamicCache, EncoderDecoderCache
 
+from rellm_agents.caches import cached_property
 from rellm_agents.decoding.forward.allowed_tokens import AllowedTokens
 from rellm_agents.decoding.forward.cache_names import COMMON_NAMES, cache_name, taken_from
 from rellm_agents.decoding.forward.context import context_length, first_position

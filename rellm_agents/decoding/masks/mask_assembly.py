@@ -14,6 +14,7 @@ Knows nothing of texts that are being written: what remembers the masks of a pat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from rellm_agents.caches import clear_if_full, has_caches
 from rellm_agents.decoding.budget import IMPOSSIBLE, CaptureCosts, TokenCosts, cost_bound, tokens_within
-from rellm_agents.decoding.lru import LruCache
+from rellm_agents.decoding.lru import BoundedCache, LruCache
 from rellm_agents.decoding.transitions import LexemeTokenCache, TokenTransitions
 from rellm_agents.decoding.vocabulary import Bits, Ids, Mask, TokenTrie, TrieCursor, Vocabulary, packed
 from rellm_agents.patterns import Pattern
@@ -32,6 +33,7 @@ MAX_MASKS = 4_096  # remembered per pattern, least recently used dropped
 MAX_VOCABULARIES = 16
 MAX_SHARED_BYTES = 32 << 20  # of masks remembered per vocabulary for all patterns
 _FEW = 64  # tokens that are set one by one
+_LIMIT_BITS = 40  # more than tokens that are left have
 
 ENDED = State(None, (), accepting=False)
 """The state after the end-of-text token, in which only that token is allowed, again and again."""
@@ -46,6 +48,7 @@ class SharedMasks:
     Attributes:
         token_bytes: what patterns read of the tokens that were written so far; a dictionary, since the hot path asks it without a call.
         longer_tokens: ids, int32[n], of the tokens that begin with some bytes and go on.
+        within: masks of states near the end of a budget, by state and tokens that are left.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -53,7 +56,9 @@ class SharedMasks:
         self.lexemes = LexemeTokenCache(vocabulary)
         self.costs = TokenCosts(self.lexemes, CaptureCosts)
         self._nothing = np.zeros(-(-vocabulary.size // 32), dtype=np.uint32)
-        self._unions = LruCache(max(64, MAX_SHARED_BYTES // max(self._nothing.nbytes, 1)), self._make_union)
+        most = max(64, MAX_SHARED_BYTES // max(self._nothing.nbytes, 1))
+        self._unions = LruCache(most, self._make_union)
+        self.within: BoundedCache[int, Bits] = BoundedCache(most)
         self.token_bytes: dict[int, bytes] = {}
         self.longer_tokens = lru_cache(maxsize=MAX_MASKS)(self._longer_tokens)
         has_caches(self)
@@ -62,6 +67,7 @@ class SharedMasks:
         """Forget all masks and tokens that were found."""
         self.lexemes.clear()
         self._unions.clear()
+        self.within.clear()
         self.longer_tokens.cache_clear()
 
     def read_bytes(self, token_id: int) -> bytes | None:
@@ -85,6 +91,13 @@ class SharedMasks:
             return masks[0]
         return self._unions[(*masks, *ids) if masks else tuple(ids)]
 
+    def bits_of(self, ids: list[int]) -> Bits:
+        """The bits of some tokens."""
+        return Mask(self._packed(ids)).bits if len(ids) > _FEW else self.union([], ids).bits
+
+    def _packed(self, ids: Sequence[int]) -> Bits:
+        return packed(np.array(ids, dtype=np.int32), self.vocabulary.size)
+
     def _make_union(self, operands: tuple[Mask | int, ...]) -> Mask:
         masks = [operand for operand in operands if isinstance(operand, Mask)]
         ids = cast("tuple[int, ...]", operands[len(masks) :])
@@ -92,7 +105,7 @@ class SharedMasks:
         for mask in masks[1:]:
             bits = bits | mask.bits
         if len(ids) > _FEW:
-            return Mask(bits | packed(np.array(ids, dtype=np.int32), self.vocabulary.size))
+            return Mask(bits | self._packed(ids))
         bits = bits.copy()
         words = bits.data
         for id_ in ids:
@@ -147,8 +160,12 @@ class MaskAssembly:
 
     def bits_within(self, state: State, limit: int) -> Bits:
         """The tokens after which ``limit`` more suffice, the end-of-text token included."""
-        ids = tokens_within(self.transitions.of_state(state), self._costs, limit)
-        return self._shared.union([], [*self._end_ids, *ids] if state.accepting else ids).bits
+        key = state.id << _LIMIT_BITS | limit
+        found = self._shared.within.get(key)
+        if found is None:
+            ids = tokens_within(self.transitions.of_state(state), self._costs, limit)
+            found = self._shared.within.remember(key, self._shared.bits_of([*self._end_ids, *ids] if state.accepting else ids))
+        return found
 
     def is_subset(self, state: State) -> bool:
         """Whether tokens that would be allowed may be missing, as automata of very many states leave some of them out."""

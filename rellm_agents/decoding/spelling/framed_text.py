@@ -27,12 +27,12 @@ import json
 import secrets
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from tokenizers import AddedToken, Tokenizer, models
 
+from rellm_agents.caches import cached_property
 from rellm_agents.decoding.vocabulary import fast_backend, special_contents
 from rellm_agents.errors import VocabularyError
 

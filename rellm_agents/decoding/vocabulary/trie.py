@@ -14,13 +14,13 @@ How the nodes are numbered is told in ``trie_arrays``. Knows nothing of patterns
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rellm_agents.caches import cached_property
 from rellm_agents.decoding.vocabulary.bitmask import Bits, Ids, packed
 from rellm_agents.decoding.vocabulary.trie_arrays import TrieArrays, build_trie
 from rellm_agents.patterns.automaton import DEAD, Automaton

@@ -17,11 +17,12 @@ Knows nothing of patterns. The trie itself is ``trie``; what a lexeme allows is 
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import count
 
 import numpy as np
 
+from rellm_agents.caches import cached_property
 from rellm_agents.decoding.vocabulary.bitmask import Ids
 from rellm_agents.decoding.vocabulary.trie import TokenTrie
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
@@ -29,6 +28,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from rellm_agents.arguments import INTEGER, TEXT, Wanted, checked, either, instance_of, mapping_of, sequence_of
+from rellm_agents.caches import cached_property
 from rellm_agents.decoding.vocabulary.array_files import read_arrays, write_arrays
 from rellm_agents.decoding.vocabulary.token_bytes import fast_backend, read_tokens, special_contents
 from rellm_agents.decoding.vocabulary.tokenizer_digest import digest_of

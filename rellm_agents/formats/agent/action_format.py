@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rellm_agents.arguments import DECLARATION, checked
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import FormatError, PatternError
 from rellm_agents.formats.agent.step_templates import step_templates
 from rellm_agents.formats.agent.steps import Action, Finish, Step

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages.message import TOOL_NAME_REGEX
 from rellm_agents.formats.template import Declaration, Template

@@ -22,11 +22,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from rellm_agents.arguments import DECLARATION, checked
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import FormatError
 from rellm_agents.formats.messages.arguments import argument_style
 from rellm_agents.formats.messages.delimiters import Delimiters

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import regex
 
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import EmptyPattern, FormatError, PatternError
 from rellm_agents.patterns import TEXT, Node, Pattern, intersection, read_regex, sequence
 from rellm_agents.patterns.ir import SPACES, Characters, Choice, Literal, Repeat, Sequence

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
+from rellm_agents.caches import cached_property
 from rellm_agents.patterns import (
     TEXT,
     CharSet,

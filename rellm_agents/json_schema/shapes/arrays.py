@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from itertools import islice
 
+from rellm_agents.caches import cached_property
 from rellm_agents.json_schema.shapes.different_items import Criticals, DifferentItems
 from rellm_agents.json_schema.shapes.item_counts import ArrayState, ContainsBounds, ItemCounts, Pair, Places, Step, TooManyRoutes
 from rellm_agents.json_schema.shapes.property_order import Variants

@@ -15,8 +15,9 @@ that a text comes to are ever made. Knows nothing of what can come where: see ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
+from functools import partial
 
+from rellm_agents.caches import cached_property
 from rellm_agents.json_schema.shapes.property_order import ObjectState, Property, PropertyOrder, Undeclared
 from rellm_agents.json_schema.shapes.shape import HasInstance, Rules, Shape
 from rellm_agents.json_schema.text import Layout

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
+from rellm_agents.caches import cached_property
 from rellm_agents.json_schema.shapes.shape import HasInstance, Shape
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import Node, choice

@@ -19,9 +19,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 
+from rellm_agents.caches import cached_property
 from rellm_agents.json_schema.text import Layout
 from rellm_agents.patterns import EMPTY, NOTHING, Node, capture, choice, rule
 from rellm_agents.patterns.automaton import is_finished_by_common_bytes

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache, reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import jsonschema_rs
 from jsonschema_rs import CanonicalSchema, canonical
 
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import UnsatisfiableSchema, UnsupportedSchema
 from rellm_agents.json_schema.sizes import MAX_CHAIN
 from rellm_agents.json_schema.source.cleaning import cleaned_schema, draft_objection, encoded_uri

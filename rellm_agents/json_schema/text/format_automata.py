@@ -19,9 +19,10 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
+from rellm_agents.caches import cached_property
 from rellm_agents.patterns import CharSet, Node, characters, dfa, sequence
 from rellm_agents.patterns.automaton import CharacterAutomaton, max_bytes, minimised
 from rellm_agents.patterns.ir import ALL_CHARACTERS, CHARACTER, EMPTY, RARE_BYTES, Dfa, Extent

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
 from typing import Any, Literal, get_args
 
 import regex
 
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import ArgumentValueError
 from rellm_agents.json_schema.numbers import Notation, Number, value_node
 from rellm_agents.json_schema.text.banned_substrings import Banned, quoted, spellings

@@ -11,10 +11,10 @@ Knows nothing of layouts, which say what stands around strings, nor of the nodes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import regex
 
+from rellm_agents.caches import cached_property
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.ir import early_ends
 

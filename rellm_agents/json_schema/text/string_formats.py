@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
+from rellm_agents.caches import cached_property
 from rellm_agents.json_schema.text.format_automata import format_states
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.automaton import derive_as

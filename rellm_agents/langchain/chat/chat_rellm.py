@@ -42,7 +42,7 @@ from rellm_agents.langchain.chat.reply import Reply
 from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import Unfit, openai_tools, with_every_argument
 from rellm_agents.langchain.local_model import LocalModel
-from rellm_agents.langchain.measured_metadata import measure_logprobs
+from rellm_agents.langchain.measured_metadata import LOGPROBS, measure_logprobs
 from rellm_agents.langchain.model_schema import Validators
 from rellm_agents.patterns import Pattern, choice, compile_regex, literal
 
@@ -58,7 +58,6 @@ _REQUEST_OPTIONS = (
     "examples",
     "unfit_tools",
 )
-_LOGPROBS = ("logprobs", "top_logprobs")
 _CONTENTS = ("response_format", "pattern", "regex", "format")  # a call that says what the content is does not write steps
 _PARTS = {"content", "reasoning"}
 _IGNORED = frozenset({"strict", "ls_structured_output_format", "stream"})  # "strict" has changed the schemas
@@ -192,7 +191,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
             "split_special_tokens",
             "unfit_tools",
             "n",
-            *_LOGPROBS,
+            *LOGPROBS,
             *self._option_names(),
         )
         return {
@@ -350,7 +349,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         )
 
     def _check_names(self, given: Iterable[str]) -> None:
-        self._refuse_unknown(given, (*_REQUEST_OPTIONS, *BUDGET_ALIASES, *_LOGPROBS, "stream_usage"), _IGNORED)
+        self._refuse_unknown(given, (*_REQUEST_OPTIONS, *BUDGET_ALIASES, *LOGPROBS, "stream_usage"), _IGNORED)
 
     def _request(self, changed: dict[str, Any], stop: list[str] | None = None) -> ChatRequest:
         """The format of the message, and the instructions, that the options of a call ask for."""
@@ -455,7 +454,7 @@ class ChatRELLM(LocalModel, BaseChatModel):
         request = self._request(changed, stop)
         prompt = self._prompt(messages, request)
         options = self._options(stop, request, changed)
-        likeliest = measure_logprobs(options, {name: changed.get(name, getattr(self, name)) for name in _LOGPROBS})
+        likeliest = measure_logprobs(options, {name: changed.get(name, getattr(self, name)) for name in LOGPROBS})
         shown_bytes = self._queue.decoder.vocabulary.shown_bytes
         return Reply(
             prompt,

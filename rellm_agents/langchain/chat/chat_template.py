@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import BaseMessage
 
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import ArgumentValueError, ChatRefused
 from rellm_agents.formats import Message, MessageFormat, ToolCall
 from rellm_agents.formats.derivation import common_end, common_start

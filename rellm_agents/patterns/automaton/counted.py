@@ -19,12 +19,12 @@ Knows nothing of tokens.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rellm_agents.caches import cached_property
 from rellm_agents.errors import PatternTooLarge
 from rellm_agents.patterns.automaton.automaton import DEAD, START, Automaton, shortest_way
 from rellm_agents.patterns.automaton.iterations import FAR as _FAR

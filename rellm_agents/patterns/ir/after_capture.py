@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
+
+from rellm_agents.caches import cached_property
 
 if TYPE_CHECKING:
     from rellm_agents.patterns.ir.node import Node

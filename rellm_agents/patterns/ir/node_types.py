@@ -8,9 +8,10 @@ True
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 from rellm_agents.errors import PatternError
 from rellm_agents.patterns.ir.after_capture import AllDifferent, WrittenAgain
@@ -145,8 +146,14 @@ class Complement(Terminal):
 
 
 class Rule(Node):
-    """A nonterminal of the grammar: ``key`` tells rules apart; the body is made once, when it is first asked for."""
+    """A nonterminal of the grammar: ``key`` tells rules apart; the body is made once, when it is first asked for.
 
+    Attributes:
+        lock: is held while a body is made, which may need machines and automata, whose locks are taken after this one. The lock of
+            nodes comes last: whoever holds it asks for no other.
+    """
+
+    lock: ClassVar[threading.RLock] = threading.RLock()
     __slots__ = ("_body", "_make_body", "_make_witness", "_witness", "key")
     __match_args__ = ("key",)
     key: Hashable
@@ -164,7 +171,7 @@ class Rule(Node):
     def body(self) -> Node:
         """The node that the rule stands for."""
         if self._body is None:
-            with Node._lock:
+            with Rule.lock:
                 if self._body is None:
                     assert self._make_body is not None
                     made = self._make_body()
@@ -184,7 +191,7 @@ class Rule(Node):
         if not self.has_witness:
             return self.body
         if self._witness is None:
-            with Node._lock:
+            with Rule.lock:
                 if self._witness is None:
                     assert self._make_witness is not None
                     self._witness = self._make_witness()

@@ -19,7 +19,6 @@ True
 
 from __future__ import annotations
 
-import threading
 from typing import ClassVar, cast
 from weakref import WeakValueDictionary
 
@@ -91,10 +90,10 @@ class Machine(CellTable):
     """
 
     _machines: ClassVar[WeakValueDictionary[Node, Machine]] = WeakValueDictionary()
-    _lock = threading.RLock()
 
     def __init__(self, node: Node) -> None:
-        self.node, self._users = node, 0
+        self.node = node
+        self._users: set[int] = set()
         super().__init__()
         self._entered: dict[Continuation, State] = {}
         self.enter(self.continuation(node, None))  # now, under the lock of ``of``, so that threads find one start
@@ -109,17 +108,18 @@ class Machine(CellTable):
         """The start state with ``HOLE`` as the continuation: the inner part of a capture, whatever follows it."""
         return self.enter(self.continuation(self.node, HOLE))
 
-    def acquire(self) -> None:
-        """Count one more pattern that uses this machine."""
-        with Machine._lock:
-            self._users += 1
+    def acquire(self, user: int) -> None:
+        """Note that a pattern, told by its ``id``, uses this machine."""
+        self._users.add(user)
 
-    def release(self) -> None:
-        """Count one pattern less; after the last one the tables, which hold reference cycles, are emptied, to spare the collector."""
-        with Machine._lock:
-            self._users -= 1
-            if self._users < 1:
-                self._clear()
+    def release(self, user: int) -> None:
+        """Note that it does no longer; after the last one the tables, which hold reference cycles, are emptied, to spare the collector.
+
+        The collector may call this while its thread holds any lock, so none is taken; operations on sets are atomic.
+        """
+        self._users.discard(user)
+        if not self._users:
+            self._clear()
 
     def _clear(self) -> None:
         """Empty all tables, so that no reference cycle is left; states in use stay valid."""
@@ -131,7 +131,7 @@ class Machine(CellTable):
         """The machine of ``node``, shared with whoever else holds it."""
         found = Machine._machines.get(node)
         if found is None:
-            with Machine._lock:
+            with Rule.lock:
                 found = Machine._machines.get(node)
                 if found is None:
                     found = Machine._machines[node] = Machine(node)

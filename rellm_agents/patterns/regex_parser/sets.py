@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cached_property
 from typing import NamedTuple
 
 import regex
 
+from rellm_agents.caches import cached_property
 from rellm_agents.patterns.ir import CharSet
 from rellm_agents.patterns.regex_parser import classes
 from rellm_agents.patterns.regex_parser.case_folding import folded

@@ -5,6 +5,7 @@ Knows nothing of tokens. In reading order:
     utf8_boundaries  refuses complements that split a character between them
     writer           text for the ``regex`` module, with named groups and lookaround
     portable         text without lookaround and recursion
+    automaton_rules  an automaton as rules of a grammar
     gbnf             a grammar for llama.cpp, with recursion
 """
 

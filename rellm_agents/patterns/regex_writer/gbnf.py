@@ -36,15 +36,17 @@ from rellm_agents.patterns.ir import (
     Rule,
     Sequence,
     Utf8Tail,
+    characters,
     choice,
     quantifier,
     without_name,
 )
 from rellm_agents.patterns.machine import has_text
+from rellm_agents.patterns.regex_writer.automaton_rules import automaton_rules, is_worth_a_rule
 from rellm_agents.patterns.regex_writer.utf8_boundaries import refuse_split_characters
 
 MAX_LENGTH = 500_000  # characters; servers refuse far shorter grammars
-_MIN_NAMED = 24  # characters from which on a node that occurs several times is a rule
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _ALTERNATION, _SEQUENCE, _ATOM = range(3)  # how tightly a text binds
 _SHORT = {"\0": "\\x00", '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -71,6 +73,7 @@ class _Writer:
         self.plain: dict[Node, Node] = {}
         self.uses: Counter[Node] = Counter()
         self.names: dict[Node, str] = {}
+        self.named = 0
         self.waiting: list[Node] = []
         self.known: dict[Node, tuple[str, int]] = {}
 
@@ -96,12 +99,8 @@ class _Writer:
                 yield f"{name} ::= {self.text(node.body, _ALTERNATION)}"
             case Intersection() | Complement() | Dfa():
                 automaton = minimised(character_automaton(node))
-                names = [name, *(f"{name}s{state}" for state in range(1, len(automaton.moves)))]
-                for state, moves in enumerate(automaton.moves):
-                    options = [f"{_class(charset)} {names[target]}" for charset, target in moves]
-                    if automaton.to_end[state] == 0:
-                        options.append('""')
-                    yield f"{names[state]} ::= {' | '.join(options)}"
+                self.uses.update(characters(charset) for moves in automaton.moves for charset, _ in moves)
+                yield from automaton_rules(automaton, name, self.new_name, lambda charset: self.text(characters(charset), _ATOM))
             case _:
                 yield f"{name} ::= {self.written(node)[0]}"
 
@@ -145,15 +144,24 @@ class _Writer:
         if node not in self.known:
             self.known[node] = self.written(node)
         written, own = self.known[node]
-        if self.uses[node] > 1 and len(written) >= _MIN_NAMED:
+        if node in self.names or is_worth_a_rule(len(written), self.uses[node]):
             return self.called(node)
         return written if own >= binding else f"({written})"
 
     def called(self, node: Node) -> str:
         if node not in self.names:
-            self.names[node] = f"r{len(self.names) + 1}"
+            self.names[node] = self.new_name()
             self.waiting.append(node)
         return self.names[node]
+
+    def new_name(self) -> str:
+        """A name that no rule has: ``r`` and a number, in base 36 since there may be thousands."""
+        self.named += 1
+        number, digits = self.named, ""
+        while number:
+            number, digit = divmod(number, len(_DIGITS))
+            digits = _DIGITS[digit] + digits
+        return f"r{digits}"
 
     def written(self, node: Node) -> tuple[str, int]:
         match cast(AnyNode, node):

@@ -16,6 +16,7 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
@@ -82,7 +83,7 @@ class CheckedCalls(AgentMiddleware[Any, Any]):
         schemas = _schemas_of(request)
         for message in response.result:
             if isinstance(message, AIMessage):
-                self._check(message, schemas, required=request.tool_choice in _REQUIRED)
+                self._check(message, schemas, required=_requires_call(request))
         return response
 
     def _check(self, message: AIMessage, schemas: dict[str, Any], *, required: bool) -> None:
@@ -100,6 +101,11 @@ class CheckedCalls(AgentMiddleware[Any, Any]):
             error = best_match(Draft202012Validator(schemas[call["name"]]).iter_errors(call["args"]))
             if error is not None:
                 raise WrongCall(self.server, arguments, call["name"], _pointer(error.absolute_path), error.message)
+
+
+def _requires_call(request: ModelRequest[Any]) -> bool:
+    """Whether a message has to call something: it was asked for, or LangChain asks for it, since the structured answer is a call."""
+    return request.tool_choice in _REQUIRED or isinstance(request.response_format, ToolStrategy)
 
 
 def _schemas_of(request: ModelRequest[Any]) -> dict[str, Any]:

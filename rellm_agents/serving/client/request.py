@@ -15,22 +15,20 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from rellm_agents.arguments import TEXT, checked
-from rellm_agents.errors import FormatError, PatternError, PatternTooLarge, UnsupportedRegex
+from rellm_agents.errors import ArgumentTypeError, FormatError, PatternError, PatternTooLarge, UnsupportedRegex
 from rellm_agents.formats import ActionFormat
 from rellm_agents.json_schema import SchemaLike, compile_schema, schema_of
 from rellm_agents.patterns import Pattern
 from rellm_agents.serving.client.answers import text_of
 from rellm_agents.serving.client.checking import Checking
 from rellm_agents.serving.client.failures import translated_errors
-from rellm_agents.serving.client.servers import Notation, Server, check_server, notations_of, options_of, servers_with
+from rellm_agents.serving.client.servers import Notation, Server, check_server, longest_of, notations_of, options_of, servers_with
 from rellm_agents.serving.client.sources import pattern_of, value_of
 from rellm_agents.serving.pattern_fields import fields_of
 
 if TYPE_CHECKING:
     from langchain_core.output_parsers import BaseOutputParser
     from langchain_core.runnables import Runnable
-
-MAX_LENGTH = 60_000  # characters of a regex or a grammar, which servers compile for each request that they have not seen
 
 
 class RemoteRequest(Mapping[str, Any]):
@@ -85,12 +83,17 @@ class RemoteRequest(Mapping[str, Any]):
             chunks: of a stream of the ``openai`` client, or of LangChain's.
 
         Raises:
+            ArgumentTypeError: no chunks.
             AnswerCutOff, ConstraintIgnored: as :meth:`read`, as soon as it is certain; pieces that came before were right.
             ServerRefused, ServerUnreachable: the stream broke off.
         """
         check, reason = Checking(self.pattern, self.server), None
+        try:
+            coming = iter(chunks)
+        except TypeError as error:
+            raise ArgumentTypeError("chunks", chunks, "the chunks of a stream") from error
         with self.errors():
-            for chunk in chunks:
+            for chunk in coming:
                 piece, ended = text_of(chunk)
                 check.add(piece)
                 reason = ended or reason
@@ -186,7 +189,8 @@ def _written(pattern: Pattern, server: Server) -> tuple[tuple[Notation, str] | N
             except (UnsupportedRegex, PatternTooLarge, PatternError) as error:
                 objection = str(error)
                 continue
-            if len(text) <= MAX_LENGTH:
+            most = longest_of(server, notation)
+            if len(text) <= most:
                 return (notation, text), ""
-            objection = f"they take {len(text)} characters of {notation}, and {MAX_LENGTH} are sent at most"
+            objection = f"they take {len(text)} characters of {notation}, and {most} are sent at most"
     return None, objection

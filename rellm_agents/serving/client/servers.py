@@ -54,6 +54,9 @@ _SERVERS: Final[Mapping[Server, Mapping[Notation, _Options]]] = MappingProxyType
     }
 )
 
+_LONGEST: Final[Mapping[Notation, int]] = MappingProxyType({"regex": 60_000, "gbnf": 30_000})
+_LONGEST_IN_LLAMA_CPP: Final = 200_000
+
 
 def check_server(server: str) -> None:
     """Refuse what is no kind of server.
@@ -72,6 +75,17 @@ def notations_of(server: Server) -> tuple[Notation, ...]:
     ('json_schema',)
     """
     return tuple(_SERVERS[server])
+
+
+def longest_of(server: Server, notation: Notation) -> int:
+    """The most characters of a regex or a grammar that a server is sent, which compiles each that it has not seen.
+
+    With a vocabulary of 49,152 tokens, XGrammar takes about 10 seconds for a grammar of 28,000 characters, llama.cpp 5 ms for 150,000.
+
+    >>> longest_of("vllm", "gbnf"), longest_of("llama.cpp", "gbnf")
+    (30000, 200000)
+    """
+    return _LONGEST_IN_LLAMA_CPP if server == "llama.cpp" else _LONGEST[notation]
 
 
 def options_of(server: Server, notation: Notation, constraint: Any) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class LlamaCppDecoder:
             ContextOverflow: prompt and budget are more than ``n_ctx``.
             VocabularyError: the model's tokens cannot spell the pattern.
         """
-        ids = self.llama.tokenize(prompt.encode(), add_bos=True, special=True) if isinstance(prompt, str) else [*map(int, prompt)]
+        ids = self._read(prompt) if isinstance(prompt, str) else [*map(int, prompt)]
         if not ids:
             raise ArgumentValueError("prompt", prompt, "at least one token: this model begins with none of its own")
         masks = self._masks(pattern)
@@ -98,6 +98,14 @@ class LlamaCppDecoder:
             "logits_processor": _Processors([processor]),
             "stopping_criteria": processor.raise_failure,
         }
+
+    def _read(self, prompt: str) -> list[int]:
+        try:
+            data = prompt.encode()
+        except UnicodeEncodeError as error:
+            raise ArgumentValueError("prompt", prompt, f"text that UTF-8 can write, without {prompt[error.start]!r}") from error
+        ids: list[int] = self.llama.tokenize(data, add_bos=True, special=True)
+        return ids
 
     def complete(self, prompt: str | list[int], pattern: Pattern, *, max_tokens: int, **options: Any) -> str:
         """One text of a pattern, whole and checked.

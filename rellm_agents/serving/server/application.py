@@ -35,15 +35,15 @@ from rellm_agents.serving.server.writing import Writer
 _OWNER = "rellm-agents"
 
 
-def make_application(chat: ChatRELLM, plain: RELLM, settings: ServerSettings) -> Starlette:
+def make_application(chat: ChatRELLM | None, plain: RELLM, settings: ServerSettings) -> Starlette:
     """The server of a model, as an ASGI application.
 
     Args:
-        chat: answers chats.
+        chat: answers chats; ``None``: the model has no chat template.
         plain: goes on with prompts, with the same model.
         settings: what is allowed.
     """
-    places = Places(chat.queue.max_batch + settings.max_waiting)
+    places = Places(plain.queue.max_batch + settings.max_waiting)
     metrics = Metrics(lambda: places.used)
     writer = Writer(chat, plain, settings, places, metrics)
     model = {"id": settings.model_name, "object": "model", "created": int(time.time()), "owned_by": _OWNER}
@@ -95,7 +95,7 @@ def make_application(chat: ChatRELLM, plain: RELLM, settings: ServerSettings) ->
         Route("/metrics", counts),
     ]
     if settings.playground:
-        routes += PlaygroundPaths(chat, settings).routes
+        routes += PlaygroundPaths(chat, plain, settings).routes
     paths = [route.path for route in routes]
     around = Middleware(Access, settings=settings, metrics=metrics, paths=paths)
     return Starlette(

@@ -16,11 +16,13 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import ToolCallChunk
 
+from rellm_agents.decoding import Completion
 from rellm_agents.requirements import DISTRIBUTION, installed_version
 
 LEAST_LOGPROB: Final = -9999.0
@@ -121,9 +123,35 @@ def message_choice(index: int, message: AIMessage, *, at_budget: str | None) -> 
     return {"index": index, "message": shown, "logprobs": logprobs_of(metadata), **ending(metadata, at_budget=at_budget)}
 
 
-def text_choice(index: int, text: str, info: Mapping[str, Any], *, at_budget: str | None) -> dict[str, Any]:
-    """A whole text, or its last piece, as one of the choices."""
-    return {"index": index, "text": text, "logprobs": None, **ending(info, at_budget=at_budget)}
+def text_choice(index: int, completion: Completion, info: Mapping[str, Any], *, at_budget: str | None) -> dict[str, Any]:
+    """A whole text as one of the choices; ``info`` is what LangChain is told of it."""
+    logprobs = text_logprobs_of(info, completion.healed)
+    return {"index": index, "text": completion.text, "logprobs": logprobs, **ending(info, at_budget=at_budget)}
+
+
+def text_logprobs_of(info: Mapping[str, Any], healed: str = "") -> dict[str, Any] | None:
+    """The log probabilities of a text's tokens, where they were asked for, in the shape that OpenAI's API has for texts.
+
+    Args:
+        info: what LangChain is told of the text.
+        healed: the end of the prompt that the first tokens write once more.
+
+    >>> told = {"token": "a", "bytes": [97], "logprob": -0.5, "top_logprobs": [{"token": "a", "bytes": [97], "logprob": -0.5}]}
+    >>> text_logprobs_of({"logprobs": {"content": [told]}})
+    {'tokens': ['a'], 'token_logprobs': [-0.5], 'top_logprobs': [{'a': -0.5}], 'text_offset': [0]}
+    """
+    if (found := info.get("logprobs")) is None:
+        return None
+    tokens = [_finite(one) for one in found["content"]]
+    ends = [*accumulate(len(one["bytes"]) for one in tokens)]
+    data = bytes(byte for one in tokens for byte in one["bytes"])
+    begins = [len(data[:end].decode(errors="ignore")) - len(healed) for end in (0, *ends[:-1])]
+    return {
+        "tokens": [one["token"] for one in tokens],
+        "token_logprobs": [one["logprob"] for one in tokens],
+        "top_logprobs": [{other["token"]: other["logprob"] for other in one["top_logprobs"]} for one in tokens],
+        "text_offset": [max(begin, 0) for begin in begins[: len(tokens)]],
+    }
 
 
 class Deltas:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rellm_agents.decoding import Completion
 from rellm_agents.decoding.generation import Request
@@ -23,7 +23,20 @@ from rellm_agents.serving.server.metrics import Metrics
 from rellm_agents.serving.server.reading import Asked
 from rellm_agents.serving.server.refusals import Refusal, refusal_of
 from rellm_agents.serving.server.settings import ServerSettings
-from rellm_agents.serving.server.shapes import Deltas, Envelope, ending, logprobs_of, message_choice, text_choice, usage_of
+from rellm_agents.serving.server.shapes import (
+    Deltas,
+    Envelope,
+    ending,
+    logprobs_of,
+    message_choice,
+    text_choice,
+    text_logprobs_of,
+    usage_of,
+)
+
+_NO_TEMPLATE: Final = (
+    "this model has no chat template, so it reads no messages: send a prompt to /v1/completions, or give its tokenizer one"
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +49,14 @@ class Writer:
     """Writes what requests ask for.
 
     Args:
-        chat: writes messages.
+        chat: writes messages; ``None``: the model has no chat template.
         plain: writes texts after prompts, with the same model.
         settings: what is allowed.
         places: for texts.
         metrics: count the texts.
     """
 
-    def __init__(self, chat: ChatRELLM, plain: RELLM, settings: ServerSettings, places: Places, metrics: Metrics) -> None:
+    def __init__(self, chat: ChatRELLM | None, plain: RELLM, settings: ServerSettings, places: Places, metrics: Metrics) -> None:
         self._chat, self._plain, self._settings, self._places, self._metrics = chat, plain, settings, places, metrics
         self._compilers: Compilers | None = None
 
@@ -95,10 +108,12 @@ class Writer:
             options = {**asked.options, "on_budget": "raise" if self._settings.on_budget == "raise" else "close"}
             texts: Sequence[Reply | BegunText]
             if asked.messages:
+                if self._chat is None:
+                    raise Refusal(_NO_TEMPLATE, param="messages", code="no_chat_template")
                 texts = self._chat.begin(asked.messages, stop=asked.stop, **options)
             else:
                 texts = self._plain.begin(asked.prompts, stop=asked.stop, **options)
-            return [_Begun(one, self._chat.queue.request(one.prompt, one.pattern, **one.options)) for one in texts]
+            return [_Begun(one, self._plain.queue.request(one.prompt, one.pattern, **one.options)) for one in texts]
         except RELLMError as error:
             raise self._refusal(asked, error) from error
 
@@ -109,7 +124,7 @@ class Writer:
     async def _pieces(self, asked: Asked, begun: Sequence[_Begun]) -> AsyncGenerator[tuple[int, str | Completion]]:
         since, is_first = time.monotonic(), True
         try:
-            async with aclosing(merged([self._chat.queue.awrite(one.request) for one in begun])) as pieces:
+            async with aclosing(merged([self._plain.queue.awrite(one.request) for one in begun])) as pieces:
                 async for number, piece in pieces:
                     if is_first:
                         self._metrics.began(time.monotonic() - since)
@@ -125,7 +140,7 @@ class Writer:
         at_budget = self._settings.finish_at_budget
         if isinstance(text, Reply):
             return message_choice(number, text.message(completion), at_budget=at_budget)
-        return text_choice(number, completion.text, text.info(completion), at_budget=at_budget)
+        return text_choice(number, completion, text.info(completion), at_budget=at_budget)
 
 
 class _MessagePieces:
@@ -157,7 +172,8 @@ class _TextPieces:
     def choices(self, piece: str | Completion, *, at_budget: str | None) -> list[dict[str, Any]]:
         if isinstance(piece, str):
             return [{"text": piece, "logprobs": None, "finish_reason": None}]
-        return [{"text": "", "logprobs": None, **ending(self._text.info(piece), at_budget=at_budget)}]
+        info = self._text.info(piece)
+        return [{"text": "", "logprobs": text_logprobs_of(info, piece.healed), **ending(info, at_budget=at_budget)}]
 
 
 def _usage(asked: Asked, completions: dict[int, Completion]) -> dict[str, int]:

@@ -6,5 +6,5 @@ Knows what a trace is, and nothing of how a text is written. In reading order:
     html_page    one HTML file that shows them, of ``page.html``, ``trace.css`` and ``trace.js``
 """
 
-from rellm_agents.views.trace.trace_data import text_data, token_data
 from rellm_agents.views.trace.html_page import TracePage, asset_script, asset_style, embedded_json, trace_page
+from rellm_agents.views.trace.trace_data import text_data, token_data

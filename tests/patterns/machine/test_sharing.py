@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import random
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
+from rellm_agents.caches import cached_property
 from rellm_agents.patterns import Node, Pattern, choice, compile_regex, lexeme, literal, not_containing, read_regex, repeat, rule, sequence
 from rellm_agents.patterns.automaton import automaton as automata
 from rellm_agents.patterns.automaton import derivative
 from rellm_agents.patterns.automaton import state_elimination as elimination
+from rellm_agents.patterns.ir import Rule
 from rellm_agents.patterns.machine import machine
 from rellm_agents.patterns.regex_reader import reader
 
@@ -111,3 +114,43 @@ def test_a_long_pattern_is_freed_without_recursion() -> None:
     del pattern
     forget_everything()
     assert reference() is None
+
+
+class Made:
+    """An object with a value that is made on demand."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    @cached_property
+    def value(self) -> Any:
+        return self.make()
+
+
+def test_whoever_makes_a_body_or_a_value_keeps_no_other_thread_from_making_values_and_nodes() -> None:
+    is_begun, others_are_done = Event(), Event()
+
+    def made_slowly() -> Node:
+        is_begun.set()
+        return literal(str(others_are_done.wait(20)))
+
+    slow = rule(("test_sharing", "slow"), lambda: Made(made_slowly).value)
+    assert isinstance(slow, Rule)
+    with ThreadPoolExecutor(1) as pool:
+        body = pool.submit(lambda: slow.body)
+        assert is_begun.wait(20)
+        meanwhile = Made(lambda: literal("made meanwhile")).value
+        others_are_done.set()
+        assert (body.result(), meanwhile) == (literal("True"), literal("made meanwhile"))
+
+
+def test_all_threads_get_one_value_of_a_property() -> None:
+    barrier = Barrier(2)
+
+    def make() -> object:
+        barrier.wait(20)
+        return object()
+
+    made = Made(make)
+    first, second = all_at_once(lambda _: made.value, times=2)
+    assert first is second is made.value

@@ -18,7 +18,7 @@ from patterns.ir.test_node_law import pattern_of, texts_to_try
 from patterns.regex_texts import law
 
 from rellm_agents.errors import PatternTooLarge, UnsupportedRegex
-from rellm_agents.formats import json_action
+from rellm_agents.formats import json_action, react
 from rellm_agents.json_schema import compile_schema
 from rellm_agents.patterns import CharSet, Pattern, characters, compile_regex, literal
 
@@ -172,4 +172,16 @@ def test_a_grammar_says_what_stands_inside_itself() -> None:
     for seed in range(40):
         text = pattern.sample(seed)
         for near in (text, text[:-1], text.replace("}", "]", 1)):
+            assert accepts(near) == pattern.fullmatch(near), near
+
+
+def test_a_grammar_of_a_bounded_length_is_short_and_says_the_same() -> None:
+    tools = {"search": {**TOOLS["search"], "properties": {"query": {"type": "string", "minLength": 1, "maxLength": 40}}}}
+    assert len(react(tools).pattern.gbnf) < 70_000
+    tools["search"]["properties"] = {"query": {"type": "string", "minLength": 1, "maxLength": 4}}
+    pattern = react(tools).pattern
+    accepts = xgrammar_gbnf(pattern.gbnf)
+    for seed in range(15):
+        text = pattern.sample(seed)[:400]
+        for near in (text, text[:-1], text + "x", text + " ", text.replace("\n", "\n\n", 1), text + "\nObservation"):
             assert accepts(near) == pattern.fullmatch(near), near

@@ -156,3 +156,8 @@ def test_a_structured_answer_is_a_call_too() -> None:
         assert ask(made)["structured_response"] == Answer(rain=True)
     with agent(message(("Answer", {"rain": "so"})), response_format=ToolStrategy(Answer)) as (made, _), pytest.raises(WrongCall):
         ask(made)
+    with agent(message(**FREE), response_format=ToolStrategy(Answer)) as (made, _), pytest.raises(WrongCall, match="has to be called"):
+        ask(made)
+    cut = message(reason="length", content="It will")
+    with agent(cut, response_format=ToolStrategy(Answer)) as (made, _), pytest.raises(AnswerCutOff, match=r"more; \d\d suffice"):
+        ask(made)

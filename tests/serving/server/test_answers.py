@@ -7,12 +7,16 @@ import itertools
 import json
 from typing import Any
 
+import httpx
 import pytest
 from jsonschema import Draft202012Validator
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.completion import Completion
 from tiny_server import HISTORY, MESSAGES, SCHEMA, SEARCH, TOOL, TYPED, Server, events, joined
+from toys import byte_level_tokenizer, random_model
+
+from rellm_agents.serving.server import ServerSettings, application_of
 
 NAMES = {"now": TOOL, "search": SEARCH}
 SHAPES: dict[str, dict[str, Any]] = {
@@ -179,6 +183,40 @@ async def test_the_probability_of_every_token_is_told():
     assert all(one["logprob"] <= 0 and len(one["top_logprobs"]) <= 3 for one in tokens)
     streamed = joined(events(await SERVER.post(**body, stream=True)))
     assert streamed["logprobs"] == choice["logprobs"]
+
+
+async def test_the_probability_of_every_token_of_a_text_is_told():
+    for prompt, structure in (("a", {"structured_outputs": {"regex": "x[abé€]{5}"}}), ("ab", {})):
+        body = {"prompt": prompt, "seed": 3, "max_tokens": 30, "logprobs": 2, **structure}
+        (choice,) = (await SERVER.post("/v1/completions", **body)).json()["choices"]
+        told = choice["logprobs"]
+        assert len({len(values) for values in told.values()}) == 1
+        assert all(
+            value <= 0 and len(likeliest) <= 2 for value, likeliest in zip(told["token_logprobs"], told["top_logprobs"], strict=True)
+        )
+        assert told["text_offset"] == sorted(told["text_offset"])
+        for token, at in zip(told["tokens"], told["text_offset"], strict=True):
+            assert "\ufffd" in token or choice["text"].startswith(token, at) or choice["text"][at:] == ""
+        streamed = [one for answer in events(await SERVER.post("/v1/completions", **body, stream=True)) for one in answer["choices"]]
+        assert [one["logprobs"] for one in streamed] == [None] * (len(streamed) - 1) + [told]
+    Completion.model_validate((await SERVER.post("/v1/completions", **body, n=2)).json(), strict=True)
+    (silent,) = (await SERVER.post("/v1/completions", prompt="a", logprobs=0, max_tokens=5)).json()["choices"]
+    assert set(map(str, silent["logprobs"]["top_logprobs"])) <= {"{}"}
+
+
+async def test_a_model_without_a_chat_template_goes_on_with_prompts(tmp_path):
+    tokenizer = byte_level_tokenizer()
+    assert tokenizer.chat_template is None
+    tokenizer.save_pretrained(tmp_path)
+    random_model(tokenizer).save_pretrained(tmp_path)
+    application = application_of(str(tmp_path), ServerSettings(model_name="tiny"), max_tokens=9)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://127.0.0.1") as client:
+        said = await client.post("/v1/completions", json={"model": "tiny", "prompt": "a", "structured_outputs": {"choice": ["yes", "no"]}})
+        assert said.json()["choices"][0]["text"] in {"yes", "no"}
+        for more in ({}, {"stream": True}):
+            refused = await client.post("/v1/chat/completions", json={"model": "tiny", "messages": MESSAGES, **more})
+            assert (refused.status_code, refused.json()["error"]["code"]) == (400, "no_chat_template")
+        assert (await client.get("/health")).json() == {"status": "ok", "texts": 0}
 
 
 async def test_what_is_said_of_a_closed_text_is_the_servers_to_choose():

@@ -13,12 +13,12 @@ import httpx
 import pytest
 from browser import faults_of, page_of
 from real_server import listening
-from tiny_server import Server
+from tiny_server import Server, models
 
 import rellm_agents.serving.server.playground as room
 from rellm_agents.errors import ArgumentValueError
 from rellm_agents.formats import FORMATS
-from rellm_agents.serving.server import ServerSettings
+from rellm_agents.serving.server import ServerSettings, make_application
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -128,6 +128,17 @@ def test_damaged_requests_are_refused_and_nothing_fails():
             return found
 
     assert set(asyncio.run(ask_all())) <= {200, 400, 413, 422}
+
+
+def test_a_model_without_a_chat_template_goes_on_with_the_prompt():
+    _, plain = models()
+    application = make_application(None, plain, ServerSettings(model_name="tiny", playground=True))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://localhost") as client:
+            return await client.post("/playground/text", json={"kind": "regex", "text": "(a|b)c", "prompt": "x", "max_tokens": 20})
+
+    assert events_of(asyncio.run(ask()))[-1]["trace"]["prompt"] == "x"
 
 
 def test_only_pages_of_this_machine_may_call():

@@ -21,7 +21,8 @@ from starlette.types import ASGIApp
 from rellm_agents.decoding import DaemonThreads
 from rellm_agents.errors import BudgetTooSmall, RELLMError
 from rellm_agents.formats import FORMATS
-from rellm_agents.langchain import ChatRELLM
+from rellm_agents.langchain import RELLM, BegunText, ChatRELLM
+from rellm_agents.langchain.chat import Reply
 from rellm_agents.patterns import Pattern
 from rellm_agents.serving.server.admission import Compilers, Places
 from rellm_agents.serving.server.event_stream import ClientLeft, EventStream, while_connected
@@ -63,12 +64,13 @@ class PlaygroundPaths:
     """The paths of the page.
 
     Args:
-        chat: writes the texts.
+        chat: answers a message; ``None``: the model has no chat template.
+        plain: goes on with a prompt, where there is no template.
         settings: bounds of sizes and times.
     """
 
-    def __init__(self, chat: ChatRELLM, settings: ServerSettings) -> None:
-        self._chat, self._settings = chat, settings
+    def __init__(self, chat: ChatRELLM | None, plain: RELLM, settings: ServerSettings) -> None:
+        self._chat, self._plain, self._settings = chat, plain, settings
         self._places, self._threads = Places(MAX_TEXTS), DaemonThreads(MAX_TEXTS)
         self._compilers: Compilers | None = None
         assets = files("rellm_agents.serving.server.playground")
@@ -104,10 +106,16 @@ class PlaygroundPaths:
         with self._places.taken(1):
             pattern = await self._compiled(asked, lambda made: made)
             options = {"temperature": asked.get("temperature", 0.0), "seed": asked.get("seed"), "max_tokens": asked["max_tokens"]}
+            options |= {"pattern": pattern, "on_budget": "close"}
             try:
-                (reply,) = self._chat.begin([HumanMessage(asked["prompt"])], pattern=pattern, on_budget="close", **options)
-                stream = self._chat.queue.decoder.stream_trace(reply.prompt, reply.pattern, **reply.options)
-                async with aclosing(live_trace(self._threads, stream, reply.prompt)) as pieces:
+                begun: list[Reply] | list[BegunText]
+                if self._chat is None:
+                    begun = self._plain.begin([asked["prompt"]], **options)
+                else:
+                    begun = self._chat.begin([HumanMessage(asked["prompt"])], **options)
+                (text,) = begun
+                stream = self._plain.queue.decoder.stream_trace(text.prompt, text.pattern, **text.options)
+                async with aclosing(live_trace(self._threads, stream, text.prompt)) as pieces:
                     async for piece in pieces:
                         yield piece
             except BudgetTooSmall as error:
@@ -133,7 +141,7 @@ class PlaygroundPaths:
         return await self._compilers.run(lambda: then(Source(asked["kind"], asked["text"], asked.get("tools", "")).pattern()))
 
     def _tokens_needed(self, pattern: Pattern) -> int:
-        masks = self._chat.queue.decoder.masks(pattern)
+        masks = self._plain.queue.decoder.masks(pattern)
         return masks.tokens_needed(masks.start)
 
 

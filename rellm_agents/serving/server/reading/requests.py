@@ -136,7 +136,7 @@ COMPLETION: Final[Mapping[str, Reader]] = {
     "echo": just("a text does not repeat its prompt: leave it out, or false", value=False),
     "best_of": just("n gives several texts: leave it out, or 1", value=1),
     "suffix": refused("texts are written from left to right"),
-    "logprobs": refused("/v1/chat/completions tells them"),
+    "logprobs": integer(0, 20),
 }
 """The fields of a request for a text."""
 
@@ -225,6 +225,8 @@ def read_completion(value: Any, *, max_schema_bytes: int) -> Asked:
         name, found = _structure(given["structured_outputs"], max_schema_bytes)
         content = f"structured_outputs.{name}"
         asked |= found
+    if "logprobs" in given:
+        asked |= {"logprobs": True, "top_logprobs": given["logprobs"]}
     prompts = [given["prompt"]] if isinstance(given["prompt"], str) else given["prompt"]
     texts = len(prompts) * given.get("n", 1)
     if texts > MAX_TEXTS:
