@@ -23,7 +23,7 @@ from typing import NamedTuple, cast
 from rellm_agents.json_schema import node_name
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.ir import EMPTY, AnyNode, Capture, Choice, Rule, Sequence, WrittenAgain, directly_inside, without_name
-from rellm_agents.patterns.machine import Machine, shortest_allowed
+from rellm_agents.patterns.machine import shortest_length
 
 MAX_RULES = 100
 """Rules that are read; what leads to more is drawn as a box that says so."""
@@ -149,8 +149,7 @@ class Grammar:
         again = isinstance(capture.leaves, WrittenAgain)
         then = () if capture.then is EMPTY else (capture.then,)
         items = (*before, Captured(capture.inner, frozenset(capture.excluded - self._witnesses), again), *then)
-        text = shortest_allowed(capture, Machine.of(capture.inner).open_start)
-        assert text is not None, "a capture that allows no text is never made"
+        text = shortest_length.captured(capture)
         self._witnesses.add(text)
         yield from self._alternatives(capture.continue_with(text), items)
 
