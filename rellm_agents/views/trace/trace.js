@@ -4,7 +4,7 @@
 class TraceView {
   static ORIGINS = {
     chosen: "chosen freely",
-    drafted: "read along as a draft, and accepted",
+    drafted: "a draft that was accepted: read before it was chosen",
     forced: "forced: nothing else could follow",
     closing: "closing: the budget took the likeliest token",
   };

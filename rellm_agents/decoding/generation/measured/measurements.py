@@ -109,7 +109,7 @@ class Measurements:
     Attributes:
         traces: whether a trace is wanted.
         scores_forced: whether tokens are scored that nobody chose.
-        drafts: how many tokens were read along, for a trace.
+        drafts: how many tokens were read before they were chosen, for a trace.
         accepted_drafts: how many of them were committed.
     """
 
@@ -166,7 +166,7 @@ class Measurements:
         self._ended = perf_counter()
 
     def count_drafts(self, read: int, rejected: int) -> None:
-        """Count tokens that were read along before they were chosen, and those of them that were not."""
+        """Count tokens that were read before they were chosen, and those of them that were not chosen."""
         self.drafts += read
         self.accepted_drafts += read - rejected
 

@@ -2,7 +2,7 @@
 
     {"city": "     forced     the pattern forces it; only a full trace says what the model wanted
     Oslo           closing    the model wanted "London", which the budget does not hold
-    "}             drafted    read along before it was chosen, and it is what the model chooses
+    "}             drafted    read before it was chosen, and it is what the model chooses
 
 Knows neither models nor masks, nor how a trace is shown.
 
@@ -51,7 +51,7 @@ class TracedToken:
         token_id: the token.
         data: its bytes; none if it is the end of the text.
         origin: how it came about. ``"chosen"``: by the model, among all that may be written there. ``"drafted"``: likewise, but it had been
-            read along before, so it cost no pass of its own. ``"forced"``: nothing else could follow, so nobody chose it. ``"closing"``:
+            read before, as a draft, so it cost no pass of its own. ``"forced"``: nothing else could follow, so nobody chose it. ``"closing"``:
             it was chosen, but the budget had taken away the token that would have been.
         place: where it begins: the JSON pointer of the value, or the part of a format, that is written there; ``"#"`` is the whole text.
         tokens_left: of the budget, this one included.
@@ -91,7 +91,7 @@ class Trace:
     Attributes:
         tokens: of the text, and of a chosen end.
         forward_passes: calls of the model that this text took part in.
-        drafts: tokens that were read along because they might follow.
+        drafts: tokens that were read before they were chosen, since they might follow.
         accepted_drafts: how many of them do.
         mask_seconds: of wall time that went into masks, and into what they force.
         seconds: of wall time from its beginning to its last token.
