@@ -51,8 +51,8 @@ class TracedToken:
         token_id: the token.
         data: its bytes; none if it is the end of the text.
         origin: how it came about. ``"chosen"``: by the model, among all that may be written there. ``"drafted"``: likewise, but it had been
-            read before, as a draft, so it cost no pass of its own. ``"forced"``: nothing else could follow, so nobody chose it. ``"closing"``:
-            it was chosen, but the budget had taken away the token that would have been.
+            read before, as a draft, so it cost no pass of its own. ``"forced"``: nothing else could follow, so nobody chose it.
+            ``"closing"``: it was chosen, but the budget had taken away the token that would have been.
         place: where it begins: the JSON pointer of the value, or the part of a format, that is written there; ``"#"`` is the whole text.
         tokens_left: of the budget, this one included.
         allowed: how many tokens the mask allowed; ``None`` if it was not asked, as for what is forced.
