@@ -86,7 +86,7 @@ class PlaygroundPaths:
         ]
 
     async def _picture(self, request: Request) -> Response:
-        asked = _READ_SOURCE(await self._value(request), "body")
+        asked = _READ_SOURCE(await self._value(request), "")
         try:
             found = await while_connected(request.receive, self._compiled(asked, lambda pattern: picture_of(pattern, self._tokens_needed)))
         except WrongSource as error:
@@ -94,7 +94,7 @@ class PlaygroundPaths:
         return JSONResponse(found)
 
     async def _text(self, request: Request) -> ASGIApp:
-        asked = _READ_RUN(await self._value(request), "body")
+        asked = _READ_RUN(await self._value(request), "")
         bodies = self._pieces(asked)
         try:
             first = await while_connected(request.receive, anext(bodies))
@@ -104,24 +104,26 @@ class PlaygroundPaths:
 
     async def _pieces(self, asked: dict[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         with self._places.taken(1):
-            pattern = await self._compiled(asked, lambda made: made)
-            options = {"temperature": asked.get("temperature", 0.0), "seed": asked.get("seed"), "max_tokens": asked["max_tokens"]}
-            options |= {"pattern": pattern, "on_budget": "close"}
             try:
-                begun: list[Reply] | list[BegunText]
-                if self._chat is None:
-                    begun = self._plain.begin([asked["prompt"]], **options)
-                else:
-                    begun = self._chat.begin([HumanMessage(asked["prompt"])], **options)
-                (text,) = begun
+                text = await self._compiled(asked, lambda pattern: self._begun(asked, pattern))
                 stream = self._plain.queue.decoder.stream_trace(text.prompt, text.pattern, **text.options)
                 async with aclosing(live_trace(self._threads, stream, text.prompt)) as pieces:
                     async for piece in pieces:
                         yield piece
+            except WrongSource:
+                raise
             except BudgetTooSmall as error:
                 raise WrongSource(str(refusal_of(error, budget="the budget")), "max_tokens") from error
             except RELLMError as error:
                 raise refusal_of(error, prompt="prompt", budget="the budget") from error
+
+    def _begun(self, asked: dict[str, Any], pattern: Pattern) -> Reply | BegunText:
+        """The text that is asked for, before any of it is written."""
+        options = {"temperature": asked.get("temperature", 0.0), "seed": asked.get("seed"), "max_tokens": asked["max_tokens"]}
+        options |= {"pattern": pattern, "on_budget": "close"}
+        if self._chat is None:
+            return self._plain.begin([asked["prompt"]], **options)[0]
+        return self._chat.begin([HumanMessage(asked["prompt"])], **options)[0]
 
     async def _value(self, request: Request) -> Any:
         try:
