@@ -13,6 +13,8 @@ from typing import Any
 
 import griffe
 
+griffe.stdlib_decorators["rellm_agents.caches.cached_property"] = {"cached", "property"}  # an attribute, as that of functools
+
 
 def without_roles(text: str) -> str:
     """A docstring with plain code in place of roles and of double backticks."""

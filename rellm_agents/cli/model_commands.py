@@ -53,6 +53,7 @@ def add_model_commands(app: typer.Typer) -> None:
                 found = written(model, message, pattern, None if as_json else partial(typer.echo, nl=False), **sampling)
             if trace is not None and run is not None:
                 write_text(trace, trace_page(run, title=message).html)
+                typer.echo(f"{trace}: written", err=True)
             if as_json:
                 typer.echo(json.dumps(found, ensure_ascii=False))
             else:

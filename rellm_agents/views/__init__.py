@@ -2,7 +2,7 @@
 
 Knows everything below; shows it, and decides nothing. In reading order:
 
-    railroad  the railroad diagram of a pattern
+    diagrams  the railroad diagram of a pattern
     trace     how the tokens of a text came about, as a page
 
 >>> from rellm_agents import compile_regex
@@ -10,7 +10,7 @@ Knows everything below; shows it, and decides nothing. In reading order:
 True
 """
 
-from rellm_agents.views.railroad import Diagram, railroad
+from rellm_agents.views.diagrams import Diagram, railroad
 from rellm_agents.views.trace import TracePage, trace_page
 
 __all__ = ["Diagram", "TracePage", "railroad", "trace_page"]

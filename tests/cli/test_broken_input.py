@@ -133,11 +133,11 @@ def test_a_broken_model(tmp_path: Path, small_model: Path) -> None:
         check_error("formats", model)
         check_error("check", "-", "--tokenizer", model, given="{}")
         check_error("bench", "--regex", "a", "--tokenizer", model)
-    for model in (tmp_path / "odd-weights", tmp_path / "odd-template", tmp_path / "absent"):
+    for model in (tmp_path / "odd-weights", tmp_path / "no-template", tmp_path / "absent"):
         check_error("generate", "Hi", "--regex", "a|b", "--model", model)
+    for model in (tmp_path / "odd-weights", tmp_path / "absent"):
         check_error("serve", model)
         check_error("playground", model)
-    check_error("generate", "Hi", "--regex", "a|b", "--model", tmp_path / "no-template")
     check_error("demo", "--model", tmp_path / "absent")
     check_error("bench", "--regex", "a", "--model", tmp_path / "odd-weights")
 

@@ -21,8 +21,8 @@ from rellm_agents.json_schema import node_name, spelled_characters
 from rellm_agents.patterns import EMPTY, Node, Pattern, choice, optional, repeat, rule, sequence
 from rellm_agents.patterns.ir import Capture, Literal, Rule, directly_inside, pieces
 from rellm_agents.views import railroad
-from rellm_agents.views.railroad.boxes import MAX_OPTIONS, shown
-from rellm_agents.views.railroad.grammar import ROOT, Captured, Grammar, Item, body_of, rule_id
+from rellm_agents.views.diagrams.boxes import MAX_OPTIONS, shown
+from rellm_agents.views.diagrams.grammar import ROOT, Captured, Grammar, Item, body_of, rule_id
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -93,7 +93,10 @@ class _Check:
                 self.bodies[rule] = None
                 return False
             case Capture():
-                raise UnsupportedRegex("a text which may not be written twice is beyond regular expressions")
+                raise UnsupportedRegex(
+                    "no regular expression says that a text may not come twice, such as a name in an object or an item of a list: for a "
+                    'schema, write "additionalProperties": false into its objects and leave out "uniqueItems"'
+                )
 
 
 def _refused() -> PatternError:

@@ -110,7 +110,7 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _unknown(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    known = "/v1/chat/completions, /v1/completions, /v1/models, /health and /metrics"
+    known = "/v1/chat/completions, /v1/completions, /v1/models, /health and /metrics; and /playground, where it is switched on"
     if error.status_code == 405:
         refused = Refusal(f"this path is not called with {request.method}", status=405, code="method_not_allowed")
     else:

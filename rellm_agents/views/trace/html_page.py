@@ -93,7 +93,7 @@ def embedded_json(value: Any) -> str:
     r"""A value as JSON that can stand in a ``script`` element (HTML, section 4.12.1.3): nothing in it ends the element or begins a comment.
 
     >>> embedded_json("</script>")
-    '"\u003c/script>"'
+    '"\\u003c/script>"'
     """
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 

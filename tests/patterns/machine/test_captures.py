@@ -208,7 +208,7 @@ def test_a_text_that_may_be_empty_is_refused(inner: Node) -> None:
 def test_no_regex_says_it() -> None:
     pattern = Pattern(free_object("no regex"))
     for dialect in ("regex", "portable"):
-        with pytest.raises(UnsupportedRegex, match="may not be written twice"):
+        with pytest.raises(UnsupportedRegex, match="may not come twice"):
             pattern.regex_for(dialect)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from langchain_core.messages import HumanMessage
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -81,6 +81,7 @@ class PlaygroundPaths:
         sent[f"{PATH}/trace.css"] = (asset_style(), "text/css")
         self.routes = [Route(path, _sending(content, kind)) for path, (content, kind) in sent.items()]
         self.routes += [
+            Route("/", RedirectResponse(PATH)),
             Route(f"{PATH}/pattern", self._picture, methods=["POST"]),
             Route(f"{PATH}/text", self._text, methods=["POST"]),
         ]

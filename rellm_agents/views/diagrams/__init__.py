@@ -10,4 +10,4 @@ diagrams are drawn by the library ``railroad-diagrams`` (Tab Atkins Jr.), in the
     diagram   all diagrams as one picture in SVG
 """
 
-from rellm_agents.views.railroad.diagram import Diagram, railroad
+from rellm_agents.views.diagrams.diagram import Diagram, railroad

@@ -22,7 +22,7 @@ from rellm_agents.requirements import require
 if TYPE_CHECKING:
     from railroad import DiagramItem
 
-    from rellm_agents.views.railroad.drawing import Drawing
+    from rellm_agents.views.diagrams.drawing import Drawing
 
 _STYLE = """
 .rellm-railroad{--line:#334155;--text:#0f172a;--soft:#475569;--page:#ffffff;--literal:#dcfce7;--set:#fef9c3;--named:#e0e7ff;--link:#dbeafe;
@@ -92,7 +92,7 @@ def railroad(pattern: Pattern, *, title: str = "Railroad diagram of a pattern") 
     True
     """
     require("railroad", extra="cli", purpose="a railroad diagram")
-    from rellm_agents.views.railroad.drawing import Drawing  # noqa: PLC0415 - imports railroad
+    from rellm_agents.views.diagrams.drawing import Drawing  # noqa: PLC0415 - imports railroad
 
     drawing = Drawing(pattern.node, _PREFIX)
     return Diagram(_with_own_ids(_svg(drawing, title)), title, drawing.cut)

@@ -20,7 +20,7 @@ from collections.abc import Hashable, Iterator
 from rellm_agents.json_schema import node_name, rule_place
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.ir import Rule, directly_inside
-from rellm_agents.views.railroad.grammar import ROOT, Captured, Grammar, Item, Line, rule_id
+from rellm_agents.views.diagrams.grammar import ROOT, Captured, Grammar, Item, Line, rule_id
 
 _CALL = re.compile(r"\(\?(?:&|P>)([^\W\d]\w*)\)")
 

@@ -20,9 +20,9 @@ from railroad import DiagramItem
 from rellm_agents.json_schema import node_name, spelled_characters
 from rellm_agents.patterns import Node
 from rellm_agents.patterns.ir import Lexeme, Rule, directly_inside
-from rellm_agents.views.railroad.boxes import MAX_BOXES, MAX_OPTIONS, Boxes, Link, cut, skippable
-from rellm_agents.views.railroad.grammar import MAX_RULES, ROOT, Alternative, Captured, Grammar, Item, body_of, rule_id
-from rellm_agents.views.railroad.plan import Plan
+from rellm_agents.views.diagrams.boxes import MAX_BOXES, MAX_OPTIONS, Boxes, Link, cut, skippable
+from rellm_agents.views.diagrams.grammar import MAX_RULES, ROOT, Alternative, Captured, Grammar, Item, body_of, rule_id
+from rellm_agents.views.diagrams.plan import Plan
 
 _FEW = 4  # boxes of a rule without other rules, that is drawn where it stands
 _MANY = 12  # boxes of a node, from which on it has a diagram of its own

@@ -42,7 +42,7 @@ from rellm_agents.patterns.ir import (
     pieces,
 )
 from rellm_agents.patterns.ir import Sequence as InOrder
-from rellm_agents.views.railroad.grammar import Captured, Item
+from rellm_agents.views.diagrams.grammar import Captured, Item
 
 MAX_BOXES = 1_500
 """Boxes of a picture; a box that says so stands for the others."""
