@@ -115,6 +115,12 @@ def test_a_browser_shows_each_token(tmp_path, dark, width):
         assert marks == sum(one.fought for one in made.trace.tokens)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert faults_of(page) == []
+        page.emulate_media(media="print")
+        assert all(chip.is_visible() for chip in chips.all())
+        unused = page.locator(".detail.empty")  # of the second text, where nothing was looked at
+        assert unused.count() == 1
+        assert not unused.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_a_browser_runs_no_hostile_text(tmp_path):
