@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -66,6 +67,17 @@ class Server:
     async def post(self, path: str = "/v1/chat/completions", **body: Any) -> httpx.Response:
         async with self.client() as client:
             return await client.post(path, json={"model": "tiny", **body})
+
+
+def same_but_for_last_bits(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same, but for the last bits of their floats, which two runs of a model round apart."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-4)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_but_for_last_bits(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_but_for_last_bits, one, other))
+    return bool(one == other)
 
 
 class Call:
