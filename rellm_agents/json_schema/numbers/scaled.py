@@ -41,7 +41,7 @@ from rellm_agents.json_schema.numbers.digits import any_digits, next_digits, pla
 from rellm_agents.json_schema.numbers.multiples import decimal_places
 from rellm_agents.json_schema.numbers.ranges import Range, places, ranges_between
 from rellm_agents.limits import DEFAULT_LIMITS, Limits
-from rellm_agents.patterns import NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
+from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
 MAX_KNOWN = 2_048  # cached nodes: of one range they are some hundreds at most
 FEWEST_DIGITS = 4  # if an automaton within the limits could read fewer, there are no exponents
@@ -203,12 +203,18 @@ def _after_zeros(read: int, one: Range, scale: _Scale) -> Node:
 
 
 def _place(read: int, magnitude: int, digit: _Next, scale: _Scale) -> Node:
-    """One more digit behind the point of a multiple, and what follows it: only zeros, or others."""
-    then = _after_places(read + 1, magnitude, digit.remainder, digit.low, digit.high, scale)
-    if not (digit.is_zero or digit.low):
-        exponents = scale.exponents(magnitude, scale.least_exponent(digit.remainder) + read + 1)
-        then = choice(then, sequence(repeat(_ZERO, 0, scale.limits.decimal_places), exponents))
-    return sequence(digit.digits, then)
+    """One more digit behind the point of a multiple, and what follows it."""
+    return sequence(digit.digits, _after_place(read + 1, magnitude, digit._replace(digits=EMPTY), scale))
+
+
+@lru_cache(maxsize=MAX_KNOWN)
+def _after_place(read: int, magnitude: int, digit: _Next, scale: _Scale) -> Node:
+    """What follows a digit behind the point of a multiple, which digit of many it was does not matter: only zeros, or others."""
+    then = _after_places(read, magnitude, digit.remainder, digit.low, digit.high, scale)
+    if digit.is_zero or digit.low:
+        return then
+    exponents = scale.exponents(magnitude, scale.least_exponent(digit.remainder) + read)
+    return choice(then, sequence(repeat(_ZERO, 0, scale.limits.decimal_places), exponents))
 
 
 @lru_cache(maxsize=MAX_KNOWN)

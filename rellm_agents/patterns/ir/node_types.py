@@ -375,7 +375,7 @@ def conditions_at_once(node: Node) -> int:
                 inner = (one,)
             case _:
                 inner = ()
-        new = [part for part in inner if part not in seen]
+        new = [part for part in inner if part.inside & BOOLEAN and part not in seen]
         seen.update(new)
         waiting += new
     return most
