@@ -41,7 +41,7 @@ from rellm_agents.json_schema.numbers.digits import any_digits, next_digits, pla
 from rellm_agents.json_schema.numbers.multiples import decimal_places
 from rellm_agents.json_schema.numbers.ranges import Range, places, ranges_between
 from rellm_agents.limits import DEFAULT_LIMITS, Limits
-from rellm_agents.patterns import EMPTY, NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
+from rellm_agents.patterns import NOTHING, CharSet, Node, characters, choice, literal, optional, repeat, sequence
 
 MAX_KNOWN = 2_048  # cached nodes: of one range they are some hundreds at most
 FEWEST_DIGITS = 4  # if an automaton within the limits could read fewer, there are no exponents
@@ -203,18 +203,18 @@ def _after_zeros(read: int, one: Range, scale: _Scale) -> Node:
 
 
 def _place(read: int, magnitude: int, digit: _Next, scale: _Scale) -> Node:
-    """One more digit behind the point of a multiple, and what follows it."""
-    return sequence(digit.digits, _after_place(read + 1, magnitude, digit._replace(digits=EMPTY), scale))
+    """One more digit behind the point of a multiple, and what follows it: others, one of which is not 0, or also only zeros."""
+    digits, is_zero, remainder, low, high = digit
+    after = _after_places if is_zero or low else _after_last
+    return sequence(digits, after(read + 1, magnitude, remainder, low, high, scale))
 
 
 @lru_cache(maxsize=MAX_KNOWN)
-def _after_place(read: int, magnitude: int, digit: _Next, scale: _Scale) -> Node:
-    """What follows a digit behind the point of a multiple, which digit of many it was does not matter: only zeros, or others."""
-    then = _after_places(read, magnitude, digit.remainder, digit.low, digit.high, scale)
-    if digit.is_zero or digit.low:
-        return then
-    exponents = scale.exponents(magnitude, scale.least_exponent(digit.remainder) + read)
-    return choice(then, sequence(repeat(_ZERO, 0, scale.limits.decimal_places), exponents))
+def _after_last(read: int, magnitude: int, remainder: int, low: str, high: str | None, scale: _Scale) -> Node:
+    """What follows so many digits behind the point, of which the last that is not 0 may have been read."""
+    exponents = scale.exponents(magnitude, scale.least_exponent(remainder) + read)
+    only_zeros = sequence(repeat(_ZERO, 0, scale.limits.decimal_places), exponents)
+    return choice(_after_places(read, magnitude, remainder, low, high, scale), only_zeros)
 
 
 @lru_cache(maxsize=MAX_KNOWN)

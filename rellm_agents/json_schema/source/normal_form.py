@@ -16,7 +16,7 @@ generation for JSON Schema" and Attouche et al., "Witness generation for JSON Sc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, reduce
 from typing import Any
@@ -209,18 +209,17 @@ class NormalForm:
     def _exactly_one(self, branches: tuple[CanonicalSchema, ...]) -> CanonicalSchema:
         found = self._one_of.get(branches)
         if found is None:
-            disjoint = [_alone(branch, (*branches[:i], *branches[i + 1 :])) for i, branch in enumerate(branches)]
+            by_size = sorted(range(len(branches)), key=lambda i: len(json_key(branches[i].to_json_schema())))
+            disjoint = list(branches)
+            for i in range(len(branches)):
+                for other in by_size:  # what is small takes away little, and makes less of what the next is taken away from
+                    if other != i and disjoint[i].intersect(branches[other]).kind != SchemaKind.FALSE:
+                        disjoint[i] = disjoint[i].subtract(branches[other])
             while len(disjoint) > 1:  # two by two: a union takes long where there is much in it already
                 pairs = (disjoint[i : i + 2] for i in range(0, len(disjoint), 2))
                 disjoint = [reduce(CanonicalSchema.union, pair) for pair in pairs]
             found = self._one_of[branches] = disjoint[0]
         return found
-
-
-def _alone(branch: CanonicalSchema, others: Iterable[CanonicalSchema]) -> CanonicalSchema:
-    """The values of a branch that no other has: those in common are taken away at once, as each difference has more parts to differ by."""
-    common = [one for one in map(branch.intersect, others) if one.kind != SchemaKind.FALSE]
-    return branch.subtract(reduce(CanonicalSchema.union, common)) if common else branch
 
 
 @contextmanager
