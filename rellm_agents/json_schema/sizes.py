@@ -52,13 +52,8 @@ def is_deeper(value: Any, most: int) -> bool:
     """
     level = [value]
     for _ in range(most):
-        following: dict[int, Any] = {}
-        for one in level:
-            if isinstance(one, dict):
-                following.update((id(inner), inner) for inner in one.values() if isinstance(inner, (dict, list, tuple)))
-            elif isinstance(one, (list, tuple)):
-                following.update((id(inner), inner) for inner in one if isinstance(inner, (dict, list, tuple)))
-        level = list(following.values())
+        inside = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list, tuple))]
+        level = list({id(inner): inner for items in inside for inner in items if isinstance(inner, (dict, list, tuple))}.values())
         if not level:
             return False
     return True

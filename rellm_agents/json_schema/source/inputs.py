@@ -86,7 +86,8 @@ def _from_text(text: str) -> Schema:
         if _PATH.fullmatch(text):
             raise InvalidSchema("#", _advice_for_path(text)) from None
         raise InvalidSchema("#", f"not JSON text: {error}") from error
-    refuse_deep(schema)
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        refuse_deep(schema)
     if _MAYBE_INFINITE.search(text):
         _refuse_infinite(schema)
     if not isinstance(schema, (dict, bool)):

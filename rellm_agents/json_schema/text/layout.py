@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import regex
@@ -92,7 +93,7 @@ class Layout:
     def key(self) -> str:
         """Differs between any two layouts; the same in every process."""
         written = self.numbers, self.integers, self.python, self.escapes, self.banned, self.raw
-        return f"{self.separators} {self.is_flexible} {written} {self.limits}"
+        return f"{self.separators} {self.is_flexible} {written} {_shown(self.limits)}"
 
     @property
     def null(self) -> Node:
@@ -144,9 +145,7 @@ class Layout:
             case "spaced" | "compact":
                 comma, colon, padding = *map(literal, separators), EMPTY
             case "flexible":
-                # A lexeme, not a counter: the tokens of its few states are found once for all schemas, those of a counter for each cell.
-                padding = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, limits.whitespace))
-                comma, colon = (sequence(padding, literal(one), padding) for one in ",:")
+                comma, colon, padding = _in_whitespace(limits.whitespace)
             case _:
                 raise ArgumentValueError("whitespace", whitespace, f"there are {', '.join(map(repr, get_args(Whitespace)))}")
         escapes = escapes or ("common" if python else "json")
@@ -286,3 +285,15 @@ class Layout:
 def _as_json(found: regex.Match[str]) -> str:
     string, name = found.groups()
     return dumps(string) if name is None else f"{dumps(name)}:"
+
+
+@lru_cache(maxsize=64)
+def _in_whitespace(most: int) -> tuple[Node, Node, Node]:
+    """A comma and a colon between runs of so many characters of whitespace at most, and such a run."""
+    # A lexeme, not a counter: the tokens of its few states are found once for all schemas, those of a counter for each cell.
+    padding = lexeme(repeat(characters(CharSet.of(" \t\r\n")), 0, most))
+    comma, colon = (sequence(padding, literal(one), padding) for one in ",:")
+    return comma, colon, padding
+
+
+_shown = lru_cache(maxsize=64)(repr)
