@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from answering.progress import Step, quiet, shown
+from decode_loop import BATCHES, TEXTS, decode_loop
 from engines import Engine, NotCompiled, engines, installed
 from generation_tasks import ACTIONS, FREE, MIXED, OBJECT, Task, agent_prompts, prompt_of
 from rich.console import Console
@@ -43,7 +44,7 @@ from rellm_agents.errors import BudgetTooSmall, RELLMError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-PARTS = ("wall", "passes", "prefill", "spelling", "allowed_probability")
+PARTS = ("wall", "loop", "passes", "prefill", "spelling", "allowed_probability")
 GENERATED, QUESTIONS, STEPS, LONGEST, DRAWN = 3, 3, 5, 160, 96
 _ASK = "Write an example as JSON.\n"
 
@@ -72,6 +73,10 @@ class Bench:
             "free text / unconstrained": self._against(FREE, self._unconstrained),
             f"batch of {len(MIXED)}, tokens a second / unconstrained": self._batches(),
         }
+
+    def loop(self) -> dict[str, Any]:
+        """Milliseconds a token, where the model is so small that the loop around it is what takes the time."""
+        return decode_loop(self.tokenizer, self.repetitions, self._step)
 
     def _against(self, task: Task, peer: Callable[[Task], int]) -> dict[str, Any]:
         ours, theirs, made, tokens = [], [], None, 0
@@ -303,6 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     over: dict[str, tuple[Any, ...]] = {"passes": (rows,), "spelling": (rows,), "allowed_probability": (options.limit or QUESTIONS,)}
     counts = {
         "wall": 4 * (options.repetitions + 1),
+        "loop": 2 * len(TEXTS) * len(BATCHES) * (options.repetitions + 1),
         "passes": len(rows),
         "prefill": 2 * STEPS,
         "spelling": len(rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decode_loop
 from generation import Bench, step_patterns
 from generation_tasks import ACTIONS, QUESTIONS, agent_prompts
 from rich.console import Console
@@ -42,3 +43,10 @@ def test_steps_are_written_behind_prompts_of_their_own():
     assert kinds["flexible"].fullmatch(text)
     assert not kinds["compact"].fullmatch(text)
     assert kinds["spaced, after a thought"].fullmatch(f"Thought: I add them.\n{text}")
+
+
+def test_the_loop_is_timed_for_each_text_and_batch(monkeypatch):
+    monkeypatch.setattr(decode_loop, "TOKENS", 4)
+    figures = decode_loop.decode_loop(byte_level_tokenizer(), 1)
+    assert len(figures) == 2 * len(decode_loop.TEXTS) * len(decode_loop.BATCHES)
+    assert all(one["ratio"] == one["ms a token"] / one["peer"] > 0 for one in figures.values())
