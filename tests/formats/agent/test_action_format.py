@@ -17,8 +17,8 @@ from formats.every_format import JSON_TOOLS, TEXT_TOOLS
 from formats.random_words import bits
 
 from rellm_agents import Action, Finish, own_format
-from rellm_agents.formats import ActionFormat
 from rellm_agents.errors import FormatError, RegexSyntaxError
+from rellm_agents.formats import ActionFormat
 
 RANDOM_OWN = int(os.environ.get("RANDOM_FORMATS", "600"))
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "04_own_format.py"
