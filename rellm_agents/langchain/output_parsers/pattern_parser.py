@@ -107,11 +107,20 @@ def reader_for(
             return PatternOutputParser(pattern=source)
         case dict() | bool() | str():
             pattern = compile_schema(source, whitespace=whitespace, lenient=lenient)
-            return PatternOutputParser(pattern=pattern, instructions=_instructions(source))
+            return PatternOutputParser(pattern=pattern, instructions=schema_instructions(source))
     texts = model_texts(source, ParserOptions(whitespace, lenient, validators), reads_text=True)
-    return PatternOutputParser(pattern=texts, reader=ModelReader(source), instructions=_instructions(model_schema(source).schema))
+    return PatternOutputParser(pattern=texts, reader=ModelReader(source), instructions=schema_instructions(model_schema(source).schema))
 
 
-def _instructions(schema: Any) -> str:
+def schema_instructions(schema: Any) -> str:
+    """What tells a model to answer with JSON of a schema: the schema itself, without titles.
+
+    Args:
+        schema: plain data, or its JSON text.
+
+    >>> print(schema_instructions({"title": "Answer", "type": "boolean"}))
+    Answer with JSON of this JSON Schema, and nothing else:
+    {"type": "boolean"}
+    """
     text = schema if isinstance(schema, str) else json.dumps(without_titles(schema), ensure_ascii=False)
     return f"Answer with JSON of this JSON Schema, and nothing else:\n{text}"
