@@ -29,6 +29,7 @@ from rellm_agents.langchain.model_schema import Validators, check_validators, mo
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions
 from rellm_agents.patterns import Pattern
+from rellm_agents.value_texts import where_left
 
 
 class PatternOutputParser(BaseOutputParser[Any]):
@@ -54,8 +55,9 @@ class PatternOutputParser(BaseOutputParser[Any]):
             OutputParserException: the pattern does not match the text, or the value violates a condition that the pattern does not
                 enforce.
         """
-        if not self.pattern.fullmatch(text):
-            raise OutputParserException(f"the pattern does not match the text {text!r}", llm_output=text)
+        at = self.pattern.leaves_at(text)
+        if at is not None:
+            raise OutputParserException(f"the pattern does not match this text, {where_left(text, at)}", llm_output=text)
         try:
             if self.reader is not None:
                 return self.reader.read(text)
