@@ -33,8 +33,8 @@ def mask_times(make: Callable[[], Pattern], tokenizer: Any, *, texts: int) -> di
 
     Returns:
         ``compile_ms``; ``vocabulary_ms``, once for each tokenizer; ``first_mask_ms``; ``cold_mask_ms``, of a state that is met for the
-        first time, the median; ``cold_mask_mean_ms``, the average, which few slow ones decide; ``warm_mask_ms``, of the same states again, the
-        median; ``masks``, how many states that were; ``texts``, and
+        first time, the median; ``cold_mask_mean_ms``, the average, which few slow ones decide; ``warm_mask_ms``, of the same states
+        again, the median; ``masks``, how many states that were; ``texts``, and
         ``unspelled``, those of them with characters that the tokenizer has no tokens for, which are left out.
 
     Raises:
@@ -88,11 +88,12 @@ def passes_of(model: Any, tokenizer: Any, pattern: Pattern, *, max_new_tokens: i
 
 def lines_of(found: dict[str, Any]) -> list[str]:
     """What was measured, for people."""
+    average = f"{found['cold_mask_mean_ms']:.4f} ms on average"
     rows = [
         f"compile     {found['compile_ms']:9.2f} ms",
         f"vocabulary  {found['vocabulary_ms']:9.2f} ms, once for each tokenizer",
         f"first mask  {found['first_mask_ms']:9.2f} ms",
-        f"cold mask   {found['cold_mask_ms']:9.4f} ms, the median of {found['masks']} states; {found['cold_mask_mean_ms']:.4f} ms on average",
+        f"cold mask   {found['cold_mask_ms']:9.4f} ms, the median of {found['masks']} states; {average}",
         f"warm mask   {found['warm_mask_ms']:9.4f} ms, the median of the same states, met again",
     ]
     if "forward_pass_ms" in found:

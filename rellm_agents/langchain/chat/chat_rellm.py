@@ -478,7 +478,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
             text = self._template.prompt(messages, request.format, request.instructions, request.examples, mark=mark)
             return request.format.adjust_prompt(text)
 
-        return encoded_prompt(render, self.get_token_ids, self._framed)
+        prompt = encoded_prompt(render, self.get_token_ids, self._framed)
+        prompt.asked = next((one.text for one in reversed(messages) if one.type == "human"), "")
+        return prompt
 
     @property
     def _framed(self) -> FramedTokenizer | None:
