@@ -256,7 +256,7 @@ class FormatError(RELLMError, ValueError):
 
 
 class UnfitTools(FormatError):
-    """Some of several tools cannot be written in a format, or cannot be called by a local model at all; the others can.
+    """Some of several tools, or all, cannot be written in a format, or cannot be called by a local model at all; the others can.
 
     What to do: leave out the tools that ``reasons`` names, or take a format of JSON arguments.
 
@@ -266,13 +266,17 @@ class UnfitTools(FormatError):
 
     >>> print(UnfitTools({"a": "tool 'a' has 2 arguments", "b": "tool 'b' has none"}, 7))
     2 of 7 tools cannot be called: tool 'a' has 2 arguments; tool 'b' has none. Leave out 'a', 'b' to call the others
+    >>> print(UnfitTools({"a": "tool 'a' has 2 arguments", "b": "tool 'b' has none"}, 2))
+    none of the tools can be called: tool 'a' has 2 arguments; tool 'b' has none. Change them, or give others
     """
 
     def __init__(self, reasons: dict[str, str], count: int, advice: str = "") -> None:
         self.reasons, self.count = reasons, count
-        names = ", ".join(map(repr, reasons))
+        names, why = ", ".join(map(repr, reasons)), "; ".join(reasons.values())
         super().__init__(
-            f"{len(reasons)} of {count} tools cannot be called: {'; '.join(reasons.values())}. Leave out {names} to call the others{advice}"
+            f"{len(reasons)} of {count} tools cannot be called: {why}. Leave out {names} to call the others{advice}"
+            if len(reasons) < count
+            else f"none of the tools can be called: {why}. Change them, or give others"
         )
 
 

@@ -38,6 +38,18 @@ def shown(value: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
+def where_left(text: str, position: int) -> str:
+    """Where a text is no longer what it should be, with a caret: a character, or its end, which comes too early.
+
+    >>> print(where_left("Sure! yes", 0))
+    it is wrong from position 0 on:
+      Sure! yes
+      ^
+    """
+    what = f"it is wrong from position {position} on" if position < len(text) else f"it ends too early, at position {position}"
+    return f"{what}:\n{caret(text, position)}"
+
+
 def caret(text: str, position: int, width: int = 72) -> str:
     """The line around ``position`` with a caret below it; at most ``width`` characters of it."""
     start = max(0, position - width // 2)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from rellm_agents.cli.sources import pattern_of
-from rellm_agents.cli.terminal import STANDARD_INPUT, ended, files_of_name, formats_of_name, text_of, write_text
+from rellm_agents.cli.sources import source_of
+from rellm_agents.cli.terminal import STANDARD_INPUT, check_writable, ended, files_of_name, formats_of_name, text_of, write_text
 from rellm_agents.requirements import require
 
 
@@ -39,9 +39,12 @@ def add_model_commands(app: typer.Typer) -> None:
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
     ) -> None:
-        """Let a model write an answer that fits; it is shown as it is written."""
+        """Let a model write an answer that fits; it is shown as it is written. The model is told the schema, or the tools."""
         with ended(as_json=as_json):
-            pattern = pattern_of(schema, format, tools, regex=regex)
+            source = source_of(schema, format, tools, regex=regex)
+            pattern = source.pattern()
+            if trace is not None:
+                check_writable(trace)
             require("torch", "transformers", "langchain_core", extra="cli,langchain", purpose="rellm-agents generate")
             from rellm_agents.cli.writing import written  # noqa: PLC0415 - imports torch
             from rellm_agents.decoding import tracing  # noqa: PLC0415 - likewise
@@ -49,8 +52,9 @@ def add_model_commands(app: typer.Typer) -> None:
 
             message = text_of(prompt).strip() if prompt == STANDARD_INPUT else prompt
             sampling = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
+            show = None if as_json else partial(typer.echo, nl=False)
             with nullcontext() if trace is None else tracing() as run:
-                found = written(model, message, pattern, None if as_json else partial(typer.echo, nl=False), **sampling)
+                found = written(model, message, source.instructions(), pattern, show, **sampling)
             if trace is not None and run is not None:
                 write_text(trace, trace_page(run, title=message).html)
                 typer.echo(f"{trace}: written", err=True)

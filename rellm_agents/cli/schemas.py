@@ -17,7 +17,6 @@ from rellm_agents.cli.terminal import STANDARD_INPUT, error_of, one_line, schema
 from rellm_agents.errors import RELLMError
 from rellm_agents.json_schema import SchemaPattern, compile_schema, explained, unwritten_nulls
 from rellm_agents.patterns import Pattern
-from rellm_agents.patterns.machine import DEAD_STATE, State
 from rellm_agents.value_texts import caret
 
 if TYPE_CHECKING:
@@ -76,22 +75,6 @@ def checked_schema(
     return found | keywords
 
 
-def leaves_at(pattern: Pattern, text: str) -> int | None:
-    """The first character at which a text leaves a pattern, its length if it only ends too early; ``None``: it is one of the texts.
-
-    >>> from rellm_agents import compile_regex
-    >>> [leaves_at(compile_regex("ab+"), text) for text in ("abb", "aab", "a")]
-    [None, 1, 1]
-    """
-    machine = pattern.machine
-    state: State = machine.start
-    for at, c in enumerate(text):
-        state = machine.run(state, c.encode("utf-8", "surrogatepass"))
-        if state is DEAD_STATE:
-            return at
-    return None if state.accepting else len(text)
-
-
 def is_right(found: Finding) -> bool:
     """Whether a schema is supported, and all data that were given fit."""
     return bool(found["supported"]) and all(line["fits"] for line in found.get("lines", ()))
@@ -124,7 +107,7 @@ def _keyword_rows(found: Finding) -> list[str]:
 
 
 def _line(pattern: SchemaPattern, number: int, line: str) -> Finding:
-    at = leaves_at(pattern, line)
+    at = pattern.leaves_at(line)
     return {"line": number, "fits": True} if at is None else {"line": number, "fits": False, "at": at, "caret": caret(line, at)}
 
 

@@ -7,6 +7,8 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from langchain_core.messages import HumanMessage, SystemMessage
+
 from rellm_agents.cli.terminal import working
 from rellm_agents.decoding.models import SMOLLM2, model_by_name, smollm2_folder
 from rellm_agents.json_schema import SchemaPattern
@@ -42,12 +44,15 @@ def chat_of(name: str, **options: Any) -> ChatRELLM:
         return ChatRELLM(model=model, tokenizer=tokenizer, **options)
 
 
-def written(model: str, message: str, pattern: Pattern, show: Callable[[str], object] | None, **options: Any) -> dict[str, Any]:
+def written(
+    model: str, message: str, instructions: str | None, pattern: Pattern, show: Callable[[str], object] | None, **options: Any
+) -> dict[str, Any]:
     """What a model answers to one message.
 
     Args:
         model: as of :func:`loaded`.
         message: of the user.
+        instructions: what it is told of the answer before; ``None``: nothing.
         pattern: of the answer.
         show: is given each piece of the answer as it is written.
         options: of :class:`ChatRELLM`.
@@ -60,7 +65,8 @@ def written(model: str, message: str, pattern: Pattern, show: Callable[[str], ob
         BudgetTooSmall: no text of the pattern has so few tokens.
     """
     pieces = []
-    for piece in chat_of(model, **options).stream(message, pattern=pattern):
+    messages = [HumanMessage(message)] if instructions is None else [SystemMessage(instructions), HumanMessage(message)]
+    for piece in chat_of(model, **options).stream(messages, pattern=pattern):
         pieces.append(piece)
         if show is not None:
             show(piece.text)

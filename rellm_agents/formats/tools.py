@@ -144,7 +144,7 @@ def of_each(tools: Iterable[_Source], make: Callable[[_Source], _Made], name: Ca
                 raise
             unfit[name(one)] = str(error)
     if unfit:
-        raise UnfitTools(unfit, len(sources))
+        raise UnfitTools(unfit, len(found) + len(unfit))  # each name once
     return found
 
 

@@ -44,6 +44,7 @@ from rellm_agents.json_schema.text import Integers, Layout, Whitespace, ban_subs
 from rellm_agents.json_schema.value_positions import value_spans
 from rellm_agents.limits import DEFAULT_LIMITS, Limits
 from rellm_agents.patterns import Node, Pattern
+from rellm_agents.value_texts import where_left
 
 Order = Literal["source", "any"]
 MAX_SOURCE = 200  # characters of a schema that are kept, for ``repr``
@@ -87,8 +88,9 @@ class SchemaPattern(Pattern):
         >>> compile_schema({"type": "object"}).value('{"a": 1.5}')
         {'a': 1.5}
         """
-        if not self.fullmatch(text):
-            raise InvalidInstance("#", f"the pattern has no such text: {text[:60]!r}")
+        at = self.leaves_at(text)
+        if at is not None:
+            raise InvalidInstance("#", f"the pattern has no such text, {where_left(text, at)}")
         try:
             value = json.loads(text, parse_float=_as_integer if self.reads_integers else None)
         except RecursionError as error:

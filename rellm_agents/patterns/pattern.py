@@ -10,6 +10,7 @@ r"""The value users hold: a set of texts, with everything that can be asked of i
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -146,6 +147,20 @@ class Pattern:
         (True, False)
         """
         return any(self._state_after(data) is not DEAD_STATE for data in begun_readings(_encoded(text), self.special_tokens))
+
+    @checked(text=TEXT)
+    def leaves_at(self, text: str) -> int | None:
+        """Where a text leaves the pattern: the index of the first character with which no text of it goes on.
+
+        Returns:
+            The length of the text if it only ends too early; ``None`` if it is one of the texts.
+
+        >>> [compile_regex("ab+").leaves_at(text) for text in ("abb", "aab", "a")]
+        [None, 1, 1]
+        """
+        if self.fullmatch(text):
+            return None
+        return bisect_left(range(1, len(text) + 1), True, key=lambda size: not self.begins(text[:size]))  # noqa: FBT003 - a value
 
     def _state_after(self, data: bytes) -> State:
         return self.machine.run(self.machine.start, data)

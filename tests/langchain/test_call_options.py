@@ -7,11 +7,13 @@ import copy
 import pickle
 from functools import reduce
 from operator import add
+from typing import Annotated
 
 import pytest
 from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField
+from pydantic import BaseModel, Field
 from small_chats import CHATML
 from toys import byte_level_tokenizer, random_model
 from transformers import pipeline, set_seed
@@ -250,3 +252,49 @@ def test_penalties_of_a_pipeline_are_taken_over(kind):
     made_with = pipeline("text-generation", model=random_model(TOKENIZER), tokenizer=TOKENIZER, **settings)
     llm = kind(pipeline=made_with, **({"regex": "[a-z]{8}"} if kind is RELLM else {}))
     assert (llm.min_p, llm.repetition_penalty, llm.temperature) == (0.2, 1.3, 1.0)
+
+
+OPTIONS = {
+    "measure": ["fields"], "temperature": 0.5, "seed": 7, "top_k": 5, "top_p": 0.9, "min_p": 0.01, "max_tokens": 40, "stop": ["\n\n"],
+    "repetition_penalty": 1.1, "logit_bias": {5: 1.0}, "selection": "likeliest", "spelling": "any", "on_budget": "close", "max_repeats": 4,
+    "part_tokens": {"content": 40}, "n": 1, "logprobs": True, "reasoning": False, "stream_usage": False, "unfit_tools": "leave_out",
+}  # fmt: skip
+
+
+class Answer(BaseModel):
+    stars: Annotated[int, Field(ge=1, le=5)]
+
+
+def rate(stars: Annotated[int, Field(ge=1, le=5)]) -> str:
+    """Rate it."""
+    return str(stars)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_that_is_bound_is_kept_where_tools_or_a_schema_are_bound_after_it(name):
+    option = {name: OPTIONS[name]}
+    bound = made(ChatRELLM, max_new_tokens=80).bind(**option)
+    for later, changed in (
+        (bound.bind_tools([rate]), {"tools"}),
+        (bound.with_config(tags=["kept"]).bind_tools([rate], tool_choice="rate"), {"tools", "tool_choice"}),
+        (bound.with_structured_output(Answer).first, {"tools", "response_format", "ls_structured_output_format"}),
+        (bound.with_structured_output(Answer, method="function_calling").first, {"tools", "tool_choice", "ls_structured_output_format"}),
+    ):
+        assert {key: value for key, value in later.kwargs.items() if key not in changed} == option
+    assert bound.with_config(tags=["kept"]).bind_tools([rate]).config == {"tags": ["kept"]}
+
+
+def test_what_is_bound_before_a_schema_does_what_it_says():
+    model = made(ChatRELLM, max_new_tokens=80)
+    measured = model.bind(measure=["fields"], temperature=1.0, seed=3).with_structured_output(Answer, include_raw=True).invoke("q")
+    assert 1 <= measured["parsed"].stars <= 5
+    assert "#/stars" in measured["raw"].response_metadata["fields"]
+    with_tools = model.bind_tools([rate], tool_choice="any").with_structured_output(Answer, include_raw=True).invoke("q")
+    assert with_tools["raw"].tool_calls[0]["name"] == "rate"
+    assert with_tools["parsed"] is None
+    with pytest.raises(ValueError, match="regex and response_format both determine the content"):
+        model.bind(regex="yes").with_structured_output(Answer)
+    with pytest.raises(ValueError, match="with_structured_output takes no metod, only method"):
+        model.bind(seed=1).with_structured_output(Answer, metod="json_schema")
+    other = model.bind_tools([rate]).bind_tools([Answer])
+    assert [tool["function"]["name"] for tool in other.kwargs["tools"]] == ["Answer"]

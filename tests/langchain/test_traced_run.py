@@ -46,6 +46,8 @@ def test_a_run_has_each_step_of_an_agent(in_time):
         assert metadata["trace"] == text.completion.trace.summary()
         json.dumps(metadata)
         assert "Plan it." in text.prompt
+        assert text.asked == "Plan it."
+        assert len(repr(text)) < 250
 
 
 def test_batches_threads_pieces_and_copies_are_traced_and_nothing_outside():

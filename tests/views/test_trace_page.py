@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import pickle
 import random
 import re
 from functools import cache
@@ -11,6 +12,7 @@ from functools import cache
 import pytest
 from browser import faults_of, page_of
 from decoding.generation.test_measure import BUDGET, decoder_of, schema_patterns
+from small_chats import chat
 
 from rellm_agents import compile_regex, compile_schema
 from rellm_agents.decoding import Completion, tracing
@@ -60,6 +62,21 @@ def test_hostile_texts_stay_data():
         assert step["prompt"] in HOSTILE
         assert page.count("<script") == 2
         assert "<img" not in page.replace(html.escape("<img"), "")
+
+
+def test_the_message_of_the_user_is_the_heading_of_its_text(tmp_path):
+    with tracing() as run:
+        for message in ("Is it <b>cold</b>?", "so " * 100):
+            chat(max_new_tokens=20).invoke([("user", "Earlier."), ("ai", "Yes."), ("user", message)], regex="yes|no")
+    page = trace_page(run)
+    assert [text.asked for text in run.texts] == ["Is it <b>cold</b>?", "so " * 100]
+    assert [step["asked"] for step in data_in(page.html)["steps"]] == [text.asked for text in pickle.loads(pickle.dumps(run.texts))]
+    page.save(tmp_path / "trace.html")
+    with page_of((tmp_path / "trace.html").as_uri()) as opened:
+        first, second = opened.locator("h2").all_text_contents()
+        assert first == "Text 1 of 2: Is it <b>cold</b>?"
+        assert second.startswith("Text 2 of 2: so so")
+        assert len(second) < 100
 
 
 def test_a_page_of_a_run_has_each_of_its_texts_and_a_notebook_shows_it(tmp_path):

@@ -11,6 +11,15 @@ Knows nothing of schemas and models. In reading order:
 
 from rellm_agents.cli.terminal.completion import files_of_name, formats_of_name
 from rellm_agents.cli.terminal.ending import ended, error_of, one_line, said_of
-from rellm_agents.cli.terminal.inputs import STANDARD_INPUT, data_lines, files_of, json_of, schema_of, text_of, write_text
+from rellm_agents.cli.terminal.inputs import (
+    STANDARD_INPUT,
+    check_writable,
+    data_lines,
+    files_of,
+    json_of,
+    schema_of,
+    text_of,
+    write_text,
+)
 from rellm_agents.cli.terminal.progress import each, working
 from rellm_agents.cli.terminal.wrong_use import Commands

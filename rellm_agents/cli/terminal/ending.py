@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from rellm_agents.errors import ArgumentTypeError, ArgumentValueError, RELLMError, UnreadableInput
+from rellm_agents.errors import ArgumentTypeError, ArgumentValueError, BudgetTooSmall, ClosedByBudget, RELLMError, UnreadableInput
 
 WRONG_USE = (UnreadableInput, ArgumentTypeError, ArgumentValueError)
 """Errors of those who call a command; the others are about what they gave it."""
@@ -29,7 +29,7 @@ def ended(*, as_json: bool = False) -> Iterator[None]:
         if as_json:
             typer.echo(json.dumps({"error": error_of(error)}, ensure_ascii=False))
         else:
-            typer.echo(f"rellm-agents: {one_line(str(error))}", err=True)
+            typer.echo(f"rellm-agents: {one_line(message_of(error))}", err=True)
         raise typer.Exit(2 if isinstance(error, WRONG_USE) else 1) from error
     except BrokenPipeError as error:  # whoever read the output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,4 +65,15 @@ def one_line(message: str) -> str:
 def error_of(error: RELLMError) -> dict[str, Any]:
     """An error as JSON: its type, its message, and its place where it has one."""
     places = {name: value for name in ("pointer", "position", "file", "line") if (value := getattr(error, name, None)) is not None}
-    return {"type": type(error).__name__, "message": str(error), **places}
+    return {"type": type(error).__name__, "message": message_of(error), **places}
+
+
+def message_of(error: RELLMError) -> str:
+    """What an error says, with the budget named as commands name it.
+
+    >>> from rellm_agents.errors import BudgetTooSmall
+    >>> message_of(BudgetTooSmall(needed=27, budget=20)).partition(": ")[2]
+    'set --max-new-tokens to 27 at least'
+    """
+    of_budget = isinstance(error, BudgetTooSmall | ClosedByBudget)
+    return str(error).replace(" or max_tokens", "").replace("max_new_tokens", "--max-new-tokens") if of_budget else str(error)

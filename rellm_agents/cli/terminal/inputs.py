@@ -94,6 +94,22 @@ def data_lines(path: str) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
+def check_writable(path: str) -> None:
+    """Return if a file can be written; it is left as it is.
+
+    Raises:
+        UnreadableInput: it cannot.
+    """
+    file = Path(path)
+    try:
+        is_new = not file.exists()
+        file.open("a").close()
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        raise UnreadableInput(path, error.strerror or str(error)) from error
+
+
 def write_text(path: str, text: str) -> None:
     """Writes a file, in UTF-8.
 

@@ -275,7 +275,7 @@ class ConstrainedDecoder:
         ids = [self._ids_of(prompt, add_special_tokens=options.add_special_tokens) for prompt in prompts]
         sequences = self.engine.sequences(self.engine.prefixes(ids), pattern, traced_by(runs, options))
         made = zip(sequences, ids, prompts, strict=True)
-        return [Request(sequence, own, prompt=str(prompt), runs=runs) for sequence, own, prompt in made]
+        return [Request(sequence, own, prompt=prompt, runs=runs) for sequence, own, prompt in made]
 
     def run(self, requests: Sequence[Request]) -> Iterator[None]:
         """Write the texts of requests to their ends, a step at a time: as many together as are read in one pass."""

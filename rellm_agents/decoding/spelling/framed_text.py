@@ -58,16 +58,21 @@ class EncodedPrompt(str):
 
     Attributes:
         ids: of its tokens.
+        asked: the last message of the user in it, where it is a chat's.
     """
 
     ids: tuple[int, ...]
-    __slots__ = ("ids",)
+    asked: str
+    __slots__ = ("asked", "ids")
 
-    def __new__(cls, text: str, ids: Iterable[int]) -> Self:
+    def __new__(cls, text: str, ids: Iterable[int], asked: str = "") -> Self:
         """Of a text and the ids of its tokens."""
         made = super().__new__(cls, text)
-        made.ids = tuple(ids)
+        made.ids, made.asked = tuple(ids), asked
         return made
+
+    def __getnewargs__(self) -> tuple[str, tuple[int, ...], str]:  # type: ignore[override]  # for ``pickle``
+        return str(self), self.ids, self.asked
 
 
 class FramedTokenizer:

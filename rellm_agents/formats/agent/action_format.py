@@ -41,6 +41,7 @@ from rellm_agents.json_schema import Whitespace
 from rellm_agents.json_schema.text import Layout, ban_substrings, string_node
 from rellm_agents.patterns import Node, Pattern, literal, part, sequence
 from rellm_agents.patterns.ir import parts_in
+from rellm_agents.value_texts import where_left
 
 _ARGUMENTS = (
     "arguments have to be valid against the tool's schema, without undeclared ones, in its order; numbers have at most "
@@ -253,8 +254,9 @@ class ActionFormat:
         Raises:
             FormatError: the text is not in the language of the format.
         """
-        if not self.pattern.fullmatch(text):
-            raise FormatError(f"{self.name}: this is no step that the format writes: {text!r}")
+        at = self.pattern.leaves_at(text)
+        if at is not None:
+            raise FormatError(f"{self.name}: this is no step that the format writes, {where_left(text, at)}")
         slots = self._templates.slots
         is_finish = self._finish.fullmatch(text)
         template = self._templates.finish if is_finish and self._templates.finish else self._templates.action

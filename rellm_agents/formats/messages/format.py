@@ -65,6 +65,7 @@ from rellm_agents.patterns import (
     special_token,
 )
 from rellm_agents.patterns.ir import CHARACTER
+from rellm_agents.value_texts import where_left
 
 ToolPrompt = Literal["signatures", "schemas"]
 
@@ -405,8 +406,9 @@ class MessageFormat:
         Raises:
             FormatError: the text is not in the language of the format.
         """
-        if not self.pattern.fullmatch(text):
-            raise FormatError(f"{self.name}: this is no message that the format writes: {text!r}")
+        at = self.pattern.leaves_at(text)
+        if at is not None:
+            raise FormatError(f"{self.name}: this is no message that the format writes, {where_left(text, at)}")
         return self.message(text)
 
     def message(self, text: str) -> Message:

@@ -196,7 +196,7 @@ class Object(Shape):
             return
         for number, one in enumerate(self._order.undeclared):
             for satisfies, value in one.variants:
-                after = self._order.after(state, None, satisfies, limit)
+                after = self._order.after(state, None, satisfies, limit, undeclared=number)
                 if after is not None:
                     name, excluded = ("other", number, satisfies, *state), self._declared_names | state.used
                     value_node = sequence(self._layout.colon, value.node())

@@ -25,7 +25,7 @@ from typing import NamedTuple
 from rellm_agents.caches import cached_property
 from rellm_agents.json_schema.shapes.shape import HasInstance, Shape
 from rellm_agents.json_schema.text import Layout
-from rellm_agents.patterns import Node, choice
+from rellm_agents.patterns import Node
 from rellm_agents.patterns.automaton import few_texts
 
 _NO_NAMES: frozenset[bytes] = frozenset()
@@ -120,13 +120,36 @@ class PropertyOrder:
         return (i for i in range(state.position, len(self.declared)) if not state.done >> i & 1)
 
     @cached_property
-    def _names(self) -> frozenset[bytes] | None:
-        """The texts of all names that are not declared; ``None``: more than are counted."""
-        texts = few_texts(choice(*(one.names for one in self.undeclared)), self._layout.limits.counted)
-        return None if texts is None else texts - {self._layout.name_text(name).encode() for name in self.all_names}
+    def _names(self) -> list[list[bytes] | None]:
+        """The texts of the names of each class, without those that are declared; ``None``: more than matter."""
+        if not (self.counts or self.start.obligations):
+            return [None] * len(self.undeclared)
+        declared = {self._layout.name_text(name).encode() for name in self.all_names}
+        found = [few_texts(one.names, self._layout.limits.counted) for one in self.undeclared]
+        return [None if texts is None else sorted(texts - declared) for texts in found]
 
     def _names_left(self, state: ObjectState) -> int | None:
-        return 0 if not self.undeclared else None if self._names is None else len(self._names - state.used)
+        left = 0
+        for names in self._names:
+            if names is None:
+                return None
+            left += sum(1 for name in names if name not in state.used)
+        return left
+
+    def _next_names(self, used: frozenset[bytes], number: int) -> frozenset[bytes] | None:
+        """The names that are used after one more of a class, any of those that are left; ``None`` if none is."""
+        names = self._names[number]
+        if names is None:
+            return used
+        name = next((name for name in names if name not in used), None)
+        return None if name is None else used | {name}
+
+    def _counted_names(self, used: frozenset[bytes]) -> frozenset[bytes]:
+        """As many names of each class that has few of them; it does not matter which."""
+        if not used:
+            return used
+        few = [(names, sum(1 for name in names if name in used)) for names in self._names if names is not None]
+        return frozenset(name for names, count in few for name in names[:count])
 
     def _missing(self, state: ObjectState) -> int:
         """How many required properties have to come."""
@@ -149,13 +172,16 @@ class PropertyOrder:
         is_full = self.counts and state.size == self._most
         return self.can_close(state) and (is_full or not (self.undeclared or any(True for _ in self.remaining(state))))
 
-    def after(self, state: ObjectState, declared: int | None, satisfies: int, limit: int | None = None) -> ObjectState | None:
+    def after(
+        self, state: ObjectState, declared: int | None, satisfies: int, limit: int | None = None, *, undeclared: int = 0
+    ) -> ObjectState | None:
         """The state after a property.
 
         Args:
             state: before it.
             declared: its number; ``None``: an undeclared one.
             satisfies: the conditions that its value satisfies.
+            undeclared: the number of the class of its name, if it is undeclared; the name itself is not known yet.
             limit: fewer properties than this have to come afterwards.
 
         Returns:
@@ -166,7 +192,8 @@ class PropertyOrder:
         elif declared is not None:
             state = state._replace(done=state.done | 1 << declared)
         after = self._counted(state, satisfies)
-        left = self.to_end(after, unknown_names=int(declared is None))
+        used = self._next_names(state.used, undeclared) if declared is None else state.used
+        left = None if used is None else self.to_end(after._replace(used=used))
         return None if left is None or (limit is not None and left >= limit) else after
 
     def _counted(self, state: ObjectState, satisfies: int) -> ObjectState:
@@ -174,24 +201,19 @@ class PropertyOrder:
         matters = self.counts and (self._most is not None or state.size < self._least)
         return state._replace(size=state.size + matters, obligations=state.obligations & ~satisfies)
 
-    def to_end(self, state: ObjectState, *, unknown_names: int = 0) -> int | None:
-        """The fewest properties that have to come; ``None`` if the object cannot be finished.
-
-        Args:
-            state: from which on.
-            unknown_names: undeclared names that are written and not yet among ``state.used``.
-        """
+    def to_end(self, state: ObjectState) -> int | None:
+        """The fewest properties that have to come; ``None`` if the object cannot be finished."""
         missing = self._missing(state)
         if self.counts:
             missing = max(missing, self._least - state.size)
             others = self._names_left(state)
-            if others is not None and missing > others - unknown_names + sum(1 for _ in self.remaining(state)):
+            if others is not None and missing > others + sum(1 for _ in self.remaining(state)):
                 return None
             if self._most is not None and state.size + missing > self._most:
                 return None
         if not state.obligations:
             return missing
-        state = state._replace(used=_NO_NAMES)
+        state = state._replace(used=self._counted_names(state.used))
         if state not in self._to_end:
             self._to_end[state] = None  # until it is known: a shortest way does not come back here
             left = [n for after in self._nearer(state) if (n := self.to_end(after)) is not None]
@@ -208,10 +230,12 @@ class PropertyOrder:
                     yield self._counted(state._replace(position=i + 1), satisfies)
             if one.required:
                 return
-        for other in self.undeclared:
+        for number, other in enumerate(self.undeclared):
+            if (used := self._next_names(state.used, number)) is None:
+                continue
             for satisfies, _ in other.variants:
                 if short or satisfies & state.obligations:
-                    yield self._counted(state._replace(position=len(self.declared)), satisfies)
+                    yield self._counted(state._replace(position=len(self.declared), used=used), satisfies)
 
 
 def _possible(variants: Variants, has_instance: HasInstance) -> Variants:

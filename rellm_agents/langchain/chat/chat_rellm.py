@@ -13,7 +13,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
@@ -23,7 +23,6 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr, StrictInt, field_validator
 
-from rellm_agents.arguments import FLAG, TEXT, checked
 from rellm_agents.decoding.generation import TextKeywords
 from rellm_agents.decoding.spelling import EncodedPrompt, FramedTokenizer, framed_tokenizer_of
 from rellm_agents.errors import ArgumentValueError, ChatRefused
@@ -39,7 +38,7 @@ from rellm_agents.langchain.chat.message_turns import is_turned_round, plain_tex
 from rellm_agents.langchain.chat.native_format import NativeFormat, native_format
 from rellm_agents.langchain.chat.prompt_frame import borders_hold_tokens, encoded_prompt
 from rellm_agents.langchain.chat.reply import Reply
-from rellm_agents.langchain.chat.structured_output import Method, structured_output_chain
+from rellm_agents.langchain.chat.structured_output import BoundChat, Method, structured_output_chain
 from rellm_agents.langchain.chat.tool_schemas import Unfit, openai_tools, with_every_argument
 from rellm_agents.langchain.local_model import LocalModel
 from rellm_agents.langchain.measured_metadata import LOGPROBS, measure_logprobs
@@ -320,7 +319,17 @@ class ChatRELLM(LocalModel, BaseChatModel):
         self._request(bound)  # errors are raised now, not at the first call
         return self.bind(**bound)
 
-    @checked(method=TEXT, include_raw=FLAG, strict=FLAG.or_none)
+    if not TYPE_CHECKING:  # as in LocalModel
+
+        def bind(self, **kwargs: Any) -> BoundChat:
+            """This model with options of its calls, which are kept where tools or a schema are bound after them.
+
+            Raises:
+                ValueError: there is no such option: names it, and what to do.
+            """
+            self._check_names(kwargs)
+            return BoundChat(bound=self, kwargs=kwargs, config={})
+
     def with_structured_output(
         self,
         schema: Any = None,
@@ -334,18 +343,16 @@ class ChatRELLM(LocalModel, BaseChatModel):
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """A chain that answers with objects of a schema; see :func:`structured_output_chain`."""
-        if kwargs:
-            known = ("method", "include_raw", "validators", "strict", "tools", "examples")
-            raise ArgumentValueError.saying(f"with_structured_output takes no {', '.join(kwargs)}, only {', '.join(known)}")
         return structured_output_chain(
             self,
             schema,
             method=method,
             include_raw=include_raw,
             validators=validators,
-            strict=bool(strict),
+            strict=strict,
             tools=tools,
             examples=examples,
+            **kwargs,
         )
 
     def _check_names(self, given: Iterable[str]) -> None:
@@ -471,7 +478,9 @@ class ChatRELLM(LocalModel, BaseChatModel):
             text = self._template.prompt(messages, request.format, request.instructions, request.examples, mark=mark)
             return request.format.adjust_prompt(text)
 
-        return encoded_prompt(render, self.get_token_ids, self._framed)
+        prompt = encoded_prompt(render, self.get_token_ids, self._framed)
+        prompt.asked = next((one.text for one in reversed(messages) if one.type == "human"), "")
+        return prompt
 
     @property
     def _framed(self) -> FramedTokenizer | None:

@@ -1,6 +1,7 @@
 """Builds the chain behind ``with_structured_output``: a chat model whose answers match a schema, and a parser that makes objects of them.
 
-Knows no model but by ``bind_tools``.
+:class:`BoundChat` is a chat model with options of its calls, which it keeps where tools or a schema are bound after them. Knows no model
+but by ``bind_tools``.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Literal, get_args, get_origin
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableMap, RunnablePassthrough
 
+from rellm_agents.arguments import FLAG, TEXT, checked
 from rellm_agents.errors import ArgumentValueError, FormatError, ParserError, RELLMError
 from rellm_agents.json_schema import with_integer_members
 from rellm_agents.langchain.answer_parsers import AnswerParser, CallParser
@@ -38,16 +41,37 @@ _WRITES_ALL = "method='json_schema' writes values of every type"
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
+class BoundChat(RunnableBinding[LanguageModelInput, AIMessage]):
+    """A chat model with options of its calls. LangChain's binding would drop them where tools or a schema are bound after them."""
+
+    @classmethod
+    def lc_id(cls) -> list[str]:
+        """As LangChain calls its own binding, since it is one."""
+        return [*cls.get_lc_namespace(), "RunnableBinding"]
+
+    def bind_tools(self, tools: Any, **options: Any) -> Runnable[LanguageModelInput, AIMessage]:
+        """This with other tools; see the model's ``bind_tools``."""
+        kept = {name: value for name, value in self.kwargs.items() if name != "tools"}
+        bound = self.bound.bind_tools(tools, **{**kept, **options})  # type: ignore[attr-defined]  # of the chat model
+        return self.model_copy(update={"kwargs": bound.kwargs})
+
+    def with_structured_output(self, schema: Any = None, *, tools: Sequence[Any] = (), **options: Any) -> Runnable[LanguageModelInput, Any]:
+        """A chain that answers with objects of a schema, beside the tools that are bound; see the model's ``with_structured_output``."""
+        return structured_output_chain(self, schema, tools=[*self.kwargs.get("tools", ()), *tools], **options)
+
+
+@checked(method=TEXT, include_raw=FLAG, strict=FLAG.or_none)
 def structured_output_chain(
-    model: BaseChatModel,
-    schema: Any,
+    model: BaseChatModel | BoundChat,
+    schema: Any = None,
     *,
-    method: Method,
-    include_raw: bool,
+    method: Method = "json_schema",
+    include_raw: bool = False,
     validators: Validators = "check",
-    strict: bool = False,
+    strict: bool | None = None,
     tools: Sequence[Any] = (),
     examples: Examples = (),
+    **unknown: Any,
 ) -> Runnable[Any, Any]:
     """A chain that answers with objects of a schema.
 
@@ -65,6 +89,7 @@ def structured_output_chain(
         strict: every property that the schema declares is written, also those that are not required.
         tools: further tools: a message may call one of them instead of answering, which ``include_raw`` shows; ``parsed`` is ``None``.
         examples: pairs of an input and the answer to it, an object or a value of the schema; they stand in the prompt as earlier turns.
+        **unknown: refused.
 
     Raises:
         ValueError: ``method`` or ``validators`` is unknown, or the schema is missing; or ``validators="refuse"``, and the type may reject
@@ -72,6 +97,9 @@ def structured_output_chain(
         FormatError: the schema is not one of objects, as arguments of a call are: names the method that writes it.
         InvalidExample: the schema does not allow the answer of an example: names its index and the JSON pointer.
     """
+    if unknown:
+        known = ("method", "include_raw", "validators", "strict", "tools", "examples")
+        raise ArgumentValueError.saying(f"with_structured_output takes no {', '.join(unknown)}, only {', '.join(known)}")
     if method not in get_args(Method):
         raise ArgumentValueError.saying(f"method={method!r}: there are {', '.join(map(repr, get_args(Method)))}")
     check_validators(validators)
@@ -92,7 +120,7 @@ def structured_output_chain(
     bound: Runnable[Any, Any]
     parser: Runnable[Any, Any]
     if method == "function_calling":
-        bound, parser = _calling_chain(model, schema, tools=tools, strict=strict, trace=trace, examples=examples)
+        bound, parser = _calling_chain(model, schema, tools=tools, strict=bool(strict), trace=trace, examples=examples)
     else:
         answers = {"type": "json_object"}
         if found is not None:
@@ -108,7 +136,7 @@ def structured_output_chain(
 
 
 def _calling_chain(
-    model: BaseChatModel, schema: Any, *, tools: Sequence[Any], strict: bool, trace: dict[str, Any], examples: Examples
+    model: BaseChatModel | BoundChat, schema: Any, *, tools: Sequence[Any], strict: bool, trace: dict[str, Any], examples: Examples
 ) -> tuple[Runnable[Any, Any], CallParser]:
     """The model that calls a tool for an answer, and the parser of the call."""
     readers: dict[str, ModelReader | None] = {}

@@ -17,5 +17,5 @@ Knows patterns, JSON Schema and LangChain's parsers; nothing of tokens or models
 """
 
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserPattern
-from rellm_agents.langchain.output_parsers.pattern_parser import PatternOutputParser, reader_for
+from rellm_agents.langchain.output_parsers.pattern_parser import PatternOutputParser, reader_for, schema_instructions
 from rellm_agents.langchain.output_parsers.table import compile_parser, register_parser

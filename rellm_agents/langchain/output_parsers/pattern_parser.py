@@ -29,6 +29,7 @@ from rellm_agents.langchain.model_schema import Validators, check_validators, mo
 from rellm_agents.langchain.output_parsers.json_texts import model_texts
 from rellm_agents.langchain.output_parsers.parser_pattern import ParserOptions
 from rellm_agents.patterns import Pattern
+from rellm_agents.value_texts import where_left
 
 
 class PatternOutputParser(BaseOutputParser[Any]):
@@ -54,8 +55,9 @@ class PatternOutputParser(BaseOutputParser[Any]):
             OutputParserException: the pattern does not match the text, or the value violates a condition that the pattern does not
                 enforce.
         """
-        if not self.pattern.fullmatch(text):
-            raise OutputParserException(f"the pattern does not match the text {text!r}", llm_output=text)
+        at = self.pattern.leaves_at(text)
+        if at is not None:
+            raise OutputParserException(f"the pattern does not match this text, {where_left(text, at)}", llm_output=text)
         try:
             if self.reader is not None:
                 return self.reader.read(text)
@@ -107,11 +109,20 @@ def reader_for(
             return PatternOutputParser(pattern=source)
         case dict() | bool() | str():
             pattern = compile_schema(source, whitespace=whitespace, lenient=lenient)
-            return PatternOutputParser(pattern=pattern, instructions=_instructions(source))
+            return PatternOutputParser(pattern=pattern, instructions=schema_instructions(source))
     texts = model_texts(source, ParserOptions(whitespace, lenient, validators), reads_text=True)
-    return PatternOutputParser(pattern=texts, reader=ModelReader(source), instructions=_instructions(model_schema(source).schema))
+    return PatternOutputParser(pattern=texts, reader=ModelReader(source), instructions=schema_instructions(model_schema(source).schema))
 
 
-def _instructions(schema: Any) -> str:
+def schema_instructions(schema: Any) -> str:
+    """What tells a model to answer with JSON of a schema: the schema itself, without titles.
+
+    Args:
+        schema: plain data, or its JSON text.
+
+    >>> print(schema_instructions({"title": "Answer", "type": "boolean"}))
+    Answer with JSON of this JSON Schema, and nothing else:
+    {"type": "boolean"}
+    """
     text = schema if isinstance(schema, str) else json.dumps(without_titles(schema), ensure_ascii=False)
     return f"Answer with JSON of this JSON Schema, and nothing else:\n{text}"

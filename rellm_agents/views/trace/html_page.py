@@ -69,7 +69,7 @@ def trace_page(traced: Completion | TracedText | TracedRun | Iterable[Completion
     >>> "Paris" in trace_page(made).html
     True
     """
-    steps = [text_data(completion, prompt) for prompt, completion in _texts(traced)]
+    steps = [text_data(completion, prompt, asked) for prompt, asked, completion in _texts(traced)]
     if not steps:
         raise ArgumentValueError("traced", traced, "at least one text: nothing was written while the run was open")
     texts = "".join(f"<pre>{escape(step['text'])}</pre>\n" for step in steps)
@@ -102,13 +102,13 @@ def _asset(name: str) -> str:
     return files("rellm_agents.views.trace").joinpath(name).read_text(encoding="utf-8")
 
 
-def _texts(traced: Any) -> list[tuple[str, Completion]]:
-    """Each completion with its prompt, where that is known."""
+def _texts(traced: Any) -> list[tuple[str, str, Completion]]:
+    """Each completion with its prompt and what was asked in it, where that is known."""
     listed = getattr(traced, "texts", None)  # of a run
     if listed is None:
         is_one = hasattr(traced, "trace") or hasattr(traced, "completion") or isinstance(traced, (str, bytes))
         listed = [traced] if is_one or not isinstance(traced, Iterable) else traced
-    found: list[tuple[str, Completion]] = []
+    found: list[tuple[str, str, Completion]] = []
     for one in listed:
         prompt: str = getattr(one, "prompt", "")
         completion: Any = getattr(one, "completion", one)
@@ -116,5 +116,5 @@ def _texts(traced: Any) -> list[tuple[str, Completion]]:
             raise ArgumentTypeError("traced", one, "a Completion, what tracing() gives, or a list of Completions")
         if completion.trace is None:
             raise ArgumentValueError("traced", completion, "a text that was written with measure=['trace'], or inside of tracing()")
-        found.append((prompt, completion))
+        found.append((prompt, getattr(one, "asked", ""), completion))
     return found

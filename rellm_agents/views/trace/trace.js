@@ -30,7 +30,7 @@ class TraceView {
   constructor(root, step, title) {
     this.tokens = [];
     this.chips = [];
-    this.section = element("section", { class: "step" }, element("h2", {}, title));
+    this.section = element("section", { class: "step" }, element("h2", {}, step.asked ? `${title}: ${shortened(step.asked)}` : title));
     if (step.prompt) {
       this.section.append(element("details", { class: "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: "0" }, step.prompt)));
     }
@@ -190,6 +190,12 @@ function shape(name, attributes = {}, text = "") {
 
 function visible(token) {
   return token.is_end ? "\u23F9 end" : token.text.replaceAll("\n", "\u21B5").replaceAll("\t", "\u21E5").replaceAll("\r", "\u240D");
+}
+
+function shortened(message) {
+  const line = message.trim().split(/\s+/).join(" ");
+  const characters = Array.from(line);
+  return characters.length > 80 ? `${characters.slice(0, 80).join("")}\u2026` : line;
 }
 
 function spoken(token) {

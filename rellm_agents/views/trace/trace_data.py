@@ -15,19 +15,22 @@ if TYPE_CHECKING:
     from rellm_agents.decoding.generation import TracedToken
 
 
-def text_data(completion: Completion, prompt: str = "") -> dict[str, Any]:
+def text_data(completion: Completion, prompt: str = "", asked: str = "") -> dict[str, Any]:
     """A text with its trace.
 
     Args:
         completion: with a trace.
         prompt: that it follows.
+        asked: the message of the user that it answers.
 
     Returns:
-        ``prompt``, ``text``, ``finish``, ``closed_at``, ``summary``, see :meth:`Trace.summary`, and ``tokens``, see :func:`token_data`.
+        ``prompt``, ``asked``, ``text``, ``finish``, ``closed_at``,
+        ``summary``, see :meth:`Trace.summary`, and ``tokens``, see :func:`token_data`.
     """
     assert completion.trace is not None
     return {
         "prompt": prompt,
+        "asked": asked,
         "text": completion.text,
         "finish": completion.finish,
         "closed_at": completion.closed_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from formats.random_words import bits
 
 from rellm_agents import Action, Finish, own_format
 from rellm_agents.errors import FormatError, RegexSyntaxError
+from rellm_agents.formats import ActionFormat
 
 RANDOM_OWN = int(os.environ.get("RANDOM_FORMATS", "600"))
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "04_own_format.py"
@@ -97,7 +99,7 @@ def test_an_escape_is_written_and_read() -> None:
         ({"finish": "{thought}\nACT x {answer}"}, "#/finish: '\\nACT x ' would be an action and an answer at once"),
         (
             {"action": "{thought}aa{tool} {input}"},
-            "#/action: 'aaa' would be cut too early at 'aa': put it into #/slots/thought/banned_regexes",
+            "#/action: 'aaa' would be cut too early at 'aa': put 'a' into #/slots/thought/banned_regexes",
         ),
         ({"stop": ["END"]}, "#/stop/0: a step may hold this stop string, as 'END '"),
         ({"stop": ["no", "x\nA"]}, "#/stop/1: a step may hold this stop string, as 'x\\nACT"),
@@ -111,7 +113,7 @@ def test_what_cannot_be_read_back_is_found(changed: dict[str, Any], message: str
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"action": "CALL {json} END"}, "would be cut too early at ' END': put it into #/banned_substrings"),
+        ({"action": "CALL {json} END"}, "would be cut too early at ' END': put ' END' into #/banned_substrings"),
         ({"finish": "{answer}"}, "'CALL {}' would be an action and an answer at once"),
         ({"banned_substrings": ["\\n"]}, "strings cannot be kept without it, since quotes and backslashes spell strings"),
         ({"action": "CALL {json}} END", "banned_substrings": ["}}"]}, "would be cut too early at '} END'"),
@@ -186,3 +188,60 @@ def test_random_words_and_rules_are_read_or_refused(part: int) -> None:
             if not re.search(r'["\\0-9]', text):
                 assert format_.write(step) == text, (seed, text)
     assert formats > RANDOM_OWN // 10
+
+
+ADVICE = re.compile(r"(?s).*(?P<pointer>#/\w+).*: put (?P<text>'.*'|\".*\") into #/(?P<where>[\w/]+)$")
+
+
+def advised(declaration: dict[str, Any], error: FormatError) -> dict[str, Any] | None:
+    """The declaration, changed as an error advises; ``None``: another delimiter has to be found."""
+    if "choose one that no delimiter shares a character with" in str(error):
+        return {**declaration, "stop": []}
+    found = ADVICE.match(str(error))
+    if found is None:
+        return None
+    changed = json.loads(json.dumps(declaration))
+    *path, last = found["where"].split("/")
+    place = changed
+    for key in path:
+        place = place.setdefault(key, {})
+    place.setdefault(last, []).append(ast.literal_eval(found["text"]))
+    return changed
+
+
+def mended(declaration: dict[str, Any], tools: Any) -> tuple[ActionFormat | None, int]:
+    """The format of a declaration after as much advice as is needed, and how much that is; ``None``: advice says to write another."""
+    for advices in range(6):
+        try:
+            return own_format(declaration, tools), advices
+        except FormatError as error:
+            changed = advised(declaration, error)
+        if changed is None:
+            return None, advices
+        declaration = changed
+    pytest.fail(f"no advice helps: {declaration}")
+
+
+def test_what_an_error_advises_helps() -> None:
+    """A declaration that is refused for a text that could be read in two ways is one that is read back, once the advice is followed."""
+    formats = 0
+    for seed in range(100):
+        chance = random.Random(seed)
+        declaration = random_declaration(chance)
+        format_, advices = mended(declaration, JSON_TOOLS if declaration["encoding"] == "json" else TEXT_TOOLS)
+        if format_ is None or not advices:
+            continue
+        formats += 1
+        for text in map(format_.pattern.sample, range(5)):
+            step = format_.read(text)
+            assert format_.read(format_.write(step)) == step
+    assert formats > 15
+
+
+def test_the_advice_for_a_delimiter_that_overlaps_itself() -> None:
+    declaration = {**OWN, "action": "{thought}\nACT {tool} <- {input}"}
+    with pytest.raises(FormatError, match="too early at ' <- ': put ' <-' into #/slots/tool/banned_regexes") as refused:
+        own_format(declaration, TOOLS)
+    changed = advised(declaration, refused.value)
+    assert changed is not None
+    assert own_format(changed, TOOLS).read("\nACT search <- a <- b") == Action("search", "a <- b")

@@ -295,7 +295,7 @@ def test_a_format_of_ones_own_is_read_by_a_parser_of_its_own():
         ours, read = parser.invoke(text), theirs.parse(text)
         assert type(ours) is type(read)
         assert ours == (read if isinstance(read, AgentAction) else AgentFinish({"output": read.return_values["output"]}, text))
-    with pytest.raises(OutputParserException, match="mine: this is no step that the format writes: 'Sure!'"):
+    with pytest.raises(OutputParserException, match="mine: this is no step that the format writes, it ends too early, at position 5:"):
         parser.invoke("Sure!")
     assert parser.get_format_instructions() == mine.instructions
 

@@ -34,6 +34,10 @@ def test_tools_that_cannot_be_called_are_named_at_once_and_can_be_left_out() -> 
             assert bound.invoke("x").tool_calls[0]["name"] == "search"
     with pytest.raises(FormatError, match="cannot call 'web_search'"):
         model.bind_tools([SEARCH], unfit_tools="leave_out")
+    for tools in ([SEARCH, SEARCH], [SEARCH, {"type": "computer_20250124", "name": "computer"}], [BROKEN, {**BROKEN, "name": "b"}]):
+        for unfit_tools in ("refuse", "leave_out"):
+            with pytest.raises(UnfitTools, match=r"none of the tools can be called: .*\. Change them, or give others$"):
+                model.bind_tools(tools, unfit_tools=unfit_tools)
     with pytest.raises(ValueError, match="unfit_tools"):
         chat(unfit_tools="ignore")
 

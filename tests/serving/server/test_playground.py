@@ -178,16 +178,23 @@ def test_a_browser_shows_patterns_errors_and_texts(dark):
         page.locator("#samples li", has_text="Oslo").or_(page.locator("#samples li", has_text="Rome")).first.wait_for()
         assert page.locator("#diagram > svg").text_content().count("Oslo") == 1
         page.locator("#prompt").fill("Which city?")
+        page.emulate_media(reduced_motion="reduce")
         page.locator("#run").click()
         page.locator("#trace dl.totals").wait_for()
+        assert page.evaluate("document.getElementById('trace').getBoundingClientRect().top < innerHeight / 2")
         assert page.locator("#trace pre.value").inner_text() in ('"Oslo"', '"Rome"')
         page.locator("#trace button.token").first.hover()
         assert "Token 1" in page.locator("#trace .detail").inner_text()
         page.locator("#trace details.all summary").click()
         assert page.locator("#trace details.all tbody tr").count() == page.locator("#trace button.token").count()
         assert faults_of(page) == []
+        page.locator("#prompt").fill("Which town?")
+        page.locator("input[value=schema]").check()
+        page.locator("#status:empty").wait_for(state="attached")
+        assert page.locator("#trace pre.value").count() == 1  # of the same pattern
         page.locator("#text").fill('{\n "type": "strin"\n}')
         page.locator("#text-error pre").wait_for()
+        assert page.locator("#trace").inner_text() == ""
         assert page.locator(".lines .wrong").inner_text() == "\u27172"
         page.locator("#text-error button").click()
         assert page.evaluate("document.activeElement.id + document.activeElement.selectionStart") == "text11"

@@ -21,6 +21,10 @@ from typing import NamedTuple
 from rellm_agents.arguments import FLAG, checked
 from rellm_agents.decoding.generation.measured.completion import Completion
 from rellm_agents.decoding.generation.options import TextOptions
+from rellm_agents.decoding.spelling import EncodedPrompt
+from rellm_agents.value_texts import shown
+
+_SHOWN = 60  # characters of a prompt in ``repr``, its last ones
 
 
 class TracedText(NamedTuple):
@@ -33,6 +37,15 @@ class TracedText(NamedTuple):
 
     prompt: str
     completion: Completion
+
+    def __repr__(self) -> str:
+        prompt = self.prompt if len(self.prompt) <= _SHOWN else f"...{self.prompt[-_SHOWN:]}"
+        return f"{type(self).__name__}({str(prompt)!r} -> {shown(self.completion.text)})"
+
+    @property
+    def asked(self) -> str:
+        """The last message of the user, where the prompt is a chat's; otherwise ``""``."""
+        return self.prompt.asked if isinstance(self.prompt, EncodedPrompt) else ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,8 @@ def tracing(*, full: bool = False) -> Iterator[TracedRun]:
     ...     _ = ConstrainedDecoder(*smollm2()).generate("The capital of France is", compile_regex(" (Paris|Rome)"))
     >>> [(text.completion.text, text.completion.trace.tokens[0].origin) for text in run.texts]
     [(' Paris', 'chosen')]
+    >>> run.texts
+    [TracedText('The capital of France is' -> ' Paris')]
     """
     run = TracedRun(full)
     token = _OPEN.set((*_OPEN.get(), run))

@@ -16,7 +16,7 @@ const EXAMPLES = {
 };
 const LABELS = { schema: "JSON Schema", regex: "Regex" };
 const typed = { schema: EXAMPLES.schema, regex: EXAMPLES.regex };
-let kind = "schema", timer = 0, asking = null, writing = null;
+let kind = "schema", timer = 0, asking = null, writing = null, written = "";
 
 function source() {
   return kind === "format" ? { kind, text: byId("format").value, tools: byId("tools").value } : { kind, text: byId("text").value };
@@ -94,6 +94,7 @@ async function ask() {
   if (asking) asking.abort();
   const mine = (asking = new AbortController());
   byId("status").textContent = "Compiling\u2026";
+  if (JSON.stringify(source()) !== written) dropText();
   try {
     const found = await (await post("/playground/pattern", source(), mine.signal)).json();
     clearErrors();
@@ -120,15 +121,30 @@ function show(found) {
   byId("facts").replaceChildren(...Object.entries(facts).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
 
+/* Takes the text away that was written for another pattern. */
+function dropText() {
+  if (writing) writing.abort();
+  byId("trace").replaceChildren();
+}
+
+/* Brings what is shown below into view, if it begins out of it. */
+function bringIntoView(shown) {
+  const { top } = shown.getBoundingClientRect();
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (top < 0 || top > 0.6 * innerHeight) shown.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+}
+
 /* Lets the model write a text, and shows the tokens as they come. */
 async function run() {
   clearErrors();
   if (writing) writing.abort();
+  written = JSON.stringify(source());
   const mine = (writing = new AbortController());
   byId("stop").hidden = false;
   byId("trace").replaceChildren(TraceView.legend());
   const view = new TraceView(byId("trace"), { prompt: "" }, "The text that the model writes");
   view.section.setAttribute("aria-busy", "true");
+  bringIntoView(byId("trace"));
   const asked = { ...source(), prompt: byId("prompt").value, max_tokens: Number(byId("max_tokens").value), temperature: Number(byId("temperature").value) };
   try {
     const response = await post("/playground/text", asked, mine.signal);
