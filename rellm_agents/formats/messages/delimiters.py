@@ -25,7 +25,7 @@ from rellm_agents.formats.messages.message import TOOL_NAME_REGEX
 from rellm_agents.formats.template import Declaration, Template
 
 _NAME, _NO_NAME = re.compile(TOOL_NAME_REGEX), r"[^A-Za-z0-9_.-]"
-
+_TAG = re.compile(r"<[^<>]+>|\[[^\[\]]+\]")
 
 _CALL_SLOTS = (("name", "arguments"), ("id", "name", "arguments"), ("name", "id", "arguments"), ("name", "arguments", "id"))
 
@@ -71,6 +71,7 @@ class Delimiters:
         before_content: before the content.
         after_content: after it.
         before_calls: between content and the first call, ``begin`` not included; ``None``: a message has either content or calls.
+        result_begin: the tag before the result of a call, which is not for the model to write; empty where plain words stand there.
     """
 
     call: Template
@@ -81,6 +82,7 @@ class Delimiters:
     before_content: str
     after_content: str
     before_calls: str | None
+    result_begin: str
 
     @classmethod
     def of(cls, declaration: Declaration) -> Delimiters:
@@ -93,7 +95,7 @@ class Delimiters:
         for i, text in enumerate(declaration.get("rendered_as", ())):
             slots = Template.of(text).slots
             _template(title, f"rendered_as/{i}", text, slots if slots in _CALL_SLOTS else _CALL_SLOTS[0])
-        _template(title, "result", declaration["result"], ("content",))
+        result = _template(title, "result", declaration["result"], ("content",))
         slots = ("key", "is_string", "value") if "{is_string}" in declaration.get("argument_template", "") else ("key", "value")
         argument = _template(title, "argument_template", declaration["argument_template"], slots) if style == "tagged" else None
         calls = declaration.get("calls", {})
@@ -106,6 +108,7 @@ class Delimiters:
             declaration.get("content", {}).get("begin", ""),
             declaration.get("content", {}).get("end", ""),
             declaration.get("before_calls"),
+            tag[0] if (tag := _TAG.match(result.delimiters[0])) else "",
         )
         after_name, after_call = found.after_name, found.after_call
         first = {"tagged": [argument.delimiters[0], after_call] if argument else [], "python": [""]}.get(style, ["{"])

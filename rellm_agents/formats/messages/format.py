@@ -176,8 +176,8 @@ class MessageFormat:
         self._banned = (self._delimiters.call_begin, *declared_tokens) if separator else declared_tokens
         self._arguments = argument_style(declaration, self._delimiter_node)
         self._reasoning = Reasoning.of(declaration, self._banned) if reasoning else None
-        ends = (after,) if (after := self._delimiters.after_content) else ()
-        self._slot = Slot(declaration["slots"]["content"], (*self._banned, *ends), after=separator if self.tools else "")
+        others = (self._delimiters.after_content, self._delimiters.result_begin if self._all_tools else "")
+        self._slot = Slot(declaration["slots"]["content"], (*self._banned, *filter(None, others)), after=separator if self.tools else "")
         self._answer = answer
         self._reader = MessageReader(
             self._delimiters,

@@ -5,8 +5,11 @@ Knows nothing of requests.
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import platform
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,6 +20,19 @@ from rellm_agents.patterns import compile_regex
 from rellm_agents.serving.server.application import make_application
 from rellm_agents.serving.server.settings import ServerSettings
 
+_M_ARENA_MAX: Final = -8
+"""Number of an option of glibc's ``mallopt``: see ``malloc.h``."""
+
+
+def share_heap() -> None:
+    """Let the threads of this process that are still to come share one heap, where the C library is glibc.
+
+    By default each has its own, up to eight for each core. A heap gives nothing back as long as something at its end is still held, such as
+    what was read of a prompt: so each grows to the most that was ever in use. Source: mallopt(3), ``M_ARENA_MAX``.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
 
 def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> Starlette:
     """The application of a model that is loaded now.
@@ -26,12 +42,13 @@ def application_of(model: str, settings: ServerSettings, *, max_tokens: int) -> 
         settings: what is allowed.
         max_tokens: the budget of requests that name none.
 
-    A model without a chat template goes on with prompts, and is asked for no messages.
+    A model without a chat template goes on with prompts, and is asked for no messages. From now on threads of this process share one heap.
 
     Raises:
         ModelNotFound: there is no such model.
         ValueError: its tokenizer cannot be read, or its chat template.
     """
+    share_heap()
     loaded, tokenizer = model_by_name(model)
     with own_errors():
         plain = RELLM(model=loaded, tokenizer=tokenizer, pattern=compile_regex("(?s:.*)"), max_tokens=max_tokens)

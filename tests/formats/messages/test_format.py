@@ -69,6 +69,22 @@ def test_what_is_written_is_read_back(family, tools, way):
             assert set(json.loads(message.content)) == {"city", "days"}
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_content_holds_no_tag_of_a_result(family):
+    """An answer that begins as the family's results do would be a result that no tool gave."""
+    shown = message_format(family, SETS["1"]).render_result("5")
+    tag = re.match(r"<[^<>]+>|\[[^\[\]]+\]", shown)
+    for choice in ("auto", "none"):
+        format_ = message_format(family, SETS["1"], choice=choice)
+        for text in (shown, f"Look: {shown}"):
+            written = format_.render(Message(text))
+            assert bool(format_.pattern.fullmatch(written)) == (tag is None)
+            if tag:
+                with pytest.raises(FormatError, match=re.escape(f"it holds {tag[0]!r}")):
+                    format_.write(Message(text))
+    assert message_format(family).pattern.fullmatch(message_format(family).render(Message("Look: <tool_response>5</tool_response>")))
+
+
 @pytest.mark.parametrize(("family", "name"), [(family, name) for family in FAMILIES for name in TOOLS])
 def test_a_tool_that_a_family_cannot_write_is_refused(family, name):
     if name not in CANNOT.get(family, ()):

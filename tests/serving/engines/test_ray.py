@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import signal
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,3 +97,40 @@ def test_what_no_row_can_be_written_with_is_refused() -> None:
         RowMapper(SCHEMA, model=tiny)({"question": ["a"]})
     with pytest.raises(ArgumentValueError, match="'text' already"):
         RowMapper(SCHEMA, model=tiny)({"prompt": ["a"], "text": ["b"]})
+
+
+@pytest.mark.filterwarnings("default:::ray")  # Ray calls what it deprecates itself
+def test_rows_of_a_killed_actor_are_written_again(tmp_path: Path) -> None:
+    ray: Any = pytest.importorskip("ray", reason="ray is not installed")
+    data: Any = pytest.importorskip("ray.data", reason="ray is installed without ray[data]")
+    killed = tmp_path / "killed"
+
+    class Mortal(RowMapper):
+        """Is killed with its process, once, while it has written rows that nobody has seen."""
+
+        def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+            made = super().__call__(batch)
+            if 20 in batch["id"] and not killed.exists():
+                killed.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return made
+
+    root = Path(__file__).parents[3]
+    ray.init(num_cpus=3, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": f"{root}:{root / 'tests'}"}}, log_to_driver=False)
+    try:
+        asked = [{"id": number, "prompt": f"Row {number}: "} for number in range(48)]
+        made = (
+            data.from_items(asked)
+            .map_batches(
+                Mortal,
+                fn_constructor_kwargs={"source": steps, "model": tiny, "max_new_tokens": 60, "temperature": 1.0, "seed": 3},
+                compute=data.ActorPoolStrategy(size=2),
+                batch_size=8,
+            )
+            .take_all()
+        )
+    finally:
+        ray.shutdown()
+    assert killed.exists()
+    assert sorted(row["id"] for row in made) == [row["id"] for row in asked], "each once"
+    assert all(row["error"] is None and json.loads(row["parsed"]) for row in made)

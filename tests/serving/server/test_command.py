@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import signal
 import subprocess
@@ -59,3 +60,43 @@ def test_the_command_serves_a_folder_and_ends_when_it_is_told(tmp_path: Path):
         process.kill()
         log.close()
     assert "POST /v1/chat/completions 200" in (tmp_path / "log").read_text()
+
+
+HEAPS = """
+import ctypes, sys, threading
+from rellm_agents.serving.server.running import share_heap
+
+C = ctypes.CDLL(None)
+C.fopen.restype = C.malloc.restype = ctypes.c_void_p
+over = threading.Event()
+
+def heaps_with_more_threads():
+    allocated = threading.Barrier(4)
+
+    def work():
+        C.malloc(ctypes.c_size_t(1_000))
+        allocated.wait()
+        over.wait()
+
+    for _ in range(3):
+        threading.Thread(target=work).start()
+    allocated.wait()
+    file = ctypes.c_void_p(C.fopen(sys.argv[1].encode(), b"w"))
+    C.malloc_info(0, file)
+    C.fclose(file)
+    with open(sys.argv[1]) as written:
+        return written.read().count("<heap ")
+
+before = heaps_with_more_threads()
+share_heap()
+print(before, heaps_with_more_threads())
+over.set()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no heaps of threads")
+def test_threads_of_a_server_share_a_heap(tmp_path: Path):
+    """Else the memory of a server grows with the number of threads that have written texts, one after the other."""
+    done = subprocess.run([sys.executable, "-c", HEAPS, str(tmp_path / "heaps")], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert 1 < before == after
