@@ -53,6 +53,7 @@ def _lexeme_of(run: tuple[Node, ...]) -> Node:
     return lexeme(sequence(*run))
 
 
+@lru_cache(maxsize=256)
 def _is_space(part: Lexeme) -> bool:
     inner = part.inner
     return (
