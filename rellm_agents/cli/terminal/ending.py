@@ -75,5 +75,8 @@ def message_of(error: RELLMError) -> str:
     >>> message_of(BudgetTooSmall(needed=27, budget=20)).partition(": ")[2]
     'set --max-new-tokens to 27 at least'
     """
-    of_budget = isinstance(error, BudgetTooSmall | ClosedByBudget)
-    return str(error).replace(" or max_tokens", "").replace("max_new_tokens", "--max-new-tokens") if of_budget else str(error)
+    message = str(error)
+    if isinstance(error, BudgetTooSmall | ClosedByBudget):  # in its own phrases: the message may quote a text that holds these words
+        message = message.replace("(max_new_tokens or max_tokens)", "(--max-new-tokens)", 1)
+        message = message.replace("set max_new_tokens to", "set --max-new-tokens to", 1)
+    return message
